@@ -1,0 +1,96 @@
+//! What is asked of the world.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::{CommandId, CommandOutcome, JournalEntry, LinkId, RequestId};
+use crate::{cti, softphone};
+
+/// Something for the shell to do. Results come back as events.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Send an HTTP command.
+    Request {
+        /// To know the reply by.
+        id: RequestId,
+        /// What.
+        request: cti::api::Request,
+    },
+    /// Open the event websocket; an older one is closed first.
+    OpenLink {
+        /// To know its events by.
+        id: LinkId,
+        /// `RegID`.
+        reg_id: String,
+        /// `loginState` of the sign-in reply.
+        login_state: Option<String>,
+        /// `reset`, absent on the first connection.
+        reset: Option<bool>,
+    },
+    /// Close the event websocket.
+    CloseLink,
+    /// Tell the softphone.
+    Phone(softphone::Command),
+    /// Run, or run anew, a timer.
+    StartTimer {
+        /// Which: also the reason it runs.
+        timer: TimerId,
+        /// How long.
+        after: Duration,
+    },
+    /// Forget a timer.
+    StopTimer(TimerId),
+    /// Answer a command.
+    Resolve {
+        /// Which.
+        id: CommandId,
+        /// What became of it.
+        outcome: CommandOutcome,
+    },
+    /// Tell scripts and hooks.
+    Publish(SdkEvent),
+    /// Use this token for HTTP and the link from now on.
+    UseToken(SecretString),
+    /// Ask the token source again.
+    RenewToken,
+    /// A call is over and belongs in the journal.
+    Record(Box<JournalEntry>),
+    /// End the program.
+    Exit,
+}
+
+/// Timers, each named by the reason it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimerId {
+    /// The next attempt to open the event websocket.
+    Reconnect,
+    /// The platform has not said MT 0 after the websocket opened.
+    LinkGreeting,
+    /// The next attempt to sign in.
+    SignIn,
+    /// The token should be renewed now.
+    TokenRenewal,
+    /// The next queued keypad digit may be sent.
+    NextDtmf,
+    /// An ended call has been shown long enough.
+    ForgetCall,
+    /// An unanswered command's deadline.
+    CommandDeadline,
+    /// One of the lists (reasons, caller IDs, skill groups) is to be asked for again.
+    Lists,
+}
+
+/// An event by the SDK's name, for scripts and hooks. Number and time are added where it is published.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SdkEvent {
+    /// `eventName`.
+    pub name: &'static str,
+    /// `eventType`.
+    pub kind: Vec<&'static str>,
+    /// `status`, the SDK's label, empty if none.
+    pub status: String,
+    /// `data`: the platform's message untouched, or the program's own facts.
+    pub data: Value,
+}

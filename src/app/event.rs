@@ -1,0 +1,71 @@
+//! What happened in the world.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::{Command, CommandId, TimerId};
+use crate::{cti, softphone};
+
+/// The two clocks, read once per update by the shell.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// For durations and deadlines.
+    pub at: Instant,
+    /// For people and files.
+    pub wall: Timestamp,
+}
+
+/// Everything that can reach the state machine.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody asks.
+    Command {
+        /// To answer it by.
+        id: CommandId,
+        /// What is asked.
+        command: Command,
+    },
+    /// Something happened.
+    Event(Event),
+}
+
+/// Identifies an HTTP request under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Identifies one connection of the event websocket, so that a late word of an old one is told from a new one's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The program has started; the first input of all.
+    Started,
+    /// An HTTP request has its one result.
+    Replied {
+        /// Which.
+        id: RequestId,
+        /// What came.
+        result: Result<cti::api::Reply, cti::api::ApiError>,
+    },
+    /// The event websocket.
+    Link {
+        /// Which connection.
+        id: LinkId,
+        /// What it says.
+        event: cti::link::LinkEvent,
+    },
+    /// The softphone.
+    Phone(softphone::Event),
+    /// A timer ran out. `jitter` is a fresh random number, 0.0 to 1.0, for whoever needs one.
+    Timer {
+        /// Which.
+        timer: TimerId,
+        /// Randomness for back-off.
+        jitter: f64,
+    },
+    /// The token source gave a token, or failed.
+    Token(Result<secrecy::SecretString, String>),
+}

@@ -1,0 +1,355 @@
+//! The state as it is shown: what the screen draws from and what `status --json` prints.
+//!
+//! Serialised, it is exactly the JSON of the command contract; fields for the screen alone are skipped there.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Action, PanelContent};
+use crate::{
+    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup},
+    i18n::{Locale, Message},
+};
+
+/// One consistent picture of everything.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// The program's version.
+    pub version: &'static str,
+    /// The platform's word on the agent.
+    pub agent: AgentView,
+    /// The event websocket.
+    pub link: LinkView,
+    /// The registration.
+    pub sip: SipView,
+    /// The call.
+    pub call: CallView,
+    /// The sound.
+    pub media: MediaView,
+    /// The caller ID chosen.
+    pub caller_id: Option<CallerId>,
+    /// Customers waiting, if asked for.
+    pub queue_waiting: Option<u32>,
+    /// Newest last, at most 200.
+    pub notices: Vec<NoticeView>,
+    /// What is possible now, and why the rest is not.
+    #[serde(skip)]
+    pub actions: BTreeMap<Action, Possible>,
+    /// Actions asked for and not answered yet.
+    #[serde(skip)]
+    pub pending: Vec<Action>,
+    /// Caller IDs to choose from.
+    #[serde(skip)]
+    pub caller_ids: Vec<CallerId>,
+    /// Busy reasons to choose from.
+    #[serde(skip)]
+    pub busy_reasons: Vec<BusyReason>,
+    /// Whether calls answer themselves.
+    #[serde(skip)]
+    pub auto_answer: bool,
+    /// Calls of this run, newest first, at most 500.
+    #[serde(skip)]
+    pub journal: Vec<JournalEntry>,
+    /// What fills the right-hand panel.
+    #[serde(skip)]
+    pub panel: Option<PanelContent>,
+    /// Language of everything said.
+    #[serde(skip)]
+    pub locale: Locale,
+    /// The program is ending.
+    #[serde(skip)]
+    pub exiting: bool,
+}
+
+/// Whether an action is possible now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Possible {
+    /// Yes.
+    Yes,
+    /// No, and why.
+    No(Message),
+}
+
+impl Snapshot {
+    /// Whether an action is possible now.
+    pub fn can(&self, action: Action) -> bool {
+        matches!(self.actions.get(&action), Some(Possible::Yes))
+    }
+
+    /// Whether an action has been asked for and not answered yet.
+    pub fn is_pending(&self, action: Action) -> bool {
+        self.pending.contains(&action)
+    }
+}
+
+/// The agent.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AgentView {
+    /// Agent number.
+    pub ag_no: String,
+    /// The agent's name, once known.
+    pub name: Option<String>,
+    /// State.
+    pub state: AgentState,
+    /// Why busy.
+    pub reason: Option<BusyReason>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The same instant, to count from.
+    #[serde(skip)]
+    pub since_at: Instant,
+    /// Wrap-up time left, ms.
+    pub wrap_up_left_ms: Option<u64>,
+    /// When wrap-up ends.
+    #[serde(skip)]
+    pub wrap_up_ends_at: Option<Instant>,
+    /// Why the agent was signed out, if not by the agent.
+    #[serde(skip)]
+    pub signed_out_because: Option<Message>,
+}
+
+/// State of the event websocket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// Not connected.
+    #[default]
+    Down,
+    /// Being opened, or open and not greeted yet.
+    Connecting,
+    /// Greeted by the platform (MT 0).
+    Up,
+    /// Not tried again: refused for good, or away for too long.
+    GivenUp,
+}
+
+/// The event websocket.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LinkView {
+    /// State.
+    pub state: LinkState,
+    /// Since when.
+    pub since: Timestamp,
+    /// The same instant, to count from.
+    #[serde(skip)]
+    pub since_at: Instant,
+    /// Attempts since it was last up.
+    pub attempts: u32,
+    /// Why it is not up.
+    pub last_error: Option<String>,
+    /// Time to the next attempt, ms.
+    pub retry_in_ms: Option<u64>,
+    /// When the next attempt is.
+    #[serde(skip)]
+    pub retry_at: Option<Instant>,
+}
+
+/// State of the registration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SipState {
+    /// Not wanted: signed out, or no web phone.
+    #[default]
+    Off,
+    /// Being tried.
+    Registering,
+    /// Calls can come.
+    Registered,
+    /// Failed; tried again by itself.
+    Failed,
+}
+
+/// The registration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SipView {
+    /// State.
+    pub state: SipState,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why it failed.
+    pub last_error: Option<String>,
+    /// When the next attempt is.
+    #[serde(skip)]
+    pub retry_at: Option<Instant>,
+}
+
+/// The consulted party.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ConsultView {
+    /// Outside number.
+    pub number: Option<String>,
+    /// Agent number.
+    pub ag_no: Option<String>,
+}
+
+/// The call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CallView {
+    /// Phase.
+    pub phase: CallPhase,
+    /// Direction; absent without a call.
+    pub direction: Option<Direction>,
+    /// The platform's name for it, else the SIP Call-ID.
+    pub call_id: Option<String>,
+    /// Who.
+    pub peer: Party,
+    /// Through which skill group.
+    pub queue: Option<SkillGroup>,
+    /// Who is consulted.
+    pub consult: ConsultView,
+    /// Whether the microphone is muted: the capture path's word.
+    pub muted: bool,
+    /// Since when this phase.
+    pub since: Option<Timestamp>,
+    /// Time it rang, ms, up to now while ringing.
+    pub ring_ms: u64,
+    /// Time since it was answered, ms, up to now.
+    pub talk_ms: u64,
+    /// Time on hold, ms, up to now.
+    pub hold_ms: u64,
+    /// How it rang.
+    #[serde(skip)]
+    pub ring: Option<RingKind>,
+    /// The far end is ringing (outbound).
+    #[serde(skip)]
+    pub far_ringing: bool,
+    /// Hold was known before the link was cut and the platform cannot confirm it.
+    #[serde(skip)]
+    pub hold_uncertain: bool,
+    /// Clocks to count from.
+    #[serde(skip)]
+    pub clocks: CallClocks,
+}
+
+/// Instants a call's clocks are counted from; a clock without a running start stands still at its sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallClocks {
+    /// When it began to ring or was dialled.
+    pub started_at: Option<Instant>,
+    /// When it was answered.
+    pub answered_at: Option<Instant>,
+    /// When the present hold began.
+    pub held_at: Option<Instant>,
+    /// Earlier holds, ms.
+    pub held_before_ms: u64,
+    /// When it ended.
+    pub ended_at: Option<Instant>,
+}
+
+impl CallClocks {
+    /// Ringing or dialling time at an instant, ms.
+    pub fn ring_ms(&self, at: Instant) -> u64 {
+        span(self.started_at, self.answered_at.or(self.ended_at).unwrap_or(at))
+    }
+
+    /// Time since the answer at an instant, ms.
+    pub fn talk_ms(&self, at: Instant) -> u64 {
+        span(self.answered_at, self.ended_at.unwrap_or(at))
+    }
+
+    /// Time on hold at an instant, ms.
+    pub fn hold_ms(&self, at: Instant) -> u64 {
+        self.held_before_ms + span(self.held_at, self.ended_at.unwrap_or(at))
+    }
+}
+
+fn span(from: Option<Instant>, to: Instant) -> u64 {
+    from.map_or(0, |from| to.saturating_duration_since(from).as_millis() as u64)
+}
+
+/// State of the sound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaState {
+    /// No session.
+    #[default]
+    None,
+    /// ICE and DTLS under way.
+    Connecting,
+    /// Audio flows.
+    Up,
+    /// It did and does not.
+    Lost,
+}
+
+/// The sound.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct MediaView {
+    /// State.
+    pub state: MediaState,
+    /// Codec's SDP name.
+    pub codec: Option<&'static str>,
+    /// Round trip, ms.
+    pub rtt_ms: Option<f32>,
+    /// Interarrival jitter, ms.
+    pub jitter_ms: f32,
+    /// Loss of the last 5 s, percent.
+    pub loss_pct: f32,
+    /// Mean opinion score, 1.0 to 4.5; absent while unknown.
+    pub mos: Option<f32>,
+    /// RTP packets sent in this call.
+    pub packets_sent: u64,
+    /// RTP packets received in this call.
+    pub packets_received: u64,
+    /// Level of the microphone, dBFS.
+    pub level_in_dbfs: Option<f32>,
+    /// Level of the far end, dBFS.
+    pub level_out_dbfs: Option<f32>,
+    /// What is wrong with a device.
+    #[serde(skip)]
+    pub device_error: Option<Message>,
+}
+
+/// How serious a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeLevel {
+    /// Good to know.
+    Info,
+    /// May need something done.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// Something told to the agent; every toast is kept here.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NoticeView {
+    /// When.
+    pub time: Timestamp,
+    /// When, to count from.
+    #[serde(skip)]
+    pub at: Instant,
+    /// How serious.
+    pub level: NoticeLevel,
+    /// What, in the program's language.
+    pub text: String,
+    /// Read, or out of date: not shown as a toast any more.
+    #[serde(skip)]
+    pub dismissed: bool,
+}
+
+/// One call in the journal.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JournalEntry {
+    /// When it began.
+    pub time: Timestamp,
+    /// Direction.
+    pub direction: Direction,
+    /// Who.
+    pub peer: Party,
+    /// Through which skill group.
+    pub queue: Option<SkillGroup>,
+    /// Ringing time, ms.
+    pub ring_ms: u64,
+    /// Talk time, ms.
+    pub talk_ms: u64,
+    /// Hold time, ms.
+    pub hold_ms: u64,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Who ended it.
+    pub hung_up_by: HungUpBy,
+}

@@ -1,0 +1,325 @@
+//! The effective configuration: what the rest of the program reads, defaults filled in.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+use serde::Serialize;
+use url::Url;
+
+use crate::{domain::CallerId, i18n::Locale};
+
+/// Everything the program is configured by.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it came from, if one.
+    pub file: Option<PathBuf>,
+    /// Where the platform is and who signs in.
+    pub platform: PlatformConfig,
+    /// The phone bar's own behaviour (`[render_html]`, alias `[phone_bar]`).
+    pub bar: BarConfig,
+    /// The screen.
+    pub ui: UiConfig,
+    /// Action name to key, overriding the defaults.
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// Microphone, speaker, codecs.
+    pub audio: AudioConfig,
+    /// The control socket.
+    pub control: ControlConfig,
+    /// The log file.
+    pub log: LogConfig,
+}
+
+/// Where the token comes from.
+#[derive(Clone, Debug)]
+pub enum TokenSource {
+    /// Written in the config file, used verbatim ("type + space + token").
+    Inline(SecretString),
+    /// The first line of a file.
+    File(PathBuf),
+    /// What a command prints on its standard output; argv, never a shell.
+    Command(Vec<String>),
+}
+
+/// How sign-in treats a lost link (`loginType`, protocol `cti.md` 2.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginType {
+    /// 1: signed out by the platform when the link stays away.
+    #[default]
+    Dynamic,
+    /// 2: stays signed in without a link.
+    Static,
+}
+
+/// State wanted after sign-in (`busy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BusyAtSignIn {
+    /// Ready.
+    #[default]
+    No,
+    /// Busy without a reason.
+    Yes,
+    /// Busy with this reason's number.
+    Reason(i64),
+}
+
+/// Where the platform is and who signs in: the top level of the config file.
+#[derive(Clone, Debug)]
+pub struct PlatformConfig {
+    /// Where the token comes from.
+    pub token: TokenSource,
+    /// Agent number (`ag_no`, 工号).
+    pub ag_no: String,
+    /// The phone's number (`agent_phone`), also the SIP user.
+    pub agent_phone: String,
+    /// Whether the built-in softphone is used.
+    pub webrtc: bool,
+    /// Whether the event websocket is used.
+    pub websocket: bool,
+    /// Sign in at start (without a phone bar: `init_with_login`; with one: `render_html.auto_login`).
+    pub sign_in_at_start: bool,
+    /// Take over a sign-in elsewhere without asking.
+    pub auto_force_login: bool,
+    /// Dynamic or static.
+    pub login_type: LoginType,
+    /// State wanted after sign-in.
+    pub busy: BusyAtSignIn,
+    /// Run the device and network check inside the bar.
+    pub check: bool,
+    /// Add the first skill group to outbound calls.
+    pub auto_queue: bool,
+    /// Sign out when the program ends.
+    pub sign_out_on_exit: bool,
+    /// SIP domain.
+    pub sip_uri: String,
+    /// SIP over WebSocket server.
+    pub sip_ws_server: Url,
+    /// Command API.
+    pub api_server: Url,
+    /// Event websocket.
+    pub ws_server: Url,
+    /// Directory and queue look-ups.
+    pub jsonp_server: Url,
+    /// Command whose output is the renewed token.
+    pub token_call_back: Vec<String>,
+    /// How long before expiry the renewal begins.
+    pub token_call_back_time: Duration,
+    /// How long after the first loss of the link reconnection goes on; zero: never.
+    pub ws_reconnect_time: Duration,
+    /// A CA to trust besides the system's, or the server's own certificate (PEM).
+    pub tls_ca_file: Option<PathBuf>,
+}
+
+/// The phone bar's own behaviour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BarConfig {
+    /// Colour of the bar, `#rrggbb`; overrides the theme's.
+    pub theme_color: Option<String>,
+    /// Caller IDs to offer; empty: all the platform lists.
+    pub call_nums: Vec<CallerId>,
+    /// Name of the caller ID chosen at first.
+    pub default_caller: Option<String>,
+    /// Offer predictive projects.
+    pub auto_call: bool,
+    /// Offer raise hand.
+    pub raise_hand: bool,
+    /// Remind of meals and shifts.
+    pub dining_remind: bool,
+    /// Show the incoming-call window.
+    pub pop_up: bool,
+    /// Show the number of waiting customers.
+    pub show_que_sum: bool,
+    /// Warn when a state lasts too long.
+    pub status_warn: bool,
+    /// Offer sign-out in the bar.
+    pub show_logout_btn: bool,
+    /// Prefix chord before every key of the bar, such as "ctrl-g"; the original's `prefix`.
+    pub prefix: Option<String>,
+}
+
+/// How much colour the terminal is used with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColorDepth {
+    /// Found out from the environment.
+    #[default]
+    Auto,
+    /// 24 bits.
+    Truecolor,
+    /// 256 colours.
+    Ansi256,
+    /// 16 colours.
+    Ansi16,
+    /// None.
+    None,
+}
+
+/// The screen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UiConfig {
+    /// Language; unset: the environment's.
+    pub locale: Option<Locale>,
+    /// Theme by name.
+    pub theme: String,
+    /// Colours.
+    pub colors: ColorDepth,
+    /// Only ASCII for glyphs and frames.
+    pub ascii: bool,
+    /// Mouse support.
+    pub mouse: bool,
+    /// Ring the terminal bell for an incoming call.
+    pub bell: bool,
+    /// Set the window title.
+    pub title: bool,
+    /// Blink an incoming call.
+    pub blink: bool,
+    /// Show the right-hand panel.
+    pub panel: bool,
+    /// Width of the right-hand panel in percent of the screen, 15 to 60.
+    pub panel_width: u16,
+}
+
+/// Where sound comes from and goes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AudioBackend {
+    /// Real devices.
+    #[default]
+    Device,
+    /// WAV files: for tests and scripts.
+    File,
+    /// Silence in, nothing out.
+    Null,
+}
+
+/// An audio codec by its SDP name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Codec {
+    /// Opus at 48 kHz (RFC 7587).
+    #[serde(rename = "opus")]
+    Opus,
+    /// G.711 A-law, 8 kHz.
+    #[serde(rename = "PCMA")]
+    Pcma,
+    /// G.711 µ-law, 8 kHz.
+    #[serde(rename = "PCMU")]
+    Pcmu,
+}
+
+impl Codec {
+    /// The name in SDP and in the config file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Opus => "opus",
+            Codec::Pcma => "PCMA",
+            Codec::Pcmu => "PCMU",
+        }
+    }
+}
+
+/// Microphone, speaker, codecs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioConfig {
+    /// Devices, files or nothing.
+    pub backend: AudioBackend,
+    /// Microphone by name, or "default".
+    pub input_device: String,
+    /// Speaker by name, or "default".
+    pub output_device: String,
+    /// Where the ring is played, by name, or "default".
+    pub ring_device: String,
+    /// For `file`: WAV played into the microphone, looped.
+    pub input_file: Option<PathBuf>,
+    /// For `file`: WAV of what the far end says, the program's own tones left out.
+    pub output_file: Option<PathBuf>,
+    /// Codecs in order of preference.
+    pub codecs: Vec<Codec>,
+    /// Loudness of the ring and the other tones, dBFS, -60 to 0.
+    pub tone_dbfs: f32,
+    /// Ring aloud at all.
+    pub ring: bool,
+}
+
+/// The control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlConfig {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Where; unset: `$XDG_RUNTIME_DIR/wincall-tui/<ag_no>.sock`.
+    pub path: Option<PathBuf>,
+}
+
+/// The log file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Filter such as "info" or "debug,rsipstack=warn"; "off" writes nothing.
+    pub level: String,
+    /// Directory; unset: `$XDG_STATE_HOME/wincall-tui/log`.
+    pub dir: Option<PathBuf>,
+    /// Daily files kept.
+    pub keep_files: usize,
+}
+
+impl Default for BarConfig {
+    fn default() -> Self {
+        Self {
+            theme_color: None,
+            call_nums: Vec::new(),
+            default_caller: None,
+            auto_call: false,
+            raise_hand: false,
+            dining_remind: false,
+            pop_up: true,
+            show_que_sum: false,
+            status_warn: false,
+            show_logout_btn: true,
+            prefix: None,
+        }
+    }
+}
+
+impl Default for UiConfig {
+    fn default() -> Self {
+        Self {
+            locale: None,
+            theme: "wincall".into(),
+            colors: ColorDepth::Auto,
+            ascii: false,
+            mouse: false,
+            bell: true,
+            title: true,
+            blink: true,
+            panel: true,
+            panel_width: 33,
+        }
+    }
+}
+
+impl Default for AudioConfig {
+    fn default() -> Self {
+        Self {
+            backend: AudioBackend::Device,
+            input_device: "default".into(),
+            output_device: "default".into(),
+            ring_device: "default".into(),
+            input_file: None,
+            output_file: None,
+            codecs: vec![Codec::Opus, Codec::Pcma, Codec::Pcmu],
+            tone_dbfs: -18.0,
+            ring: true,
+        }
+    }
+}
+
+impl Default for ControlConfig {
+    fn default() -> Self {
+        Self { enabled: true, path: None }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), dir: None, keep_files: 7 }
+    }
+}

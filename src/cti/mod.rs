@@ -1,0 +1,9 @@
+//! The platform's control plane, client side (protocol `cti.md`): HTTP commands, the event websocket, pushed messages.
+//!
+//! [`api`] sends one command and gives one result; [`link`] is one connection of the event websocket, with its
+//! heartbeat and its watch for a silent server; [`push`] turns a pushed frame into a typed message and the SDK's
+//! event names. Nothing here keeps agent or call state, and nothing here reconnects: that is decided in `app`.
+
+pub mod api;
+pub mod link;
+pub mod push;

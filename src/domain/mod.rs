@@ -1,0 +1,15 @@
+//! The trade's words as types: agent state, call, party, number, caller ID, skill group, busy reason.
+//!
+//! No I/O, no clock, no serialisation of any wire format: every other room may use this one, and this one uses none.
+
+mod agent;
+mod call;
+mod caller_id;
+mod number;
+mod skill_group;
+
+pub use agent::{AgentState, BusyReason, TargetState};
+pub use call::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind};
+pub use caller_id::CallerId;
+pub use number::{NumberError, clean_agent_number, clean_number};
+pub use skill_group::SkillGroup;

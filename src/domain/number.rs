@@ -1,0 +1,113 @@
+//! Cleaning and checking of numbers that a person typed or pasted.
+
+use thiserror::Error;
+
+/// Most digits a telephone number may have here: E.164 allows 15, platforms add prefixes and extensions.
+const MAX_DIGITS: usize = 31;
+
+/// Why a typed number cannot be dialled.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NumberError {
+    /// Nothing but blanks and punctuation.
+    #[error("there is no number to call")]
+    Empty,
+    /// A character that no telephone number has.
+    #[error("'{0}' is not part of a telephone number")]
+    BadCharacter(char),
+    /// More digits than any number has.
+    #[error("the number has {0} digits; at most {MAX_DIGITS} are possible")]
+    TooLong(usize),
+}
+
+/// Cleans a telephone number: `tel:` is taken off, blanks, dashes, dots and brackets go, full-width digits become plain.
+///
+/// A leading `+` stays, and so do `*`, `#` and `,` (a pause, [`cti.md` 2.3]).
+///
+/// # Errors
+/// [`NumberError`] when nothing dialable is left or something cannot be dialled.
+pub fn clean_number(typed: &str) -> Result<String, NumberError> {
+    let typed = typed.trim();
+    let typed = typed.get(..4).filter(|p| p.eq_ignore_ascii_case("tel:")).map_or(typed, |p| &typed[p.len()..]);
+    let typed = typed.split(';').next().unwrap_or(typed);
+    let mut number = String::with_capacity(typed.len());
+    for c in typed.chars() {
+        match c {
+            '0'..='9' | '*' | '#' | ',' => number.push(c),
+            '+' if number.is_empty() => number.push(c),
+            '\u{ff10}'..='\u{ff19}' => number.extend(char::from_digit(c as u32 - 0xff10, 10)),
+            c if c.is_whitespace() => {}
+            '-'
+            | '.'
+            | '('
+            | ')'
+            | '/'
+            | '\u{2010}'..='\u{2015}'
+            | '（'
+            | '）'
+            | '\u{feff}'
+            | '\u{200b}'
+            | '\u{202a}'..='\u{202e}' => {}
+            other => return Err(NumberError::BadCharacter(other)),
+        }
+    }
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    if digits == 0 && !number.contains(['*', '#']) {
+        return Err(NumberError::Empty);
+    }
+    if digits > MAX_DIGITS {
+        return Err(NumberError::TooLong(digits));
+    }
+    Ok(number)
+}
+
+/// Cleans an agent number: 3 to 20 letters and digits (protocol `cti.md` 2.3).
+///
+/// # Errors
+/// [`NumberError`] when it is empty, too long or has another character.
+pub fn clean_agent_number(typed: &str) -> Result<String, NumberError> {
+    let number: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
+    if number.is_empty() {
+        return Err(NumberError::Empty);
+    }
+    if let Some(bad) = number.chars().find(|c| !c.is_ascii_alphanumeric()) {
+        return Err(NumberError::BadCharacter(bad));
+    }
+    if number.len() > 20 {
+        return Err(NumberError::TooLong(number.len()));
+    }
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pasted_forms_become_dialable() {
+        for (typed, dialled) in [
+            (" 138 0013-8000 ", "13800138000"),
+            ("tel:+86-10-5854-5832;ext=1", "+861058545832"),
+            ("(010) 5854.5832", "01058545832"),
+            ("１３８００１３８０００", "13800138000"),
+            ("*57#", "*57#"),
+        ] {
+            assert_eq!(clean_number(typed).as_deref(), Ok(dialled), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused_with_the_reason() {
+        assert_eq!(clean_number("  "), Err(NumberError::Empty));
+        assert_eq!(clean_number("tel:"), Err(NumberError::Empty));
+        assert_eq!(clean_number("张三"), Err(NumberError::BadCharacter('张')));
+        assert_eq!(clean_number("1+2"), Err(NumberError::BadCharacter('+')));
+        assert_eq!(clean_number(&"1".repeat(32)), Err(NumberError::TooLong(32)));
+    }
+
+    #[test]
+    fn agent_numbers_are_trimmed_and_checked() {
+        assert_eq!(clean_agent_number(" 8002 ").as_deref(), Ok("8002"));
+        assert_eq!(clean_agent_number("80-02"), Err(NumberError::BadCharacter('-')));
+        assert_eq!(clean_agent_number(""), Err(NumberError::Empty));
+    }
+}

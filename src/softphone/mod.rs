@@ -1,0 +1,12 @@
+//! The web phone: SIP over WebSocket (`sip`), DTLS-SRTP audio (`media`), devices and tones (`audio`).
+//!
+//! Driven by [`Command`]s, tells what happens as [`Event`]s; holds the registration, at most one call, and the sound.
+//! It never decides about agent state and never dials of its own will (protocol `softphone.md`).
+
+pub mod audio;
+pub mod media;
+pub mod sip;
+
+mod vocabulary;
+
+pub use vocabulary::*;

@@ -1,0 +1,246 @@
+//! The softphone's words: what it is told, what it tells.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use thiserror::Error;
+use url::Url;
+
+use crate::{
+    config::{AudioConfig, Codec},
+    i18n::Message,
+    net::tls::Tls,
+};
+
+/// What the softphone is made with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// SIP over WebSocket server.
+    pub ws_server: Url,
+    /// SIP domain.
+    pub domain: String,
+    /// Trust for `wss`.
+    pub tls: Tls,
+    /// Devices, files, codecs.
+    pub audio: AudioConfig,
+}
+
+/// Who registers (protocol `softphone.md` 1.3).
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// `ss{vccId}ss{agentPhone}`: user part of the AoR and digest user name.
+    pub user: String,
+    /// Digest password (`phopass`).
+    pub password: SecretString,
+}
+
+impl PartialEq for Account {
+    fn eq(&self, other: &Self) -> bool {
+        use secrecy::ExposeSecret;
+        self.user == other.user && self.password.expose_secret() == other.password.expose_secret()
+    }
+}
+
+/// What the softphone is told. Commands that make no sense now are logged and ignored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Connect, register, and keep registered for ever, with back-off after failures.
+    Register(Account),
+    /// REGISTER with `expires=0`, end the call if there is one, close the socket.
+    Unregister,
+    /// Answer the ringing call.
+    Answer,
+    /// Answer every call at once (the agent's auto-answer switch).
+    SetAutoAnswer(bool),
+    /// End the call: 480 while ringing, BYE when answered.
+    HangUp,
+    /// Stop or start sending what the microphone hears; told back as [`Event::Muted`].
+    SetMuted(bool),
+    /// While true neither side hears the other, whatever the platform does with its legs; meters go on.
+    SetHeld(bool),
+    /// Start a tone (a loop for the ring tones) or, with `None`, stop what plays.
+    Play(Option<Tone>),
+    /// Open the microphone and the speaker now, to find out whether they work.
+    ProveDevices,
+}
+
+/// The program's own sounds, generated, never part of what the far end hears or of the output WAV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Incoming call; loops, on the ring device.
+    Ring,
+    /// Far end rings and the platform sends no tone of its own; loops.
+    RingBack,
+    /// Before a call that is answered by itself.
+    AutoAnswer,
+    /// The call is over.
+    HangUp,
+    /// A key of the keypad.
+    Key(char),
+}
+
+/// What the softphone tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A connection or REGISTER attempt has begun.
+    Registering,
+    /// Registered; the lifetime granted.
+    Registered {
+        /// Until the binding runs out; refreshed before.
+        expires: Duration,
+    },
+    /// Not registered, and when the next attempt is.
+    RegistrationFailed {
+        /// Why.
+        error: SipError,
+        /// Next attempt; `None` after [`Command::Unregister`].
+        retry_in: Option<Duration>,
+    },
+    /// Unregistered as asked.
+    Unregistered,
+    /// An INVITE came and rings.
+    Incoming {
+        /// Call-ID.
+        call_id: String,
+        /// User part of From.
+        from: String,
+        /// It carries `Call-Info: answer-after=0`, or auto-answer is on: it is being answered by itself.
+        auto_answer: bool,
+    },
+    /// The call is answered: 200 OK is sent.
+    Answered {
+        /// Call-ID.
+        call_id: String,
+    },
+    /// The call's SIP leg is over.
+    Ended {
+        /// Call-ID.
+        call_id: String,
+        /// Why.
+        cause: EndCause,
+    },
+    /// Sound.
+    Media(MediaEvent),
+    /// The capture path now sends silence, or no longer does.
+    Muted(bool),
+}
+
+/// Why a SIP leg ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndCause {
+    /// BYE from the other side.
+    RemoteBye,
+    /// CANCEL while ringing.
+    Cancelled,
+    /// We hung up or refused.
+    Local,
+    /// Nobody answered for 60 s.
+    NoAnswer,
+    /// It could not be set up, or broke.
+    Failed(String),
+}
+
+/// What happens with the sound of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MediaEvent {
+    /// ICE and DTLS are being set up.
+    Connecting,
+    /// Encrypted audio flows both ways.
+    Up {
+        /// The codec in use.
+        codec: Codec,
+    },
+    /// Nothing has come for a while, or the connection broke; it may come back.
+    Lost {
+        /// Why, for the log and the notice.
+        reason: String,
+    },
+    /// The media session is closed.
+    Closed,
+    /// Once a second while there is a call.
+    Stats(MediaStats),
+    /// Ten times a second while there is a call; peak level of the last 100 ms, dBFS, -90 for silence.
+    Levels {
+        /// What the microphone hears, also while muted.
+        microphone: f32,
+        /// What the far end says.
+        far_end: f32,
+    },
+    /// A device could not be opened or went away; the call goes on in silence and it is tried again.
+    DeviceFailed(AudioError),
+    /// Both devices work.
+    DevicesReady {
+        /// Microphone's name.
+        input: String,
+        /// Speaker's name.
+        output: String,
+    },
+}
+
+/// Live quality of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MediaStats {
+    /// Round trip from RTCP or the ICE pair, ms.
+    pub rtt_ms: Option<f32>,
+    /// Interarrival jitter (RFC 3550 6.4.1), ms.
+    pub jitter_ms: f32,
+    /// Lost packets of the last 5 s, percent.
+    pub loss_pct: f32,
+    /// Mean opinion score by the E-model (ITU-T G.107), 1.0 to 4.5.
+    pub mos: f32,
+    /// RTP packets sent in this call.
+    pub packets_sent: u64,
+    /// RTP packets received in this call.
+    pub packets_received: u64,
+}
+
+/// Why there is no registration.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SipError {
+    /// No connection to the server.
+    #[error("cannot reach {host}: {reason}")]
+    Connect { host: String, reason: String },
+    /// The server's certificate is not trusted.
+    #[error("the certificate of {host} is not trusted: {reason}")]
+    Certificate { host: String, reason: String },
+    /// The connection was lost.
+    #[error("the SIP connection was lost: {0}")]
+    Lost(String),
+    /// The password is wrong.
+    #[error("the registrar does not accept the phone's password")]
+    Credentials,
+    /// Another refusal.
+    #[error("the registrar refused: {code} {reason}")]
+    Rejected { code: u16, reason: String },
+    /// No answer in 32 s.
+    #[error("the registrar does not answer")]
+    Timeout,
+}
+
+impl SipError {
+    /// What is told to the agent.
+    pub fn message(&self) -> Message {
+        Message::verbatim(&self.to_string())
+    }
+}
+
+/// Why there is no sound.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AudioError {
+    /// No such device, or none at all.
+    #[error("no {direction}: {reason}")]
+    NoDevice { direction: &'static str, reason: String },
+    /// It is there and cannot be used.
+    #[error("the {direction} '{device}' cannot be used: {reason}")]
+    Unusable { direction: &'static str, device: String, reason: String },
+    /// A WAV file of the file backend.
+    #[error("audio file {path}: {reason}")]
+    File { path: String, reason: String },
+}
+
+impl AudioError {
+    /// What is told to the agent.
+    pub fn message(&self) -> Message {
+        Message::verbatim(&self.to_string())
+    }
+}
