@@ -24,10 +24,9 @@ pub trait World: Send {
     fn carry_out(&mut self, effect: Effect);
 }
 
-/// The actor: owns the state, the timers and the world.
-pub struct Actor<W> {
+/// The actor: owns the state, the timers and, while it runs, the world.
+pub struct Actor {
     state: State,
-    world: W,
     commands: mpsc::Receiver<Asked>,
     events: mpsc::UnboundedReceiver<Event>,
     snapshots: watch::Sender<Arc<Snapshot>>,
@@ -39,9 +38,10 @@ pub struct Actor<W> {
     exit: bool,
 }
 
-impl<W: World> Actor<W> {
-    /// Makes the actor and its front door. `events` is the other end of what `world` sends into.
-    pub fn new(profile: Profile, world: W, events: mpsc::UnboundedReceiver<Event>) -> (Self, Handle) {
+impl Actor {
+    /// Makes the actor and its front door, so that the screen can stand before the world does. `events` is the other
+    /// end of what the world sends into.
+    pub fn new(profile: Profile, events: mpsc::UnboundedReceiver<Event>) -> (Self, Handle) {
         let state = State::new(profile, now());
         let (command_sender, commands) = mpsc::channel(COMMANDS);
         let (snapshots, snapshot) = watch::channel(Arc::new(state.snapshot()));
@@ -49,7 +49,6 @@ impl<W: World> Actor<W> {
         let handle = Handle::new(command_sender, snapshot, stream.clone());
         let actor = Self {
             state,
-            world,
             commands,
             events,
             snapshots,
@@ -64,22 +63,22 @@ impl<W: World> Actor<W> {
     }
 
     /// Runs until the program is to end, and gives the world back to be closed.
-    pub async fn run(mut self) -> W {
-        self.input(Input::Event(Event::Started));
+    pub async fn run<W: World>(mut self, mut world: W) -> W {
+        self.input(&mut world, Input::Event(Event::Started));
         self.publish_snapshot();
         while !self.exit {
-            self.receive().await;
+            self.receive(&mut world).await;
             for _ in 0..BATCH {
-                if !self.drain_one() {
+                if !self.drain_one(&mut world) {
                     break;
                 }
             }
             self.publish_snapshot();
         }
-        self.world
+        world
     }
 
-    async fn receive(&mut self) {
+    async fn receive(&mut self, world: &mut impl World) {
         let due = self.timers.iter().min_by_key(|(_, at)| **at).map(|(timer, at)| (*timer, *at));
         let sleep = async {
             match due {
@@ -89,42 +88,42 @@ impl<W: World> Actor<W> {
         };
         tokio::select! {
             asked = self.commands.recv() => match asked {
-                Some(asked) => self.command(asked),
+                Some(asked) => self.command(world, asked),
                 // Every door is gone: nobody can ask any more, not even for the end.
                 None => self.exit = true,
             },
-            Some(event) = self.events.recv() => self.input(Input::Event(event)),
+            Some(event) = self.events.recv() => self.input(world, Input::Event(event)),
             () = sleep => {
                 if let Some((timer, _)) = due {
                     self.timers.remove(&timer);
-                    self.input(Input::Event(Event::Timer(timer)));
+                    self.input(world, Input::Event(Event::Timer(timer)));
                 }
             }
         }
     }
 
-    fn drain_one(&mut self) -> bool {
+    fn drain_one(&mut self, world: &mut impl World) -> bool {
         if let Ok(event) = self.events.try_recv() {
-            self.input(Input::Event(event));
+            self.input(world, Input::Event(event));
             true
         } else if let Ok(asked) = self.commands.try_recv() {
-            self.command(asked);
+            self.command(world, asked);
             true
         } else {
             false
         }
     }
 
-    fn command(&mut self, asked: Asked) {
+    fn command(&mut self, world: &mut impl World, asked: Asked) {
         self.last_command += 1;
         let id = CommandId(self.last_command);
         if let Some(reply) = asked.reply {
             self.waiting.insert(id, reply);
         }
-        self.input(Input::Command { id, command: asked.command });
+        self.input(world, Input::Command { id, command: asked.command });
     }
 
-    fn input(&mut self, input: Input) {
+    fn input(&mut self, world: &mut impl World, input: Input) {
         for effect in self.state.update(input, now()) {
             match effect {
                 Effect::StartTimer { timer, after } => {
@@ -150,7 +149,7 @@ impl<W: World> Actor<W> {
                 | Effect::RememberRegId(_)
                 | Effect::SetTenant(_)
                 | Effect::UseToken(_)
-                | Effect::RenewToken) => self.world.carry_out(effect),
+                | Effect::RenewToken) => world.carry_out(effect),
             }
         }
     }
@@ -183,4 +182,78 @@ impl<W: World> Actor<W> {
 
 fn now() -> Now {
     Now { at: tokio::time::Instant::now().into_std(), wall: Timestamp::now(), random: rand::random() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        app::{Command, LinkState},
+        cti::api::{ApiError, Reply, Request},
+        domain::AgentState,
+    };
+
+    /// A platform that can be reached only from the `reachable_from`th try on.
+    struct FakeWorld {
+        events: mpsc::UnboundedSender<Event>,
+        tries: u32,
+        reachable_from: u32,
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm)]
+    impl World for FakeWorld {
+        fn carry_out(&mut self, effect: Effect) {
+            let Effect::Request { id, request } = effect else { return };
+            let result = match request {
+                Request::RtcInfo { .. } => {
+                    self.tries += 1;
+                    if self.tries < self.reachable_from {
+                        Err(ApiError::Timeout(4000))
+                    } else {
+                        Ok(json!({ "vccId": 1, "phopass": "p", "vccCode": "v" }))
+                    }
+                }
+                Request::Login { .. } => Ok(json!({})),
+                _ => return,
+            };
+            let result = result.map(|data| Reply { code: 0, message: String::new(), data });
+            self.events.send(Event::Replied { id, result }).unwrap();
+        }
+    }
+
+    fn start(reachable_from: u32) -> (Handle, tokio::task::JoinHandle<FakeWorld>) {
+        let (events, received) = mpsc::unbounded_channel();
+        let profile = Profile { websocket: false, ..crate::app::update::tests::rig::profile() };
+        let (actor, handle) = Actor::new(profile, received);
+        (handle, tokio::spawn(actor.run(FakeWorld { events, tries: 0, reachable_from })))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn timers_run_snapshots_follow_and_quit_ends_it() {
+        let (handle, task) = start(3);
+        let mut snapshots = handle.snapshots();
+        let begun = tokio::time::Instant::now();
+        snapshots.wait_for(|s| s.link.retry_at.is_some()).await.unwrap();
+        snapshots.wait_for(|s| s.agent.state == AgentState::Idle).await.unwrap();
+        assert!(begun.elapsed() >= Duration::from_millis(500), "the retry waited for its timer");
+        assert_eq!(snapshots.borrow().link.state, LinkState::Down);
+        handle.ask(Command::Quit).await.unwrap();
+        let world = task.await.unwrap();
+        assert_eq!(world.tries, 3);
+        assert!(handle.ask(Command::Ready).await.is_err(), "nobody answers any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unanswered_command_is_refused_after_its_deadline() {
+        let (handle, _task) = start(1);
+        handle.snapshots().wait_for(|s| s.agent.state == AgentState::Idle).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        let refusal = handle.ask(Command::Busy { reason: None }).await.unwrap_err();
+        assert_eq!(refusal.kind, crate::app::RefusalKind::Unreachable);
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
 }

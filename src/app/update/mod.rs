@@ -13,7 +13,7 @@ mod phone;
 mod session;
 mod sip;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use serde_json::{Value, json};
 

@@ -5,5 +5,5 @@
 mod calls;
 mod links;
 mod random;
-mod rig;
+pub(in crate::app) mod rig;
 mod sign_in;

@@ -29,7 +29,7 @@ pub(super) struct Rig {
     commands: u64,
 }
 
-pub(super) fn profile() -> Profile {
+pub(in crate::app) fn profile() -> Profile {
     Profile {
         ag_no: "8001".into(),
         agent_phone: "9001".into(),
