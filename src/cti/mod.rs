@@ -5,5 +5,10 @@
 //! event names. Nothing here keeps agent or call state, and nothing here reconnects: that is decided in `app`.
 
 pub mod api;
+mod client;
+mod envelope;
 pub mod link;
+mod parse;
 pub mod push;
+mod request;
+mod value;
