@@ -227,7 +227,9 @@ impl SipError {
             }
             SipError::Lost(reason) => Message::new("sip.lost").with("reason", reason),
             SipError::Credentials => Message::new("sip.credentials"),
-            SipError::Rejected { code, reason } => Message::new("sip.rejected").with("code", code).with("reason", reason),
+            SipError::Rejected { code, reason } => {
+                Message::new("sip.rejected").with("code", code).with("reason", reason)
+            }
             SipError::Timeout => Message::new("sip.timeout"),
         }
     }

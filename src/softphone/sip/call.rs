@@ -85,7 +85,8 @@ pub(super) struct Call {
 impl Call {
     /// The dialog of an INVITE without flaws.
     pub(super) fn new(invite: Request, now: Instant) -> Self {
-        let uri = |name: &str| invite.headers.values(name).next().and_then(name_addr).map_or("", |(uri, _)| uri).to_owned();
+        let uri =
+            |name: &str| invite.headers.values(name).next().and_then(name_addr).map_or("", |(uri, _)| uri).to_owned();
         let local_tag = token(10);
         let cseq = invite.cseq().unwrap_or_default();
         let expires = invite.headers.seconds("Expires").map(|s| Duration::from_secs(s.into())).filter(|e| *e < RING);
@@ -99,7 +100,7 @@ impl Call {
             local: format!("{};tag={local_tag}", invite.headers.get("To").unwrap_or_default()),
             remote: invite.headers.get("From").unwrap_or_default().to_owned(),
             local_tag,
-            remote_tag: invite.from_tag().to_owned(),
+            remote_tag: invite.tag_of_from().to_owned(),
             target: uri("Contact"),
             routes: invite.headers.values("Record-Route").map(str::to_owned).collect(),
             first_cseq: cseq,
@@ -113,14 +114,14 @@ impl Call {
     /// Whether a request belongs to this dialog (RFC 3261 12.2.2).
     pub(super) fn owns(&self, request: &Request) -> bool {
         request.call_id() == self.call_id
-            && request.to_tag() == Some(&self.local_tag)
-            && request.from_tag() == self.remote_tag
+            && request.tag_of_to() == Some(&self.local_tag)
+            && request.tag_of_from() == self.remote_tag
     }
 
     /// Whether a request without a To tag is about the INVITE that began this call: its CANCEL, or itself again.
     pub(super) fn began_with(&self, request: &Request) -> bool {
         request.call_id() == self.call_id
-            && request.from_tag() == self.remote_tag
+            && request.tag_of_from() == self.remote_tag
             && request.cseq() == Some(self.first_cseq)
     }
 
@@ -134,16 +135,14 @@ impl Call {
         cseq == self.first_cseq
     }
 
-    /// Notes the request's CSeq and Contact; false if the request is older than one we know.
+    /// Notes the CSeq and Contact of an INVITE or UPDATE; false if the request is older than one we know.
     pub(super) fn follow(&mut self, request: &Request) -> bool {
         match request.cseq() {
             Some(cseq) if cseq > self.remote_cseq => self.remote_cseq = cseq,
             _ => return false,
         }
-        if matches!(request.method.as_str(), "INVITE" | "UPDATE") {
-            if let Some((uri, _)) = request.headers.values("Contact").next().and_then(name_addr) {
-                self.target = uri.to_owned();
-            }
+        if let Some((uri, _)) = request.headers.values("Contact").next().and_then(name_addr) {
+            self.target = uri.to_owned();
         }
         true
     }
@@ -324,7 +323,9 @@ mod tests {
     fn a_bye_takes_the_route_back() {
         let identity = Identity::new("sip.example.test", true);
         let mut call = Call::new(
-            invite("Record-Route: <sip:10.0.0.1:4443;transport=wss;lr>, <sip:p2;lr=on>\r\nRecord-Route: <sip:p3;lr>\r\n"),
+            invite(
+                "Record-Route: <sip:10.0.0.1:4443;transport=wss;lr>, <sip:p2;lr=on>\r\nRecord-Route: <sip:p3;lr>\r\n",
+            ),
             Instant::now(),
         );
         let (branch, bye) = call.request("BYE", &identity, None);

@@ -142,11 +142,6 @@ impl Credentials {
         self.current = Some((challenge, 0));
     }
 
-    /// Whether there is a challenge to answer.
-    pub(super) fn ready(&self) -> bool {
-        self.current.is_some()
-    }
-
     /// Name and value of the header that proves who asks, if anybody wanted to know.
     pub(super) fn header(&mut self, method: &str, uri: &str) -> Option<(&'static str, String)> {
         let (challenge, count) = self.current.as_mut()?;
@@ -175,8 +170,10 @@ mod tests {
 
     #[test]
     fn the_vectors_of_the_protocol_document() {
-        let with_qop =
-            choose(401, r#"WWW-Authenticate: Digest realm="sip.example.test", nonce="abc123", algorithm=MD5, qop="auth""#);
+        let with_qop = choose(
+            401,
+            r#"WWW-Authenticate: Digest realm="sip.example.test", nonce="abc123", algorithm=MD5, qop="auth""#,
+        );
         assert_eq!(
             answer(&with_qop.unwrap()),
             "Digest algorithm=MD5, username=\"ss1234ss8001\", realm=\"sip.example.test\", nonce=\"abc123\", \
@@ -203,7 +200,10 @@ mod tests {
             "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
             1,
         );
-        assert!(value.contains("response=\"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1\""), "{value}");
+        assert!(
+            value.contains("response=\"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1\""),
+            "{value}"
+        );
         assert!(value.contains("opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\", qop=auth"), "{value}");
     }
 

@@ -40,12 +40,12 @@ impl Headers {
     }
 
     /// Every field of a name, in order, whole.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(super) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 
     /// The values of all fields of a name, comma-separated ones taken apart.
-    pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(super) fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.all(name).flat_map(split_list)
     }
 
@@ -153,12 +153,12 @@ fn clean(value: &str) -> String {
 
 impl Request {
     /// The tag of From; empty for the old clients that send none.
-    pub(super) fn from_tag(&self) -> &str {
+    pub(super) fn tag_of_from(&self) -> &str {
         self.headers.get("From").and_then(tag).unwrap_or_default()
     }
 
     /// The tag of To: there inside a dialog, not there when one begins.
-    pub(super) fn to_tag(&self) -> Option<&str> {
+    pub(super) fn tag_of_to(&self) -> Option<&str> {
         self.headers.get("To").and_then(tag)
     }
 
@@ -298,7 +298,7 @@ impl Writer {
         }
         for name in ["To", "From", "Call-ID", "CSeq"] {
             match (request.headers.get(name), tag) {
-                (Some(value), Some(tag)) if name == "To" && request.to_tag().is_none() => {
+                (Some(value), Some(tag)) if name == "To" && request.tag_of_to().is_none() => {
                     writer = writer.header(name, &format!("{value};tag={tag}"));
                 }
                 (Some(value), _) => writer = writer.header(name, value),
@@ -381,7 +381,7 @@ mod tests {
         );
         assert_eq!(request.headers.values("Via").count(), 2);
         assert_eq!(request.branch(), Some("z9hG4bK1"));
-        assert_eq!((request.from_tag(), request.to_tag(), request.call_id()), ("f1", None, "c1"));
+        assert_eq!((request.tag_of_from(), request.tag_of_to(), request.call_id()), ("f1", None, "c1"));
         assert_eq!(request.cseq(), Some(7));
         assert_eq!(request.content_type().as_deref(), Some("application/sdp"));
         assert_eq!(request.body, "v=0\r\n");
@@ -430,7 +430,9 @@ mod tests {
 
     #[test]
     fn credentials_are_hidden_even_when_folded() {
-        let shown = redact("REGISTER sip:x SIP/2.0\r\nAuthorization: Digest username=\"u\",\r\n response=\"r\"\r\nTo: <sip:x>\r\n");
+        let shown = redact(
+            "REGISTER sip:x SIP/2.0\r\nAuthorization: Digest username=\"u\",\r\n response=\"r\"\r\nTo: <sip:x>\r\n",
+        );
         assert_eq!(shown, "REGISTER sip:x SIP/2.0\nauthorization: (hidden)\nTo: <sip:x>\n");
     }
 }

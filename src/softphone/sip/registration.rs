@@ -314,18 +314,30 @@ mod tests {
     }
 
     fn line<'a>(text: &'a str, name: &str) -> &'a str {
-        text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_else(|| panic!("no {name} in {text}"))
+        text.lines()
+            .find_map(|l| l.strip_prefix(name)?.strip_prefix(": "))
+            .unwrap_or_else(|| panic!("no {name} in {text}"))
     }
 
     #[test]
     fn the_request_is_the_originals() {
         let mut bench = Bench::new();
         let text = bench.registration.begin(&bench.identity, bench.now);
-        let names: Vec<_> = text.lines().skip(1).filter_map(|l| l.split(':').next()).filter(|n| !n.is_empty()).collect();
+        let names: Vec<_> =
+            text.lines().skip(1).filter_map(|l| l.split(':').next()).filter(|n| !n.is_empty()).collect();
         assert_eq!(
             names,
             [
-                "Via", "Max-Forwards", "To", "From", "Call-ID", "CSeq", "Contact", "Allow", "Supported", "User-Agent",
+                "Via",
+                "Max-Forwards",
+                "To",
+                "From",
+                "Call-ID",
+                "CSeq",
+                "Contact",
+                "Allow",
+                "Supported",
+                "User-Agent",
                 "Content-Length"
             ]
         );
@@ -387,10 +399,7 @@ mod tests {
         let first = bench.registration.begin(&bench.identity, bench.now);
         let second = Bench::sent(bench.reply(&first, "401 Unauthorized", challenge));
         let outcome = bench.reply(&second, "401 Unauthorized", challenge);
-        assert_eq!(
-            outcome,
-            Some(Outcome::Failed { error: SipError::Credentials, retry_in: Duration::from_secs(30) })
-        );
+        assert_eq!(outcome, Some(Outcome::Failed { error: SipError::Credentials, retry_in: Duration::from_secs(30) }));
         bench.now += Duration::from_secs(30);
         Bench::sent(bench.registration.tick(&bench.identity, bench.now));
     }
@@ -410,7 +419,9 @@ mod tests {
             text = Bench::sent(bench.registration.tick(&bench.identity, bench.now));
         }
         assert!((0.4..0.6).contains(&pauses[0]) && (24.0..36.0).contains(&pauses[11]), "{pauses:?}");
-        let Some(Outcome::Failed { retry_in, .. }) = bench.reply(&text, "503 Busy", "Retry-After: 120 (maintenance)\r\n") else {
+        let Some(Outcome::Failed { retry_in, .. }) =
+            bench.reply(&text, "503 Busy", "Retry-After: 120 (maintenance)\r\n")
+        else {
             panic!()
         };
         assert_eq!(retry_in, Duration::from_secs(120));

@@ -37,7 +37,7 @@ impl Agent {
             return;
         }
         match request.method.as_str() {
-            "INVITE" if request.to_tag().is_some() => self.reinvite(request),
+            "INVITE" if request.tag_of_to().is_some() => self.reinvite(request),
             "INVITE" => self.invite(request, now),
             "CANCEL" => self.cancel(&request),
             "BYE" => self.remote_bye(&request),
@@ -213,7 +213,10 @@ impl Agent {
         // Or it takes back a re-INVITE that waits for the media.
         let waiting = self.calls.iter().position(|call| {
             call.owns(request)
-                && call.pending.as_ref().is_some_and(|p| p.request.method == "INVITE" && p.request.cseq() == request.cseq())
+                && call
+                    .pending
+                    .as_ref()
+                    .is_some_and(|p| p.request.method == "INVITE" && p.request.cseq() == request.cseq())
         });
         let Some(index) = waiting else { return self.no_such_call(request) };
         self.reply_in_call(index, request, 200, "OK");
