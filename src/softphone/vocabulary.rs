@@ -220,7 +220,18 @@ pub enum SipError {
 impl SipError {
     /// What is told to the agent.
     pub fn message(&self) -> Message {
-        Message::verbatim(&self.to_string())
+        match self {
+            SipError::Connect { host, reason } => Message::new("sip.connect").with("host", host).with("reason", reason),
+            SipError::Certificate { host, reason } => {
+                Message::new("sip.certificate").with("host", host).with("reason", reason)
+            }
+            SipError::Lost(reason) => Message::new("sip.lost").with("reason", reason),
+            SipError::Credentials => Message::new("sip.credentials"),
+            SipError::Rejected { code, reason } => {
+                Message::new("sip.rejected").with("code", code).with("reason", reason)
+            }
+            SipError::Timeout => Message::new("sip.timeout"),
+        }
     }
 }
 
