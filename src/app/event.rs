@@ -64,5 +64,5 @@ pub enum Event {
     /// A timer ran out.
     Timer(TimerId),
     /// The token source gave a token, or failed.
-    Token(Result<secrecy::SecretString, String>),
+    Token(Result<secrecy::SecretString, crate::i18n::Message>),
 }

@@ -18,6 +18,7 @@ mod snapshot;
 mod state;
 mod update;
 mod view;
+mod world;
 
 pub use actor::{Actor, World};
 pub use command::*;
@@ -27,3 +28,4 @@ pub use handle::*;
 pub use profile::*;
 pub use snapshot::*;
 pub use state::State;
+pub use world::{LiveWorld, read_reg_id};

@@ -10,9 +10,8 @@ use super::{Effect, Event, World};
 use crate::{
     config::{self, PlatformConfig, TokenSource},
     cti::{
-        api::{ApiConfig, ApiError},
-        client::Api,
-        connection::{Link, LinkSettings},
+        api::{Api, ApiConfig, ApiError},
+        link::{Link, LinkSettings},
     },
     net::tls::Tls,
     softphone::Softphone,
@@ -85,12 +84,6 @@ impl LiveWorld {
         }
     }
 
-    fn send(&self, event: Event) {
-        if self.events.send(event).is_err() {
-            tracing::debug!("an event came after the end");
-        }
-    }
-
     fn remember(&self, reg_id: Option<String>) {
         let Some(file) = &self.session_file else { return };
         // A few bytes, written in place so that the order of sign-in and sign-out is the file's order too.
@@ -103,7 +96,7 @@ impl LiveWorld {
         let Some(source) = self.renew.clone() else { return };
         let events = self.events.clone();
         tokio::spawn(async move {
-            let result = config::token::obtain(&source).await.map_err(|error| error.to_string());
+            let result = config::token::obtain(&source).await.map_err(|error| error.message());
             if events.send(Event::Token(result)).is_err() {
                 tracing::debug!("a token came after the end");
             }

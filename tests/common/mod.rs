@@ -194,7 +194,8 @@ impl Platform {
     pub fn start_with(home: &Home, more: &[&str]) -> Self {
         let config = home.path("client.toml");
         let config_arg = config.to_string_lossy().into_owned();
-        let mut args = vec!["sim", "--listen", "127.0.0.1:0", "--sip-listen", "127.0.0.1:0", "--config-out", &config_arg];
+        let mut args =
+            vec!["sim", "--listen", "127.0.0.1:0", "--sip-listen", "127.0.0.1:0", "--config-out", &config_arg];
         args.extend(more);
         let log = fs::File::create(home.path("sim.log")).expect("a log file");
         let mut child = home
@@ -208,7 +209,10 @@ impl Platform {
         let mut line = String::new();
         lines.read_line(&mut line).expect("a ready line");
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| {
-            panic!("the ready line is not JSON: {line:?}; {}", fs::read_to_string(home.path("sim.log")).unwrap_or_default())
+            panic!(
+                "the ready line is not JSON: {line:?}; {}",
+                fs::read_to_string(home.path("sim.log")).unwrap_or_default()
+            )
         });
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         Self { process: Process { child }, ready, config }

@@ -64,7 +64,10 @@ impl Turn<'_> {
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
             Event::Token(Ok(token)) => self.use_token(token),
-            Event::Token(Err(reason)) => self.warn(Message::new("app.token_renewal_failed").with("reason", reason)),
+            Event::Token(Err(reason)) => {
+                let reason = reason.render(self.state.profile.locale);
+                self.error(Message::new("app.token_renewal_failed").with("reason", reason));
+            }
         }
     }
 
