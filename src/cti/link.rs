@@ -234,9 +234,8 @@ async fn run(settings: LinkSettings, gate: &Gate, closing: CancellationToken) {
         }
     };
     tracing::info!(host, "the link is open");
-    match conversation::hold(stream, &|event| gate.emit(event), &closing).await {
-        End::ByUs => tracing::info!(host, "the link is closed"),
-        End::ByThem => tracing::info!(host, "the link was lost"),
+    if conversation::hold(stream, &|event| gate.emit(event), &closing).await == End::ByUs {
+        tracing::info!(host, "the link is closed");
     }
 }
 

@@ -97,7 +97,7 @@ fn phone(fields: &Map<String, Value>) -> Option<Known> {
         called: text("Called"),
         area: text("CallerAreaName"),
         // Absent, null, 0, "0" and "" all stand for an outside party.
-        from_agent: text("OAgId").is_some_and(|id| id != "0"),
+        from_agent: value::integer(fields.get("OAgId")).map_or(text("OAgId").is_some(), |id| id != 0),
         agent_no: text("OAgNum"),
         agent_name: text("OAgName"),
         queue_id: value::integer(fields.get("QueId")),

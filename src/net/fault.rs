@@ -42,6 +42,7 @@ pub fn io_reason(error: &io::Error) -> String {
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => "no route to the network".into(),
         _ => {
             let text = error.to_string();
+            let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
             text.split(" (os error").next().unwrap_or_default().to_owned()
         }
     }

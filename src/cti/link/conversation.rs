@@ -1,11 +1,11 @@
 //! What is said on an open event websocket, on whatever stream it runs.
 
-use std::{pin::pin, time::Duration};
+use std::{convert::Infallible, pin::pin, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -70,7 +70,7 @@ where
     let end = if last.is_some() { End::ByThem } else { End::ByUs };
     let silent = matches!(last, Some(LinkEvent::Failed(_)));
     if let Some(last) = last {
-        tracing::debug!(?last, "the last of this link");
+        tracing::info!(?last, "the link is lost");
         tell(last);
     }
     // A connection that has gone silent would not answer a farewell either.
@@ -119,14 +119,12 @@ where
 
     /// The last event of the connection.
     async fn run(mut self) -> LinkEvent {
-        match self.talk().await {
-            Ok(last) => last,
-            Err(error) => ended_by(&error),
-        }
+        let Err(last) = self.talk().await;
+        last
     }
 
-    async fn talk(&mut self) -> Result<LinkEvent, Error> {
-        self.stream.send(Message::text(GREETING)).await?;
+    async fn talk(&mut self) -> Result<Infallible, LinkEvent> {
+        self.say(Message::text(GREETING)).await?;
         (self.tell)(LinkEvent::Opened);
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -134,17 +132,15 @@ where
         loop {
             tokio::select! {
                 frame = self.stream.next() => {
-                    let Some(frame) = frame else { return Ok(closed(ABNORMAL, "")) };
+                    let Some(frame) = frame else { return Err(closed(ABNORMAL, "")) };
                     self.heard = Instant::now();
-                    if let Some(last) = self.take(frame?).await? {
-                        return Ok(last);
-                    }
+                    self.take(frame.map_err(|error| ended_by(&error))?).await?;
                 }
                 _ = heartbeat.tick() => self.beat().await?,
                 // Set anew only when it runs out, not with every frame.
                 () = &mut silence => {
                     if self.heard.elapsed() >= SILENCE_LIMIT {
-                        return Ok(LinkEvent::Failed(LinkError::Silent(SILENCE_LIMIT.as_secs())));
+                        return Err(silent());
                     }
                     silence.as_mut().reset(self.heard + SILENCE_LIMIT);
                 }
@@ -152,19 +148,26 @@ where
         }
     }
 
-    /// The empty text frame the platform wants, and a ping that the other side must answer (RFC 6455 section 5.5.2).
-    async fn beat(&mut self) -> Result<(), Error> {
-        self.ping = (self.ping.0 + 1, Instant::now());
-        self.stream.feed(Message::text("")).await?;
-        self.stream.send(Message::Ping(Bytes::copy_from_slice(&self.ping.0.to_be_bytes()))).await
+    /// Sends a frame; a connection that takes nothing any more is as dead as one that gives nothing.
+    async fn say(&mut self, frame: Message) -> Result<(), LinkEvent> {
+        match timeout_at(self.heard + SILENCE_LIMIT, self.stream.send(frame)).await {
+            Ok(sent) => sent.map_err(|error| ended_by(&error)),
+            Err(_) => Err(silent()),
+        }
     }
 
-    /// Deals with a frame; the last event if it was the last frame.
-    async fn take(&mut self, frame: Message) -> Result<Option<LinkEvent>, Error> {
+    /// The empty text frame the platform wants, and a ping that the other side must answer (RFC 6455 section 5.5.2).
+    async fn beat(&mut self) -> Result<(), LinkEvent> {
+        self.say(Message::text("")).await?;
+        self.ping = (self.ping.0 + 1, Instant::now());
+        self.say(Message::Ping(Bytes::copy_from_slice(&self.ping.0.to_be_bytes()))).await
+    }
+
+    async fn take(&mut self, frame: Message) -> Result<(), LinkEvent> {
         match frame {
             Message::Text(text) if text.trim() == WARNING => {
                 tracing::debug!("the platform warns that it hears nothing");
-                self.stream.send(Message::text("")).await?;
+                self.say(Message::text("")).await?;
             }
             Message::Text(text) => self.read(&text),
             Message::Binary(bytes) => self.read(&String::from_utf8_lossy(&bytes)),
@@ -172,11 +175,11 @@ where
                 let ms = self.ping.1.elapsed().as_millis();
                 (self.tell)(LinkEvent::RoundTrip(u64::try_from(ms).unwrap_or(u64::MAX)));
             }
-            Message::Close(frame) => return Ok(Some(close_of(frame))),
+            Message::Close(frame) => return Err(close_of(frame)),
             // A ping is answered by the library, with the next read.
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
-        Ok(None)
+        Ok(())
     }
 
     fn read(&mut self, text: &str) {
@@ -203,6 +206,10 @@ fn close_of(frame: Option<CloseFrame>) -> LinkEvent {
         Some(frame) => closed(frame.code.into(), &frame.reason),
         None => closed(NO_CODE, ""),
     }
+}
+
+fn silent() -> LinkEvent {
+    LinkEvent::Failed(LinkError::Silent(SILENCE_LIMIT.as_secs()))
 }
 
 fn closed(code: u16, reason: &str) -> LinkEvent {

@@ -317,6 +317,17 @@ async fn a_silent_server_is_given_up_after_25_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_takes_nothing_is_given_up_too() {
+    let (ours, _theirs) = tokio::io::duplex(4);
+    let (tell, mut events) = unbounded_channel();
+    let client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+    let started = tokio::time::Instant::now();
+    let end = hold(client, &|event| drop(tell.send(event)), &CancellationToken::new()).await;
+    assert_eq!((end, started.elapsed().as_secs()), (End::ByThem, 25));
+    assert_eq!(events.try_recv(), Ok(LinkEvent::Failed(LinkError::Silent(25))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn any_frame_keeps_a_server_without_pongs_alive() {
     let mut link = InMemory::start().await;
     for _ in 0..10 {

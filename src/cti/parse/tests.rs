@@ -132,7 +132,9 @@ fn an_agents_ring_is_told_from_an_outside_one() {
     for (id, from_agent) in [
         (json!(17), true),
         (json!("17"), true),
+        (json!("a-17"), true),
         (json!(0), false),
+        (json!(0.0), false),
         (json!("0"), false),
         (json!(""), false),
         (json!(null), false),
