@@ -53,7 +53,7 @@ impl Conn {
             match timeout(LIMIT, self.0.next()).await.expect("no message").expect("closed").unwrap() {
                 Message::Text(text) if !text.trim().is_empty() => return text.to_string(),
                 Message::Text(_) | Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("{other:?}"),
+                other @ (Message::Binary(_) | Message::Close(_) | Message::Frame(_)) => panic!("{other:?}"),
             }
         }
     }
