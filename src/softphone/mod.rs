@@ -10,6 +10,8 @@ pub mod sip;
 
 mod media_port;
 mod run;
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 
 pub use run::Softphone;

@@ -5,6 +5,8 @@
 
 mod bye;
 mod requests;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::VecDeque, time::Duration};
 

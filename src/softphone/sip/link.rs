@@ -111,6 +111,8 @@ async fn talk(
     let mut pong_due: Option<Instant> = None;
     loop {
         tokio::select! {
+            // What has come is heard before a timer says that nothing came.
+            biased;
             text = outgoing.recv() => {
                 let Some(text) = text else { return SipError::Lost("closed".into()) };
                 tracing::trace!(target: "wincall_tui::sip", "> {}", redact(&text));

@@ -90,7 +90,7 @@ pub(super) fn parse(frame: &[u8]) -> Result<Incoming, Junk> {
     if let Some(rest) = start.strip_prefix("SIP/2.0 ") {
         let (code, reason) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
         let code = code.parse().ok().filter(|code| (100..700).contains(code)).ok_or(Junk::Start)?;
-        return Ok(Incoming::Response(Response { code, reason: clean(reason), headers }));
+        return Ok(Incoming::Response(Response { code, reason: clean(reason).chars().take(120).collect(), headers }));
     }
     let mut words = start.split_ascii_whitespace();
     let (Some(method), Some(uri), Some("SIP/2.0"), None) = (words.next(), words.next(), words.next(), words.next())
