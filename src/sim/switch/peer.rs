@@ -8,9 +8,7 @@ use std::time::Duration;
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
-use rtc::peer_connection::configuration::media_engine::{
-    MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT, MediaEngine,
-};
+use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine};
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::rtp;
@@ -35,13 +33,12 @@ use super::sdp::{self, AnswerError};
 /// How long candidate gathering on local sockets may take.
 const GATHERING: Duration = Duration::from_secs(2);
 
-/// What is offered, most wanted first.
-const OFFERED: [(&str, u32, u16, u8, &str); 5] = [
+/// What is offered, most wanted first. Telephone events are added to the offer's text: the stack cannot tell two
+/// clocks of one name apart.
+const OFFERED: [(&str, u32, u16, u8, &str); 3] = [
     (MIME_TYPE_OPUS, 48_000, 2, 111, "minptime=10;useinbandfec=1"),
-    (MIME_TYPE_PCMA, 8000, 1, 8, ""),
-    (MIME_TYPE_PCMU, 8000, 1, 0, ""),
-    (MIME_TYPE_TELEPHONE_EVENT, 48_000, 1, 110, "0-16"),
-    (MIME_TYPE_TELEPHONE_EVENT, 8000, 1, 126, "0-16"),
+    (MIME_TYPE_PCMA, 8000, 0, 8, ""),
+    (MIME_TYPE_PCMU, 8000, 0, 0, ""),
 ];
 
 /// Why a leg has no sound.

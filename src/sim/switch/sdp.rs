@@ -8,7 +8,7 @@ pub(super) struct Answer {
     /// RTP payload type of the codec, both ways.
     pub payload_type: u8,
     pub codec: Codec,
-    /// The answer, reduced to that codec and the telephone events of its clock.
+    /// The answer, reduced to that codec.
     pub sdp: String,
 }
 
@@ -25,20 +25,29 @@ pub(super) enum AnswerError {
     NoFingerprint,
 }
 
+/// The payload types of telephone events (RFC 4733) in the offer, one for each clock rate of the codecs.
+const EVENTS: [(&str, &str); 2] = [("110", "48000"), ("126", "8000")];
+
 /// Names the first candidate's address and port in `c=` and `m=`, as browsers do (the stack writes 0.0.0.0 and 9,
-/// which reads as hold to many), and drops candidates of the RTCP component, which is multiplexed.
+/// which reads as hold to many), offers telephone events, and drops candidates of the RTCP component, which is
+/// multiplexed.
 pub(super) fn finish_offer(sdp: &str) -> String {
     let candidate = sdp.lines().filter_map(candidate_address).next();
     let mut text = String::with_capacity(sdp.len());
     for line in sdp.lines() {
         let line = match (&candidate, line.strip_prefix("m=audio 9 ")) {
-            (Some((_, port)), Some(rest)) => format!("m=audio {port} {rest}"),
+            (Some((_, port)), Some(rest)) => {
+                format!("m=audio {port} {rest} {}", EVENTS.map(|(format, _)| format).join(" "))
+            }
             (Some((address, _)), None) if line == "c=IN IP4 0.0.0.0" => format!("c=IN IP4 {address}"),
             _ if line.starts_with("a=candidate:") && component(line) != Some("1") => continue,
             _ => line.to_owned(),
         };
         text.push_str(&line);
         text.push_str("\r\n");
+    }
+    for (format, clock) in EVENTS {
+        text.push_str(&format!("a=rtpmap:{format} telephone-event/{clock}\r\na=fmtp:{format} 0-16\r\n"));
     }
     text
 }
@@ -75,20 +84,16 @@ pub(super) fn read_answer(sdp: &str) -> Result<Answer, AnswerError> {
         .iter()
         .find_map(|format| Some((format.parse().ok()?, codec_of(sdp, format)?)))
         .ok_or(AnswerError::NoCodec)?;
-    let events = formats.iter().find(|format| {
-        rtpmap(sdp, format).is_some_and(|map| map.eq_ignore_ascii_case(&format!("telephone-event/{}", codec.clock())))
-    });
-    let kept: Vec<String> =
-        [Some(payload_type.to_string()), events.map(|format| (*format).to_owned())].into_iter().flatten().collect();
+    let kept = payload_type.to_string();
 
     let mut text = String::with_capacity(sdp.len());
     let (mut fingerprints, mut in_audio) = (0, false);
     for line in sdp.lines() {
         in_audio |= line.starts_with("m=");
         let line = if line == media {
-            format!("m=audio {port} {profile} {}", kept.join(" "))
+            format!("m=audio {port} {profile} {kept}")
         } else if let Some(format) = format_of(line) {
-            if in_audio && !kept.iter().any(|kept| kept == format) {
+            if in_audio && format != kept {
                 continue;
             }
             line.to_owned()
@@ -160,12 +165,12 @@ mod tests {
         a=rtpmap:126 telephone-event/8000\r\na=fmtp:126 0-16\r\na=mid:0\r\n";
 
     #[test]
-    fn takes_the_first_codec_and_its_events() {
+    fn takes_the_first_codec_alone() {
         let answer = read_answer(ANSWER).unwrap();
         assert_eq!((answer.payload_type, answer.codec), (8, Codec::Pcma));
-        assert!(answer.sdp.contains("m=audio 9 UDP/TLS/RTP/SAVPF 8 126\r\n"));
+        assert!(answer.sdp.contains("m=audio 9 UDP/TLS/RTP/SAVPF 8\r\n"));
         assert!(answer.sdp.contains("a=fingerprint:sha-256 AA:BB\r\n") && !answer.sdp.contains("sha-1 "));
-        assert!(!answer.sdp.contains(":110 ") && !answer.sdp.contains("1 2 udp"));
+        assert!(!answer.sdp.contains("telephone-event") && !answer.sdp.contains("1 2 udp"));
         assert!(answer.sdp.ends_with("a=sendrecv\r\n"));
     }
 
@@ -180,7 +185,10 @@ mod tests {
     #[test]
     fn an_offer_names_its_address() {
         let offer = finish_offer(ANSWER);
-        assert!(offer.contains("m=audio 5000 ") && offer.contains("c=IN IP4 127.0.0.1"));
+        assert!(
+            offer.contains("m=audio 5000 UDP/TLS/RTP/SAVPF 8 0 110 126 110 126\r\n")
+                && offer.contains("c=IN IP4 127.0.0.1")
+        );
         assert!(!offer.contains("a=candidate:1 2"));
     }
 }

@@ -125,11 +125,11 @@ impl Babble {
             self.pulse += self.pitch / RATE as f32;
             let buzz = if self.pulse >= 1.0 {
                 self.pulse -= 1.0;
-                24.0
+                2.0
             } else {
                 0.0
             };
-            let breath = 0.3 * (self.chance() - 0.5);
+            let breath = 0.025 * (self.chance() - 0.5);
             let swell =
                 if self.pause { 0.0 } else { (std::f32::consts::PI * self.left as f32 / self.length as f32).sin() };
             let source = (buzz + breath) * swell;
