@@ -185,7 +185,7 @@ fn codec_parameters(
         sdp_fmtp_line: fmtp.to_owned(),
         rtcp_feedback: Vec::new(),
     };
-    RTCRtpCodecParameters { rtp_codec, payload_type, ..RTCRtpCodecParameters::default() }
+    RTCRtpCodecParameters { rtp_codec, payload_type }
 }
 
 fn local_track(ssrc: u32) -> TrackLocalStaticRTP {

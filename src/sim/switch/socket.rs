@@ -57,6 +57,7 @@ pub(super) async fn serve(core: Arc<Core>, listener: TcpListener, tls: Option<Ar
             // The handshakes too are cut short by a stop or by dropped links.
             let mut faults = core.link_fault.subscribe();
             tokio::select! {
+                biased;
                 () = grace_after(&stop) => {}
                 () = dropped(&mut faults) => {}
                 () = welcome(core, acceptor, stream) => {}

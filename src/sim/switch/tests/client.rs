@@ -242,8 +242,7 @@ impl Sound {
         };
         let rtp_codec = RTCRtpCodec { mime_type: mime_type.to_owned(), clock_rate, channels, ..Default::default() };
         let mut engine = MediaEngine::default();
-        let parameters =
-            RTCRtpCodecParameters { rtp_codec: rtp_codec.clone(), payload_type, ..RTCRtpCodecParameters::default() };
+        let parameters = RTCRtpCodecParameters { rtp_codec: rtp_codec.clone(), payload_type };
         engine.register_codec(parameters, RtpCodecKind::Audio).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (gathered_tx, mut gathered) = watch::channel(false);
