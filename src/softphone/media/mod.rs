@@ -25,10 +25,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use self::session::Session;
-use super::{
-    Event, Tone,
-    audio::AudioEngine,
-};
+use super::{Event, Tone, audio::AudioEngine};
 use crate::{
     config::{AudioConfig, Codec},
     i18n::Message,

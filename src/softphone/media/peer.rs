@@ -29,8 +29,8 @@ use tokio::sync::{mpsc, watch};
 use webrtc::{
     media_stream::track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
     peer_connection::{
-        PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceConnectionState,
-        RTCIceGatheringState, RTCPeerConnectionState, Registry, SettingEngineBuilder, StatsSelector,
+        PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceConnectionState, RTCIceGatheringState,
+        RTCPeerConnectionState, Registry, SettingEngineBuilder, StatsSelector,
     },
 };
 
@@ -176,10 +176,8 @@ impl Peer {
     async fn new(number: u64, choice: Choice, codecs: &[Codec], wiring: Wiring) -> Result<Self, MediaError> {
         let mut media_engine = MediaEngine::default();
         for codec in codecs {
-            let parameters = RTCRtpCodecParameters {
-                rtp_codec: crate_codec(*codec),
-                payload_type: choice.payload_type,
-            };
+            let parameters =
+                RTCRtpCodecParameters { rtp_codec: crate_codec(*codec), payload_type: choice.payload_type };
             media_engine.register_codec(parameters, RtpCodecKind::Audio).map_err(failed("register codec"))?;
         }
         let payload_type = Arc::new(AtomicU8::new(choice.payload_type));

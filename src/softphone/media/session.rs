@@ -89,12 +89,8 @@ impl Beginning {
     fn into_session(self, environment: Environment, peer: Peer) -> Session {
         let peer = Arc::new(peer);
         let (rtp_out, outbound) = mpsc::channel(OUTBOUND_QUEUE);
-        let (agreement, agreements) = watch::channel(Agreement {
-            peer: peer.clone(),
-            audio: Weak::new(),
-            codec: None,
-            receives: false,
-        });
+        let (agreement, agreements) =
+            watch::channel(Agreement { peer: peer.clone(), audio: Weak::new(), codec: None, receives: false });
         let watch = Watch::new(
             agreements,
             self.states,
@@ -173,9 +169,10 @@ impl Session {
         let current = self.agreed.as_ref().map(|agreed| agreed.remote.choice.codec);
         let remote = sdp::read_offer(offer, &self.environment.codecs, current)?;
         // A far end that now wants the role we have asks for a new association.
-        let continued = self.agreed.as_ref().filter(|agreed| {
-            agreed.remote.same_association(&remote) && remote.setup != agreed.setup
-        });
+        let continued = self
+            .agreed
+            .as_ref()
+            .filter(|agreed| agreed.remote.same_association(&remote) && remote.setup != agreed.setup);
         let agreed = match continued {
             Some(agreed) if agreed.remote.same_ice(&remote) => {
                 Agreed { local: agreed.local.clone(), setup: agreed.setup, remote }
@@ -188,8 +185,7 @@ impl Session {
             None => {
                 tracing::info!(call_id = self.call_id(), "the call moves to another far end");
                 let setup = role(remote.setup);
-                let (peer, local) =
-                    Peer::answering(self.peer.number + 1, &remote, setup, self.wiring.clone()).await?;
+                let (peer, local) = Peer::answering(self.peer.number + 1, &remote, setup, self.wiring.clone()).await?;
                 let old = std::mem::replace(&mut self.peer, Arc::new(peer));
                 old.close().await;
                 Agreed { remote, local, setup }

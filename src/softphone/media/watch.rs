@@ -4,10 +4,7 @@
 use std::{
     sync::{
         Arc, Weak,
-        atomic::{
-            AtomicBool, AtomicU64,
-            Ordering::Relaxed,
-        },
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };

@@ -120,7 +120,10 @@ mod tests {
 
     #[test]
     fn lines_are_sorted_into_session_and_media() {
-        let d = Description::parse("v=0\r\no=- 1 1 IN IP4 h\na=setup:active\nm=audio 9/2 RTP/SAVPF 0 8\na=Mid: x \na=flag\n").unwrap();
+        let d = Description::parse(
+            "v=0\r\no=- 1 1 IN IP4 h\na=setup:active\nm=audio 9/2 RTP/SAVPF 0 8\na=Mid: x \na=flag\n",
+        )
+        .unwrap();
         assert_eq!(d.session.attribute("setup"), Some("active"));
         assert_eq!(d.session.line('o'), Some("- 1 1 IN IP4 h"));
         let m = d.media.first().unwrap();
@@ -132,7 +135,15 @@ mod tests {
 
     #[test]
     fn what_is_no_description_is_refused() {
-        for junk in ["", "hello", "v=1\r\n", "m=audio 9 RTP/AVP 0", "v=0\nm=audio", "v=0\nm=audio 99999 RTP/AVP 0", "v=0\nm=audio 9 RTP/AVP"] {
+        for junk in [
+            "",
+            "hello",
+            "v=1\r\n",
+            "m=audio 9 RTP/AVP 0",
+            "v=0\nm=audio",
+            "v=0\nm=audio 99999 RTP/AVP 0",
+            "v=0\nm=audio 9 RTP/AVP",
+        ] {
             assert!(Description::parse(junk).is_err(), "{junk:?}");
         }
         assert!(Description::parse(&format!("v=0\n{}", "a=x\n".repeat(20_000))).is_err());

@@ -56,7 +56,8 @@ impl Local {
 
     /// The candidates shown to a far end: loopback ones only to one that may be on this machine.
     fn candidates_for(&self, loopback: bool) -> Vec<&(String, IpAddr, u16)> {
-        let shown: Vec<_> = self.candidates.iter().filter(|(_, address, _)| loopback || !address.is_loopback()).collect();
+        let shown: Vec<_> =
+            self.candidates.iter().filter(|(_, address, _)| loopback || !address.is_loopback()).collect();
         if shown.is_empty() { self.candidates.iter().collect() } else { shown }
     }
 

@@ -9,7 +9,7 @@ mod local;
 mod remote;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use local::{Local, Origin, answer, offer};
 pub use remote::{Remote, read_answer, read_offer};

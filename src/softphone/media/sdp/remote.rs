@@ -13,8 +13,7 @@ const MAX_CANDIDATES: usize = 32;
 
 /// The profiles DTLS-SRTP is announced with: by RFC 5764 and 8841, by rtpengine as configured, and by those that leave
 /// it to the fingerprint (RFC 8643).
-const PROFILES: [&str; 6] =
-    ["UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "RTP/SAVP", "RTP/AVPF", "RTP/AVP"];
+const PROFILES: [&str; 6] = ["UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "RTP/SAVP", "RTP/AVPF", "RTP/AVP"];
 
 /// An `m=` line of the far end, as far as an answer repeats it.
 #[derive(Clone, Debug, PartialEq, Eq)]

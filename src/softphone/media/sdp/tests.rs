@@ -216,7 +216,8 @@ fn only_usable_candidates_are_taken() {
     let odd = "a=candidate:1 1 udp 5 1b8a3a8e.local 9 typ host\na=candidate:2 1 udp 5 192.0.2.1 0 typ host\n\
         a=candidate:3 1 udp -5 192.0.2.1 9 typ host\na=candidate:4 1 udp 5 169.254.3.3 9 typ host\na=candidate:5\n\
         a=candidate:6 1 udp 5 192.0.2.1 9 typ srflx raddr 10.0.0.1 rport 4\na=candidate:7 1 udp 5 192.0.2.1 9 typ odd\n";
-    let remote = read_offer(&fixture("made-no-rtpmap").replace("a=candidate:", "a=x:").replace("a=rtcp-mux", odd), &ALL, None);
+    let remote =
+        read_offer(&fixture("made-no-rtpmap").replace("a=candidate:", "a=x:").replace("a=rtcp-mux", odd), &ALL, None);
     assert_eq!(remote.unwrap().candidates, ["6 1 udp 5 192.0.2.1 9 typ srflx raddr 0.0.0.0 rport 0"]);
 }
 
