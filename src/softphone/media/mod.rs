@@ -4,12 +4,14 @@
 //!
 //! [`Media`] is the door. A `session` is one call and outlives network paths; it holds the call's sound and one `peer`,
 //! which is one DTLS association on the crate. `watch` follows the peer and says what a person would notice; `sdp` reads
-//! and writes descriptions, `tap` is where RTP leaves the crate, `stats` tells how it sounds.
+//! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake; `stats` tells how the
+//! call sounds.
 
 mod peer;
-pub mod sdp;
+mod runtime;
+mod sdp;
 mod session;
-pub mod stats;
+mod stats;
 mod tap;
 mod watch;
 
