@@ -241,6 +241,26 @@ pub enum AudioError {
 impl AudioError {
     /// What is told to the agent.
     pub fn message(&self) -> Message {
-        Message::verbatim(&self.to_string())
+        match self {
+            Self::NoDevice { direction, reason } => {
+                let key = match *direction {
+                    "microphone" => "audio.no_microphone",
+                    "speaker" => "audio.no_speaker",
+                    "ring device" => "audio.no_ring_device",
+                    _ => "audio.no_device",
+                };
+                Message::new(key).with("reason", reason)
+            }
+            Self::Unusable { direction, device, reason } => {
+                let key = match *direction {
+                    "microphone" => "audio.microphone_unusable",
+                    "speaker" => "audio.speaker_unusable",
+                    "ring device" => "audio.ring_device_unusable",
+                    _ => "audio.device_unusable",
+                };
+                Message::new(key).with("device", device).with("reason", reason)
+            }
+            Self::File { path, reason } => Message::new("audio.file").with("path", path).with("reason", reason),
+        }
     }
 }

@@ -1,124 +1,95 @@
 //! Sound on this side of the network: devices, files, tones, codecs, jitter buffer, meters.
 //!
-//! Knows RTP payloads, sequence numbers and timestamps; knows nothing of sockets, SDP or SIP.
+//! Knows RTP payloads, sequence numbers and timestamps; knows nothing of sockets, SDP or SIP. Inside, everything is
+//! 48 kHz mono `f32` in blocks of 10 ms, moved by one thread (`engine`) that sleeps without ticks while nothing sounds:
 //!
-//! This is a stand-in: it sends silence every 20 ms and counts what comes.
+//! ```text
+//! backend.capture -> mute, hold -> codec -> RtpOut                       (send)
+//! RtpIn -> jitter -> codec, conceal, stretch -> hold -> backend.play     (playout), tones mixed in by the backend
+//! ```
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
-    time::{Duration, Instant},
-};
+mod backend;
+mod call;
+mod codec;
+mod conceal;
+mod engine;
+mod jitter;
+mod meter;
+mod playout;
+mod resample;
+mod send;
+mod stretch;
+#[cfg(test)]
+mod testing;
+mod tones;
+mod wav;
+
+use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
 
-use crate::{
-    config::{AudioConfig, Codec},
-    softphone::{Event, Tone},
-};
+pub use backend::list::{DeviceDirection, DeviceInfo, list_devices};
+pub use engine::{AudioEngine, CallAudio};
 
+use crate::config::Codec;
+
+/// Sample rate inside, Hz.
+const RATE: u32 = 48_000;
+/// Samples of a block: 10 ms.
+const BLOCK: usize = 480;
+/// Samples of a packet sent: 20 ms.
+const FRAME: usize = 2 * BLOCK;
+
+/// What is spoken in a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallFormat {
+    /// The codec negotiated.
     pub codec: Codec,
+    /// Its payload type, both ways.
     pub payload_type: u8,
 }
 
-#[derive(Clone, Debug)]
+/// A packet to be sent: RTP without the sequence number and SSRC, which belong to the media session.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtpOut {
+    /// Payload type of the codec.
     pub payload_type: u8,
+    /// In ticks of the codec's RTP clock (48 kHz for Opus by RFC 7587, 8 kHz for G.711).
     pub timestamp: u32,
+    /// First packet after a pause (RFC 3551 4.1).
     pub marker: bool,
+    /// The encoded 20 ms.
     pub payload: Bytes,
 }
 
-#[derive(Clone, Debug)]
+/// A packet that came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtpIn {
+    /// Payload type; other ones than the codec's are ignored.
     pub payload_type: u8,
+    /// RTP sequence number.
     pub sequence: u16,
+    /// In ticks of the codec's RTP clock.
     pub timestamp: u32,
+    /// Marker bit.
     pub marker: bool,
+    /// The encoded sound.
     pub payload: Bytes,
+    /// When it came off the socket.
     pub arrived: Instant,
 }
 
+/// How well the far end is heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
+    /// Interarrival jitter (RFC 3550 6.4.1), ms.
     pub jitter_ms: f32,
+    /// Packets lost of those expected in the last 5 s, percent.
     pub loss_pct: f32,
+    /// Packets of the codec received in this call, late ones and repeated ones too.
     pub packets_received: u64,
+    /// Sound made up because nothing came in time, of what was played in the last 5 s, percent.
     pub concealed_pct: f32,
+    /// How long a packet now waits in the buffer before it is played, ms.
     pub buffer_ms: f32,
-}
-
-pub struct AudioEngine {
-    on_event: Arc<dyn Fn(Event) + Send + Sync>,
-}
-
-impl AudioEngine {
-    pub fn start(_config: AudioConfig, on_event: Arc<dyn Fn(Event) + Send + Sync>) -> AudioEngine {
-        AudioEngine { on_event }
-    }
-
-    pub fn open_call(&self, format: CallFormat, rtp_out: mpsc::Sender<RtpOut>) -> CallAudio {
-        let sending = Arc::new(AtomicBool::new(true));
-        let send = sending.clone();
-        let task = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(Duration::from_millis(20));
-            let mut timestamp = 0u32;
-            loop {
-                ticks.tick().await;
-                timestamp = timestamp.wrapping_add(160);
-                let payload = Bytes::from_static(&[0xd5; 160]);
-                let packet = RtpOut { payload_type: format.payload_type, timestamp, marker: false, payload };
-                if send.load(Relaxed) && rtp_out.try_send(packet).is_err() && rtp_out.is_closed() {
-                    return;
-                }
-            }
-        });
-        CallAudio { received: AtomicU64::new(0), sending, task }
-    }
-
-    pub fn set_muted(&self, muted: bool) {
-        (self.on_event)(Event::Muted(muted));
-    }
-
-    pub fn set_held(&self, _held: bool) {}
-
-    pub fn play(&self, _tone: Option<Tone>) {}
-
-    pub fn prove_devices(&self) {}
-
-    #[allow(clippy::unused_async)]
-    pub async fn shutdown(self) {}
-}
-
-pub struct CallAudio {
-    received: AtomicU64,
-    sending: Arc<AtomicBool>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl CallAudio {
-    pub fn receive(&self, _packet: RtpIn) {
-        self.received.fetch_add(1, Relaxed);
-    }
-
-    pub fn set_format(&self, _format: CallFormat) {}
-
-    pub fn set_direction(&self, send: bool, _receive: bool) {
-        self.sending.store(send, Relaxed);
-    }
-
-    pub fn quality(&self) -> Quality {
-        Quality { packets_received: self.received.load(Relaxed), ..Quality::default() }
-    }
-}
-
-impl Drop for CallAudio {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
