@@ -55,11 +55,11 @@ pub struct SwitchSettings {
 
 /// One call to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LegId(u64);
+pub struct LegId(pub(in crate::sim) u64);
 
 /// Somebody who speaks and hears: a leg's client or a virtual party.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PartyId(u64);
+pub struct PartyId(pub(in crate::sim) u64);
 
 impl LegId {
     /// Legs and parties are numbered from one sequence; a leg's party carries the leg's number.
