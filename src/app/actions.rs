@@ -76,10 +76,8 @@ impl State {
         if !self.profile.webrtc {
             return Some("app.answer_on_the_phone");
         }
-        if self.has_ringing_leg() {
-            return None;
-        }
-        Some(if self.call_phase() == CallPhase::Ringing { "app.leg_missing" } else { "app.nothing_rings" })
+        // A call that is announced and has not reached the phone yet is answered when it does.
+        (!self.has_ringing_leg() && self.call_phase() != CallPhase::Ringing).then_some("app.nothing_rings")
     }
 
     fn mute_problem(&self, action: Action) -> Option<&'static str> {

@@ -1,3 +1,3 @@
 //! The command line: one file per subcommand.
 
-mod assembly;
+pub mod assembly;

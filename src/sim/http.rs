@@ -119,8 +119,8 @@ async fn handle(
     let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     let path = request.uri().path();
     let exempt = path.starts_with(ADMIN_PATH) || path == WS_PATH;
-    let mut response = if !exempt && shared.read(|w| w.faults.on(Fault::RefuseHttp, owner(shared, &request).as_deref()))
-    {
+    let owner = owner(shared, &request);
+    let mut response = if !exempt && shared.read(|w| w.faults.on(Fault::RefuseHttp, owner.as_deref())) {
         return Err(Refused);
     } else if request.method() == Method::OPTIONS {
         let mut response = Response::new(Body::empty());

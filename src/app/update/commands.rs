@@ -48,7 +48,9 @@ impl Turn<'_> {
             Command::DialAgent { ag_no } => self.dial_agent(id, &ag_no),
             Command::Answer => {
                 self.wait(Action::Answer, id, DEADLINE);
-                self.phone(softphone::Command::Answer);
+                if self.state.has_ringing_leg() {
+                    self.phone(softphone::Command::Answer);
+                }
             }
             Command::Reject => self.hang_up(id, Action::Reject),
             Command::HangUp => self.hang_up(id, Action::HangUp),

@@ -180,7 +180,8 @@ impl Turn<'_> {
                     continue;
                 }
             }
-            let message = Message::new("app.no_answer");
+            let leg_missing = action == Action::Answer && !self.state.has_ringing_leg();
+            let message = Message::new(if leg_missing { "app.leg_missing" } else { "app.no_answer" });
             self.warn(message.clone());
             self.resolve_pending(action, Err(refusal(RefusalKind::Unreachable, message)));
         }

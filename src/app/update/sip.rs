@@ -79,6 +79,10 @@ impl Turn<'_> {
         let Some(call) = self.state.live_call_mut() else { return };
         call.leg = Some(Leg { call_id: call_id.clone(), answered: false });
         call.call_id.get_or_insert(call_id);
+        if self.state.pending.commands.contains_key(&Action::Answer) {
+            return self.phone(softphone::Command::Answer);
+        }
+        let Some(call) = self.state.live_call() else { return };
         if auto_answer && auto_switch && call.phase == CallPhase::Ringing {
             self.phone(softphone::Command::Play(Some(Tone::AutoAnswer)));
         } else if !auto_answer {

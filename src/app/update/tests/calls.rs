@@ -68,6 +68,19 @@ fn the_invite_may_come_before_the_platforms_message() {
 }
 
 #[test]
+fn an_answer_before_the_invite_answers_it_when_it_comes() {
+    let mut rig = Rig::idle();
+    rig.agent("4");
+    rig.pho(PhoneState::Ring(RingKind::Queue));
+    let id = rig.command(Command::Answer);
+    assert!(!rig.phone_told(&softphone::Command::Answer), "there is nothing to answer yet");
+    rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: "138".into(), auto_answer: false });
+    assert!(rig.phone_told(&softphone::Command::Answer));
+    rig.phone(softphone::Event::Answered { call_id: "c1".into() });
+    assert!(rig.outcome(id).is_some_and(|o| o.is_ok()));
+}
+
+#[test]
 fn a_caller_who_gives_up_closes_everything_at_once() {
     // By CANCEL, by the platform's word, and by the agent's next state: each alone is enough.
     let ends: [fn(&mut Rig); 3] = [
