@@ -1,6 +1,6 @@
 //! What both the platform client and the softphone need of TLS and WebSocket: whom to trust, and one way to dial.
 //!
-//! [`tls`] decides which certificates are accepted, [`ws`] opens a WebSocket, [`dial`] opens the TCP connection under
+//! [`tls`] decides which certificates are accepted, [`ws`] opens a WebSocket, `dial` opens the TCP connection under
 //! it, [`fault`] turns what the network said into words, [`may_log`] keeps what travels over the wire out of the log.
 
 mod dial;
