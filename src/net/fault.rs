@@ -75,6 +75,14 @@ fn in_words(reason: &CertificateError) -> String {
         CertificateError::NotValidForNameContext { presented, .. } => {
             format!("it is for another name ({})", presented.join(", "))
         }
-        other => format!("{other:?}").chars().take(120).collect(),
+        other => {
+            let name = format!("{other:?}");
+            if name.contains("CaUsedAsEndEntity") {
+                // What `openssl req -x509` makes; webpki's own error can be known by its name only.
+                "it is signed by itself".into()
+            } else {
+                name.chars().take(120).collect()
+            }
+        }
     }
 }
