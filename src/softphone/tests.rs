@@ -400,6 +400,24 @@ async fn shutdown_says_bye_keeps_the_binding_and_is_quick_even_if_the_sound_is_s
 }
 
 #[tokio::test]
+async fn a_shutdown_right_after_unregister_waits_for_the_registrar() {
+    let mut phone = Phone::new().await;
+    let (mut conn, _) = phone.registered().await;
+    phone.softphone.send(Command::Unregister);
+    let server = async {
+        let goodbye = conn.expect("REGISTER").await;
+        let stale = "WWW-Authenticate: Digest realm=\"r\",nonce=\"n\",qop=\"auth\",stale=true\r\n";
+        conn.reply(&goodbye, "401 Unauthorized", stale).await;
+        let goodbye = conn.expect("REGISTER").await;
+        check_credentials(&goodbye);
+        assert!(field(&goodbye, "Contact").ends_with(";expires=0"));
+        conn.reply(&goodbye, "200 OK", "").await;
+    };
+    tokio::join!(server, phone.softphone.shutdown());
+    assert_eq!(phone.events.recv().await, Some(Event::Unregistered));
+}
+
+#[tokio::test]
 async fn a_dropped_softphone_says_bye() {
     let mut phone = Phone::new().await;
     let (mut conn, register) = phone.registered().await;

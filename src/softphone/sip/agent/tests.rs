@@ -278,6 +278,34 @@ fn hung_up_before_the_ack_bye_waits_for_it() {
 }
 
 #[test]
+fn the_other_sides_bye_spares_ours() {
+    let mut bench = Bench::registered();
+    bench.frame(&invite("c1", ""));
+    bench.answer();
+    bench.done(Ok(Some("a".into())));
+    bench.hang_up();
+    let bye = bench.in_dialog("BYE", 11, "", "");
+    bench.frame(&bye);
+    assert!(line(bench.last("SIP/2.0 200"), "CSeq").ends_with("BYE"));
+    assert!(bench.agent.quiet());
+    assert_eq!(bench.events.iter().filter(|e| matches!(e, Event::Ended { .. })).count(), 1);
+}
+
+#[test]
+fn hung_up_with_an_unacknowledged_reinvite_the_call_does_not_linger() {
+    let mut bench = Bench::talking();
+    let sdp = "Content-Type: application/sdp\r\nContact: <sip:a@b>\r\n";
+    let reinvite = bench.in_dialog("INVITE", 11, sdp, OFFER);
+    bench.frame(&reinvite);
+    bench.done(Ok(Some("a".into())));
+    bench.hang_up();
+    bench.wait(Duration::from_secs(32));
+    bench.last("BYE");
+    bench.respond("BYE", "200 OK", "");
+    assert!(bench.agent.quiet());
+}
+
+#[test]
 fn a_lost_ack_ends_the_call_after_32_seconds() {
     let mut bench = Bench::registered();
     bench.frame(&invite("c1", ""));
