@@ -2,6 +2,8 @@
 //!
 //! The server takes text apart by itself: it shares nothing with `sip`.
 
+mod server;
+
 use std::{
     io::Write,
     sync::{Arc, Mutex},
@@ -10,131 +12,16 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
-use md5::{Digest, Md5};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
-    time::timeout,
-};
-use tokio_tungstenite::{
-    WebSocketStream, accept_hdr_async,
-    tungstenite::{
-        Message,
-        handshake::server::{Request, Response},
-        http::HeaderValue,
-    },
-};
+use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio_tungstenite::tungstenite::Message;
 
+use self::server::{Conn, ack, check_credentials, field, invite};
 use super::{
     Account, Command, EndCause, Event, Settings, SipError, Softphone, Tone, media::MediaError, media_port::MediaPort,
 };
-use crate::{config::AudioConfig, net::tls::Tls};
+use crate::{config::AudioConfig, i18n::Locale, net::tls::Tls};
 
 const LIMIT: Duration = Duration::from_secs(10);
-
-/// The server's side of one connection.
-struct Conn(WebSocketStream<TcpStream>);
-
-impl Conn {
-    async fn accept(listener: &TcpListener) -> Self {
-        let (socket, _) = timeout(LIMIT, listener.accept()).await.expect("nobody connects").unwrap();
-        #[allow(clippy::result_large_err)]
-        let agree = |request: &Request, mut response: Response| {
-            assert_eq!(request.headers().get("Sec-WebSocket-Protocol"), Some(&HeaderValue::from_static("sip")));
-            response.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("sip"));
-            Ok(response)
-        };
-        Self(accept_hdr_async(socket, agree).await.unwrap())
-    }
-
-    /// The next SIP message.
-    async fn read(&mut self) -> String {
-        loop {
-            match timeout(LIMIT, self.0.next()).await.expect("no message").expect("closed").unwrap() {
-                Message::Text(text) if !text.trim().is_empty() => return text.to_string(),
-                Message::Text(_) | Message::Ping(_) | Message::Pong(_) => {}
-                other @ (Message::Binary(_) | Message::Close(_) | Message::Frame(_)) => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// The next message, which must begin so.
-    async fn expect(&mut self, start: &str) -> String {
-        let text = self.read().await;
-        assert!(text.starts_with(start), "{start} expected: {text}");
-        text
-    }
-
-    async fn send(&mut self, text: String) {
-        self.0.send(Message::text(text)).await.unwrap();
-    }
-
-    async fn reply(&mut self, request: &str, status: &str, extra: &str) {
-        let echo: String = ["Via", "From", "To", "Call-ID", "CSeq"]
-            .iter()
-            .map(|n| format!("{n}: {}\r\n", field(request, n)))
-            .collect();
-        self.send(format!("SIP/2.0 {status}\r\n{echo}{extra}Content-Length: 0\r\n\r\n")).await;
-    }
-
-    /// Takes a registration in, with a challenge, `lifetime` s; returns the REGISTER that passed.
-    async fn register(&mut self, lifetime: u32) -> String {
-        let first = self.expect("REGISTER").await;
-        self.reply(
-            &first,
-            "401 Unauthorized",
-            "WWW-Authenticate: Digest realm=\"r\",nonce=\"n\",algorithm=MD5,qop=\"auth\"\r\n",
-        )
-        .await;
-        let second = self.expect("REGISTER").await;
-        check_credentials(&second);
-        let contact = field(&second, "Contact").split(";reg-id").next().unwrap();
-        let contact = contact.replace("transport=ws", "transport=WS").replace("@192.0.2.", "@127.0.0.");
-        self.reply(&second, "200 OK", &format!("Contact: {contact};expires={lifetime}\r\n")).await;
-        second
-    }
-
-    /// Ends the TCP connection without a word.
-    fn cut(self) {
-        drop(self.0.into_inner());
-    }
-}
-
-fn field<'a>(text: &'a str, name: &str) -> &'a str {
-    text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_else(|| panic!("no {name} in {text}"))
-}
-
-fn check_credentials(register: &str) {
-    let header = field(register, "Authorization");
-    let get = |name: &str| {
-        let rest = header.split(&format!("{name}=")).nth(1).unwrap();
-        rest.split(',').next().unwrap().trim_matches('"').to_owned()
-    };
-    let md5 = |text: String| hex::encode(Md5::digest(text));
-    let ha1 = md5("ss1ss8001:r:hunter2".into());
-    let ha2 = md5(format!("REGISTER:{}", get("uri")));
-    let expected = md5(format!("{ha1}:n:{}:{}:auth:{ha2}", get("nc"), get("cnonce")));
-    assert_eq!(get("response"), expected);
-}
-
-fn invite(register: &str, call_id: &str, extra: &str) -> String {
-    let target = field(register, "Contact").split(['<', '>']).nth(1).unwrap();
-    format!(
-        "INVITE {target} SIP/2.0\r\nVia: SIP/2.0/WS 127.0.0.1:9;branch=z9hG4bK{call_id}\r\n\
-         Record-Route: <sip:nowhere.invalid;transport=ws;lr>\r\nFrom: <sip:138@x>;tag=f\r\nTo: <sip:ss1ss8001@x>\r\n\
-         Call-ID: {call_id}\r\nCSeq: 10 INVITE\r\nContact: <sip:asterisk@unresolvable:5060;transport=ws>\r\n{extra}\
-         Content-Type: application/sdp\r\nContent-Length: 11\r\n\r\nv=0 offer\r\n"
-    )
-}
-
-fn ack(ok: &str) -> String {
-    format!(
-        "ACK sip:x@y SIP/2.0\r\nVia: SIP/2.0/WS 127.0.0.1:9;branch=z9hG4bKack\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 10 ACK\r\n\r\n",
-        field(ok, "From"),
-        field(ok, "To"),
-        field(ok, "Call-ID")
-    )
-}
 
 #[derive(Clone, Default)]
 struct FakeMedia {
@@ -332,11 +219,11 @@ async fn a_short_binding_is_refreshed_in_time() {
     let phone = Phone::new().await;
     phone.register();
     let mut conn = Conn::accept(&phone.listener).await;
-    conn.register(1).await;
+    conn.register(2).await;
     let granted = tokio::time::Instant::now();
     let refresh = conn.expect("REGISTER").await;
     let waited = granted.elapsed();
-    assert!((Duration::from_millis(700)..Duration::from_millis(1000)).contains(&waited), "{waited:?}");
+    assert!((Duration::from_millis(1500)..Duration::from_millis(2000)).contains(&waited), "{waited:?}");
     assert!(field(&refresh, "Authorization").contains("nc=00000002"));
 }
 
@@ -400,12 +287,50 @@ async fn shutdown_says_bye_keeps_the_binding_and_is_quick_even_if_the_sound_is_s
 }
 
 #[tokio::test]
+async fn a_shutdown_right_after_unregister_waits_for_the_registrar() {
+    let mut phone = Phone::new().await;
+    let (mut conn, _) = phone.registered().await;
+    phone.softphone.send(Command::Unregister);
+    let server = async {
+        let goodbye = conn.expect("REGISTER").await;
+        let stale = "WWW-Authenticate: Digest realm=\"r\",nonce=\"n\",qop=\"auth\",stale=true\r\n";
+        conn.reply(&goodbye, "401 Unauthorized", stale).await;
+        let goodbye = conn.expect("REGISTER").await;
+        check_credentials(&goodbye);
+        assert!(field(&goodbye, "Contact").ends_with(";expires=0"));
+        conn.reply(&goodbye, "200 OK", "").await;
+    };
+    tokio::join!(server, phone.softphone.shutdown());
+    assert_eq!(phone.events.recv().await, Some(Event::Unregistered));
+}
+
+#[tokio::test]
 async fn a_dropped_softphone_says_bye() {
     let mut phone = Phone::new().await;
     let (mut conn, register) = phone.registered().await;
     phone.talking(&mut conn, &register).await;
     drop(phone.softphone);
     conn.expect("BYE").await;
+}
+
+#[test]
+fn every_sip_error_is_told_in_both_languages() {
+    let host = || "sip.example.test:4443".to_owned();
+    for error in [
+        SipError::Connect { host: host(), reason: "connection refused".into() },
+        SipError::Certificate { host: host(), reason: "expired".into() },
+        SipError::Lost("it was cut".into()),
+        SipError::Credentials,
+        SipError::Rejected { code: 403, reason: "Forbidden".into() },
+        SipError::Timeout,
+    ] {
+        let [en, zh] = [Locale::En, Locale::ZhCn].map(|locale| error.message().render(locale));
+        assert_ne!(en, zh);
+        for text in [en, zh] {
+            assert!(!text.contains("%{"), "{text}");
+            assert_ne!(text, error.message().key());
+        }
+    }
 }
 
 /// Time stands still but for what the test lets pass: a busy runtime never skips ahead by itself.

@@ -84,7 +84,7 @@ pub enum Tone {
 pub enum Event {
     /// A connection or REGISTER attempt has begun.
     Registering,
-    /// Registered; the lifetime granted.
+    /// Registered, after not having been: the refreshes that keep it so are not told. The lifetime granted.
     Registered {
         /// Until the binding runs out; refreshed before.
         expires: Duration,

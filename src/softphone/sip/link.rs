@@ -8,12 +8,13 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::{self, Message, error::ProtocolError};
 use url::Url;
 
 use super::message::redact;
 use crate::{
     net::{
+        fault,
         tls::Tls,
         ws::{self, WsError, WsOptions, WsStream},
     },
@@ -182,9 +183,16 @@ fn far() -> Instant {
     Instant::now() + Duration::from_secs(3600)
 }
 
+/// What went wrong on an open connection, in words.
+#[allow(clippy::wildcard_enum_match_arm)] // another crate's enum, far wider than what matters
 fn plain(error: &tungstenite::Error) -> String {
-    let text = error.to_string();
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    match error {
+        tungstenite::Error::Io(error) => fault::io_reason(error),
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+        | tungstenite::Error::ConnectionClosed
+        | tungstenite::Error::AlreadyClosed => "it was cut".into(),
+        other => other.to_string().chars().filter(|c| !c.is_control()).take(200).collect(),
+    }
 }
 
 fn told(host: &str, error: &WsError) -> SipError {

@@ -8,7 +8,8 @@ use super::{
         identity::{ALLOW, token},
         message::{Request, Writer},
     },
-    Agent, Task, reason,
+    Agent, Task,
+    calls::reason,
 };
 use crate::softphone::{EndCause, Event};
 
