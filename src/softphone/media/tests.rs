@@ -281,7 +281,7 @@ impl Phone {
         let media = Media::start(
             audio,
             Arc::new(move |event| {
-                let _ = tell.send(event);
+                tell.send(event).unwrap_or_default();
             }),
         );
         Self { media, events }
@@ -290,18 +290,15 @@ impl Phone {
     /// The next media event that is not about levels or devices, nor, unless wanted, about quality.
     async fn next(&mut self, stats: bool) -> MediaEvent {
         loop {
-            let event =
-                tokio::time::timeout(Duration::from_secs(12), self.events.recv()).await.expect("an event").unwrap();
-            match event {
-                Event::Media(MediaEvent::Stats(_)) if !stats => {}
-                Event::Media(
-                    event @ (MediaEvent::Connecting
-                    | MediaEvent::Up { .. }
-                    | MediaEvent::Lost { .. }
-                    | MediaEvent::Closed
-                    | MediaEvent::Stats(_)),
-                ) => return event,
-                _ => {}
+            let event = tokio::time::timeout(Duration::from_secs(12), self.events.recv()).await;
+            let Event::Media(event) = event.expect("an event").expect("more events") else { continue };
+            let passed_over = match event {
+                MediaEvent::Stats(_) => !stats,
+                MediaEvent::Levels { .. } | MediaEvent::DeviceFailed(_) | MediaEvent::DevicesReady { .. } => true,
+                MediaEvent::Connecting | MediaEvent::Up { .. } | MediaEvent::Lost { .. } | MediaEvent::Closed => false,
+            };
+            if !passed_over {
+                return event;
             }
         }
     }
@@ -311,10 +308,9 @@ impl Phone {
     }
 
     async fn expect_lost(&mut self, about: &str) {
-        match self.next(false).await {
-            MediaEvent::Lost { reason } => assert!(reason.contains(about), "{reason}"),
-            other => panic!("{other:?} instead of Lost"),
-        }
+        let event = self.next(false).await;
+        let MediaEvent::Lost { reason } = event else { panic!("{event:?} instead of Lost") };
+        assert!(reason.contains(about), "{reason}");
     }
 
     /// A call that is up, in PCMA.
