@@ -13,6 +13,8 @@ mod call;
 mod codec;
 mod conceal;
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 mod jitter;
 mod meter;
 mod playout;

@@ -124,11 +124,8 @@ fn choose(device: &Device, direction: DeviceDirection) -> Result<(StreamConfig, 
     };
     let rate = |range: &SupportedStreamConfigRange| RATE.clamp(range.min_sample_rate(), range.max_sample_rate());
     let merit = |range: &SupportedStreamConfigRange| {
-        let preferred = match direction {
-            DeviceDirection::Input => 1,
-            DeviceDirection::Output => 2,
-        };
-        let channels = range.channels().abs_diff(preferred);
+        // Two, so that it is us who mix down: sound servers make a stereo source 3 dB louder in mono.
+        let channels = range.channels().abs_diff(2);
         let format = SPOKEN.iter().position(|format| *format == range.sample_format());
         (rate(range).abs_diff(RATE), channels, format)
     };
