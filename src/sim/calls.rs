@@ -136,9 +136,10 @@ impl World {
 
     /// An agent dials another agent. The caller of this has checked that it may.
     pub fn dial_inner(&mut self, ag_no: &str, called: &str) {
-        let Some(other) = self.agent(called).map(|a| {
-            json!({"Called": a.entry.ag_no, "OAgId": a.id, "OAgNum": a.entry.ag_no, "OAgName": a.entry.name})
-        }) else {
+        let Some(other) = self
+            .agent(called)
+            .map(|a| json!({"Called": a.entry.ag_no, "OAgId": a.id, "OAgNum": a.entry.ag_no, "OAgName": a.entry.name}))
+        else {
             return;
         };
         let mut call = self.new_call(Kind::Inner, Phase::OwnLeg);

@@ -138,7 +138,11 @@ fn answer(world: &mut World, path: &str, token: &str, body: &[u8]) -> Answer {
         "agent/hangup" => {
             let call = own_call(world, ag_no)?;
             let (no, rings) = (call.no, call.phase == Phase::Ringing);
-            if rings { world.refuse_call(no, ag_no) } else { world.end_call(no, Some(ag_no)) }
+            if rings {
+                world.refuse_call(no, ag_no)
+            } else {
+                world.end_call(no, Some(ag_no))
+            }
             Ok(Reply::ok())
         }
         "agent/hold" => hold(world, ag_no, true),
@@ -314,11 +318,7 @@ fn may_call(world: &World, ag_no: &str) -> Result<(), Reply> {
             return Err(Reply::no(code::NOT_NOW, Message::new("sim.not_now")));
         }
     }
-    if world.phone_ready(ag_no) {
-        Ok(())
-    } else {
-        Err(Reply::no(code::PHONE, Message::new("sim.phone_away")))
-    }
+    if world.phone_ready(ag_no) { Ok(()) } else { Err(Reply::no(code::PHONE, Message::new("sim.phone_away"))) }
 }
 
 fn caller_id(world: &World, body: &Value) -> Result<Option<String>, Reply> {

@@ -26,8 +26,7 @@ pub fn look_up(world: &World, path: &str, query: &HashMap<String, String>) -> Va
         }
         "/v2/wintelapi/api/agent/free" => {
             let free = world.agents.iter().filter(|a| a.sta() == Some(Sta::Ready));
-            let free: Vec<Value> =
-                free.map(|a| json!({"ag_num": a.entry.ag_no, "ag_name": a.entry.name})).collect();
+            let free: Vec<Value> = free.map(|a| json!({"ag_num": a.entry.ag_no, "ag_name": a.entry.name})).collect();
             json!({"code": 200, "message": "ok", "data": free})
         }
         _ => json!({"code": 404, "message": "no such look-up", "data": []}),
@@ -52,7 +51,8 @@ fn agent(world: &World, ag_no: &str) -> Value {
 
 /// `/api/agent/queue/sum`: how many customers wait for the groups of these agents.
 pub fn queue_sum(world: &World, body: &Value) -> Value {
-    let ids: Vec<u64> = body.get("ag_ids").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64).collect();
+    let ids: Vec<u64> =
+        body.get("ag_ids").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64).collect();
     let groups: Vec<i64> =
         world.agents.iter().filter(|a| ids.contains(&a.id)).flat_map(|a| a.entry.groups.iter().copied()).collect();
     let waiting = world

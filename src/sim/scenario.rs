@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn a_file_replaces_only_its_own_keys() {
-        let world = Scenario::parse("wrap_up_s = 1\n[[groups]]\nid = 1\nname = 'a'\n[[groups]]\nid = 2\nname = 'b'", "t");
+        let world =
+            Scenario::parse("wrap_up_s = 1\n[[groups]]\nid = 1\nname = 'a'\n[[groups]]\nid = 2\nname = 'b'", "t");
         let world = world.unwrap();
         assert_eq!(world.wrap_up_s, 1);
         assert_eq!(world.group_name(2), Some("b"));

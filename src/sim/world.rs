@@ -269,9 +269,9 @@ impl World {
     /// A dynamic agent's link stayed away: signed out, to be told when it returns (`MT` 10 `Code` 10).
     fn link_given_up(&mut self, ag_no: &str, reg_id: &str) {
         let away = |agent: &Agent| agent.link.as_ref().is_none_or(|l| l.reg_id != reg_id);
-        let lost = self.agent(ag_no).is_some_and(|a| {
-            a.session.as_ref().is_some_and(|s| s.reg_id == reg_id && s.login_type == 1) && away(a)
-        });
+        let lost = self
+            .agent(ag_no)
+            .is_some_and(|a| a.session.as_ref().is_some_and(|s| s.reg_id == reg_id && s.login_type == 1) && away(a));
         if !lost {
             return;
         }

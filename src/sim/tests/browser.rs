@@ -33,8 +33,7 @@ async fn look_ups_answer_as_script_and_as_json() {
             (kind, response.text().await.unwrap())
         }
     };
-    let (kind, text) =
-        get("/v2/wintelapi/api/jsonp/agent?callback=jQuery1_2&ag_num=8001&vcc_code=DEMO&_=3").await;
+    let (kind, text) = get("/v2/wintelapi/api/jsonp/agent?callback=jQuery1_2&ag_num=8001&vcc_code=DEMO&_=3").await;
     assert!(kind.starts_with("application/javascript"));
     let inner = text.strip_prefix("jQuery1_2(").unwrap().strip_suffix(");").unwrap();
     let reply: Value = serde_json::from_str(inner).unwrap();

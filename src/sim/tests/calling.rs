@@ -242,7 +242,10 @@ async fn two_agents_call_each_other() {
     s.switch.tell(SwitchEvent::Answered { leg: own });
     assert_eq!(first.next().await["State"], "4");
     let placed = first.phone().await;
-    assert_eq!((&placed["Called"], &placed["OAgNum"], &placed["OAgName"]), (&json!("8002"), &json!("8002"), &json!("李四")));
+    assert_eq!(
+        (&placed["Called"], &placed["OAgNum"], &placed["OAgName"]),
+        (&json!("8002"), &json!("8002"), &json!("李四"))
+    );
     assert!(placed["OAgId"].as_u64().is_some_and(|id| id > 0));
     assert_eq!(first.phone().await["RingType"], 2);
     assert_eq!(first.phone().await["PhoSta"], 10);

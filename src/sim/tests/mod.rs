@@ -178,12 +178,8 @@ pub async fn stage() -> Stage {
 pub async fn stage_with(scenario: &str, options: Options) -> Stage {
     rustls::crypto::ring::default_provider().install_default().ok();
     let (events, events_out) = mpsc::unbounded_channel();
-    let switch = Arc::new(FakeSwitch {
-        events,
-        asked: Mutex::default(),
-        away: Mutex::default(),
-        next: AtomicU64::new(1),
-    });
+    let switch =
+        Arc::new(FakeSwitch { events, asked: Mutex::default(), away: Mutex::default(), next: AtomicU64::new(1) });
     let telephony: Arc<dyn Telephony> = Arc::clone(&switch) as _;
     let scenario = Scenario::parse(scenario, "test").unwrap();
     let tls = options.tls.as_deref().map(super::tls::make).transpose().unwrap();
