@@ -119,14 +119,14 @@ async fn handle(
     let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     let path = request.uri().path();
     let exempt = path.starts_with(ADMIN_PATH) || path == WS_PATH;
-    let owner = owner(shared, &request);
-    let mut response = if !exempt && shared.read(|w| w.faults.on(Fault::RefuseHttp, owner.as_deref())) {
+    let asker = owner(shared, &request);
+    let mut response = if !exempt && shared.read(|w| w.faults.on(Fault::RefuseHttp, asker.as_deref())) {
         return Err(Refused);
     } else if request.method() == Method::OPTIONS {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         response
-    } else if let (false, Some(response)) = (exempt, faulty(shared, &request).await) {
+    } else if let Some(response) = if exempt { None } else { faulty(shared, asker.as_deref()).await } {
         response
     } else {
         let Ok(response): Result<_, Infallible> = router.call(request).await;
@@ -153,9 +153,8 @@ fn owner(shared: &Shared, request: &hyper::Request<Incoming>) -> Option<String> 
 }
 
 /// What the faults in force make of a request; `None`: the usual.
-async fn faulty(shared: &Shared, request: &hyper::Request<Incoming>) -> Option<Response<Body>> {
-    let owner = owner(shared, request);
-    let value = |fault| shared.read(|w| w.faults.get(fault, owner.as_deref()).cloned());
+async fn faulty(shared: &Shared, asker: Option<&str>) -> Option<Response<Body>> {
+    let value = |fault| shared.read(|w| w.faults.get(fault, asker).cloned());
     if let Some(delay) = value(Fault::HttpDelay).as_ref().and_then(Value::as_u64) {
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
