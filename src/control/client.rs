@@ -201,11 +201,11 @@ impl Client {
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(ClientError::Gone),
                 Ok(n) => self.buffer.extend(chunk.iter().take(n)),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => return Err(ClientError::Timeout),
-                    io::ErrorKind::Interrupted => {}
-                    _ => return Err(ClientError::Gone),
-                },
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    return Err(ClientError::Timeout);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Err(ClientError::Gone),
             }
         }
     }

@@ -98,7 +98,10 @@ impl Client {
         }
         let request = match rpc::parse(line) {
             Ok(request) => request,
-            Err((id, error)) => return self.answer(id, Err(error)).await,
+            Err(wrong) => {
+                let (id, error) = *wrong;
+                return self.answer(id, Err(error)).await;
+            }
         };
         let snapshot = Arc::clone(&self.snapshots.borrow());
         let call = match methods::resolve(&request.method, request.params, &snapshot) {

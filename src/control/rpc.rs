@@ -32,6 +32,9 @@ pub(super) struct Request {
     pub params: Map<String, Value>,
 }
 
+/// A line that is no request: the `id` to answer to as far as it could be read, and the error to answer with.
+pub(super) type NoRequest = Box<(Option<Value>, RpcError)>;
+
 /// Why a request was not done.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RpcError {
@@ -66,12 +69,12 @@ impl From<Refusal> for RpcError {
 /// Reads a request.
 ///
 /// # Errors
-/// The error to answer with, and the `id` to answer to as far as it could be read.
-pub(super) fn parse(line: &[u8]) -> Result<Request, (Option<Value>, RpcError)> {
-    let invalid = |id: &Option<Value>, key| (id.clone(), RpcError::new(INVALID_REQUEST, Message::new(key)));
+/// [`NoRequest`].
+pub(super) fn parse(line: &[u8]) -> Result<Request, NoRequest> {
+    let invalid = |id: &Option<Value>, key| Box::new((id.clone(), RpcError::new(INVALID_REQUEST, Message::new(key))));
     let value: Value = serde_json::from_slice(line).map_err(|error| {
         let message = Message::new("control.not_json").with("reason", without_text(&error));
-        (None, RpcError::new(PARSE_ERROR, message))
+        Box::new((None, RpcError::new(PARSE_ERROR, message)))
     })?;
     let Value::Object(mut fields) = value else {
         return Err(invalid(&None, "control.not_a_request"));
@@ -90,7 +93,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Request, (Option<Value>, RpcError)> {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(params)) => params,
         Some(_) => {
-            return Err((id, RpcError::new(INVALID_PARAMS, Message::new("control.params_by_name"))));
+            return Err(Box::new((id, RpcError::new(INVALID_PARAMS, Message::new("control.params_by_name")))));
         }
     };
     Ok(Request { id, method, params })
@@ -138,7 +141,7 @@ mod tests {
             (r#"{"id":1,"method":7}"#, INVALID_REQUEST),
             (r#"{"id":1,"method":"status","params":[1]}"#, INVALID_PARAMS),
         ] {
-            let (_, error) = parse(line.as_bytes()).unwrap_err();
+            let (_, error) = *parse(line.as_bytes()).unwrap_err();
             assert_eq!(error.code, code, "{line}");
             assert!(!format!("{error:?}").contains("s3cr3t"));
         }

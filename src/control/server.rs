@@ -38,10 +38,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
         // Only one's own: another program may have put its socket there meanwhile.
-        if self.identity.is_some() && socket::identity(&self.path) == self.identity {
-            if let Err(error) = std::fs::remove_file(&self.path) {
-                tracing::debug!("{} stays behind: {error}", self.path.display());
-            }
+        let own = self.identity.is_some() && socket::identity(&self.path) == self.identity;
+        if own && let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!("{} stays behind: {error}", self.path.display());
         }
     }
 }
