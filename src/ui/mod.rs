@@ -18,6 +18,7 @@ pub mod theme;
 pub mod view;
 
 pub use app::{Exit, UiError, UiSetup, run};
+pub use guard::{redirect_stderr, restore as restore_terminal};
 
 #[cfg(test)]
 mod catalogue_tests;

@@ -59,7 +59,7 @@ pub(super) type SharedFaults = Arc<RwLock<SwitchFaults>>;
 
 /// The faults of this moment.
 pub(super) fn current(faults: &SharedFaults) -> SwitchFaults {
-    faults.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    *faults.read().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// The offering side of one call.
