@@ -1,8 +1,25 @@
 //! The TOML config file as typed values.
 //!
-//! `model` holds the types that the rest of the program reads; `load` turns a file into them and reports every
-//! problem with its line and column at once; `default.toml` is the commented file that `config init` writes.
+//! `model` holds the types that the rest of the program reads; [`load`] turns a file into them and reports every
+//! problem with its line and column at once (`tree` keeps the places, `keys` knows the names, `section` the types,
+//! `fill` the meaning); [`token`] gets the token, [`paths`] says where things are, [`show`] prints what counts;
+//! [`DEFAULT`] is the commented file that `config init` writes.
 
+pub mod load;
+pub mod paths;
+pub mod show;
+pub mod token;
+
+mod color;
+mod fill;
+mod keys;
 mod model;
+mod problem;
+mod section;
+mod tree;
 
 pub use model::*;
+pub use problem::{ConfigErrors, Problem, ProblemPlace};
+
+/// A commented config file with every option.
+pub const DEFAULT: &str = include_str!("default.toml");

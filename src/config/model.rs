@@ -6,7 +6,10 @@ use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
-use crate::{domain::CallerId, i18n::Locale};
+use crate::{
+    domain::CallerId,
+    i18n::{Locale, Message},
+};
 
 /// Everything the program is configured by.
 #[derive(Clone, Debug)]
@@ -23,10 +26,16 @@ pub struct Config {
     pub keys: BTreeMap<String, Vec<String>>,
     /// Microphone, speaker, codecs.
     pub audio: AudioConfig,
+    /// What fills the right-hand panel (accepted, not used yet).
+    pub panel: PanelConfig,
+    /// Event name to command (accepted, not used yet).
+    pub hooks: BTreeMap<String, Vec<String>>,
     /// The control socket.
     pub control: ControlConfig,
     /// The log file.
     pub log: LogConfig,
+    /// What is legal in the file and still worth telling: a token that others can read, keys without effect.
+    pub warnings: Vec<Message>,
 }
 
 /// Where the token comes from.
@@ -239,6 +248,15 @@ pub struct AudioConfig {
     pub tone_dbfs: f32,
     /// Ring aloud at all.
     pub ring: bool,
+}
+
+/// What fills the right-hand panel when nobody else does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PanelConfig {
+    /// Command whose standard output is shown, run anew for every call; argv, never a shell.
+    pub command: Option<Vec<String>>,
+    /// Template of an address, `{number}` and such filled in.
+    pub url: Option<String>,
 }
 
 /// The control socket.

@@ -1,0 +1,418 @@
+//! From tables of values to [`Config`]: types, ranges and defaults (protocol `cti.md` section 1, `contract.md`).
+
+use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+
+use super::{
+    AudioBackend, AudioConfig, BarConfig, BusyAtSignIn, Codec, ColorDepth, Config, ControlConfig, LogConfig, LoginType,
+    PanelConfig, PlatformConfig, TokenSource, UiConfig,
+    color::parse_color,
+    keys::TOP,
+    section::{Reading, Section},
+    token,
+    tree::{Entry, Kind, Node, Place},
+};
+use crate::{
+    domain::{CallerId, clean_agent_number},
+    i18n::{Locale, Message},
+};
+
+/// Reads the whole file; `None` only if something was noted as a problem.
+pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Option<Config> {
+    let mut top = Section::new(TOP, root, reading);
+    let mut warnings = Vec::new();
+
+    let bar_given = top.place("render_html").is_some();
+    let mut bar_table = Section::new("render_html", top.table("render_html"), reading);
+    let auto_login = bar_table.boolean("auto_login");
+    let bar = bar(&mut bar_table);
+    let ui = ui(Section::new("ui", top.table("ui"), reading));
+    let keys = keys(&mut top);
+    let audio = audio(Section::new("audio", top.table("audio"), reading));
+    let control = control(Section::new("control", top.table("control"), reading));
+    let debug = top.boolean("debug").unwrap_or(false);
+    let log = log(Section::new("log", top.table("log"), reading), debug);
+    for table in ["panel", "hooks"] {
+        if top.place(table).is_some() {
+            warnings.push(Message::new("config.not_used_yet").with("table", table));
+        }
+    }
+    let panel = panel(Section::new("panel", top.table("panel"), reading));
+    let hooks = hooks(&mut top);
+
+    // With a phone bar configured its own switch counts, as in the SDK; a file that says nothing signs in.
+    let init_with_login = top.boolean("init_with_login");
+    let sign_in_at_start = if bar_given { auto_login } else { init_with_login }.unwrap_or(true);
+    let platform = platform(&mut top, sign_in_at_start, file, reading, &mut warnings);
+    Some(Config {
+        file: Some(file.to_owned()),
+        platform: platform?,
+        bar,
+        ui,
+        keys,
+        audio,
+        panel,
+        hooks,
+        control,
+        log,
+        warnings,
+    })
+}
+
+fn platform(
+    top: &mut Section<'_>,
+    sign_in_at_start: bool,
+    file: &Path,
+    reading: &Reading<'_>,
+    warnings: &mut Vec<Message>,
+) -> Option<PlatformConfig> {
+    let token = token_source(top, file, reading, warnings);
+    let ag_no = required(top, "ag_no").and_then(|(text, place)| match clean_agent_number(&text) {
+        Ok(number) => Some(number),
+        Err(_) => {
+            top.problem(place, Message::new("config.bad_ag_no").with("value", text));
+            None
+        }
+    });
+    let agent_phone = required(top, "agent_phone").and_then(|(text, place)| {
+        if text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "+*#-_.".contains(c)) {
+            return Some(text);
+        }
+        top.problem(place, Message::new("config.bad_agent_phone").with("value", text));
+        None
+    });
+    let webrtc = top.boolean("webrtc").unwrap_or(true);
+    let websocket = top.boolean("websocket").unwrap_or(true);
+    let auto_force_login = top.boolean("auto_force_login").unwrap_or(false);
+    let login_type = login_type(top);
+    let busy = busy(top);
+    let check = top.boolean("check").unwrap_or(false);
+    let auto_queue = top.boolean("auto_queue").unwrap_or(false);
+    let sign_out_on_exit = top.boolean("sign_out_on_exit").unwrap_or(false);
+    let sip_uri = sip_uri(top);
+    let sip_ws_server = url(top, "sip_ws_server", ["ws", "wss"], "wss://rtc.icsoc.net:4443");
+    let api_server = url(top, "api_server", ["http", "https"], "https://ctiplus-api.icsoc.net/interface/v2");
+    let ws_server = url(top, "ws_server", ["ws", "wss"], "wss://ctiplus-ws.icsoc.net/link/v2/ws");
+    let jsonp_server = url(top, "jsonp_server", ["http", "https"], "https://m.icsoc.net");
+    let token_call_back = top.command("token_call_back").unwrap_or_default();
+    let token_call_back_time = top.duration("token_call_back_time").unwrap_or(Duration::from_secs(30 * 60));
+    let ws_reconnect_time = top.duration("ws_reconnect_time").unwrap_or(Duration::from_secs(3 * 60 * 60));
+    let tls_ca_file = top.existing_file("tls_ca_file");
+    Some(PlatformConfig {
+        token: token?,
+        ag_no: ag_no?,
+        agent_phone: agent_phone?,
+        webrtc,
+        websocket,
+        sign_in_at_start,
+        auto_force_login,
+        login_type,
+        busy,
+        check,
+        auto_queue,
+        sign_out_on_exit,
+        sip_uri,
+        sip_ws_server: sip_ws_server?,
+        api_server: api_server?,
+        ws_server: ws_server?,
+        jsonp_server: jsonp_server?,
+        token_call_back,
+        token_call_back_time,
+        ws_reconnect_time,
+        tls_ca_file,
+    })
+}
+
+fn required(top: &mut Section<'_>, key: &'static str) -> Option<(String, Place)> {
+    if top.place(key).is_none() {
+        top.problem(Place::At(0), Message::new("config.missing").with("key", key));
+        return None;
+    }
+    top.string(key)
+}
+
+fn url(top: &mut Section<'_>, key: &'static str, schemes: [&'static str; 2], default: &str) -> Option<url::Url> {
+    if top.place(key).is_some() { top.url(key, schemes) } else { url::Url::parse(default).ok() }
+}
+
+/// Exactly one of `token`, `token_file`, `token_command`.
+fn token_source(
+    top: &mut Section<'_>,
+    file: &Path,
+    reading: &Reading<'_>,
+    warnings: &mut Vec<Message>,
+) -> Option<TokenSource> {
+    let oauth = top.place("oauth");
+    let mut oauth_table = Section::new("oauth", top.table("oauth"), reading);
+    for key in ["token_url", "client_id", "client_secret_file", "username", "password_file", "scope"] {
+        // Checked for their type only.
+        if oauth_table.place(key).is_some() {
+            oauth_table.string(key);
+        }
+    }
+
+    let given: Vec<&'static str> =
+        ["token", "token_file", "token_command"].into_iter().filter(|key| top.place(key).is_some()).collect();
+    if let [first, second, ..] = given.as_slice() {
+        let place = top.place(second).unwrap_or(Place::At(0));
+        top.problem(place, Message::new("config.token_twice").with("first", first).with("second", second));
+    }
+    if given.is_empty() {
+        match oauth {
+            Some(place) => top.problem(place, Message::new("config.oauth_not_yet")),
+            None => top.problem(Place::At(0), Message::new("config.token_missing")),
+        }
+    } else if oauth.is_some() {
+        warnings.push(Message::new("config.not_used_yet").with("table", "oauth"));
+    }
+
+    let command = top.command("token_command").map(TokenSource::Command);
+    let path = top.path("token_file").and_then(|(path, place)| match std::fs::File::open(&path) {
+        Ok(_) => {
+            if readable_by_others(&path) {
+                warnings.push(Message::new("config.readable_by_others").with("path", path.display()));
+            }
+            Some(TokenSource::File(path))
+        }
+        Err(error) => {
+            let message = Message::new("config.no_file").with("key", "token_file").with("path", path.display());
+            top.problem(place, message.with("reason", error));
+            None
+        }
+    });
+    let inline = top.take("token").and_then(|node| {
+        let place = node.place.clone();
+        let Ok(text) = node.into_string() else {
+            top.problem(place, Message::new("config.token_no_type"));
+            return None;
+        };
+        if readable_by_others(file) {
+            warnings.push(Message::new("config.readable_by_others").with("path", file.display()));
+        }
+        match token::check(&text) {
+            Ok(token) => Some(TokenSource::Inline(token)),
+            Err(error) => {
+                top.problem(place, error.message());
+                None
+            }
+        }
+    });
+    inline.or(path).or(command)
+}
+
+fn readable_by_others(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o077 != 0)
+}
+
+/// 1 or 2, as a number or as a string (protocol `cti.md` section 1, `loginType`).
+fn login_type(top: &mut Section<'_>) -> LoginType {
+    let Some(node) = top.take("login_type").map(Node::typed) else { return LoginType::default() };
+    let word = match &node.kind {
+        Kind::Integer(Some(number)) => number.to_string(),
+        Kind::String(text) => text.trim().to_ascii_lowercase(),
+        Kind::Integer(None)
+        | Kind::Float(_)
+        | Kind::Boolean(_)
+        | Kind::Datetime
+        | Kind::Array(_)
+        | Kind::Table(_)
+        | Kind::Loose(_) => String::new(),
+    };
+    match word.as_str() {
+        "1" | "dynamic" => LoginType::Dynamic,
+        "2" | "static" => LoginType::Static,
+        _ => {
+            top.problem(node.place, Message::new("config.bad_login_type"));
+            LoginType::default()
+        }
+    }
+}
+
+/// `false`, `true`, or a busy reason's number, also as a string (protocol `cti.md` section 1, `busy`).
+fn busy(top: &mut Section<'_>) -> BusyAtSignIn {
+    let Some(node) = top.take("busy").map(Node::typed) else { return BusyAtSignIn::default() };
+    let reason = match &node.kind {
+        Kind::Boolean(true) => return BusyAtSignIn::Yes,
+        Kind::Boolean(false) | Kind::Integer(Some(0)) => return BusyAtSignIn::No,
+        Kind::Integer(number) => *number,
+        Kind::String(text) => text.trim().parse().ok(),
+        Kind::Float(_) | Kind::Datetime | Kind::Array(_) | Kind::Table(_) | Kind::Loose(_) => None,
+    };
+    match reason {
+        Some(id) if id > 0 => BusyAtSignIn::Reason(id),
+        Some(_) | None => {
+            top.problem(node.place, Message::new("config.bad_busy"));
+            BusyAtSignIn::default()
+        }
+    }
+}
+
+fn sip_uri(top: &mut Section<'_>) -> String {
+    let default = || "rtc.icsoc.net".to_owned();
+    let Some((text, place)) = top.string("sip_uri") else { return default() };
+    let host = text.strip_prefix("sip:").unwrap_or(&text);
+    if host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]_".contains(c)) {
+        return host.to_owned();
+    }
+    top.problem(place, Message::new("config.bad_sip_uri").with("value", &text));
+    default()
+}
+
+fn bar(table: &mut Section<'_>) -> BarConfig {
+    let default = BarConfig::default();
+    let theme_color = table.string("theme_color").and_then(|(text, place)| {
+        let color = parse_color(&text);
+        if color.is_none() {
+            table.problem(place, Message::new("config.bad_color").with("value", text));
+        }
+        color
+    });
+    let prefix = table.string("prefix").and_then(|(text, place)| {
+        let chord = text.to_ascii_lowercase();
+        let function_key = chord.strip_prefix('f').is_some_and(|n| n.parse::<u8>().is_ok());
+        if function_key || ["ctrl-", "alt-"].iter().any(|m| chord.strip_prefix(m).is_some_and(|key| !key.is_empty())) {
+            return Some(chord);
+        }
+        table.problem(place, Message::new("config.bad_prefix").with("value", text));
+        None
+    });
+    // The id of an element of a web page: accepted so that a vendor's object can be copied, without meaning here.
+    table.take("dom_id");
+    BarConfig {
+        theme_color,
+        call_nums: call_nums(table),
+        default_caller: table.string("default_caller").map(|(text, _)| text),
+        auto_call: table.boolean("auto_call").unwrap_or(default.auto_call),
+        raise_hand: table.boolean("raise_hand").unwrap_or(default.raise_hand),
+        dining_remind: table.boolean("dining_remind").unwrap_or(default.dining_remind),
+        pop_up: table.boolean("pop_up").unwrap_or(default.pop_up),
+        show_que_sum: table.boolean("show_que_sum").unwrap_or(default.show_que_sum),
+        status_warn: table.boolean("status_warn").unwrap_or(default.status_warn),
+        show_logout_btn: table.boolean("show_logout_btn").unwrap_or(default.show_logout_btn),
+        prefix,
+    }
+}
+
+/// Numbers as strings, or tables with `name` and `value`, of which one may be missing.
+fn call_nums(table: &mut Section<'_>) -> Vec<CallerId> {
+    let Some(items) = table.items("call_nums", "config.expected_call_nums") else { return Vec::new() };
+    let mut numbers = Vec::new();
+    for item in items {
+        let place = item.place.clone();
+        let caller = match item.kind {
+            Kind::String(text) => Some(CallerId { value: text.clone(), name: text }),
+            Kind::Integer(Some(number)) => Some(CallerId { value: number.to_string(), name: number.to_string() }),
+            Kind::Table(entries) => named_number(entries),
+            Kind::Integer(None)
+            | Kind::Float(_)
+            | Kind::Boolean(_)
+            | Kind::Datetime
+            | Kind::Array(_)
+            | Kind::Loose(_) => None,
+        };
+        match caller {
+            Some(caller) if !caller.value.trim().is_empty() => numbers.push(caller),
+            Some(_) | None => table.problem(place, Message::new("config.bad_call_num")),
+        }
+    }
+    numbers
+}
+
+fn named_number(entries: Vec<Entry>) -> Option<CallerId> {
+    let (mut name, mut value) = (None, None);
+    for entry in entries {
+        let text = entry.value.into_string().ok()?;
+        match entry.key.as_str() {
+            "name" => name = Some(text),
+            "value" => value = Some(text),
+            _ => return None,
+        }
+    }
+    let value = value.or_else(|| name.clone())?;
+    Some(CallerId { name: name.unwrap_or_else(|| value.clone()), value })
+}
+
+fn ui(mut table: Section<'_>) -> UiConfig {
+    let default = UiConfig::default();
+    let locales = [("zh-CN", Locale::ZhCn), ("en", Locale::En)];
+    let colors = [
+        ("auto", ColorDepth::Auto),
+        ("truecolor", ColorDepth::Truecolor),
+        ("ansi256", ColorDepth::Ansi256),
+        ("ansi16", ColorDepth::Ansi16),
+        ("none", ColorDepth::None),
+    ];
+    UiConfig {
+        locale: table.choice("locale", &locales),
+        theme: table.string("theme").map_or(default.theme, |(text, _)| text),
+        colors: table.choice("colors", &colors).unwrap_or(default.colors),
+        ascii: table.boolean("ascii").unwrap_or(default.ascii),
+        mouse: table.boolean("mouse").unwrap_or(default.mouse),
+        bell: table.boolean("bell").unwrap_or(default.bell),
+        title: table.boolean("title").unwrap_or(default.title),
+        blink: table.boolean("blink").unwrap_or(default.blink),
+        panel: table.boolean("panel").unwrap_or(default.panel),
+        panel_width: table.whole("panel_width", 15, 60).unwrap_or(default.panel_width),
+    }
+}
+
+/// Action names to keys; whether they exist is known to the screen alone.
+fn keys(top: &mut Section<'_>) -> BTreeMap<String, Vec<String>> {
+    let entries = top.table("keys");
+    entries.into_iter().filter_map(|e| Some((e.key.clone(), top.key_names(&e.key, e.value)?))).collect()
+}
+
+fn hooks(top: &mut Section<'_>) -> BTreeMap<String, Vec<String>> {
+    let entries = top.table("hooks");
+    entries.into_iter().filter_map(|e| Some((e.key.clone(), top.argv(&e.key, e.value.typed())?))).collect()
+}
+
+fn panel(mut table: Section<'_>) -> PanelConfig {
+    PanelConfig { command: table.command("command"), url: table.string("url").map(|(text, _)| text) }
+}
+
+fn audio(mut table: Section<'_>) -> AudioConfig {
+    let default = AudioConfig::default();
+    let backends = [("device", AudioBackend::Device), ("file", AudioBackend::File), ("null", AudioBackend::Null)];
+    let codecs = [Codec::Opus, Codec::Pcma, Codec::Pcmu].map(|codec| (codec.name(), codec));
+    let backend = table.choice("backend", &backends).unwrap_or(default.backend);
+    let input_file = match backend {
+        AudioBackend::File => table.existing_file("input_file"),
+        AudioBackend::Device | AudioBackend::Null => table.path("input_file").map(|(path, _)| path),
+    };
+    let mut device = |key: &'static str, default: String| table.string(key).map_or(default, |(text, _)| text);
+    let input_device = device("input_device", default.input_device);
+    let output_device = device("output_device", default.output_device);
+    let ring_device = device("ring_device", default.ring_device);
+    AudioConfig {
+        backend,
+        input_device,
+        output_device,
+        ring_device,
+        input_file,
+        output_file: table.path("output_file").map(|(path, _)| path),
+        codecs: table.choices("codecs", &codecs).unwrap_or(default.codecs),
+        tone_dbfs: table.number("tone_dbfs", -60.0, 0.0).map_or(default.tone_dbfs, |v| v as f32),
+        ring: table.boolean("ring").unwrap_or(default.ring),
+    }
+}
+
+fn control(mut table: Section<'_>) -> ControlConfig {
+    ControlConfig { enabled: table.boolean("enabled").unwrap_or(true), path: table.path("path").map(|(path, _)| path) }
+}
+
+fn log(mut table: Section<'_>, debug: bool) -> LogConfig {
+    let default = LogConfig::default();
+    let level = table.string("level").and_then(|(text, place)| {
+        if tracing_subscriber::EnvFilter::try_new(&text).is_ok() {
+            return Some(text);
+        }
+        table.problem(place, Message::new("config.bad_log_level").with("value", text));
+        None
+    });
+    let unset = if debug { "debug".to_owned() } else { default.level };
+    LogConfig {
+        level: level.unwrap_or(unset),
+        dir: table.path("dir").map(|(path, _)| path),
+        keep_files: table.whole("keep_files", 1, 365).map_or(default.keep_files, usize::from),
+    }
+}

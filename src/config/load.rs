@@ -1,0 +1,210 @@
+//! From a file's text to [`Config`], or to everything that is wrong with it.
+
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Config, ConfigErrors, Problem, ProblemPlace, fill, keys,
+    problem::Problems,
+    section::Reading,
+    tree::{self, Entry, Kind, Place},
+};
+use crate::i18n::{Locale, Message};
+
+/// Reads and checks a config file; `overrides` are the `--set key=value` of the command line, keys dotted.
+///
+/// # Errors
+/// All problems at once, each with its place.
+pub fn load(path: &Path, overrides: &[(String, String)]) -> Result<Config, ConfigErrors> {
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    from_str(&text, path, overrides)
+}
+
+/// Checks a config file's text; `file` names it in messages and is where relative paths start.
+///
+/// # Errors
+/// All problems at once, each with its place.
+pub fn from_str(text: &str, file: &Path, overrides: &[(String, String)]) -> Result<Config, ConfigErrors> {
+    let shown = file.display().to_string();
+    let mut root = tree::parse(text).map_err(|errors| {
+        let mut problems = Problems::default();
+        let mut last_line = usize::MAX;
+        for (span, reason) in errors {
+            // One slip makes the parser stumble several times on its line; the first is the one to mend.
+            let line = text.get(..span.start).unwrap_or(text).matches('\n').count();
+            if line != last_line {
+                problems.add(Place::At(span.start), Message::new("config.syntax").with("reason", reason));
+            }
+            last_line = line;
+        }
+        ConfigErrors { file: shown.clone(), locale: None, problems: problems.placed(text) }
+    })?;
+
+    let base = match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()),
+        Some(_) | None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+    };
+    let home = std::env::home_dir();
+    let reading = Reading { base: &base, home, problems: RefCell::new(Problems::default()) };
+    for (key, value) in overrides {
+        lay_over(&mut root, key, value, &reading);
+    }
+    let locale = asked_locale(&root);
+    let config = fill::config(root, file, &reading);
+    let problems = reading.problems.into_inner();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        Some(_) | None => Err(ConfigErrors { file: shown, locale, problems: problems.placed(text) }),
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> ConfigErrors {
+    let message = if error.kind() == std::io::ErrorKind::NotFound { "config.no_config" } else { "config.unreadable" };
+    let problem = Problem { place: ProblemPlace::File, message: Message::new(message).with("reason", error) };
+    ConfigErrors { file: path.display().to_string(), locale: None, problems: vec![problem] }
+}
+
+fn lay_over(root: &mut Vec<Entry>, key: &str, value: &str, reading: &Reading<'_>) {
+    let place = Place::Set(key.to_owned());
+    let last = keys::canonical(key.rsplit('.').next().unwrap_or(key).trim());
+    if keys::SECRETS.contains(&last.as_str()) {
+        reading.problem(place, Message::new("config.set_secret").with("key", last));
+    } else if !tree::set(root, key, value, keys::same) {
+        reading.problem(place, Message::new("config.set_no_table").with("key", key));
+    }
+}
+
+/// The language the file asks for, whatever else is wrong with it.
+fn asked_locale(root: &[Entry]) -> Option<Locale> {
+    let ui = root.iter().find(|e| keys::same(&e.key, "ui"))?;
+    let Kind::Table(entries) = &ui.value.kind else { return None };
+    let locale = entries.iter().find(|e| keys::same(&e.key, "locale"))?;
+    Locale::from_tag(&locale.value.clone().into_string().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::config::{AudioBackend, DEFAULT};
+
+    const LEAST: &str = "token_command = [\"t\"]\nag_no = \"8001\"\nagent_phone = \"9001\"\n";
+
+    fn with_set(sets: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+        let sets: Vec<(String, String)> = sets.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        from_str(LEAST, Path::new("c.toml"), &sets)
+    }
+
+    #[test]
+    fn the_command_line_overrides_the_file() {
+        let config = with_set(&[
+            ("agNo", "8002"),
+            ("audio.backend", "null"),
+            ("ui.panel_width", "20"),
+            ("webrtc", "false"),
+            ("ws_reconnect_time", "30m"),
+            ("phone_bar.call_nums", "[\"10086\"]"),
+        ])
+        .unwrap();
+        assert_eq!(config.platform.ag_no, "8002");
+        assert_eq!(config.audio.backend, AudioBackend::Null);
+        assert_eq!(config.ui.panel_width, 20);
+        assert!(!config.platform.webrtc);
+        assert_eq!(config.platform.ws_reconnect_time.as_secs(), 1800);
+        assert_eq!(config.bar.call_nums.len(), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_on_the_command_line_is_told_as_such_and_secrets_are_refused() {
+        for (key, value, told) in [
+            ("webrtc", "maybe", "--set webrtc: 'webrtc' must be true or false"),
+            ("audio.backend.x", "1", "--set audio.backend.x: 'backend' must be a string"),
+            ("ag_no.x", "1", "--set ag_no.x: 'ag_no.x' goes through something that is not a table"),
+            ("tokem_file", "x", "--set tokem_file: unknown key 'tokem_file'; did you mean 'token_file'?"),
+            ("token", "Bearer s3cr3t", "--set token: 'token' is a secret"),
+        ] {
+            let errors = with_set(&[(key, value)]).unwrap_err();
+            let lines = errors.lines(Locale::En);
+            assert!(lines.iter().any(|line| line.starts_with(told)), "{lines:?}");
+            assert!(!format!("{errors:?}").contains("s3cr3t"));
+        }
+    }
+
+    #[test]
+    fn a_token_that_others_can_read_is_a_warning() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.toml");
+        std::fs::write(&path, "token = \"Bearer x\"\nag_no = \"8001\"\nagent_phone = \"9001\"\n").unwrap();
+        for (mode, warnings) in [(0o644, 1), (0o600, 0)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(load(&path, &[]).unwrap().warnings.len(), warnings, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_with_the_way_out() {
+        let errors = load(Path::new("/nowhere/c.toml"), &[]).unwrap_err();
+        let told = errors.render(Locale::En);
+        assert!(told.starts_with("/nowhere/c.toml: ") && told.contains("config init"), "{told}");
+    }
+
+    /// The lines of the default file that are options, each with its table, comment signs taken off.
+    fn documented() -> Vec<(String, String)> {
+        let mut table = String::new();
+        let mut options = Vec::new();
+        for line in DEFAULT.lines() {
+            let line = line.strip_prefix('#').unwrap_or(line);
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                table = name.to_owned();
+            } else if !line.starts_with([' ', '#', '-']) && line.contains(" = ") {
+                options.push((table.clone(), line.to_owned()));
+            }
+        }
+        options
+    }
+
+    #[test]
+    fn every_documented_option_loads_and_every_key_is_documented() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["token", "ca.pem", "microphone.wav"] {
+            std::fs::write(dir.path().join(file), "Bearer x\n").unwrap();
+        }
+        let file = dir.path().join("c.toml");
+        let options = documented();
+        for (table, line) in &options {
+            let key = line.split(" = ").next().unwrap();
+            let least: String =
+                LEAST.lines().filter(|l| !l.starts_with(&format!("{key} "))).map(|l| format!("{l}\n")).collect();
+            let least = if table.is_empty() && key.starts_with("token") && !key.starts_with("token_call") {
+                least.replace("token_command", "#")
+            } else {
+                least
+            };
+            let text =
+                if table.is_empty() { format!("{least}{line}\n") } else { format!("{least}[{table}]\n{line}\n") };
+            if let Err(errors) = from_str(&text, &file, &[]) {
+                panic!("{line}: {errors}");
+            }
+        }
+        for (table, keys) in keys::TABLES {
+            for key in *keys {
+                let here = options.iter().any(|(t, line)| t == table && line.starts_with(&format!("{key} = ")));
+                let is_table = table.is_empty() && options.iter().any(|(t, _)| t == key);
+                assert!(here || is_table, "{key} of [{table}] is not documented");
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_file_itself_loads_once_there_is_a_token() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("token"), "Bearer x\n").unwrap();
+        let config = from_str(DEFAULT, &dir.path().join("config.toml"), &[]).unwrap();
+        assert_eq!(config.bar, Default::default());
+        assert_eq!(config.ui, Default::default());
+        assert_eq!(config.audio, Default::default());
+    }
+}
