@@ -356,7 +356,7 @@ impl World {
 }
 
 /// Puts the members of one JSON object into another.
-fn merge(into: &mut Value, from: Value) {
+pub(super) fn merge(into: &mut Value, from: Value) {
     if let (Some(into), Value::Object(from)) = (into.as_object_mut(), from) {
         into.extend(from);
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    calls::merge,
     state::{Link, LinkOp, Rest, Session, Sta, Timer},
     tokens::Worth,
     world::World,
@@ -138,12 +139,13 @@ impl World {
         let mut told = json!({"MT": 6, "AgSta": session.sta.number()});
         let pho_sta = session.call.and_then(|no| self.calls.get(&no)).and_then(|c| c.pho_sta(ag_no));
         if let Some(pho_sta) = pho_sta {
-            told["PhoSta"] = json!(pho_sta);
+            merge(&mut told, json!({"PhoSta": pho_sta}));
         }
         match (session.sta, &session.rest, session.wrap_up_until) {
-            (Sta::Busy, Rest::Busy(Some(reason)), _) => told["AgStaParam"] = json!(reason),
+            (Sta::Busy, Rest::Busy(Some(reason)), _) => merge(&mut told, json!({"AgStaParam": reason})),
             (Sta::WrapUp, _, Some(until)) => {
-                told["AgStaParam"] = json!(until.saturating_duration_since(Instant::now()).as_secs_f64().ceil() as u64);
+                let left = until.saturating_duration_since(Instant::now()).as_secs_f64().ceil();
+                merge(&mut told, json!({"AgStaParam": left as u64}));
             }
             (Sta::Initial | Sta::Ready | Sta::Busy | Sta::Occupied | Sta::WrapUp, _, _) => {}
         }

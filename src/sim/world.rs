@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
+    calls::merge,
     faults::Faults,
     people::{ArrivalState, Behaviour},
     scenario::{Arrival, Scenario},
@@ -159,10 +160,10 @@ impl World {
         session.wrap_up_until = (sta == Sta::WrapUp).then_some(until);
         let mut message = json!({"MT": 4, "State": sta.number().to_string()});
         if let (Sta::Busy, Rest::Busy(Some(reason))) = (sta, &session.rest) {
-            message["Reason"] = json!(reason);
+            merge(&mut message, json!({"Reason": reason}));
         }
         if sta == Sta::WrapUp {
-            message["WaitTime"] = json!(wrap_up);
+            merge(&mut message, json!({"WaitTime": wrap_up}));
         }
         self.push(ag_no, message);
         match sta {

@@ -28,10 +28,11 @@ async fn a_customer_calls_talks_is_held_and_hung_up() {
     s.switch.tell(SwitchEvent::Answered { leg });
     assert_eq!(link.phone().await, json!({"MT": 3, "PhoSta": 6}));
 
-    let party = s.switch.asked().into_iter().find_map(|a| match a {
-        Asked::AddParty(Voice::Tone(440.0), party) => Some(party),
-        _ => None,
-    });
+    let party = s
+        .switch
+        .asked()
+        .into_iter()
+        .find_map(|a| if let Asked::AddParty(Voice::Tone(440.0), party) = a { Some(party) } else { None });
     let (agent, party) = (PartyId(leg.0), party.unwrap());
     assert_eq!((s.switch.hears(agent), s.switch.hears(party)), (vec![party], vec![agent]));
     let calls = s.admin(reqwest::Method::GET, "/calls", json!({})).await;

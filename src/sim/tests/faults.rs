@@ -62,11 +62,11 @@ async fn faults_of_the_switch_are_passed_on_and_taken_back() {
     let s = stage().await;
     s.fault(json!({"fault": "drop_sip", "for_ms": 50})).await;
     s.fault(json!({"fault": "rtp_loss_pct", "value": 5})).await;
-    let on = SwitchFaults { drop_sip: true, rtp_loss_pct: 5.0, ..Default::default() };
-    let off = SwitchFaults { rtp_loss_pct: 5.0, ..Default::default() };
+    let on = Asked::Faults(SwitchFaults { drop_sip: true, rtp_loss_pct: 5.0, ..Default::default() });
+    let off = Asked::Faults(SwitchFaults { rtp_loss_pct: 5.0, ..Default::default() });
     until("passed on and over", async || {
         let asked = s.switch.asked();
-        (asked.contains(&Asked::Faults(on)) && asked.last() == Some(&Asked::Faults(off))).then_some(())
+        (asked.contains(&on) && asked.last() == Some(&off)).then_some(())
     })
     .await;
     s.admin(reqwest::Method::DELETE, "/faults", json!({})).await;
@@ -116,10 +116,10 @@ async fn the_log_shows_requests_and_frames_without_secrets() {
     link.next().await;
     let log = s.admin(reqwest::Method::GET, "/log", json!({})).await;
     let text = log.to_string();
-    for word in ["POST /interface/v2/agent/login", "Hello Server!", "GET /link/v2/ws", "phopass", "WS"] {
-        assert!(text.contains(word) || word == "WS", "{word}");
+    for word in ["POST /interface/v2/agent/login", "Hello Server!", "GET /link/v2/ws", "phopass"] {
+        assert!(text.contains(word), "{word}");
     }
     assert!(!text.contains("demo-"));
-    let states = log.as_array().unwrap().iter().filter(|e| e["source"] == "ws" && e["direction"] == "out");
-    assert!(states.last().unwrap()["text"].as_str().unwrap().contains(r#""State":"2""#));
+    let mut states = log.as_array().unwrap().iter().filter(|e| e["source"] == "ws" && e["direction"] == "out");
+    assert!(states.next_back().unwrap()["text"].as_str().unwrap().contains(r#""State":"2""#));
 }

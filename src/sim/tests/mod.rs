@@ -84,22 +84,31 @@ impl FakeSwitch {
     /// Waits until the nth call (from 0) is placed and returns its user, caller, auto-answer and leg.
     pub async fn call(&self, n: usize) -> (String, String, bool, LegId) {
         let found = || {
-            let calls = self.asked().into_iter().filter_map(|a| match a {
-                Asked::Call { user, from, auto, leg } => Some((user, from, auto, leg)),
-                _ => None,
-            });
-            calls.skip(n).next()
+            let mut seen = 0;
+            for asked in self.asked() {
+                if let Asked::Call { user, from, auto, leg } = asked {
+                    if seen == n {
+                        return Some((user, from, auto, leg));
+                    }
+                    seen += 1;
+                }
+            }
+            None
         };
         until("the switch is asked to call", async || found()).await
     }
 
     /// Whom a party hears now.
     pub fn hears(&self, party: PartyId) -> Vec<PartyId> {
-        let routes = self.asked().into_iter().filter_map(|a| match a {
-            Asked::Route(listener, speakers) if listener == party => Some(speakers),
-            _ => None,
-        });
-        routes.last().unwrap_or_default()
+        let mut hears = Vec::new();
+        for asked in self.asked() {
+            if let Asked::Route(listener, speakers) = asked
+                && listener == party
+            {
+                hears = speakers;
+            }
+        }
+        hears
     }
 }
 
