@@ -253,6 +253,7 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
 }
 
 /// One event of the terminal; the view state changes, and perhaps something is to be asked.
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
 fn on_event(state: &mut ViewState, snapshot: &Snapshot, drawn: &Drawn, event: Event) -> Option<Ask> {
     let now = Instant::now();
     match event {
