@@ -1,7 +1,7 @@
 //! Scripts drive the phone bar: the control socket and `ctl` as a user meets them, over a real socket, with a stand-in
 //! for the actor that answers as each story needs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
 
 use std::{
     os::unix::fs::{FileTypeExt, PermissionsExt},

@@ -1,5 +1,7 @@
 //! A customer's call from the first ring to the last, with the sound proven by its tones.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The floor's network is bad: the link goes away and comes back.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod common;
 
 use std::time::Duration;

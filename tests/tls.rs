@@ -1,5 +1,7 @@
 //! Over TLS: trusted through `tls_ca_file` and through nothing else.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod common;
 
 use std::time::Duration;

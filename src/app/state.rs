@@ -140,7 +140,8 @@ pub(super) struct Media {
     pub(super) stats: Option<MediaStats>,
     pub(super) microphone: Option<f32>,
     pub(super) far_end: Option<f32>,
-    pub(super) device_error: Option<Message>,
+    /// What is wrong with devices now, each told once.
+    pub(super) device_errors: Vec<Message>,
     /// The capture path's own word.
     pub(super) muted: bool,
 }

@@ -114,6 +114,6 @@ fn media_view(media: &Media) -> MediaView {
         packets_received: stats.packets_received,
         level_in_dbfs: media.microphone,
         level_out_dbfs: media.far_end,
-        device_error: media.device_error.clone(),
+        device_error: media.device_errors.first().cloned(),
     }
 }

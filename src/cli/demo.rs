@@ -14,6 +14,7 @@ use crate::{
     i18n::Message,
     sim::{self, Options, Platform},
     softphone::audio::{DeviceDirection, list_devices},
+    ui,
 };
 
 /// Starts the built-in platform on loopback ports and the phone bar on it.
@@ -55,7 +56,7 @@ fn config(platform: &Platform, global: &Global, paths: &Paths) -> Result<Config,
     }
     config.control.path = global.socket.clone().or(config.control.path);
     let chosen = global.set.iter().any(|(key, _)| key == "audio.backend");
-    if !chosen && !has_sound_card() {
+    if !chosen && !has_sound_card(paths) {
         config.audio.backend = AudioBackend::File;
         config.audio.input_file = Some(voice(paths).map_err(|(path, reason)| {
             let message = Message::new("cli.cannot_write").with("path", path.display()).with("reason", reason);
@@ -65,10 +66,17 @@ fn config(platform: &Platform, global: &Global, paths: &Paths) -> Result<Config,
     Ok(config)
 }
 
-/// Whether there is both a microphone and a speaker.
-fn has_sound_card() -> bool {
+/// Whether there is both a microphone and a speaker that "default" would open.
+fn has_sound_card(paths: &Paths) -> bool {
+    // The sound library tells its search on standard error, line by line; a demo is no place for that.
+    let quiet = std::fs::create_dir_all(&paths.state_dir)
+        .and_then(|()| ui::redirect_stderr(&paths.state_dir.join("stderr.log")));
+    if let Err(error) = quiet {
+        tracing::debug!(%error, "standard error stays as it is");
+    }
     let devices = list_devices().unwrap_or_default();
-    let has = |direction| devices.iter().any(|device| device.direction == direction);
+    ui::restore_terminal();
+    let has = |direction| devices.iter().any(|device| device.direction == direction && device.is_default);
     has(DeviceDirection::Input) && has(DeviceDirection::Output)
 }
 

@@ -1,7 +1,7 @@
 //! What the story tests share: the real binary as platform and as phone bar, a pseudo-terminal, WAV files that are
 //! measured. Every wait is for a condition, with a deadline.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod audio;
 pub mod screen;

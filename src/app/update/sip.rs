@@ -150,8 +150,8 @@ impl Turn<'_> {
             }
             MediaEvent::Closed => {
                 let muted = self.state.media.muted;
-                let device_error = self.state.media.device_error.take();
-                self.state.media = crate::app::state::Media { muted, device_error, ..Default::default() };
+                let device_errors = std::mem::take(&mut self.state.media.device_errors);
+                self.state.media = crate::app::state::Media { muted, device_errors, ..Default::default() };
             }
             MediaEvent::Stats(stats) => self.state.media.stats = Some(stats),
             MediaEvent::Levels { microphone, far_end } => {
@@ -161,13 +161,13 @@ impl Turn<'_> {
             }
             MediaEvent::DeviceFailed(error) => {
                 let message = error.message();
-                if self.state.media.device_error.as_ref() != Some(&message) {
+                if !self.state.media.device_errors.contains(&message) {
                     self.error(message.clone());
-                    self.state.media.device_error = Some(message);
+                    self.state.media.device_errors.push(message);
                 }
             }
             MediaEvent::DevicesReady { input, output } => {
-                if self.state.media.device_error.take().is_some() {
+                if !std::mem::take(&mut self.state.media.device_errors).is_empty() {
                     self.info(Message::new("app.devices_back").with("input", input).with("output", output));
                 }
             }
