@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
-    sync::mpsc,
+    sync::{Mutex, mpsc},
     time::timeout,
 };
 use wincall_tui::{
@@ -104,7 +104,11 @@ fn assert_heard(step: &str, measured: &Value) {
     assert!((dbfs + 12.0).abs() < 3.0, "{step}: the peer hears {dbfs} dBFS");
 }
 
+/// One call at a time: the measurements are made in real time.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
 async fn call(codec: Codec) {
+    let _alone = ALONE.lock().await;
     let mut peer = match Peer::start(codec).await {
         Ok(peer) => peer,
         Err(reason) => {
@@ -162,18 +166,13 @@ async fn call(codec: Codec) {
         .collect();
     let second = RATE as usize;
     assert!(heard.len() > 4 * second, "only {} samples heard", heard.len());
-    // From the second second on: the call, the hold (the peer goes on sending) and the resume, a second at a time.
-    let mut levels = Vec::new();
-    for window in heard[2 * second..heard.len() - second].chunks_exact(second) {
-        let (hz, dbfs) = tone_near(window, 440.0);
-        assert!((hz - 440.0).abs() < 2.0, "we hear {hz} Hz");
-        levels.push(dbfs);
-    }
-    // A busy machine lets the peer stumble now and then; the level is that of most seconds.
-    levels.sort_by(f64::total_cmp);
-    let dbfs = levels[levels.len() / 2];
-    assert!((dbfs + 12.0).abs() < 3.0, "we hear {dbfs} dBFS: {levels:?}");
-    println!("{} heard here: 440 Hz at {dbfs:.2} dBFS", codec.name());
+    // From the second second on: the call, the hold (the peer goes on sending) and the resume, a second at a time. Python
+    // may stumble on a busy machine, and what it does not send cannot be heard: one second in five may be bad.
+    let windows: Vec<(f64, f64)> =
+        heard[2 * second..heard.len() - second].chunks_exact(second).map(|window| tone_near(window, 440.0)).collect();
+    let good = windows.iter().filter(|(hz, dbfs)| (hz - 440.0).abs() < 2.0 && (dbfs + 12.0).abs() < 3.0).count();
+    println!("{} heard here (Hz, dBFS): {windows:.2?}", codec.name());
+    assert!(good * 5 >= windows.len() * 4, "{good} of {} seconds are as they were sent", windows.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 //!
 //! ALSA reads its environment once, so the test sets the headset up and runs itself again inside of it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::{
     io::Read as _,
     path::Path,

@@ -36,7 +36,9 @@ class Tone(MediaStreamTrack):
         await asyncio.sleep(max(0, self.begin + self.samples / RATE - loop.time()))
         at = numpy.arange(self.samples, self.samples + FRAME)
         wave = 10 ** (-12 / 20) * 32767 * numpy.sin(2 * numpy.pi * 440 * at / RATE)
-        frame = AudioFrame.from_ndarray(wave.astype(numpy.int16).reshape(1, -1), format="s16", layout="mono")
+        # Stereo, as aiortc's Opus is: mono would be made so at 3 dB less.
+        both = numpy.repeat(wave.astype(numpy.int16), 2).reshape(1, -1)
+        frame = AudioFrame.from_ndarray(both, format="s16", layout="stereo")
         frame.sample_rate = RATE
         frame.pts = self.samples
         frame.time_base = fractions.Fraction(1, RATE)

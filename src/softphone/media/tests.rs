@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    f64::consts::TAU,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -9,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use audio_codec_algorithms::{decode_alaw, encode_alaw};
 use bytes::Bytes;
 use rtc::{
     interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket},
@@ -59,6 +61,7 @@ struct Heard {
     packets: AtomicU64,
     payload_type: AtomicU8,
     ssrcs: Mutex<HashSet<u32>>,
+    payloads: Mutex<Vec<u8>>,
 }
 
 /// What is changed about the packets after the crate has checked them: what a switch does when it connects another
@@ -92,6 +95,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Changer {
             && self.0.ssrc.load(Relaxed) != 0
         {
             rtp.header.ssrc = self.0.ssrc.load(Relaxed);
+            rtp.header.sequence_number = rtp.header.sequence_number.wrapping_add(30_000);
+            rtp.header.timestamp = rtp.header.timestamp.wrapping_add(1_000_000_000);
         }
         self.0.queues.lock().unwrap().1.push_back(packet);
         Ok(())
@@ -130,6 +135,7 @@ impl PeerConnectionEventHandler for Handler {
                     heard.packets.fetch_add(1, Relaxed);
                     heard.payload_type.store(packet.header.payload_type, Relaxed);
                     heard.ssrcs.lock().unwrap().insert(packet.header.ssrc);
+                    heard.payloads.lock().unwrap().extend_from_slice(&packet.payload);
                 }
             }
         });
@@ -238,6 +244,20 @@ impl Drop for FarEnd {
     }
 }
 
+/// Peak of the tones: -12 dBFS.
+const LOUD: f64 = 32767.0 * 0.251;
+
+/// Frequency by its zero crossings, Hz, and level, dBFS of a sine, of a pure tone.
+fn tone(samples: &[f64], rate: f64) -> (f64, f64) {
+    let rising = |pair: &[f64]| pair[0] < 0.0 && pair[1] >= 0.0;
+    let crossings: Vec<usize> = samples.windows(2).enumerate().filter(|(_, p)| rising(p)).map(|(n, _)| n).collect();
+    let (Some(first), Some(last)) = (crossings.first(), crossings.last()) else { return (0.0, -90.0) };
+    let hz = (crossings.len() - 1) as f64 * rate / (last - first).max(1) as f64;
+    let power = samples.iter().map(|sample| sample * sample).sum::<f64>() / samples.len() as f64;
+    (hz, 20.0 * ((2.0 * power).sqrt() / 32768.0).log10())
+}
+
+/// The far end's voice: 440 Hz at -12 dBFS.
 async fn speak(track: Arc<TrackLocalStaticRTP>, speaking: Arc<AtomicBool>) {
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     for count in 0u16.. {
@@ -253,7 +273,11 @@ async fn speak(track: Arc<TrackLocalStaticRTP>, speaking: Arc<AtomicBool>) {
             ssrc: 77,
             ..Default::default()
         };
-        let packet = rtp::Packet { header, payload: Bytes::from_static(&[0xd5; 160]) };
+        let tone = (0..160u32).map(|n| {
+            let at = f64::from(u32::from(count) * 160 + n) / 8000.0;
+            encode_alaw((LOUD * (TAU * 440.0 * at).sin()).round() as i16)
+        });
+        let packet = rtp::Packet { header, payload: tone.collect::<Bytes>() };
         // Dropped until the payload type is negotiated; an error is the end of the connection.
         if track.write_rtp(packet).await.is_err() {
             return;
@@ -276,8 +300,11 @@ struct Phone {
 
 impl Phone {
     fn new(codecs: &[Codec]) -> Self {
+        Self::with(AudioConfig { backend: AudioBackend::Null, codecs: codecs.to_vec(), ..AudioConfig::default() })
+    }
+
+    fn with(audio: AudioConfig) -> Self {
         let (tell, events) = mpsc::unbounded_channel();
-        let audio = AudioConfig { backend: AudioBackend::Null, codecs: codecs.to_vec(), ..AudioConfig::default() };
         let media = Media::start(
             audio,
             Arc::new(move |event| {
@@ -365,6 +392,51 @@ async fn a_call_comes_up_at_once_and_sound_flows_both_ways() {
     assert!(far.heard() <= heard + 2, "nothing is sent after the end");
     assert!(phone.events.try_recv().is_err(), "closing twice is told once");
     phone.media.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tone_goes_each_way_and_arrives_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let (microphone, speaker) = (dir.path().join("microphone.wav"), dir.path().join("speaker.wav"));
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(&microphone, spec).unwrap();
+    for n in 0..48_000 {
+        writer.write_sample((LOUD * (TAU * 700.0 * f64::from(n) / 48_000.0).sin()) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+
+    let far = FarEnd::new().await;
+    let mut phone = Phone::with(AudioConfig {
+        backend: AudioBackend::File,
+        input_file: Some(microphone),
+        output_file: Some(speaker.clone()),
+        codecs: vec![Codec::Pcma],
+        ..AudioConfig::default()
+    });
+    phone.call(&far).await;
+    far.hears(100).await;
+    // Another party is connected by the switch: another SSRC, nothing in SDP; the tone goes on.
+    far.disguise.ssrc.store(4242, Relaxed);
+    far.hears(100).await;
+    phone.media.close(CALL).await;
+    phone.media.shutdown().await;
+
+    let heard: Vec<f64> = far.heard.payloads.lock().unwrap().iter().map(|byte| f64::from(decode_alaw(*byte))).collect();
+    let (hz, dbfs) = tone(&heard[heard.len() - 8_000..], 8_000.0);
+    assert!((hz - 700.0).abs() < 2.0 && (dbfs + 12.0).abs() < 1.0, "the far end hears {hz} Hz at {dbfs} dBFS");
+
+    let mut reader = hound::WavReader::open(&speaker).unwrap();
+    let played: Vec<f64> = reader.samples::<i16>().map(|sample| f64::from(sample.unwrap())).collect();
+    assert!(played.len() > 4 * 48_000, "{} samples", played.len());
+    for second in played[24_000..played.len() - 12_000].chunks_exact(48_000) {
+        let (hz, dbfs) = tone(second, 48_000.0);
+        assert!((hz - 440.0).abs() < 2.0 && (dbfs + 12.0).abs() < 1.0, "we hear {hz} Hz at {dbfs} dBFS");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

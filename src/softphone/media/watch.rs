@@ -199,7 +199,8 @@ impl Watch {
     async fn tick(&mut self, current: &Agreement) {
         let received = self.received.load(Relaxed);
         let now = Instant::now();
-        if received != self.seen {
+        let flowing = received != self.seen;
+        if flowing {
             self.seen = received;
             self.seen_at = now;
             if let Some(codec) = current.codec.filter(|_| self.connected && self.health == Health::Lost) {
@@ -213,11 +214,13 @@ impl Watch {
         let Some(quality) = current.audio.upgrade().map(|audio| audio.quality()) else { return };
         let rtt_ms = current.peer.round_trip_ms().await;
         let delay = stats::one_way_delay_ms(rtt_ms, quality.buffer_ms);
+        // What came too late to be played is as good as lost; while nothing is sent, nothing is lost.
+        let missing = if flowing { quality.loss_pct.max(quality.concealed_pct) } else { quality.loss_pct };
         self.tell(MediaEvent::Stats(MediaStats {
             rtt_ms,
             jitter_ms: quality.jitter_ms,
             loss_pct: quality.loss_pct,
-            mos: stats::mos(delay, quality.loss_pct),
+            mos: stats::mos(delay, missing),
             packets_sent: self.sent,
             packets_received: received,
         }));
