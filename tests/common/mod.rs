@@ -280,7 +280,8 @@ impl Platform {
     pub fn customer_hears(&self) -> Option<(f64, f64)> {
         let calls = self.admin("GET", "/calls", Value::Null);
         let legs = calls.as_array()?.iter().flat_map(|call| call["legs"].as_array().cloned().unwrap_or_default());
-        let leg = legs.filter(|leg| leg["who"].as_str().is_some_and(|who| who.starts_with("customer"))).last()?;
+        let mut customers = legs.filter(|leg| leg["who"].as_str().is_some_and(|who| who.starts_with("customer")));
+        let leg = customers.next_back()?;
         Some((leg["heard_hz"].as_f64()?, leg["heard_dbfs"].as_f64()?))
     }
 

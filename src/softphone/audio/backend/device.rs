@@ -21,8 +21,10 @@ use crate::{
 const MORE_MARGIN: usize = 240;
 /// The most added so, samples: 60 ms.
 const MOST_MARGIN: usize = 2880;
-/// Over what should wait in a ring, this much more is thrown away, samples: 60 ms.
-const EXCESS: usize = 2880;
+/// When this much more than should waits in a ring on average, a block is left out, samples: 20 ms.
+const EXCESS: f64 = 960.0;
+/// When this much more waits at once, the device does not keep time, samples: 60 ms.
+const JAM: usize = 2880;
 
 /// The three devices.
 pub struct DeviceBackend {
@@ -195,16 +197,21 @@ impl CaptureFeed {
         if self.filling && fill < wanted {
             return;
         }
-        if self.filling || fill > wanted + EXCESS {
+        if self.filling || fill > wanted + JAM {
             self.ready.drain(..fill - wanted);
             self.drift.forget();
             self.filling = false;
         }
         self.drift.note(self.ready.len(), wanted);
+        if self.drift.over(wanted) > EXCESS && self.ready.len() > BLOCK + wanted {
+            self.ready.drain(..BLOCK);
+            self.drift.left_out();
+        }
         let takes = self.drift.takes();
         let Some(samples) = self.ready.get(..takes) else {
             self.margin.ran_dry();
             self.filling = true;
+            open.pulse.xruns.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(margin = self.margin.extra, "the microphone does not keep up");
             return;
         };
@@ -223,6 +230,7 @@ struct PlayFeed {
     out: Vec<f32>,
     margin: Margin,
     filling: bool,
+    jammed: bool,
 }
 
 impl PlayFeed {
@@ -234,6 +242,7 @@ impl PlayFeed {
             out: Vec::new(),
             margin: Margin::default(),
             filling: true,
+            jammed: false,
         }
     }
 
@@ -258,11 +267,20 @@ impl PlayFeed {
             self.out.resize(to_device(wanted.saturating_sub(waiting)), 0.0);
             self.drift.forget();
             self.filling = false;
-        } else if waiting > wanted + EXCESS {
-            tracing::debug!(waiting, wanted, "10 ms left out to catch up with the speaker");
+        } else if waiting > wanted + JAM {
+            if !self.jammed {
+                self.jammed = true;
+                open.pulse.xruns.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(waiting, wanted, "the speaker stands still");
+            }
             return;
         } else {
+            self.jammed = false;
             self.drift.note(waiting, wanted);
+            if self.drift.over(wanted) > EXCESS && waiting > wanted + BLOCK {
+                self.drift.left_out();
+                return;
+            }
         }
         resampler.process(self.drift.process(block), &mut self.out);
         let (_, left_over) = ring.push_partial_slice(&self.out);

@@ -6,8 +6,8 @@ use rubato::{Adjustable as _, FixedAsync, Resampler as _, Slip};
 
 use crate::softphone::audio::BLOCK;
 
-/// Greatest correction, as a share: 5000 ppm, far above what clocks are off.
-const GREATEST: f64 = 0.005;
+/// Greatest correction, as a share: 1000 ppm, above what clocks are off and too little to be heard as a pitch.
+const GREATEST: f64 = 0.001;
 /// Correction for a fill that is one block off.
 const PER_BLOCK: f64 = 0.002;
 /// A fill this near the wanted one is left alone, samples: 2 ms.
@@ -53,6 +53,16 @@ impl Drift {
         if let Some(Err(error)) = self.slip.as_mut().map(|slip| slip.set_resample_ratio(ratio, false)) {
             tracing::trace!(%error, "drift at its limit");
         }
+    }
+
+    /// How many samples more than `wanted` have been waiting on average.
+    pub fn over(&self, wanted: usize) -> f64 {
+        self.average.map_or(0.0, |average| average - wanted as f64)
+    }
+
+    /// A block has been left out: the average is not to notice it only half a second later.
+    pub fn left_out(&mut self) {
+        self.average = self.average.map(|average| average - BLOCK as f64);
     }
 
     /// Forgets the average, after the fill has been set by force.
@@ -133,7 +143,7 @@ mod tests {
             drift.note(2400, 480);
             out.extend_from_slice(drift.process(block));
         }
-        assert!(out.len() < 96_000 - 100, "nothing slipped");
+        assert!(out.len() < 96_000 - 80, "nothing slipped");
         let steepest = out.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
         assert!(steepest < 0.03, "a click of {steepest}");
         assert!((rms_dbfs(&out) + 15.0).abs() < 0.1);

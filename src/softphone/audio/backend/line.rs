@@ -14,8 +14,15 @@ use crate::softphone::AudioError;
 
 /// Between two attempts to open a device.
 const RETRY: Duration = Duration::from_secs(1);
+/// Before the first attempt after a device that worked went away: the system may have another one at hand.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// Kept open after it was last needed, so that the next call or tone begins at once.
 const LINGER: Duration = Duration::from_secs(2);
+/// Shortest and longest time between two callbacks asked for, ms.
+const SHORTEST_PERIOD: u32 = 10;
+const LONGEST_PERIOD: u32 = 40;
+/// A device that runs dry this often within [`LINGER`] is opened again with twice the period.
+const TOO_MANY_XRUNS: u64 = 4;
 /// A device whose callbacks stay away this long is dead, whatever it says.
 const NO_PULSE: Duration = Duration::from_secs(4);
 
@@ -26,6 +33,7 @@ pub struct Line {
     role: &'static str,
     worker: Option<Worker>,
     generation: u64,
+    period_ms: u32,
     state: State,
 }
 
@@ -47,6 +55,7 @@ pub struct Open {
     /// Signs of life.
     pub pulse: Arc<Pulse>,
     seen: (u64, Instant),
+    xruns: (u64, Instant),
     needed: Instant,
 }
 
@@ -54,6 +63,15 @@ impl Open {
     /// Whether the device has called back at least once.
     pub fn alive(&self) -> bool {
         self.pulse.callbacks.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether it ran dry too often of late: the machine is busy, or the device is slow.
+    fn struggles(&mut self, now: Instant) -> bool {
+        let xruns = self.pulse.xruns.load(Ordering::Relaxed);
+        if now.saturating_duration_since(self.xruns.1) > LINGER {
+            self.xruns = (xruns, now);
+        }
+        xruns - self.xruns.0 >= TOO_MANY_XRUNS
     }
 }
 
@@ -72,7 +90,7 @@ struct Worker {
 }
 
 enum Order {
-    Open(u64),
+    Open { generation: u64, period_ms: u32 },
     Close,
 }
 
@@ -84,7 +102,15 @@ enum News {
 impl Line {
     /// Nothing is opened, no thread is started yet.
     pub fn new(wanted: &str, direction: DeviceDirection, role: &'static str) -> Self {
-        Self { wanted: wanted.into(), direction, role, worker: None, generation: 0, state: State::Closed }
+        Self {
+            wanted: wanted.into(),
+            direction,
+            role,
+            worker: None,
+            generation: 0,
+            period_ms: SHORTEST_PERIOD,
+            state: State::Closed,
+        }
     }
 
     /// Opens, keeps, tries again or closes. Never waits. Call it every block.
@@ -113,6 +139,11 @@ impl Line {
                     change = Some(self.fail(error, now));
                 } else if now.saturating_duration_since(open.needed) > LINGER {
                     self.close();
+                } else if open.struggles(now) && self.period_ms < LONGEST_PERIOD {
+                    self.period_ms *= 2;
+                    tracing::debug!(role = self.role, period_ms = self.period_ms, "too many xruns: longer periods");
+                    self.close();
+                    change = self.begin(now);
                 }
             }
         }
@@ -144,7 +175,7 @@ impl Line {
 
     fn begin(&mut self, now: Instant) -> Option<Change> {
         self.generation += 1;
-        let order = Order::Open(self.generation);
+        let order = Order::Open { generation: self.generation, period_ms: self.period_ms };
         let worker = match self.worker.take().map_or_else(|| self.start_worker(), Ok) {
             Ok(worker) => worker,
             Err(error) => {
@@ -180,7 +211,7 @@ impl Line {
             }
             change = match news {
                 News::Opened(mut open) => {
-                    (open.seen, open.needed) = ((0, now), now);
+                    (open.seen, open.xruns, open.needed) = ((0, now), (0, now), now);
                     self.state = State::Open(open);
                     Some(Change::Opened)
                 }
@@ -191,8 +222,9 @@ impl Line {
     }
 
     fn fail(&mut self, error: AudioError, now: Instant) -> Change {
+        let after = if self.alive() { FIRST_RETRY } else { RETRY };
         self.close();
-        self.state = State::Failed { retry_at: now + RETRY };
+        self.state = State::Failed { retry_at: now + after };
         Change::Failed(error)
     }
 
@@ -217,7 +249,7 @@ fn work(
     let mut running = None;
     while let Ok(order) = orders.recv() {
         drop(running.take());
-        let Order::Open(generation) = order else { continue };
+        let Order::Open { generation, period_ms } = order else { continue };
         let tell = {
             let news = news.clone();
             move |what: News| {
@@ -230,11 +262,11 @@ fn work(
             let tell = tell.clone();
             move |error| tell(News::Failed(error))
         };
-        match open(wanted, direction, role, lost) {
+        match open(wanted, direction, role, period_ms, lost) {
             Ok(Opened { stream, name, rate, end, pulse }) => {
                 running = Some(stream);
                 let now = Instant::now();
-                tell(News::Opened(Open { name, rate, end, pulse, seen: (0, now), needed: now }));
+                tell(News::Opened(Open { name, rate, end, pulse, seen: (0, now), xruns: (0, now), needed: now }));
             }
             Err(error) => tell(News::Failed(error)),
         }

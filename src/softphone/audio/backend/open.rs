@@ -1,8 +1,11 @@
 //! Opening a sound device. Its callbacks touch a ring buffer and atomics only: no lock, no allocation, any size.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use cpal::{
@@ -15,6 +18,8 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use super::list::{DeviceDirection, find, name_of};
 use crate::softphone::{AudioError, audio::RATE};
 
+/// How long a stream may give nothing but errors.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Sample formats understood, the best first.
 const SPOKEN: [SampleFormat; 4] = [SampleFormat::F32, SampleFormat::I32, SampleFormat::I16, SampleFormat::U8];
 /// Ring between callback and engine: half a second at the device's rate.
@@ -29,6 +34,8 @@ pub struct Pulse {
     pub biggest: AtomicUsize,
     /// Callbacks that found too little to play, or no room for what they recorded.
     pub starved: AtomicU64,
+    /// Times the device ran dry or over, or did not keep time.
+    pub xruns: AtomicU64,
 }
 
 impl Pulse {
@@ -37,6 +44,30 @@ impl Pulse {
         self.biggest.fetch_max(frames, Ordering::Relaxed);
         if !complete {
             self.starved.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Tells errors that pass (cpal goes on after them) from those that end a stream. ALSA's pulse plugin, for one, reports an
+/// I/O error or two while a stream gets going.
+#[derive(Clone, Default)]
+struct Trouble {
+    since: Option<(u64, Instant)>,
+}
+
+impl Trouble {
+    /// Whether the stream is over: it says so, or errors have been all there was for [`PATIENCE`].
+    fn is_final(&mut self, kind: ErrorKind, callbacks: u64, now: Instant) -> bool {
+        let over = [ErrorKind::DeviceNotAvailable, ErrorKind::HostUnavailable, ErrorKind::StreamInvalidated];
+        if over.contains(&kind) {
+            return true;
+        }
+        match self.since {
+            Some((before, since)) if before == callbacks => now.saturating_duration_since(since) > PATIENCE,
+            Some(_) | None => {
+                self.since = Some((callbacks, now));
+                false
+            }
         }
     }
 }
@@ -63,7 +94,7 @@ pub struct Opened {
     pub pulse: Arc<Pulse>,
 }
 
-/// Opens and starts a device; this may block for long. `lost` is told when it stops working later.
+/// Opens and starts a device with callbacks every `period_ms` if it can; this may block for long. `lost` is told when it stops working later.
 ///
 /// # Errors
 /// When it is not there or refuses.
@@ -71,6 +102,7 @@ pub fn open(
     wanted: &str,
     direction: DeviceDirection,
     role: &'static str,
+    period_ms: u32,
     lost: impl Fn(AudioError) + Clone + Send + 'static,
 ) -> Result<Opened, AudioError> {
     let device = find(wanted, direction, role)?;
@@ -80,25 +112,29 @@ pub fn open(
         move |error: cpal::Error| AudioError::Unusable { direction: role, device: name.clone(), reason: plain(&error) }
     };
     let (config, format) = choose(&device, direction).map_err(&unusable)?;
+    let pulse = Arc::new(Pulse::default());
     let failed = {
-        let (unusable, name) = (unusable.clone(), name.clone());
+        let (unusable, name, pulse) = (unusable.clone(), name.clone(), pulse.clone());
+        let mut trouble = Trouble::default();
         move |error: cpal::Error| {
-            let passing = [ErrorKind::Xrun, ErrorKind::DeviceChanged, ErrorKind::RealtimeDenied];
-            if passing.contains(&error.kind()) {
-                tracing::debug!(role, device = name, %error, "sound device");
-            } else {
+            if error.kind() == ErrorKind::Xrun {
+                pulse.xruns.fetch_add(1, Ordering::Relaxed);
+            }
+            if trouble.is_final(error.kind(), pulse.callbacks.load(Ordering::Relaxed), Instant::now()) {
                 lost(unusable(error));
+            } else {
+                tracing::trace!(role, device = name, %error, "passing trouble");
             }
         }
     };
-    let ten_ms = BufferSize::Fixed(config.sample_rate / 100);
+    let period = BufferSize::Fixed(config.sample_rate / 1000 * period_ms);
     let attempt = |buffer_size| {
         let config = StreamConfig { buffer_size, ..config };
-        start(&device, config, format, direction, failed.clone())
+        start(&device, config, format, direction, &pulse, failed.clone())
     };
-    let (stream, end, pulse) = attempt(ten_ms)
+    let (stream, end) = attempt(period)
         .or_else(|error| {
-            tracing::debug!(role, device = name, %error, "no buffer of 10 ms, taking the device's own");
+            tracing::debug!(role, device = name, %error, period_ms, "no such period, taking the device's own");
             attempt(BufferSize::Default)
         })
         .map_err(&unusable)?;
@@ -140,24 +176,25 @@ fn choose(device: &Device, direction: DeviceDirection) -> Result<(StreamConfig, 
     })
 }
 
-type Started = (Stream, End, Arc<Pulse>);
+type Started = (Stream, End);
 
 fn start(
     device: &Device,
     config: StreamConfig,
     format: SampleFormat,
     direction: DeviceDirection,
+    pulse: &Arc<Pulse>,
     failed: impl FnMut(cpal::Error) + Send + 'static,
 ) -> Result<Started, cpal::Error> {
     match (direction, format) {
-        (DeviceDirection::Input, SampleFormat::F32) => capture::<f32>(device, config, failed),
-        (DeviceDirection::Input, SampleFormat::I32) => capture::<i32>(device, config, failed),
-        (DeviceDirection::Input, SampleFormat::I16) => capture::<i16>(device, config, failed),
-        (DeviceDirection::Input, SampleFormat::U8) => capture::<u8>(device, config, failed),
-        (DeviceDirection::Output, SampleFormat::F32) => play::<f32>(device, config, failed),
-        (DeviceDirection::Output, SampleFormat::I32) => play::<i32>(device, config, failed),
-        (DeviceDirection::Output, SampleFormat::I16) => play::<i16>(device, config, failed),
-        (DeviceDirection::Output, SampleFormat::U8) => play::<u8>(device, config, failed),
+        (DeviceDirection::Input, SampleFormat::F32) => capture::<f32>(device, config, pulse, failed),
+        (DeviceDirection::Input, SampleFormat::I32) => capture::<i32>(device, config, pulse, failed),
+        (DeviceDirection::Input, SampleFormat::I16) => capture::<i16>(device, config, pulse, failed),
+        (DeviceDirection::Input, SampleFormat::U8) => capture::<u8>(device, config, pulse, failed),
+        (DeviceDirection::Output, SampleFormat::F32) => play::<f32>(device, config, pulse, failed),
+        (DeviceDirection::Output, SampleFormat::I32) => play::<i32>(device, config, pulse, failed),
+        (DeviceDirection::Output, SampleFormat::I16) => play::<i16>(device, config, pulse, failed),
+        (DeviceDirection::Output, SampleFormat::U8) => play::<u8>(device, config, pulse, failed),
         (_, other) => {
             let reason = format!("it speaks only {other} samples");
             Err(cpal::Error::with_message(ErrorKind::UnsupportedConfig, reason))
@@ -168,6 +205,7 @@ fn start(
 fn capture<T>(
     device: &Device,
     config: StreamConfig,
+    pulse: &Arc<Pulse>,
     failed: impl FnMut(cpal::Error) + Send + 'static,
 ) -> Result<Started, cpal::Error>
 where
@@ -175,7 +213,6 @@ where
     f32: FromSample<T>,
 {
     let (mut ring, end) = RingBuffer::new((config.sample_rate / RING_PARTS_OF_SECOND) as usize);
-    let pulse = Arc::new(Pulse::default());
     let beat = pulse.clone();
     let channels = usize::from(config.channels.max(1));
     let hear = move |data: &[T], _: &cpal::InputCallbackInfo| {
@@ -191,19 +228,19 @@ where
     };
     let stream = device.build_input_stream(config, hear, failed, None)?;
     stream.play()?;
-    Ok((stream, End::Capture(end), pulse))
+    Ok((stream, End::Capture(end)))
 }
 
 fn play<T>(
     device: &Device,
     config: StreamConfig,
+    pulse: &Arc<Pulse>,
     failed: impl FnMut(cpal::Error) + Send + 'static,
 ) -> Result<Started, cpal::Error>
 where
     T: SizedSample + FromSample<f32>,
 {
     let (end, mut ring) = RingBuffer::<f32>::new((config.sample_rate / RING_PARTS_OF_SECOND) as usize);
-    let pulse = Arc::new(Pulse::default());
     let beat = pulse.clone();
     let channels = usize::from(config.channels.max(1));
     let say = move |data: &mut [T], _: &cpal::OutputCallbackInfo| {
@@ -217,5 +254,22 @@ where
     };
     let stream = device.build_output_stream(config, say, failed, None)?;
     stream.play()?;
-    Ok((stream, End::Play(end), pulse))
+    Ok((stream, End::Play(end)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_that_last_or_say_so_end_a_stream() {
+        let (mut trouble, start) = (Trouble::default(), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        assert!(!trouble.is_final(ErrorKind::BackendError, 0, at(0)));
+        assert!(!trouble.is_final(ErrorKind::BackendError, 0, at(400)));
+        assert!(!trouble.is_final(ErrorKind::Xrun, 7, at(600)), "it worked in between");
+        assert!(!trouble.is_final(ErrorKind::Xrun, 7, at(1000)));
+        assert!(trouble.is_final(ErrorKind::Xrun, 7, at(1101)));
+        assert!(Trouble::default().is_final(ErrorKind::DeviceNotAvailable, 9, at(0)));
+    }
 }
