@@ -16,7 +16,7 @@ use tokio_tungstenite::{
     tungstenite::{
         Message,
         handshake::derive_accept_key,
-        protocol::{CloseFrame, Role},
+        protocol::{CloseFrame, Role, WebSocketConfig},
     },
 };
 
@@ -29,6 +29,8 @@ use super::{
 
 /// How often a silent client is warned.
 const WARN_EVERY: Duration = Duration::from_secs(10);
+/// Longest message of a client, bytes: it has only two, and both are short.
+const MESSAGE_LIMIT: usize = 64 * 1024;
 /// How long a close frame may take to be answered.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -72,7 +74,9 @@ pub async fn upgrade(
                 return;
             }
         };
-        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
+        let config =
+            WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
+        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         serve(&task, socket, query).await;
     });
     let mut response = Response::new(Body::empty());
