@@ -33,6 +33,8 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 const MESSAGE_LIMIT: usize = 64 * 1024;
 /// How long a close frame may take to be answered.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same when the platform ends.
+const FAREWELL: Duration = Duration::from_millis(300);
 
 /// The query of a link's URL, in any order; other parameters do not matter.
 #[derive(Deserialize)]
@@ -120,7 +122,12 @@ async fn serve(shared: &Shared, mut socket: Socket, query: LinkQuery) {
     shared.with(|w| w.link_closed(&ag_no, id));
     shared.log(LogEntry { source: "ws", direction: "out", text: format!("{ag_no} link ended: {end:?}") });
     if let End::Close(code) = end {
-        close(&mut socket, code).await;
+        if shared.stop.is_cancelled() {
+            // Nobody waits long for clients at the end.
+            tokio::time::timeout(FAREWELL, close(&mut socket, code)).await.ok();
+        } else {
+            close(&mut socket, code).await;
+        }
     }
 }
 
