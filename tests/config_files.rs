@@ -1,6 +1,8 @@
 //! Config files as people write them: every file of `config/valid` loads, every file of `config/invalid` is refused
 //! with exactly the messages in its own `# expect LINE:COLUMN: MESSAGE` comments, and never repeats a secret.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use wincall_tui::{

@@ -1,3 +1,83 @@
-//! The command line: one file per subcommand.
+//! The command line: `args` says what can be typed, one file per subcommand does it, `error` becomes the exit code.
+//!
+//! Exit codes: 0 done; 1 failed at run time; 2 wrong usage or config. What went wrong is one message on standard error.
 
-pub mod assembly;
+mod args;
+mod assembly;
+mod config;
+mod ctl;
+mod demo;
+mod devices;
+mod doctor;
+mod error;
+mod logging;
+mod papers;
+mod run;
+mod sim;
+mod themes;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+
+pub use args::{Cli, ConfigWord, DemoArgs, DevicesArgs, DoctorArgs, Global, RunArgs, SimArgs, Subcommand, ThemesWord};
+pub use error::CliError;
+
+use crate::i18n::Locale;
+
+/// Parses the command line, does what it says, and gives the exit code.
+pub fn main() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    private_files();
+    let outcome = match command.unwrap_or(Subcommand::Run(RunArgs {})) {
+        Subcommand::Run(args) => run::run(&args, &global),
+        Subcommand::Demo(args) => demo::run(&args, &global),
+        Subcommand::Sim(args) => sim::run(&args, &global),
+        Subcommand::Ctl(args) => ctl::run(&args, &global),
+        Subcommand::Config { word } => config::run(&word, &global),
+        Subcommand::Devices(args) => devices::run(&args, &global),
+        Subcommand::Doctor(args) => doctor::run(&args, &global),
+        Subcommand::Themes { word } => themes::run(word.as_ref(), &global),
+        Subcommand::Completions { shell } => papers::completions(shell),
+        Subcommand::Man { dir } => papers::man(dir.as_deref()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.message);
+            ExitCode::from(error.exit_code)
+        }
+    }
+}
+
+/// Whatever is written (config, log, recordings) is for its owner alone; a mode asked for explicitly still counts.
+fn private_files() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
+/// Prints a text and a line's end on standard output. A reader that has gone away (`| head`) is no error.
+fn print(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::failed(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Prints a message on standard error; nothing can be done if nobody takes it.
+fn complain(message: &str) {
+    if !message.is_empty() {
+        writeln!(io::stderr().lock(), "{message}").unwrap_or_default();
+    }
+}
+
+impl Global {
+    /// The language asked for on the command line, else the environment's.
+    pub fn language(&self) -> Locale {
+        self.locale.unwrap_or_else(Locale::detect)
+    }
+}

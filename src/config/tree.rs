@@ -148,7 +148,12 @@ impl Node {
                 Ok(Some(quoted)) => Ok(quoted),
                 Ok(None) | Err(_) => Ok(text),
             },
-            kind => Err(Node { kind, place: self.place }),
+            kind @ (Kind::Integer(_)
+            | Kind::Float(_)
+            | Kind::Boolean(_)
+            | Kind::Datetime
+            | Kind::Array(_)
+            | Kind::Table(_)) => Err(Node { kind, place: self.place }),
         }
     }
 }

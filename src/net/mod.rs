@@ -19,7 +19,6 @@ use tracing::Level;
 pub fn may_log(line: &tracing::Metadata<'_>) -> bool {
     let library = line.target().split("::").next().unwrap_or_default();
     let most = match library {
-        "rsipstack" => Level::WARN,
         "tungstenite" | "tokio_tungstenite" | "reqwest" | "hyper" | "hyper_util" => Level::DEBUG,
         _ => Level::TRACE,
     };

@@ -27,9 +27,11 @@ pub mod switch;
 mod telephony;
 mod tls;
 mod tokens;
+mod voice;
 mod world;
 
 #[cfg(test)]
 mod tests;
 
 pub use platform::{Options, Platform, ReadyAgent, ReadyLine};
+pub use voice::write_voice;

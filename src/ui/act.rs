@@ -4,17 +4,18 @@
 use std::time::Instant;
 
 use crossterm::event::{Event, KeyCode, KeyEvent};
-use tui_input::{Input, InputRequest, backend::crossterm::EventHandler};
+use tui_input::backend::crossterm::EventHandler;
 
 use super::{
+    dial,
     dialog::{self, Choice, Dialog, ListDialog, Outcome, Question},
     input::{KeyMap, UiAction},
     keys::Chord,
-    state::{Focus, NUMBER_MAX, Tab, ViewState},
+    state::{Focus, Tab, ViewState},
 };
 use crate::{
     app::{Action, Command, Possible, Snapshot},
-    domain::{CallPhase, Direction, NumberError, clean_agent_number, clean_number},
+    domain::CallPhase,
     i18n::{self, Message},
 };
 
@@ -140,7 +141,7 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
         }
     } else if state.focus == Focus::Number {
         if let Some(c) = chord.text() {
-            insert(state, c);
+            dial::insert(state, c);
             return None;
         }
         if chord.code == KeyCode::Esc {
@@ -157,12 +158,12 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
         match chord.text() {
             Some(c) if c.is_ascii_digit() || matches!(c, '\u{ff10}'..='\u{ff19}') => {
                 state.focus = Focus::Number;
-                insert(state, c);
+                dial::insert(state, c);
                 return None;
             }
             Some(c @ ('+' | '*' | '#')) if state.keymap.action(chord).is_none() => {
                 state.focus = Focus::Number;
-                insert(state, c);
+                dial::insert(state, c);
                 return None;
             }
             Some(_) | None => {}
@@ -180,31 +181,6 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
     }
     let action = state.keymap.action(chord).filter(|_| allowed)?;
     perform(state, snapshot, action, now)
-}
-
-/// Text was pasted: into the filter of an open list, else cleaned into the number field.
-pub fn on_paste(state: &mut ViewState, snapshot: &Snapshot, text: &str, now: Instant) {
-    if let Some(list) = state.dialog.as_mut().and_then(Dialog::list_mut) {
-        for c in super::text::clean(text).chars().take(NUMBER_MAX) {
-            list.filter.handle(InputRequest::InsertChar(c));
-        }
-        return;
-    }
-    if state.dialog.is_some() {
-        return;
-    }
-    let cleaned = match clean_number(text) {
-        Ok(number) => number,
-        Err(_) => text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '*' | '#' | ',')).collect(),
-    };
-    if cleaned.is_empty() {
-        state.hint(i18n::text(snapshot.locale, "ui.paste_empty"), now);
-        return;
-    }
-    state.focus = Focus::Number;
-    for c in cleaned.chars() {
-        insert(state, c);
-    }
 }
 
 /// Something was clicked.
@@ -236,12 +212,6 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
     }
 }
 
-fn insert(state: &mut ViewState, c: char) {
-    if !c.is_control() && state.number.value().chars().count() < NUMBER_MAX {
-        state.number.handle(InputRequest::InsertChar(c));
-    }
-}
-
 fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Instant) -> Option<Ask> {
     match choice {
         Choice::Busy(reason) => tell(state, snapshot, Action::Busy, Command::Busy { reason }, now),
@@ -260,11 +230,18 @@ fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Insta
 }
 
 /// Tells the program, unless it is known that it would refuse: then the reason is shown.
-fn tell(state: &mut ViewState, snapshot: &Snapshot, action: Action, command: Command, now: Instant) -> Option<Ask> {
+pub(super) fn tell(
+    state: &mut ViewState,
+    snapshot: &Snapshot,
+    action: Action,
+    command: Command,
+    now: Instant,
+) -> Option<Ask> {
     is_possible(state, snapshot, action, now).then_some(Ask::Tell(command))
 }
 
-fn is_possible(state: &mut ViewState, snapshot: &Snapshot, action: Action, now: Instant) -> bool {
+/// Whether nothing is known to speak against it; otherwise the reason is shown.
+pub(super) fn is_possible(state: &mut ViewState, snapshot: &Snapshot, action: Action, now: Instant) -> bool {
     if snapshot.is_pending(action) {
         state.hint(i18n::text(snapshot.locale, "ui.already_asked"), now);
         return false;
@@ -292,8 +269,8 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::Mute if snapshot.call.muted => Some((Action::Unmute, Command::Unmute)),
         UiAction::Mute => Some((Action::Mute, Command::Mute)),
         UiAction::Ready => simple(Command::Ready),
-        UiAction::Dial => return dial(state, snapshot, now),
-        UiAction::DialAgent => return dial_agent(state, snapshot, now),
+        UiAction::Dial => return dial::dial(state, snapshot, now),
+        UiAction::DialAgent => return dial::dial_agent(state, snapshot, now),
         UiAction::SignIn => return is_possible(state, snapshot, Action::SignIn, now).then_some(Ask::SignIn),
         UiAction::SignOut => {
             if is_possible(state, snapshot, Action::SignOut, now) {
@@ -429,73 +406,6 @@ fn open_tab(state: &mut ViewState, tab: Tab) {
     }
 }
 
-fn dial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<Ask> {
-    let typed = state.number.value().to_owned();
-    let redial = state.focus == Focus::List || typed.trim().is_empty();
-    if redial && state.focus == Focus::List && state.tab == Tab::Journal {
-        let entry = snapshot.journal.get(state.selected)?;
-        return match (entry.direction, &entry.peer.ag_no, &entry.peer.number) {
-            (Direction::Inner | Direction::Consult, Some(ag_no), _) | (_, Some(ag_no), None) => {
-                tell(state, snapshot, Action::DialAgent, Command::DialAgent { ag_no: ag_no.clone() }, now)
-            }
-            (_, _, Some(number)) => {
-                let command =
-                    Command::Dial { number: number.clone(), caller_id: None, queue_id: None, user_data: None };
-                tell(state, snapshot, Action::Dial, command, now)
-            }
-            (_, None, None) => None,
-        };
-    }
-    if typed.trim().is_empty() {
-        state.focus = Focus::Number;
-        return None;
-    }
-    match clean_number(&typed) {
-        Ok(number) => {
-            if !is_possible(state, snapshot, Action::Dial, now) {
-                return None;
-            }
-            state.focus = Focus::None;
-            let command = Command::Dial { number, caller_id: None, queue_id: None, user_data: None };
-            Some(Ask::Dial { command, typed })
-        }
-        Err(error) => {
-            state.hint(number_error(&error).render(snapshot.locale), now);
-            None
-        }
-    }
-}
-
-fn dial_agent(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<Ask> {
-    let typed = state.number.value().to_owned();
-    match clean_agent_number(&typed) {
-        Ok(ag_no) => {
-            if !is_possible(state, snapshot, Action::DialAgent, now) {
-                return None;
-            }
-            state.focus = Focus::None;
-            Some(Ask::Dial { command: Command::DialAgent { ag_no }, typed })
-        }
-        Err(error) => {
-            state.focus = Focus::Number;
-            state.hint(number_error(&error).render(snapshot.locale), now);
-            None
-        }
-    }
-}
-
-/// Why a number cannot be dialled, for a person.
-fn number_error(error: &NumberError) -> Message {
-    match error {
-        NumberError::Empty => Message::new("ui.number_empty"),
-        NumberError::BadCharacter(c) => Message::new("ui.number_bad_character").with("character", c),
-        NumberError::TooLong(digits) => Message::new("ui.number_too_long").with("digits", digits),
-    }
-}
-
-/// A dial command worked: what was dialled leaves the field, unless something else has been typed meanwhile.
-pub fn dialled(state: &mut ViewState, typed: &str) {
-    if state.number.value() == typed {
-        state.number = Input::default();
-    }
-}
+#[cfg(test)]
+#[path = "act_tests.rs"]
+mod tests;

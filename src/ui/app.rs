@@ -25,7 +25,7 @@ use tokio::{
 
 use super::{
     act::{self, Ask},
-    color,
+    color, dial,
     dialog::{Dialog, Question},
     guard::{self, TerminalGuard},
     input::{KeyMap, KeyMapError, UiAction},
@@ -253,13 +253,14 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
 }
 
 /// One event of the terminal; the view state changes, and perhaps something is to be asked.
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
 fn on_event(state: &mut ViewState, snapshot: &Snapshot, drawn: &Drawn, event: Event) -> Option<Ask> {
     let now = Instant::now();
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => act::on_key(state, snapshot, Chord::of(&key), now),
         Event::Key(_) => None,
         Event::Paste(text) => {
-            act::on_paste(state, snapshot, &text, now);
+            dial::on_paste(state, snapshot, &text, now);
             None
         }
         Event::Mouse(mouse) => match mouse.kind {
@@ -346,7 +347,7 @@ fn wait_for(
 
 fn on_answer(state: &mut ViewState, snapshot: &Snapshot, answer: Answer) {
     match answer {
-        Answer::Dialled(typed) => act::dialled(state, &typed),
+        Answer::Dialled(typed) => dial::dialled(state, &typed),
         Answer::Refused(message) => {
             let text = message.render(snapshot.locale);
             let told = snapshot.notices.iter().rev().take(3).any(|notice| notice.text == text);

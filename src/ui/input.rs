@@ -279,11 +279,11 @@ impl KeyMap {
         let keys = self.keys(action);
         let chord = if in_field && self.prefix.is_none() {
             let usable = keys.iter().filter(|c| !c.is_text());
-            usable.min_by_key(|c| c.to_string().len()).or(None)
+            usable.min_by_key(|c| c.to_string().len())
         } else {
             keys.first()
         };
-        chord.map(|c| if *c == Chord::new(KeyCode::Enter, c.modifiers) { "⏎".to_owned() } else { c.to_string() })
+        chord.map(ToString::to_string)
     }
 }
 

@@ -41,6 +41,7 @@ fn latin(c: char) -> char {
 
 impl Chord {
     /// A key with modifiers, in normal form.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
     pub fn new(code: KeyCode, modifiers: KeyModifiers) -> Self {
         let mut modifiers = modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
         let code = match code {
@@ -138,6 +139,7 @@ fn named(name: &str) -> Option<KeyCode> {
 
 impl fmt::Display for Chord {
     /// As a person reads it: `a`, `^C`, `Alt-a`, `F5`, `Enter`.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.modifiers.contains(KeyModifiers::CONTROL) {
             f.write_str("^")?;

@@ -1,12 +1,13 @@
 //! The full screen: terminal guard, key map, theme, layout and views. Draws from a snapshot only, never awaits the
 //! network.
 //!
-//! [`run`] is the loop. [`act`] turns keys, pastes and clicks into commands, [`view`] turns a snapshot into cells; both
+//! [`run`] is the loop. [`act`] and [`dial`] turn keys, pastes and clicks into commands, [`view`] turns a snapshot into cells; both
 //! are pure. [`guard`] owns the terminal and gives it back.
 
 pub mod act;
 mod app;
 pub mod color;
+pub mod dial;
 pub mod dialog;
 pub mod guard;
 pub mod input;
@@ -18,6 +19,7 @@ pub mod theme;
 pub mod view;
 
 pub use app::{Exit, UiError, UiSetup, run};
+pub use guard::{redirect_stderr, restore as restore_terminal};
 
 #[cfg(test)]
 mod catalogue_tests;

@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 use tui_input::Input;
 
-use super::{dialog::Dialog, input::KeyMap, theme::Theme};
+use super::{
+    dialog::Dialog,
+    input::{KeyMap, UiAction},
+    theme::Theme,
+};
 use crate::{
     app::{NoticeView, Snapshot},
     i18n::Locale,
@@ -130,6 +134,12 @@ impl ViewState {
             Some(dialog) => dialog.takes_text(),
             None => self.focus == Focus::Number,
         }
+    }
+
+    /// The key to show for an action, if it has one that works now.
+    pub fn key_hint(&self, action: UiAction, in_field: bool) -> Option<String> {
+        let key = self.keymap.hint(action, in_field)?;
+        Some(if key == "Enter" && !self.ascii { "⏎".to_owned() } else { key })
     }
 
     /// Whether the number field is shown although there is a call: something is being typed, or still stands there.

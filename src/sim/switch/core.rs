@@ -70,7 +70,7 @@ impl Core {
             secure,
             registrar: Mutex::new(Registrar::new(&domain)),
             domain,
-            mixer: Mixer::new(runtime.clone()),
+            mixer: Mixer::default(),
             faults: SharedFaults::default(),
             link_fault: watch::Sender::new(LinkFault::None),
             moved: watch::Sender::new(0),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 const OVERTAKEN: Duration = Duration::from_millis(25);
 
 /// The faults in force. All off by default.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq)]
 pub struct SwitchFaults {
     /// Every SIP socket is cut without a close frame, and new ones are refused until this is off again.
     pub drop_sip: bool,

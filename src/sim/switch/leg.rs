@@ -1,6 +1,5 @@
 //! One call from the switch to a client: INVITE, its answer, and its end by either side (RFC 3261 13, 15, 17.1).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +18,8 @@ use super::{LegId, SwitchEvent};
 const PATIENCE: Duration = Duration::from_secs(32);
 /// How long a client may ring: timer C (RFC 3261 16.6).
 const RINGING: Duration = Duration::from_secs(180);
+/// By when an answered call should have sound.
+const SOUND: Duration = Duration::from_secs(5);
 /// What may stand unescaped in the user part of a URI.
 const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'+').remove(b'-').remove(b'_').remove(b'.').remove(b'*');
 
@@ -103,7 +104,7 @@ impl Leg {
     async fn begin(core: Arc<Core>, call: Call, call_id: &str) -> Result<Leg, u16> {
         let unreachable: u16 = if super::mixer::locked(&core.registrar).knows(&call.user) { 480 } else { 404 };
         core.reach(&call.user).filter(|(_, open)| *open).ok_or(unreachable)?;
-        let address = media_address(core.address.ip());
+        let address = core.address.ip();
         let peer = Peer::offer(address, call.port, call.frames, Arc::clone(&core.faults)).await.map_err(|error| {
             tracing::warn!(%error, "no media for a call");
             500_u16
@@ -172,7 +173,7 @@ impl Leg {
                         self.over().await;
                     }
                     Phase::Proceeding => self.hang_up(408).await,
-                    Phase::Talking => self.deadline = far_away(),
+                    Phase::Talking => self.check_sound(),
                     Phase::Cancelling { .. } | Phase::Ending => self.over().await,
                     Phase::Over => return,
                 },
@@ -186,6 +187,14 @@ impl Leg {
                 }
             }
         }
+    }
+
+    /// The media stack keeps a failed key exchange to itself (it stays "connecting"): a silent call is worth a word.
+    fn check_sound(&mut self) {
+        if self.peer.as_ref().is_some_and(|peer| !peer.is_connected()) {
+            tracing::warn!(user = self.user, "a call is answered, but its sound does not connect");
+        }
+        self.deadline = far_away();
     }
 
     /// Reports the end of the leg, once.
@@ -339,7 +348,7 @@ impl Leg {
         match accepted {
             Ok(codec) => {
                 tracing::debug!(?codec, "a leg is answered");
-                (self.phase, self.deadline) = (Phase::Talking, far_away());
+                (self.phase, self.deadline) = (Phase::Talking, Instant::now() + SOUND);
                 self.core.emit(SwitchEvent::Answered { leg: self.id });
             }
             Err(error) => {
@@ -404,11 +413,6 @@ fn request_uri(request: &Message) -> &str {
         Start::Request { uri, .. } => uri,
         Start::Response { .. } => "",
     }
-}
-
-/// The address media sockets are opened on: the one clients connect to.
-fn media_address(listening: IpAddr) -> IpAddr {
-    listening
 }
 
 /// A deadline for phases without one.

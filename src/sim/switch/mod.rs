@@ -22,7 +22,7 @@ mod sip;
 mod socket;
 #[cfg(test)]
 mod tests;
-mod voices;
+pub(in crate::sim) mod voices;
 
 use std::io;
 use std::net::SocketAddr;

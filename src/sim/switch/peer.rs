@@ -1,10 +1,11 @@
 //! One leg's encrypted audio: a WebRTC peer that offers, and the tasks that carry frames to packets and back.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
@@ -59,7 +60,7 @@ pub(super) type SharedFaults = Arc<RwLock<SwitchFaults>>;
 
 /// The faults of this moment.
 pub(super) fn current(faults: &SharedFaults) -> SwitchFaults {
-    faults.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    *faults.read().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// The offering side of one call.
@@ -104,9 +105,11 @@ impl Peer {
             state: state_tx,
             gathered: std::sync::Mutex::new(Some(gathered_tx)),
         });
-        // DTLS starts with the next check after ICE is up: frequent checks make that soon.
         let settings = SettingEngineBuilder::new()
+            // DTLS starts with the next check after ICE is up: frequent checks make that soon.
             .with_ice_connection_attempts(Some(Duration::from_millis(50)), Some(600))
+            // Nothing may leave the machine to look up a browser's hidden candidates: its checks reach us anyway.
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .build();
         let connection: Arc<dyn PeerConnection> = Arc::new(
             PeerConnectionBuilder::new()
@@ -114,23 +117,20 @@ impl Peer {
                 .with_setting_engine(settings)
                 .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
                 .with_handler(events)
-                .with_udp_addrs(vec![std::net::SocketAddr::new(address, 0)])
+                .with_udp_addrs(addresses(address))
                 .build()
                 .await?,
         );
         let ssrc = rand::random_range(1..u32::MAX);
         let track = Arc::new(local_track(ssrc));
-        let transceiver =
-            connection.add_transceiver_from_track(Arc::clone(&track) as Arc<dyn TrackLocal>, None).await?;
-        transceiver.set_codec_preferences(OFFERED.map(codec_parameters).to_vec()).await?;
-        let offer = connection.create_offer(None).await?;
-        connection.set_local_description(offer).await?;
-        match tokio::time::timeout(GATHERING, gathered).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return Err(PeerError::Gathering),
-        }
-        let offer = connection.local_description().await.ok_or(PeerError::Gathering)?;
-        let offer = sdp::finish_offer(&offer.sdp);
+        let offer = match describe(&connection, &track, gathered).await {
+            Ok(offer) => offer,
+            Err(error) => {
+                // Frees the socket and the driver behind it.
+                connection.close().await?;
+                return Err(error);
+            }
+        };
         let sender = Some(Sending { track, ssrc, frames });
         Ok(Peer { connection, offer, sender, port, faults, state, tasks: Vec::new() })
     }
@@ -152,6 +152,11 @@ impl Peer {
         Ok(answer.codec)
     }
 
+    /// Whether packets can flow.
+    pub fn is_connected(&self) -> bool {
+        *self.state.borrow() == RTCPeerConnectionState::Connected
+    }
+
     /// A handle that tells when the connection has failed for good.
     pub fn watch(&self) -> watch::Receiver<RTCPeerConnectionState> {
         self.state.clone()
@@ -166,6 +171,35 @@ impl Peer {
             tracing::debug!(%error, "closing a leg's media");
         }
     }
+}
+
+/// Where media sockets are opened for a switch that listens on `address`. Listening everywhere includes loopback,
+/// which the stack would leave out.
+fn addresses(address: IpAddr) -> Vec<SocketAddr> {
+    let mut addresses = vec![SocketAddr::new(address, 0)];
+    if address.is_unspecified() {
+        addresses.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
+    }
+    addresses
+}
+
+/// The offer for one audio track, complete with candidates.
+async fn describe(
+    connection: &Arc<dyn PeerConnection>,
+    track: &Arc<TrackLocalStaticRTP>,
+    gathered: oneshot::Receiver<()>,
+) -> Result<String, PeerError> {
+    let track: Arc<dyn TrackLocal> = Arc::<TrackLocalStaticRTP>::clone(track);
+    let transceiver = connection.add_transceiver_from_track(track, None).await?;
+    transceiver.set_codec_preferences(OFFERED.map(codec_parameters).to_vec()).await?;
+    let offer = connection.create_offer(None).await?;
+    connection.set_local_description(offer).await?;
+    match tokio::time::timeout(GATHERING, gathered).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) | Err(_) => return Err(PeerError::Gathering),
+    }
+    let offer = connection.local_description().await.ok_or(PeerError::Gathering)?;
+    Ok(sdp::finish_offer(&offer.sdp))
 }
 
 /// Resolves once the connection has failed; never if it is closed first.

@@ -106,7 +106,7 @@ pub(super) fn read_answer(sdp: &str) -> Result<Answer, AnswerError> {
                 }
                 _ => continue,
             }
-        } else if line.starts_with("a=candidate:") && component(line) != Some("1") {
+        } else if line.starts_with("a=candidate:") && (component(line) != Some("1") || line.contains(".local ")) {
             continue;
         } else {
             line.to_owned()

@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::Core;
 
+/// How long a client may take over each handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a connection may take to close when the switch stops.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -74,17 +76,20 @@ async fn welcome(core: Arc<Core>, acceptor: Option<TlsAcceptor>, stream: TcpStre
     flowing(&mut faults).await;
     match acceptor {
         None => upgrade(core, stream).await,
-        Some(acceptor) => match acceptor.accept(stream).await {
-            Ok(stream) => upgrade(core, stream).await,
-            Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+        Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => upgrade(core, stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
         },
     }
 }
 
 async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(core: Arc<Core>, stream: S) {
-    match tokio_tungstenite::accept_hdr_async(stream, choose_subprotocol).await {
-        Ok(socket) => carry(core, socket).await,
-        Err(error) => tracing::debug!(%error, "a WebSocket handshake failed"),
+    let handshake = tokio_tungstenite::accept_hdr_async(stream, choose_subprotocol);
+    match tokio::time::timeout(HANDSHAKE, handshake).await {
+        Ok(Ok(socket)) => carry(core, socket).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a WebSocket handshake failed"),
+        Err(_) => tracing::debug!("a WebSocket handshake took too long"),
     }
 }
 

@@ -336,6 +336,37 @@ async fn dropped_links_are_refused_until_over_and_a_bye_follows_the_client() {
 }
 
 #[tokio::test]
+async fn a_call_goes_on_over_the_clients_new_socket() {
+    let (mut stage, mut client) = Stage::with_client().await;
+    let address = stage.switch.local_addr();
+    for client_ends in [true, false] {
+        let talk = stage.talking(&mut client, Codec::Pcmu).await;
+        client.reconnect(address, "secret").await;
+        stage.expect(SwitchEvent::Registered { user: USER.to_owned() }).await;
+        talk.both_heard(&stage.switch).await;
+        if client_ends {
+            client.line.send(client.in_dialog(&talk.invite, "BYE", 1));
+            assert_eq!(client.line.next().await.code(), Some(200));
+        } else {
+            stage.switch.hang_up(talk.leg);
+            client.expect("BYE").await;
+        }
+        stage.expect(SwitchEvent::Ended { leg: talk.leg }).await;
+    }
+}
+
+#[tokio::test]
+async fn keep_alives_are_answered_and_garbage_does_no_harm() {
+    let (_stage, mut client) = Stage::with_client().await;
+    client.line.send_text("\r\n\r\n");
+    within(client.line.pongs.recv()).await.unwrap();
+    for garbage in ["hello", "\u{0}", "BYE sip:x SIP/2.0\r\nVia: y\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n"] {
+        client.line.send_text(garbage);
+    }
+    assert_eq!(client.sign_on("secret", 600).await.code(), Some(200));
+}
+
+#[tokio::test]
 async fn a_stalled_link_is_silent_and_catches_up() {
     let (mut stage, mut client) = Stage::with_client().await;
     stage.switch.set_faults(SwitchFaults { stall_sip: true, ..SwitchFaults::default() });

@@ -43,7 +43,7 @@ const VOWELS: [[f32; 3]; 5] = [
 /// Syllables of a made-up language: a pulse train with a wandering pitch through three resonances, swelling and
 /// fading about four times a second, with pauses between phrases.
 #[derive(Debug)]
-pub(super) struct Babble {
+pub(in crate::sim) struct Babble {
     noise: u32,
     pulse: f32,
     /// Samples of the syllable left, its whole length, and whether it is a pause.

@@ -48,6 +48,7 @@ pub fn groups(state: &ViewState, locale: Locale) -> Vec<Vec<Line>> {
 }
 
 /// Scrolls; any key of the help's own closes it, and keys of the call go through.
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
 pub fn on_key(scroll: &mut u16, state: &ViewState, chord: Chord) -> Outcome {
     match chord.code {
         KeyCode::Esc | KeyCode::Enter => Outcome::Close,

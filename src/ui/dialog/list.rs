@@ -46,6 +46,7 @@ impl ListDialog {
     }
 
     /// Moves, filters, chooses.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
     pub fn on_key(&mut self, items: &[Item], chord: Chord) -> Outcome {
         let last = items.len().saturating_sub(1);
         self.selected = self.selected.min(last);

@@ -33,7 +33,7 @@ pub fn items(state: &ViewState, snapshot: &Snapshot) -> Vec<Item> {
             Item {
                 label: i18n::text(locale, action.about()),
                 enabled: refused.is_none(),
-                remark: refused.unwrap_or_else(|| state.keymap.hint(*action, false).unwrap_or_default()),
+                remark: refused.unwrap_or_else(|| state.key_hint(*action, false).unwrap_or_default()),
                 current: false,
                 choice: Choice::Act(*action),
             }

@@ -48,7 +48,8 @@ fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
 
     let call = &canvas.snapshot.call;
     let live = call.phase.is_live();
-    let with_field = canvas.state.number_in_use() || !live;
+    let signed_in = canvas.snapshot.agent.state.is_signed_in();
+    let with_field = canvas.state.number_in_use() || (!live && signed_in);
     let mut middle = Run::default();
     if live {
         middle.push(words::who(&call.peer, canvas.snapshot.locale), Scope::BarStrong);

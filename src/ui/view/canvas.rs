@@ -171,8 +171,7 @@ impl Canvas<'_> {
 
     /// The key to show for an action, if it has one that works now.
     pub fn key(&self, action: UiAction) -> Option<String> {
-        let key = self.state.keymap.hint(action, self.state.is_typing())?;
-        Some(if self.state.ascii && key == "⏎" { "Enter".to_owned() } else { key })
+        self.state.key_hint(action, self.state.is_typing())
     }
 }
 

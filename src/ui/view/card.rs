@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app::MediaState,
-    domain::{AgentState, CallPhase},
+    domain::{AgentState, CallPhase, Direction},
     ui::{text, theme::Scope},
 };
 
@@ -104,37 +104,37 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
     canvas.put(area.x, y + 1, badges_x.saturating_sub(area.x + 1), &whence, Scope::Dim);
 }
 
-/// Talk, ring, hold and wrap-up, each on its own clock.
+/// Talk, ring, hold and wrap-up, each on its own clock; those that do not fit are left out from the end.
 fn clocks(canvas: &mut Canvas<'_>, area: Rect, y: u16, now: Instant) {
     let call = &canvas.snapshot.call;
-    let mut run = Run::default();
-    let mut add = |label: String, clock: String, scope: Scope| {
-        if run.cells() > 0 {
-            run.push("    ", Scope::Base);
-        }
-        run.push(label, Scope::Dim).push(" ", Scope::Base).push(clock, scope);
-    };
+    let mut clocks: Vec<(&'static str, u64, Scope)> = Vec::new();
     if canvas.snapshot.agent.state == AgentState::WrapUp
         && let Some(end) = canvas.snapshot.agent.wrap_up_ends_at
     {
-        let left = text::clock(text::seconds_left(words::ms_until(end, now)) * 1000);
-        add(canvas.t("ui.clock_wrap_up"), left, Scope::Warn);
+        let left = text::seconds_left(words::ms_until(end, now)) * 1000;
+        clocks.push(("ui.clock_wrap_up", left, Scope::Warn));
     }
     if call.phase != CallPhase::None {
         let answered = call.clocks.answered_at.is_some();
+        let ring = if call.direction == Some(Direction::Out) { "ui.clock_dial" } else { "ui.clock_ring" };
         if answered {
-            add(canvas.t("ui.clock_talk"), text::clock(call.clocks.talk_ms(now)), Scope::Strong);
+            clocks.push(("ui.clock_talk", call.clocks.talk_ms(now), Scope::Strong));
         }
-        let ring = text::clock(call.clocks.ring_ms(now));
-        let ring_label =
-            if call.direction == Some(crate::domain::Direction::Out) { "ui.clock_dial" } else { "ui.clock_ring" };
-        add(canvas.t(ring_label), ring, if answered { Scope::Base } else { Scope::Strong });
+        clocks.push((ring, call.clocks.ring_ms(now), if answered { Scope::Base } else { Scope::Strong }));
         if answered {
             let scope = if call.phase == CallPhase::Held { Scope::Warn } else { Scope::Base };
-            add(canvas.t("ui.clock_hold"), text::clock(call.clocks.hold_ms(now)), scope);
+            clocks.push(("ui.clock_hold", call.clocks.hold_ms(now), scope));
         }
     }
-    canvas.run(area.x, y, area.width, &run);
+    let mut x = area.x;
+    for (label, ms, scope) in clocks {
+        let mut run = Run::default();
+        run.push(canvas.t(label), Scope::Dim).push(" ", Scope::Base).push(text::clock(ms), scope);
+        if x + run.cells() > area.right() {
+            break;
+        }
+        x += canvas.run(x, y, run.cells(), &run) + 4;
+    }
 }
 
 /// A level as a bar that grows by eighths of a cell.
@@ -182,24 +182,30 @@ pub fn bar(canvas: &mut Canvas<'_>, x: u16, y: u16, cells: u16, dbfs: Option<f32
     }
 }
 
-/// Codec, round trip, jitter, loss, quality: numbers in columns that do not jump.
+/// Codec, round trip, jitter, loss, quality: numbers in columns that do not jump. Where there is no room for all of
+/// them, the least telling go first.
 fn quality(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
     let media = &canvas.snapshot.media;
-    let mut run = Run::default();
+    let mut facts: Vec<Run> = Vec::new();
     match media.state {
         MediaState::None | MediaState::Connecting => {
+            let mut run = Run::default();
             run.push(canvas.t("ui.media_connecting"), Scope::Dim);
+            facts.push(run);
         }
         MediaState::Lost => {
+            let mut run = Run::default();
             run.push(format!("{} {}", canvas.glyphs.warn, canvas.t("ui.media_lost")), Scope::Bad);
+            facts.push(run);
         }
         MediaState::Up => {
-            run.push(media.codec.unwrap_or(canvas.glyphs.none), Scope::Base);
+            let mut codec = Run::default();
+            codec.push(media.codec.unwrap_or(canvas.glyphs.none), Scope::Base);
+            facts.push(codec);
             let mut fact = |label: &'static str, value: String, scope: Scope| {
-                run.push("   ", Scope::Base)
-                    .push(canvas.t(label), Scope::Dim)
-                    .push(" ", Scope::Base)
-                    .push(value, scope);
+                let mut run = Run::default();
+                run.push(canvas.t(label), Scope::Dim).push(" ", Scope::Base).push(value, scope);
+                facts.push(run);
             };
             let rtt = media.rtt_ms.map_or_else(|| text::pad_left(canvas.glyphs.none, 3), |rtt| format!("{rtt:>3.0}"));
             fact("ui.rtt", format!("{rtt} ms"), grade(media.rtt_ms.unwrap_or(0.0), 200.0, 400.0));
@@ -210,10 +216,17 @@ fn quality(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
             }
         }
     }
-    if let Some(error) = &media.device_error {
-        run.push("   ", Scope::Base).push(error.render(canvas.snapshot.locale), Scope::Bad);
+    let cells = |facts: &[Run]| facts.iter().map(|run| run.cells() + 3).sum::<u16>().saturating_sub(3);
+    // Jitter first, then round trip, then whatever is last.
+    for expendable in [2, 1] {
+        if cells(&facts) > area.width && facts.len() > expendable + 1 {
+            facts.remove(expendable);
+        }
     }
-    canvas.run(area.x, y, area.width, &run);
+    let mut x = area.x;
+    for run in &facts {
+        x += canvas.run(x, y, area.right().saturating_sub(x), run) + 3;
+    }
 }
 
 /// Look of a figure that is worse the higher it is.

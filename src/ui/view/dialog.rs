@@ -25,6 +25,69 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
+/// Draws the open dialog in the only row there is for it: a list as its lines side by side from the selected one on.
+pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
+    let state = canvas.state;
+    let Some(dialog) = &state.dialog else { return };
+    canvas.clear(area, Scope::Window);
+    let mut run = Run::default();
+    let mut items = Vec::new();
+    let mut selected = 0;
+    match dialog {
+        Dialog::Busy(open) => {
+            run.push(canvas.t("ui.busy_title"), Scope::WindowTitle);
+            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+        }
+        Dialog::CallerId(open) => {
+            run.push(canvas.t("ui.caller_id_title"), Scope::WindowTitle);
+            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+        }
+        Dialog::Palette(open) => {
+            run.push(": ", Scope::WindowKey).push(open.filter.value(), Scope::WindowStrong);
+            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+        }
+        Dialog::Help(scroll) => {
+            let entries = help::groups(state, canvas.snapshot.locale).into_iter().flatten();
+            for line in entries.skip(usize::from(*scroll)) {
+                if let help::Line::Entry(keys, about) = line {
+                    let key = keys.split_whitespace().next().unwrap_or_default().to_owned();
+                    run.push(key, Scope::WindowKey).push(format!(" {about}   "), Scope::Window);
+                }
+            }
+        }
+        Dialog::Keypad(sent) => {
+            run.push(canvas.t("ui.keypad_title"), Scope::WindowTitle).push("   ", Scope::Window);
+            if sent.is_empty() {
+                run.push(canvas.t("ui.keypad_hint"), Scope::WindowDim);
+            } else {
+                run.push(sent, Scope::WindowStrong);
+            }
+        }
+        Dialog::Question(question) => {
+            run.push(canvas.t(question.text()), Scope::WindowStrong).push("   ", Scope::Window);
+            answers(canvas, &mut run, *question, "   ");
+        }
+    }
+    selected = selected.min(items.len().saturating_sub(1));
+    for (index, item) in items.iter().enumerate().skip(selected) {
+        let scope = if index == selected { Scope::WindowSelected } else { Scope::Window };
+        run.push("   ", Scope::Window).push(&item.remark, Scope::WindowKey).push(" ", Scope::Window);
+        run.push(format!(" {} ", item.label), scope);
+    }
+    canvas.run(area.x + 2, area.y, area.width.saturating_sub(4), &run);
+}
+
+/// The two answers of a question.
+fn answers(canvas: &Canvas<'_>, run: &mut Run, question: Question, between: &str) {
+    run.push("y", Scope::WindowKey)
+        .push(" ", Scope::Window)
+        .push(canvas.t(question.yes()), Scope::Window)
+        .push(between, Scope::Window)
+        .push("n", Scope::WindowKey)
+        .push(" ", Scope::Window)
+        .push(canvas.t("ui.no"), Scope::Window);
+}
+
 fn window(canvas: &mut Canvas<'_>, area: Rect, title: &'static str) -> Rect {
     let title = canvas.t(title);
     canvas.window(area, &title, Scope::Window, Scope::WindowFrame, Scope::WindowTitle)
@@ -173,15 +236,8 @@ fn draw_keypad(canvas: &mut Canvas<'_>, area: Rect, sent: &str) {
 
 fn draw_question(canvas: &mut Canvas<'_>, area: Rect, question: Question) {
     let words = canvas.t(question.text());
-    let mut answers = Run::default();
-    answers
-        .push("y", Scope::WindowKey)
-        .push(" ", Scope::Window)
-        .push(canvas.t(question.yes()), Scope::Window)
-        .push("      ", Scope::Window)
-        .push("n", Scope::WindowKey)
-        .push(" ", Scope::Window)
-        .push(canvas.t("ui.no"), Scope::Window);
+    let mut both = Run::default();
+    answers(canvas, &mut both, question, "      ");
     let width = area.width.min(56);
     let lines = text::wrap(&words, width.saturating_sub(8));
     let rows = u16::try_from(lines.len()).unwrap_or(1);
@@ -192,7 +248,7 @@ fn draw_question(canvas: &mut Canvas<'_>, area: Rect, question: Question) {
     }
     let y = inner.y + 2 + rows;
     if y < inner.bottom() {
-        let x = inner.x + inner.width.saturating_sub(answers.cells()) / 2;
-        canvas.run(x, y, inner.width, &answers);
+        let x = inner.x + inner.width.saturating_sub(both.cells()) / 2;
+        canvas.run(x, y, inner.width, &both);
     }
 }

@@ -29,8 +29,6 @@ pub struct Glyphs {
     pub none: &'static str,
     /// Between facts.
     pub dot: &'static str,
-    /// There is a list behind.
-    pub list: &'static str,
     /// The selected line.
     pub cursor: &'static str,
     /// Bars from empty to full.
@@ -58,7 +56,6 @@ pub static UNICODE: Glyphs = Glyphs {
     more: "…",
     none: "—",
     dot: "·",
-    list: "▾",
     cursor: "▸",
     bars: [" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
     frame: ["╭", "╮", "╰", "╯", "─", "│"],
@@ -81,7 +78,6 @@ pub static ASCII: Glyphs = Glyphs {
     more: "~",
     none: "-",
     dot: "-",
-    list: "v",
     cursor: ">",
     bars: [" ", " ", " ", "-", "-", "-", "=", "=", "#"],
     frame: ["+", "+", "+", "+", "-", "|"],
@@ -111,7 +107,6 @@ mod tests {
                 set.more,
                 set.none,
                 set.dot,
-                set.list,
                 set.cursor,
                 set.vertical,
                 set.horizontal,

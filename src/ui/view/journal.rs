@@ -93,8 +93,8 @@ struct Columns {
 
 impl Columns {
     fn for_width(width: u16) -> Self {
-        // Time 7, arrow 3, duration 9, outcome 8: the rest is shared out.
-        let rest = width.saturating_sub(27);
+        // Time 8, arrow 3, duration 9, outcome 9: the rest is shared out.
+        let rest = width.saturating_sub(29);
         match rest {
             0..=19 => Self { who: rest, area: 0, group: 0, day: false },
             20..=31 => Self { who: 16, area: rest - 16, group: 0, day: false },

@@ -82,19 +82,18 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     }
     if area.height < FULL_HEIGHT {
         strip::draw(canvas, area, now);
-    } else {
-        full(canvas, area, now);
+        dialog::draw_in_row(canvas, Rect { y: area.bottom() - 1, height: 1, ..area });
+        return;
     }
-    // A dialog stands where it hides no bar, as far as there is room.
-    let below = Rect { y: area.y + 2, height: area.height - 2, ..area };
-    dialog::draw(canvas, if area.height < 8 { area } else { below });
-    ringing::draw(canvas, below, now);
-    if area.height >= FULL_HEIGHT {
-        notices::draw_toasts(canvas, area, now);
-    }
+    let main = full(canvas, area, now);
+    // Windows hide neither the bar nor the bottom row, and an incoming call leaves the panel free.
+    dialog::draw(canvas, Rect { y: area.y + 2, height: area.height - 3, ..area });
+    ringing::draw(canvas, main, now);
+    notices::draw_toasts(canvas, area, now);
 }
 
-fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
+/// Everything of the full screen but what lies over it; returns the part left of the panel.
+fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Rect {
     bar::draw(canvas, area, now);
     let bottom = area.bottom() - 1;
     status_line::draw(canvas, Rect { y: bottom, height: 1, ..area }, now);
@@ -111,4 +110,5 @@ fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let gap = u16::from(used == 0);
     let rest = Rect { y: body.y + used + gap, height: body.height.saturating_sub(used + gap), ..body };
     journal::draw(canvas, rest);
+    body
 }

@@ -31,8 +31,10 @@ use super::within;
 
 /// A WebSocket with the `sip` subprotocol.
 pub struct Line {
-    out: mpsc::UnboundedSender<Message>,
+    out: mpsc::UnboundedSender<String>,
     incoming: mpsc::UnboundedReceiver<Message>,
+    /// Answers to keep-alives.
+    pub pongs: mpsc::UnboundedReceiver<()>,
 }
 
 impl Line {
@@ -51,16 +53,18 @@ impl Line {
         }
         let (mut socket, response) = tokio_tungstenite::client_async(request, stream).await?;
         assert_eq!(response.headers()["Sec-WebSocket-Protocol"], "sip");
-        let (out, mut queue) = mpsc::unbounded_channel::<Message>();
+        let (out, mut queue) = mpsc::unbounded_channel::<String>();
         let (arrived, incoming) = mpsc::unbounded_channel();
+        let (pongs, pong) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     message = queue.recv() => match message {
-                        Some(message) => socket.send(Frame::text(message.to_text())).await.unwrap(),
+                        Some(message) => socket.send(Frame::text(message)).await.unwrap(),
                         None => return,
                     },
                     frame = socket.next() => match frame {
+                        Some(Ok(Frame::Text(text))) if text.as_str() == "\r\n" => drop(pongs.send(())),
                         Some(Ok(Frame::Text(text))) => drop(arrived.send(Message::parse(&text).unwrap())),
                         Some(Ok(_)) => {}
                         Some(Err(_)) | None => return,
@@ -68,11 +72,15 @@ impl Line {
                 }
             }
         });
-        Ok(Line { out, incoming })
+        Ok(Line { out, incoming, pongs: pong })
     }
 
     pub fn send(&self, message: Message) {
-        self.out.send(message).unwrap();
+        self.send_text(&message.to_text());
+    }
+
+    pub fn send_text(&self, text: &str) {
+        self.out.send(text.to_owned()).unwrap();
     }
 
     pub async fn next(&mut self) -> Message {
