@@ -103,6 +103,7 @@ impl World {
     /// Rings a customer's call at an agent.
     fn offer(&mut self, no: u64, ag_no: &str) {
         self.enter(ag_no, Sta::Occupied);
+        self.drop_legs_now(ag_no);
         let Some(user) = self.phone_user(ag_no) else { return };
         let Some(call) = self.calls.get_mut(&no) else { return };
         let Some(customer) = &call.customer else { return };
@@ -150,6 +151,7 @@ impl World {
     /// Begins a call that an agent makes, with the agent's own leg.
     fn place(&mut self, ag_no: &str, mut call: Call, number: &str, calling: Value, ring_fields: Value) {
         self.enter(ag_no, Sta::Occupied);
+        self.drop_legs_now(ag_no);
         let Some(user) = self.phone_user(ag_no) else { return };
         let mut placed = call.frame(4);
         merge(&mut placed, calling);
@@ -190,6 +192,7 @@ impl World {
             return;
         }
         self.enter(called, Sta::Occupied);
+        self.drop_legs_now(called);
         let Some(user) = self.phone_user(called) else { return };
         let from = self.agent(caller).map(|a| (a.id, a.entry.name.clone())).unwrap_or_default();
         let Some(call) = self.calls.get_mut(&no) else { return };
@@ -274,7 +277,7 @@ impl World {
         }
         for leg in &call.legs {
             if by == Some(leg.ag_no.as_str()) {
-                self.after(LEG_PATIENCE, Timer::DropLeg { leg: leg.leg });
+                self.after(LEG_PATIENCE, Timer::DropLeg { ag_no: leg.ag_no.clone(), leg: leg.leg });
             } else {
                 self.switch.hang_up(leg.leg);
             }
@@ -306,7 +309,7 @@ impl World {
         call.phase = Phase::Queued;
         let ended = call.frame(0);
         for leg in std::mem::take(&mut call.legs) {
-            self.after(LEG_PATIENCE, Timer::DropLeg { leg: leg.leg });
+            self.after(LEG_PATIENCE, Timer::DropLeg { ag_no: leg.ag_no, leg: leg.leg });
         }
         self.push(ag_no, ended);
         if let Some(session) = self.session_mut(ag_no) {
@@ -345,7 +348,7 @@ impl World {
     }
 
     fn leg_gone(&mut self, leg: LegId) {
-        self.cancel(|t| *t == Timer::DropLeg { leg });
+        self.cancel(|t| matches!(t, Timer::DropLeg { leg: dropped, .. } if *dropped == leg));
         let found = self.calls.values().find_map(|c| {
             let own = c.legs.iter().find(|l| l.leg == leg)?;
             Some((c.no, own.ag_no.clone(), own.up))

@@ -51,7 +51,7 @@ pub enum Fault {
     CloseCode,
     /// A frame that is not JSON, or the given text.
     GarbageFrame,
-    /// The platform restarts: "keep" or "forget" its sign-ins.
+    /// The platform restarts: "keep" or "forget" its sign-ins; out of reach for as long as the fault lasts.
     Restart,
 }
 
@@ -161,6 +161,11 @@ impl World {
             .collect();
         if order.fault.is_momentary() {
             self.momentary(&order, &concerned);
+            if order.fault == Fault::Restart && order.lasting.is_some() {
+                for fault in [Fault::DropWs, Fault::RefuseHttp, Fault::DropSip] {
+                    self.order_fault(Order { fault, value: Value::Null, lasting: order.lasting, agent: None });
+                }
+            }
             return;
         }
         if order.fault == Fault::DropWs {

@@ -51,8 +51,10 @@ pub const ADMIN_PATH: &str = "/admin";
 const BODY_LIMIT: usize = 1 << 20;
 /// Pushes leave this long after the reply they follow: both have to cross the same loopback, on two sockets.
 const AFTER_REPLY: Duration = Duration::from_millis(1);
-/// How long a client may take for its TLS handshake, and for its request's head.
+/// How long a client may take for its TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may be without a request: also between two, so it is as long as usual servers keep them.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Serves connections until the platform stops.
 pub async fn serve(shared: Arc<Shared>, listener: TcpListener, tls: Option<TlsAcceptor>) {
@@ -100,7 +102,7 @@ where
         async move { handle(&shared, router, request).await }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT);
+    http.timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
     let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::select! {
         () = shared.stop.cancelled() => {}
@@ -159,9 +161,10 @@ async fn faulty(shared: &Shared, asker: Option<&str>) -> Option<Response<Body>> 
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
     if let Some(status) = value(Fault::HttpStatus) {
-        let status = status.as_u64().and_then(|s| u16::try_from(s).ok()).unwrap_or(500);
+        let status = status.as_u64().and_then(|s| u16::try_from(s).ok()).filter(|s| (200..600).contains(s));
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            status.and_then(|s| StatusCode::from_u16(s).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         return Some(response);
     }
     value(Fault::HttpHtml).map(|_| {

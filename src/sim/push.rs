@@ -16,7 +16,7 @@ use tokio_tungstenite::{
     tungstenite::{
         Message,
         handshake::derive_accept_key,
-        protocol::{CloseFrame, Role},
+        protocol::{CloseFrame, Role, WebSocketConfig},
     },
 };
 
@@ -29,8 +29,12 @@ use super::{
 
 /// How often a silent client is warned.
 const WARN_EVERY: Duration = Duration::from_secs(10);
+/// Longest message of a client, bytes: it has only two, and both are short.
+const MESSAGE_LIMIT: usize = 64 * 1024;
 /// How long a close frame may take to be answered.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same when the platform ends.
+const FAREWELL: Duration = Duration::from_millis(300);
 
 /// The query of a link's URL, in any order; other parameters do not matter.
 #[derive(Deserialize)]
@@ -72,7 +76,9 @@ pub async fn upgrade(
                 return;
             }
         };
-        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
+        let config =
+            WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
+        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         serve(&task, socket, query).await;
     });
     let mut response = Response::new(Body::empty());
@@ -116,7 +122,12 @@ async fn serve(shared: &Shared, mut socket: Socket, query: LinkQuery) {
     shared.with(|w| w.link_closed(&ag_no, id));
     shared.log(LogEntry { source: "ws", direction: "out", text: format!("{ag_no} link ended: {end:?}") });
     if let End::Close(code) = end {
-        close(&mut socket, code).await;
+        if shared.stop.is_cancelled() {
+            // Nobody waits long for clients at the end.
+            tokio::time::timeout(FAREWELL, close(&mut socket, code)).await.ok();
+        } else {
+            close(&mut socket, code).await;
+        }
     }
 }
 

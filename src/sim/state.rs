@@ -287,7 +287,7 @@ pub enum Timer {
     /// The customer has said everything.
     CustomerDone { call: u64 },
     /// A leg whose agent hung up by command has had time to end by itself.
-    DropLeg { leg: LegId },
+    DropLeg { ag_no: String, leg: LegId },
     /// A customer of the scenario calls.
     Arrival { index: usize },
     /// A fault ends.

@@ -188,12 +188,10 @@ impl World {
 
     /// Ends a sign-in: its calls end, and the client is told with `MT` 4 `State` "0" if `told`.
     pub fn sign_out(&mut self, ag_no: &str, told: bool) {
-        let Some(call) = self.session(ag_no).map(|s| s.call) else { return };
-        if let Some(call) = call {
+        // The session goes first, so that no waiting customer is given to who is just leaving.
+        let Some(session) = self.agent_mut(ag_no).and_then(|a| a.session.take()) else { return };
+        if let Some(call) = session.call {
             self.end_call(call, None);
-        }
-        if let Some(agent) = self.agent_mut(ag_no) {
-            agent.session = None;
         }
         if told {
             self.push(ag_no, json!({"MT": 4, "State": "0"}));
@@ -222,6 +220,21 @@ impl World {
     /// Gives up plans.
     pub fn cancel(&mut self, unwanted: impl Fn(&Timer) -> bool) {
         self.timers.retain(|_, timer| !unwanted(timer));
+    }
+
+    /// Ends the legs an agent's phone was given time to end by itself: the next call comes.
+    pub(super) fn drop_legs_now(&mut self, ag_no: &str) {
+        let mut legs = Vec::new();
+        self.timers.retain(|_, timer| {
+            let Timer::DropLeg { ag_no: owner, leg } = timer else { return true };
+            if owner == ag_no {
+                legs.push(*leg);
+            }
+            owner != ag_no
+        });
+        for leg in legs {
+            self.switch.hang_up(leg);
+        }
     }
 
     /// When something will happen by itself next.
@@ -261,7 +274,7 @@ impl World {
                 }
             }
             Timer::CustomerDone { call } => self.end_call(call, None),
-            Timer::DropLeg { leg } => self.switch.hang_up(leg),
+            Timer::DropLeg { leg, .. } => self.switch.hang_up(leg),
             Timer::Arrival { index } => self.arrive(index),
             Timer::FaultOver { id } => self.fault_over(id),
         }

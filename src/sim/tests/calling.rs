@@ -283,3 +283,38 @@ async fn the_demonstration_calls_by_itself_and_again() {
         assert_eq!(link.next().await["State"], "1");
     }
 }
+
+#[tokio::test]
+async fn the_next_customer_comes_after_the_refused_leg_has_ended() {
+    let s = stage().await;
+    let mut link = s.signed_in("8001").await;
+    customer(&s, json!({})).await;
+    customer(&s, json!({})).await;
+    let (.., first) = s.switch.call(0).await;
+    assert_eq!(s.command("8001", "/agent/refuse", json!({})).await["code"], 0);
+    let (.., second) = s.switch.call(1).await;
+    let asked = s.switch.asked();
+    let ended = asked.iter().position(|a| *a == Asked::HangUp(first));
+    let rung = asked.iter().position(|a| matches!(a, Asked::Call { leg, .. } if *leg == second));
+    assert!(ended.is_some() && ended < rung, "{asked:?}");
+    for state in ["4", "1", "4"] {
+        while link.next().await["State"] != state {}
+    }
+}
+
+#[tokio::test]
+async fn who_signs_out_in_a_call_is_given_no_other() {
+    let s = stage_with("wrap_up_s = 0", Options::default()).await;
+    let mut link = s.signed_in("8001").await;
+    customer(&s, json!({})).await;
+    customer(&s, json!({})).await;
+    let (.., leg) = s.switch.call(0).await;
+    s.switch.tell(SwitchEvent::Answered { leg });
+    while link.next().await["PhoSta"] != 6 {}
+    assert_eq!(s.command("8001", "/agent/logout", json!({})).await["code"], 0);
+    assert_eq!(link.phone().await["PhoSta"], 0);
+    assert_eq!(link.next().await, json!({"MT": 4, "State": "0"}));
+    let calls = s.admin(reqwest::Method::GET, "/calls", json!({})).await;
+    assert_eq!((calls.as_array().unwrap().len(), &calls[0]["phase"]), (1, &json!("queued")));
+    assert!(s.switch.asked().contains(&Asked::HangUp(leg)));
+}

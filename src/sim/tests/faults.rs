@@ -123,3 +123,21 @@ async fn the_log_shows_requests_and_frames_without_secrets() {
     let mut states = log.as_array().unwrap().iter().filter(|e| e["source"] == "ws" && e["direction"] == "out");
     assert!(states.next_back().unwrap()["text"].as_str().unwrap().contains(r#""State":"2""#));
 }
+
+#[tokio::test]
+async fn a_restart_keeps_or_forgets_who_was_signed_in() {
+    let s = stage().await;
+    let mut link = s.signed_in("8001").await;
+    let reg_id = s.reg_id("8001").await;
+    s.fault(json!({"fault": "restart", "value": "keep", "for_ms": 100})).await;
+    assert_eq!(link.close_code().await, None);
+    assert!(s.link("8001", &reg_id, "").await.is_err());
+    let mut link = until("it is up again", async || s.link("8001", &reg_id, "").await.ok()).await;
+    link.send("Hello Server!").await;
+    assert_eq!(link.next().await, json!({"MT": 0}));
+    assert_eq!(link.next().await, json!({"MT": 6, "AgSta": 1}));
+    s.fault(json!({"fault": "restart", "value": "forget"})).await;
+    assert_eq!(link.close_code().await, None);
+    assert_eq!(s.link("8001", &reg_id, "").await.unwrap().close_code().await, Some(3404));
+    s.signed_in("8001").await;
+}

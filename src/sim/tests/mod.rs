@@ -7,6 +7,7 @@ mod faults;
 mod links;
 mod sign_in;
 mod tls;
+mod whole;
 
 use std::{
     collections::HashSet,
