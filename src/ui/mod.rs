@@ -24,3 +24,5 @@ pub use app::{Exit, UiError, UiSetup, run};
 mod catalogue_tests;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod terminal_tests;
