@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, BufWriter, IsTerminal, Stdout, Write},
+    mem::ManuallyDrop,
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
     time::{Duration, Instant},
@@ -144,7 +145,9 @@ type Backend = CrosstermBackend<BufWriter<Stdout>>;
 
 /// The terminal and what was last drawn on it.
 struct Screen {
-    terminal: Terminal<Backend>,
+    /// Never dropped: its drop would show the cursor once more, and print, and panic if even that fails because the
+    /// terminal is gone. The guard has done what is needed by then.
+    terminal: ManuallyDrop<Terminal<Backend>>,
     drawn: Drawn,
     at: Instant,
     notifier: Notifier,
@@ -181,7 +184,8 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
     let guard = TerminalGuard::enter(state.mouse)?;
     let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout())))?;
     let notifier = Notifier::new(setup.ui.bell, setup.ui.title);
-    let mut screen = Screen { terminal, drawn: Drawn::default(), at: Instant::now(), notifier };
+    let mut screen =
+        Screen { terminal: ManuallyDrop::new(terminal), drawn: Drawn::default(), at: Instant::now(), notifier };
     screen.draw(&snapshot, &state, Instant::now())?;
 
     let mut events = read_events();
@@ -198,7 +202,11 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
         }
         let now = Instant::now();
         if dirty && now >= screen.at + FRAME {
-            screen.draw(&snapshot, &state, now)?;
+            if let Err(error) = screen.draw(&snapshot, &state, now) {
+                tracing::warn!(%error, "the terminal cannot be written to any more");
+                tell(&handle, Command::Quit);
+                break Exit::TerminalGone;
+            }
             dirty = false;
             next = view::next_change(&snapshot, &state, now);
         }

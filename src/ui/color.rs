@@ -21,8 +21,34 @@ pub fn profile(depth: ColorDepth) -> TermProfile {
     }
 }
 
-/// Reads `#rgb` and `#rrggbb`.
-pub fn parse_hex(text: &str) -> Option<Color> {
+/// The basic colour names of CSS, and two that are asked for often.
+const NAMES: [(&str, (u8, u8, u8)); 18] = [
+    ("black", (0, 0, 0)),
+    ("silver", (192, 192, 192)),
+    ("gray", (128, 128, 128)),
+    ("grey", (128, 128, 128)),
+    ("white", (255, 255, 255)),
+    ("maroon", (128, 0, 0)),
+    ("red", (255, 0, 0)),
+    ("purple", (128, 0, 128)),
+    ("fuchsia", (255, 0, 255)),
+    ("green", (0, 128, 0)),
+    ("lime", (0, 255, 0)),
+    ("olive", (128, 128, 0)),
+    ("yellow", (255, 255, 0)),
+    ("navy", (0, 0, 128)),
+    ("blue", (0, 0, 255)),
+    ("teal", (0, 128, 128)),
+    ("aqua", (0, 255, 255)),
+    ("orange", (255, 165, 0)),
+];
+
+/// Reads `#rgb`, `#rrggbb` and the basic colour names of CSS, in any case.
+pub fn parse(text: &str) -> Option<Color> {
+    let text = text.trim();
+    if let Some((_, (r, g, b))) = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+        return Some(Color::Rgb(*r, *g, *b));
+    }
     let hex = text.strip_prefix('#')?;
     let digits: Vec<u8> =
         hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
@@ -98,12 +124,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hex_colours_are_read() {
-        assert_eq!(parse_hex("#485566"), Some(Color::Rgb(0x48, 0x55, 0x66)));
-        assert_eq!(parse_hex("#fff"), Some(Color::Rgb(255, 255, 255)));
-        assert_eq!(parse_hex("485566"), None);
-        assert_eq!(parse_hex("#48556"), None);
-        assert_eq!(parse_hex("#48556g"), None);
+    fn colours_are_read() {
+        assert_eq!(parse("White"), Some(Color::Rgb(255, 255, 255)));
+        assert_eq!(parse("#485566"), Some(Color::Rgb(0x48, 0x55, 0x66)));
+        assert_eq!(parse("#fff"), Some(Color::Rgb(255, 255, 255)));
+        assert_eq!(parse("485566"), None);
+        assert_eq!(parse("#48556"), None);
+        assert_eq!(parse("#48556g"), None);
     }
 
     #[test]

@@ -34,7 +34,8 @@ pub fn on_paste(state: &mut ViewState, snapshot: &Snapshot, text: &str, now: Ins
     if state.dialog.is_some() {
         return;
     }
-    let cleaned = match clean_number(text) {
+    let text = text::clean(text);
+    let cleaned = match clean_number(&text) {
         Ok(number) => number,
         Err(_) => text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '*' | '#' | ',')).collect(),
     };

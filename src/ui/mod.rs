@@ -25,3 +25,5 @@ pub use guard::{redirect_stderr, restore as restore_terminal};
 mod catalogue_tests;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod terminal_tests;

@@ -231,10 +231,10 @@ impl Theme {
             if value == "default" {
                 return Ok(Color::Reset);
             }
-            color::parse_hex(value).ok_or_else(|| invalid(format!("{wanted:?}: #rrggbb?")))
+            color::parse(value).ok_or_else(|| invalid(format!("{wanted:?}: #rrggbb?")))
         };
         let bar = match theme_color {
-            Some(text) => Some(color::parse_hex(text).ok_or_else(|| ThemeError::Color(text.to_owned()))?),
+            Some(text) => Some(color::parse(text).ok_or_else(|| ThemeError::Color(text.to_owned()))?),
             None => None,
         };
         let mut styles: Vec<Style> = Vec::with_capacity(Scope::ALL.len());
@@ -342,9 +342,9 @@ mod tests {
 
     #[test]
     fn theme_color_repaints_the_bar_and_its_texts_stay_readable() {
-        for color in ["#485566", "#ffffff", "#000", "#00a3d9", "#ffcc00", "#808080"] {
+        for color in ["#485566", "white", "#ffffff", "#000", "#00a3d9", "#ffcc00", "#808080"] {
             let theme = Theme::load("wincall", Some(color), TermProfile::TrueColor).unwrap();
-            let ground = color::parse_hex(color);
+            let ground = color::parse(color);
             for scope in Scope::ALL.iter().copied().filter(|s| s.is_on_bar()) {
                 let style = theme.style(scope);
                 assert_eq!(style.bg, ground, "{}", scope.name());

@@ -35,6 +35,9 @@ use crate::app::Snapshot;
 /// Below this many rows there is only the strip.
 const FULL_HEIGHT: u16 = 12;
 
+/// Fewest rows a dialog is any good in.
+const DIALOG_MIN: u16 = 8;
+
 /// Below this width there is no room for the panel.
 const PANEL_MIN_WIDTH: u16 = 76;
 
@@ -87,8 +90,14 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     }
     let main = full(canvas, area, now);
     // Windows hide neither the bar nor the bottom row, and an incoming call leaves the panel free.
-    dialog::draw(canvas, Rect { y: area.y + 2, height: area.height - 3, ..area });
-    ringing::draw(canvas, main, now);
+    let below_bar = Rect { y: area.y + 2, height: area.height - 3, ..area };
+    let ringing = ringing::draw(canvas, main, now);
+    // A dialog goes below the incoming call; where there is no room for both, the one just opened lies on top, and the
+    // bar still shows the call and its keys.
+    let top = ringing.map_or(below_bar.y, |window| window.bottom());
+    let room = below_bar.bottom().saturating_sub(top);
+    let for_dialog = if room >= DIALOG_MIN { Rect { y: top, height: room, ..below_bar } } else { below_bar };
+    dialog::draw(canvas, for_dialog);
     notices::draw_toasts(canvas, area, now);
 }
 

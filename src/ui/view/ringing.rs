@@ -22,13 +22,14 @@ pub fn is_offered(snapshot: &Snapshot) -> bool {
     snapshot.call.phase == CallPhase::Ringing && snapshot.call.ring.is_none_or(RingKind::is_offered)
 }
 
-/// Draws the window in the upper half of the area, so that a dialog below stays in sight.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
+/// Draws the window in the upper half of the area, at its very top while a dialog is open; returns where it stands.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Option<Rect> {
     if !is_offered(canvas.snapshot) || !canvas.state.pop_up || area.width < WIDTH || area.height < HEIGHT {
-        return;
+        return None;
     }
     let middle = centred(area, WIDTH, HEIGHT);
-    let window = Rect { y: area.y + (area.height - HEIGHT) / 3, ..middle };
+    let above = if canvas.state.dialog.is_some() { 0 } else { (area.height - HEIGHT) / 3 };
+    let window = Rect { y: area.y + above, ..middle };
     let snapshot = canvas.snapshot;
     let call = &snapshot.call;
     let rung_ms = call.clocks.ring_ms(now);
@@ -59,6 +60,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let x = x + used + 8;
     let used = canvas.run(x, y, reject.cells(), &reject);
     canvas.hit(x, y, used, Target::Act(UiAction::HangUp));
+    Some(window)
 }
 
 fn button(canvas: &Canvas<'_>, action: UiAction, needed: Action, label: &'static str, scope: Scope) -> Run {

@@ -62,7 +62,7 @@ pub fn more(canvas: &mut Canvas<'_>, area: Rect, left: u16) -> u16 {
     x + 3
 }
 
-/// The chord being typed, else a hint of the screen's own.
+/// The chord being typed, else a hint of the screen's own, else the prefix that keys need.
 pub fn hint(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16, now: Instant) {
     let room = right.saturating_sub(x);
     if canvas.state.prefix_typed
@@ -72,6 +72,9 @@ pub fn hint(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16, now: Instant) {
     } else if let Some(flash) = canvas.state.flash_at(now) {
         let flash = flash.to_owned();
         canvas.put(x, y, room, &flash, Scope::BarWarn);
+    } else if let Some(prefix) = canvas.state.keymap.prefix() {
+        let first = Message::new("ui.prefix_first").with("prefix", prefix).render(canvas.snapshot.locale);
+        canvas.put(x, y, room, &first, Scope::BarDim);
     }
 }
 

@@ -175,7 +175,7 @@ pub fn lights(snapshot: &Snapshot, glyphs: &'static Glyphs) -> [Light; 3] {
     let link = match snapshot.link.state {
         LinkState::Up => (glyphs.on, Scope::BarGood, None),
         LinkState::Connecting => (glyphs.half, Scope::BarWarn, Some("ui.light_connecting")),
-        LinkState::Down if snapshot.agent.state == AgentState::SignedOut => (glyphs.off, Scope::BarDim, None),
+        LinkState::Down if !snapshot.agent.state.is_signed_in() => (glyphs.off, Scope::BarDim, None),
         LinkState::Down => (glyphs.bad, Scope::BarBad, Some("ui.light_down")),
         LinkState::GivenUp => (glyphs.bad, Scope::BarBad, Some("ui.light_given_up")),
     };
