@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{CommandId, CommandOutcome, JournalEntry, LinkId, RequestId};
+use super::{CommandId, CommandOutcome, LinkId, RequestId};
 use crate::{cti, softphone};
 
 /// Something for the shell to do. Results come back as events.
@@ -51,12 +51,14 @@ pub enum Effect {
     },
     /// Tell scripts and hooks.
     Publish(SdkEvent),
+    /// Keep this `RegID` over a restart, so that the platform knows us again; `None`: forget it.
+    RememberRegId(Option<String>),
+    /// Use this tenant code in look-ups from now on.
+    SetTenant(String),
     /// Use this token for HTTP and the link from now on.
     UseToken(SecretString),
     /// Ask the token source again.
     RenewToken,
-    /// A call is over and belongs in the journal.
-    Record(Box<JournalEntry>),
     /// End the program.
     Exit,
 }
@@ -72,8 +74,10 @@ pub enum TimerId {
     SignIn,
     /// The token should be renewed now.
     TokenRenewal,
-    /// The next queued keypad digit may be sent.
-    NextDtmf,
+    /// The platform has ended the call and the SIP leg should be gone by now.
+    StrayLeg,
+    /// The platform accepted the end of a call and should have said that it is over.
+    StrayCall,
     /// An ended call has been shown long enough.
     ForgetCall,
     /// An unanswered command's deadline.

@@ -7,13 +7,15 @@ use jiff::Timestamp;
 use super::{Command, CommandId, TimerId};
 use crate::{cti, softphone};
 
-/// The two clocks, read once per update by the shell.
+/// The two clocks and a die, read once per update by the shell: the state machine has none of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
     /// For durations and deadlines.
     pub at: Instant,
     /// For people and files.
     pub wall: Timestamp,
+    /// A fresh random number, 0.0 to 1.0, for back-off.
+    pub random: f64,
 }
 
 /// Everything that can reach the state machine.
@@ -59,13 +61,8 @@ pub enum Event {
     },
     /// The softphone.
     Phone(softphone::Event),
-    /// A timer ran out. `jitter` is a fresh random number, 0.0 to 1.0, for whoever needs one.
-    Timer {
-        /// Which.
-        timer: TimerId,
-        /// Randomness for back-off.
-        jitter: f64,
-    },
+    /// A timer ran out.
+    Timer(TimerId),
     /// The token source gave a token, or failed.
-    Token(Result<secrecy::SecretString, String>),
+    Token(Result<secrecy::SecretString, crate::i18n::Message>),
 }

@@ -1,18 +1,31 @@
 //! The app-state actor: the only owner of state.
 //!
-//! [`update`](state) is pure: `State` and an [`Input`] and a [`Now`] give [`Effect`]s, and nothing else happens.
-//! The shell around it (`actor`) receives, updates, carries out effects, publishes one [`Snapshot`].
-//! Three facts are kept apart: the *agent* (the platform's word), the *call* (its phase and parties), the *links*
-//! (event websocket, registration, media). What is allowed, shown and timed is derived from them.
+//! [`State::update`] is pure: a [`State`], an [`Input`] and a [`Now`] give [`Effect`]s, and nothing else happens.
+//! The shell around it ([`Actor`]) receives, updates, carries out effects and publishes one [`Snapshot`].
+//! Three facts are kept apart: the *agent* (the platform's word), the *call* (its phase, its parties, its SIP leg) and
+//! the *links* (event websocket, registration, media). What is allowed, shown and timed is derived from them.
+//!
+//! `update/` has one file per subject; `actions` says what is possible now; `view` makes the snapshot.
 
+mod actions;
+mod actor;
 mod command;
 mod effect;
 mod event;
 mod handle;
+mod profile;
 mod snapshot;
+mod state;
+mod update;
+mod view;
+mod world;
 
+pub use actor::{Actor, World};
 pub use command::*;
 pub use effect::*;
 pub use event::*;
 pub use handle::*;
+pub use profile::*;
 pub use snapshot::*;
+pub use state::State;
+pub use world::{LiveWorld, read_reg_id};

@@ -8,18 +8,19 @@ use std::{
 
 use thiserror::Error;
 use tracing_appender::{non_blocking::WorkerGuard, rolling};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
     config::{LogConfig, paths::Paths},
     i18n::{Locale, Message},
+    net,
 };
 
 /// Overrides `[log] level`.
 pub(super) const ENV: &str = "WINCALL_LOG";
 
 /// Libraries that say too much at the levels people ask for.
-const QUIET: &str = "rsipstack=warn,webrtc=error,rtc=error";
+const QUIET: &str = "webrtc=error,rtc=error";
 
 /// Why nothing is logged.
 #[derive(Debug, Error)]
@@ -73,8 +74,13 @@ pub(super) fn start(log: &LogConfig, paths: &Paths) -> Result<Option<WorkerGuard
         .build(&dir)
         .map_err(|error| fail(error.to_string()))?;
     let (writer, guard) = tracing_appender::non_blocking(file);
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
-    if subscriber.try_init().is_err() {
+    // What libraries print of the wire would hold tokens and passwords, whatever level is asked for.
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(false)
+        .with_filter(filter)
+        .with_filter(filter_fn(net::may_log));
+    if tracing_subscriber::registry().with(layer).try_init().is_err() {
         return Err(fail("a log is open already".into()));
     }
     Ok(Some(guard))
@@ -95,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_plain_level_keeps_libraries_quiet_and_a_filter_is_taken_as_it_is() {
-        assert_eq!(filter("debug"), "debug,rsipstack=warn,webrtc=error,rtc=error");
+        assert_eq!(filter("debug"), "debug,webrtc=error,rtc=error");
         assert_eq!(filter("info,rtc=debug"), "info,rtc=debug");
     }
 }

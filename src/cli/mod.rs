@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 failed at run time; 2 wrong usage or config. What went wrong is one message on standard error.
 
 mod args;
+mod assembly;
 mod config;
 mod ctl;
 mod demo;

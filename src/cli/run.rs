@@ -1,7 +1,12 @@
 //! `run`: the phone bar.
 
-use super::{CliError, Global, RunArgs, complain, config::configured, config::paths, logging};
-use crate::{config::Config, i18n::text};
+use super::{
+    CliError, Global, RunArgs,
+    assembly::{self, Manner},
+    complain,
+    config::{configured, paths},
+    logging,
+};
 
 /// Signs in and shows the phone bar until it is quit.
 ///
@@ -22,13 +27,8 @@ pub(super) fn run(_args: &RunArgs, global: &Global) -> Result<(), CliError> {
     for warning in &config.warnings {
         tracing::warn!("{}", warning.render(locale));
     }
-    let outcome = serve(&config, global);
+    let manner = Manner { locale, headless: global.headless, demo: false };
+    let outcome = assembly::runtime()?.block_on(assembly::phone_bar(config, &manner, &paths));
     drop(log);
     outcome
-}
-
-/// Starts the actor, the control socket and the screen.
-fn serve(config: &Config, global: &Global) -> Result<(), CliError> {
-    let locale = config.ui.locale.unwrap_or_else(|| global.language());
-    Err(CliError::failed(text(locale, "cli.not_built_in")))
 }

@@ -271,7 +271,7 @@ pub struct ControlConfig {
 /// The log file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
-    /// Filter such as "info" or "debug,rsipstack=warn"; "off" writes nothing.
+    /// Filter such as "info" or "debug,webrtc=error"; "off" writes nothing.
     pub level: String,
     /// Directory; unset: `$XDG_STATE_HOME/wincall-tui/log`.
     pub dir: Option<PathBuf>,

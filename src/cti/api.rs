@@ -1,10 +1,13 @@
 //! HTTP commands (protocol `cti.md` section 2): what can be asked, and how one is sent.
 
+use std::fmt;
+
 use secrecy::SecretString;
 use serde_json::Value;
 use thiserror::Error;
 use url::Url;
 
+pub use super::client::Api;
 use crate::{i18n::Message, net::tls::Tls};
 
 /// A command to the platform. `agNo` is added when it is sent; `callerID` is the state machine's business.
@@ -62,7 +65,8 @@ impl PartialEq for SecretToken {
 }
 
 /// The platform's answer, whatever its code (0 is success on `api_server`, 200 on the JSONP look-ups, made 0 here).
-#[derive(Clone, Debug, PartialEq)]
+/// Its `Debug` form leaves `data` out, which may hold the SIP password.
+#[derive(Clone, PartialEq)]
 pub struct Reply {
     /// The platform's code.
     pub code: i64,
@@ -76,6 +80,12 @@ impl Reply {
     /// Whether the platform accepted.
     pub fn is_ok(&self) -> bool {
         self.code == 0
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("code", &self.code).field("message", &self.message).finish_non_exhaustive()
     }
 }
 
@@ -97,12 +107,31 @@ pub enum ApiError {
     /// A body that is not the platform's JSON (such as a proxy's HTML page); `start` is its beginning, cleaned.
     #[error("the answer is not the platform's JSON but begins '{start}'")]
     NotJson { start: String },
+    /// The token is empty or holds characters that no HTTP header can carry.
+    #[error("the token cannot be sent as a header")]
+    UnusableToken,
 }
 
 impl ApiError {
     /// What is told to the agent: what failed, why, what to do.
     pub fn message(&self) -> Message {
-        Message::verbatim(&self.to_string())
+        match self {
+            ApiError::Timeout(ms) => Message::new("cti.timeout").with("ms", ms),
+            ApiError::Connect { host, reason } => Message::new("cti.connect").with("host", host).with("reason", reason),
+            ApiError::Certificate { host, reason } => {
+                Message::new("cti.certificate").with("host", host).with("reason", reason)
+            }
+            ApiError::Status { status: status @ 401, .. } => Message::new("cti.unauthorized").with("status", status),
+            ApiError::Status { status, message } if message.is_empty() => {
+                Message::new("cti.status").with("status", status)
+            }
+            ApiError::Status { status, message } => {
+                Message::new("cti.status_said").with("status", status).with("message", message)
+            }
+            ApiError::NotJson { start } if start.is_empty() => Message::new("cti.empty"),
+            ApiError::NotJson { start } => Message::new("cti.not_json").with("start", start),
+            ApiError::UnusableToken => Message::new("cti.unusable_token"),
+        }
     }
 }
 

@@ -1,9 +1,28 @@
 //! One connection of the event websocket (protocol `cti.md` section 3).
+//!
+//! A [`Link`] is one connection from its opening to its end; it never opens a second one. Besides the protocol's own
+//! heartbeat, which nobody answers, it sends WebSocket pings, and so notices a connection that is only half there.
 
+mod conversation;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
 
+use self::conversation::End;
 use super::push::Push;
-use crate::i18n::Message;
+use crate::{
+    i18n::Message,
+    net::{
+        tls::Tls,
+        ws::{self, WsError, WsOptions},
+    },
+};
 
 /// What happens on one connection. `Closed` or `Failed` is the last event of a connection.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +37,7 @@ pub enum LinkEvent {
     RoundTrip(u64),
     /// The other side, or the network, closed it: close code if there was a close frame (1006 stands for none).
     Closed {
-        /// WebSocket close code.
+        /// WebSocket close code; 1005 for a close frame without one (RFC 6455 section 7.4.1).
         code: u16,
         /// What it said, cleaned.
         reason: String,
@@ -47,6 +66,178 @@ pub enum LinkError {
 impl LinkError {
     /// What is told to the agent.
     pub fn message(&self) -> Message {
-        Message::verbatim(&self.to_string())
+        match self {
+            LinkError::Connect { host, reason } => {
+                Message::new("cti.connect").with("host", host).with("reason", reason)
+            }
+            LinkError::Certificate { host, reason } => {
+                Message::new("cti.certificate").with("host", host).with("reason", reason)
+            }
+            LinkError::Refused { status } => Message::new("cti.link_refused").with("status", status),
+            LinkError::Silent(seconds) => Message::new("cti.link_silent").with("seconds", seconds),
+        }
     }
 }
+
+impl From<WsError> for LinkError {
+    fn from(error: WsError) -> Self {
+        match error {
+            WsError::Connect { host, reason } | WsError::Protocol { host, reason } => {
+                LinkError::Connect { host, reason }
+            }
+            WsError::Certificate { host, reason } => LinkError::Certificate { host, reason },
+            WsError::Refused { status } => LinkError::Refused { status },
+            WsError::Timeout { host, ms } => LinkError::Connect { host, reason: format!("no answer within {ms} ms") },
+        }
+    }
+}
+
+/// What a connection needs (protocol `cti.md` 3.1).
+#[derive(Clone, Debug)]
+pub struct LinkSettings {
+    /// Base of the event websocket, `ws` or `wss`.
+    pub ws_server: Url,
+    /// Trust.
+    pub tls: Tls,
+    /// The token with its scheme, sent in the query.
+    pub token: SecretString,
+    /// `RegID`; may be empty.
+    pub reg_id: String,
+    /// `loginState`, where there is one.
+    pub login_state: Option<String>,
+    /// `reset`, absent on a first connection.
+    pub reset: Option<bool>,
+}
+
+impl LinkSettings {
+    /// The URL with the protocol's query. It holds the token and is never to be shown.
+    fn url(&self) -> Url {
+        let mut query = format!("token={}&RegID={}", encoded(self.token.expose_secret()), encoded(&self.reg_id));
+        if let Some(state) = &self.login_state {
+            query += &format!("&loginState={}", encoded(state));
+        }
+        if let Some(reset) = self.reset {
+            query += &format!("&reset={reset}");
+        }
+        if let Some(own) = self.ws_server.query().filter(|own| !own.is_empty()) {
+            query = format!("{own}&{query}");
+        }
+        let mut url = self.ws_server.clone();
+        url.set_query(Some(&query));
+        url.set_fragment(None);
+        url
+    }
+}
+
+/// RFC 3986: everything but the unreserved characters.
+fn encoded(text: &str) -> String {
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// One connection of the event websocket. Dropping it closes it.
+#[derive(Debug)]
+pub struct Link {
+    gate: Arc<Gate>,
+    closing: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Link {
+    /// Begins to connect, in a task of its own on the current tokio runtime. `on_event` is called from that task, one
+    /// event at a time, and must neither block nor close this link.
+    pub fn open(settings: LinkSettings, on_event: impl Fn(LinkEvent) + Send + Sync + 'static) -> Link {
+        let gate = Arc::new(Gate(Mutex::new(Some(Box::new(on_event)))));
+        let closing = CancellationToken::new();
+        let task = tokio::spawn({
+            let (gate, closing) = (gate.clone(), closing.clone());
+            async move {
+                run(settings, &gate, closing).await;
+                gate.shut();
+            }
+        });
+        Link { gate, closing, task: Some(task) }
+    }
+
+    /// Closes the connection: a close frame without a code goes out, and the answer is waited for at most 1 s, in the
+    /// background. No event comes after this returns.
+    pub fn close(self) {
+        drop(self);
+    }
+
+    /// As [`Link::close`], but returns when the connection is gone, at most 1 s later: for the end of the program.
+    pub async fn shut_down(mut self) {
+        self.hush();
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the link's task failed");
+        }
+    }
+
+    fn hush(&self) {
+        self.gate.shut();
+        self.closing.cancel();
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.hush();
+    }
+}
+
+type OnEvent = Box<dyn Fn(LinkEvent) + Send + Sync>;
+
+/// Lets events through until it is shut.
+struct Gate(Mutex<Option<OnEvent>>);
+
+impl Gate {
+    fn emit(&self, event: LinkEvent) {
+        // Held during the call, so that nothing gets through after `shut` has returned.
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(on_event) = open.as_ref() {
+            on_event(event);
+        }
+    }
+
+    fn shut(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+async fn run(settings: LinkSettings, gate: &Gate, closing: CancellationToken) {
+    let host = ws::host_of(&settings.ws_server);
+    let url = settings.url();
+    let options = WsOptions {
+        subprotocol: None,
+        max_message: conversation::LONGEST_MESSAGE,
+        timeout: conversation::CONNECT_LIMIT,
+    };
+    let opened = tokio::select! {
+        biased;
+        () = closing.cancelled() => return,
+        opened = ws::connect(&url, &settings.tls, options) => opened,
+    };
+    let stream = match opened {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::info!(host, %error, "the link could not be opened");
+            gate.emit(LinkEvent::Failed(error.into()));
+            return;
+        }
+    };
+    tracing::info!(host, "the link is open");
+    if conversation::hold(stream, &|event| gate.emit(event), &closing).await == End::ByUs {
+        tracing::info!(host, "the link is closed");
+    }
+}
+
+#[cfg(test)]
+mod tests;

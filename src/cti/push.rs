@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+pub use super::parse::{NotAPush, parse};
 use crate::domain::RingKind;
 
 /// One pushed message: what it means, the SDK's names for it, and all its fields as they came.

@@ -1,1 +1,138 @@
 //! One way to open a WebSocket: own TCP dial, own TLS, an optional subprotocol.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
+    tungstenite::{
+        self,
+        client::IntoClientRequest,
+        http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL},
+        protocol::WebSocketConfig,
+    },
+};
+use url::Url;
+
+use super::{dial::dial, fault, tls::Tls};
+use crate::i18n::Message;
+
+/// An open WebSocket.
+pub type WsStream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// A frame's read buffer: large enough for any usual message, small enough to be held all day.
+const READ_BUFFER: usize = 16 * 1024;
+
+/// What is asked of a WebSocket.
+#[derive(Clone, Copy, Debug)]
+pub struct WsOptions {
+    /// Subprotocol asked for, which the server must then name in its answer (RFC 6455 section 4.1).
+    pub subprotocol: Option<&'static str>,
+    /// Longest message accepted, in bytes.
+    pub max_message: usize,
+    /// For everything together: name, TCP, TLS, upgrade.
+    pub timeout: Duration,
+}
+
+/// Why a WebSocket could not be opened. Never holds the URL's query, which may carry a token.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WsError {
+    /// No connection: name, route, port, or TLS other than the certificate.
+    #[error("cannot reach {host}: {reason}")]
+    Connect { host: String, reason: String },
+    /// The server's certificate is not trusted.
+    #[error("the certificate of {host} is not trusted: {reason}")]
+    Certificate { host: String, reason: String },
+    /// The server answered the upgrade with another status than 101.
+    #[error("the WebSocket was refused with HTTP status {status}")]
+    Refused { status: u16 },
+    /// The other side does not speak WebSocket, or not the subprotocol.
+    #[error("{host} does not answer like a WebSocket server: {reason}")]
+    Protocol { host: String, reason: String },
+    /// Not open within the time limit.
+    #[error("{host} did not answer within {ms} ms")]
+    Timeout { host: String, ms: u64 },
+}
+
+impl WsError {
+    /// What is told to the agent.
+    pub fn message(&self) -> Message {
+        match self {
+            WsError::Connect { host, reason } => Message::new("net.connect").with("host", host).with("reason", reason),
+            WsError::Certificate { host, reason } => {
+                Message::new("net.certificate").with("host", host).with("reason", reason)
+            }
+            WsError::Refused { status } => Message::new("net.ws.refused").with("status", status),
+            WsError::Protocol { host, reason } => {
+                Message::new("net.ws.protocol").with("host", host).with("reason", reason)
+            }
+            WsError::Timeout { host, ms } => Message::new("net.timeout").with("host", host).with("ms", ms),
+        }
+    }
+}
+
+/// Opens a WebSocket to a `ws` or `wss` URL, whose query is sent as it is.
+///
+/// # Errors
+/// See [`WsError`].
+pub async fn connect(url: &Url, tls: &Tls, options: WsOptions) -> Result<WsStream, WsError> {
+    let host = host_of(url);
+    match tokio::time::timeout(options.timeout, open(url, &host, tls, options)).await {
+        Ok(result) => result,
+        Err(_) => {
+            let ms = u64::try_from(options.timeout.as_millis()).unwrap_or(u64::MAX);
+            Err(WsError::Timeout { host, ms })
+        }
+    }
+}
+
+async fn open(url: &Url, host: &str, tls: &Tls, options: WsOptions) -> Result<WsStream, WsError> {
+    let unusable = |reason: &str| WsError::Protocol { host: host.to_owned(), reason: reason.to_owned() };
+    if !matches!(url.scheme(), "ws" | "wss") {
+        return Err(unusable("the address begins neither with ws:// nor with wss://"));
+    }
+    let (Some(name), Some(port)) = (url.host(), url.port_or_known_default()) else {
+        return Err(unusable("the address names no host"));
+    };
+    let mut request = url.as_str().into_client_request().map_err(|error| told(host, error))?;
+    if let Some(subprotocol) = options.subprotocol {
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    }
+    let socket = dial(&name, port)
+        .await
+        .map_err(|error| WsError::Connect { host: host.to_owned(), reason: fault::io_reason(&error) })?;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(Some(options.max_message))
+        .max_frame_size(Some(options.max_message));
+    let connector = Connector::Rustls(tls.config.clone());
+    let (stream, _) = client_async_tls_with_config(request, socket, Some(config), Some(connector))
+        .await
+        .map_err(|error| told(host, error))?;
+    Ok(stream)
+}
+
+/// `host` or `host:port` of a URL, for people: never its path or query.
+pub fn host_of(url: &Url) -> String {
+    let name = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+}
+
+fn told(host: &str, error: tungstenite::Error) -> WsError {
+    let host = host.to_owned();
+    if let Some(reason) = fault::certificate_reason(&error) {
+        return WsError::Certificate { host, reason };
+    }
+    if let tungstenite::Error::Http(answer) = &error {
+        return WsError::Refused { status: answer.status().as_u16() };
+    }
+    if matches!(error, tungstenite::Error::Io(_) | tungstenite::Error::Tls(_)) {
+        return WsError::Connect { host, reason: fault::reason(&error) };
+    }
+    // The text of the others is the library's own and names no part of the request.
+    WsError::Protocol { host, reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,37 @@
 //! The built-in platform, for demos and tests: it speaks the vendor's protocol to any client, ours or the SDK in a
 //! browser, over real sockets. It shares no wire code with `cti` or `softphone`.
+//!
+//! ```text
+//! http ----> commands, directory -+                      +-> pushes -> push (event websocket)
+//! admin ---> calls, people, faults +-> world (one value) -+-> orders -> telephony -> switch (SIP, audio)
+//! push, switch events, clock ------+                      +-> replies
+//! ```
+//!
+//! [`Platform`] owns the sockets and tasks; `world` and the files that extend it (`session`, `calls`, `people`,
+//! `faults`) hold and change the state without doing any I/O.
 
+mod admin;
+mod calls;
+mod commands;
+mod directory;
+mod faults;
+mod http;
+pub mod log;
+mod people;
+mod platform;
+mod push;
+mod scenario;
+mod session;
+mod state;
 pub mod switch;
+mod telephony;
+mod tls;
+mod tokens;
+mod voice;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use platform::{Options, Platform, ReadyAgent, ReadyLine};
+pub use voice::write_voice;

@@ -84,7 +84,7 @@ pub enum Tone {
 pub enum Event {
     /// A connection or REGISTER attempt has begun.
     Registering,
-    /// Registered; the lifetime granted.
+    /// Registered, after not having been: the refreshes that keep it so are not told. The lifetime granted.
     Registered {
         /// Until the binding runs out; refreshed before.
         expires: Duration,
@@ -220,7 +220,18 @@ pub enum SipError {
 impl SipError {
     /// What is told to the agent.
     pub fn message(&self) -> Message {
-        Message::verbatim(&self.to_string())
+        match self {
+            SipError::Connect { host, reason } => Message::new("sip.connect").with("host", host).with("reason", reason),
+            SipError::Certificate { host, reason } => {
+                Message::new("sip.certificate").with("host", host).with("reason", reason)
+            }
+            SipError::Lost(reason) => Message::new("sip.lost").with("reason", reason),
+            SipError::Credentials => Message::new("sip.credentials"),
+            SipError::Rejected { code, reason } => {
+                Message::new("sip.rejected").with("code", code).with("reason", reason)
+            }
+            SipError::Timeout => Message::new("sip.timeout"),
+        }
     }
 }
 
@@ -241,6 +252,26 @@ pub enum AudioError {
 impl AudioError {
     /// What is told to the agent.
     pub fn message(&self) -> Message {
-        Message::verbatim(&self.to_string())
+        match self {
+            Self::NoDevice { direction, reason } => {
+                let key = match *direction {
+                    "microphone" => "audio.no_microphone",
+                    "speaker" => "audio.no_speaker",
+                    "ring device" => "audio.no_ring_device",
+                    _ => "audio.no_device",
+                };
+                Message::new(key).with("reason", reason)
+            }
+            Self::Unusable { direction, device, reason } => {
+                let key = match *direction {
+                    "microphone" => "audio.microphone_unusable",
+                    "speaker" => "audio.speaker_unusable",
+                    "ring device" => "audio.ring_device_unusable",
+                    _ => "audio.device_unusable",
+                };
+                Message::new(key).with("device", device).with("reason", reason)
+            }
+            Self::File { path, reason } => Message::new("audio.file").with("path", path).with("reason", reason),
+        }
     }
 }

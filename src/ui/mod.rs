@@ -1,2 +1,27 @@
 //! The full screen: terminal guard, key map, theme, layout and views. Draws from a snapshot only, never awaits the
 //! network.
+//!
+//! [`run`] is the loop. [`act`] and [`dial`] turn keys, pastes and clicks into commands, [`view`] turns a snapshot into cells; both
+//! are pure. [`guard`] owns the terminal and gives it back.
+
+pub mod act;
+mod app;
+pub mod color;
+pub mod dial;
+pub mod dialog;
+pub mod guard;
+pub mod input;
+pub mod keys;
+mod notify;
+pub mod state;
+pub mod text;
+pub mod theme;
+pub mod view;
+
+pub use app::{Exit, UiError, UiSetup, run};
+pub use guard::{redirect_stderr, restore as restore_terminal};
+
+#[cfg(test)]
+mod catalogue_tests;
+#[cfg(test)]
+mod fixtures;

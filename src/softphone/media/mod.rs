@@ -1,8 +1,37 @@
 //! The media session of a call: SDP in and out, ICE, DTLS-SRTP, RTP to and from `audio`.
 //!
 //! All use of the `webrtc` crate is behind this module, so that another one could take its place.
+//!
+//! [`Media`] is the door. A `session` is one call and outlives network paths; it holds the call's sound and one `peer`,
+//! which is one DTLS association on the crate. `watch` follows the peer and says what a person would notice; `sdp` reads
+//! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake; `stats` tells how the
+//! call sounds.
+
+mod peer;
+mod runtime;
+mod sdp;
+mod session;
+mod stats;
+mod tap;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use thiserror::Error;
+use tokio::sync::Mutex;
+
+use self::session::Session;
+use super::{Event, Tone, audio::AudioEngine};
+use crate::{
+    config::{AudioConfig, Codec},
+    i18n::Message,
+};
 
 /// Why an offer cannot be answered. The SIP side turns it into a status code.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -13,4 +42,143 @@ pub enum MediaError {
     /// Our side failed: 480.
     #[error("the media session failed: {0}")]
     Failed(String),
+}
+
+impl MediaError {
+    /// What is told to the agent.
+    pub fn message(&self) -> Message {
+        match self {
+            MediaError::NotAcceptable(reason) => Message::new("media.not_acceptable").with("reason", reason),
+            MediaError::Failed(reason) => Message::new("media.failed").with("reason", reason),
+        }
+    }
+}
+
+/// Where events go.
+type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// The sound of the phone: the devices, and the media session of at most one call.
+pub struct Media {
+    engine: AudioEngine,
+    codecs: Vec<Codec>,
+    on_event: OnEvent,
+    held: Arc<AtomicBool>,
+    call: Mutex<Option<Session>>,
+}
+
+impl Media {
+    /// Starts the sound; opens no device before one is needed. Everything that happens is told to `on_event`, from
+    /// several tasks; it must not block.
+    pub fn start(audio: AudioConfig, on_event: OnEvent) -> Media {
+        let codecs = if audio.codecs.is_empty() { AudioConfig::default().codecs } else { audio.codecs.clone() };
+        Media {
+            engine: AudioEngine::start(audio, on_event.clone()),
+            codecs,
+            on_event,
+            held: Arc::new(AtomicBool::new(false)),
+            call: Mutex::new(None),
+        }
+    }
+
+    /// Answers an offer: the first one of a call begins its media session, later ones change it while the sound goes
+    /// on. A new call takes the place of one that was not closed.
+    ///
+    /// # Errors
+    /// [`MediaError::NotAcceptable`] if there is nothing in the offer we speak, [`MediaError::Failed`] if our side
+    /// cannot; a session that was there before goes on unchanged.
+    pub async fn answer(&self, call_id: &str, offer: &str) -> Result<String, MediaError> {
+        let mut call = self.call.lock().await;
+        match call.as_mut().filter(|session| session.call_id() == call_id) {
+            Some(session) => session.answer_again(&self.engine, offer).await,
+            None => {
+                let (session, answer) = Session::answering(self.environment(call_id), &self.engine, offer).await?;
+                self.replace(&mut call, session).await;
+                Ok(answer)
+            }
+        }
+    }
+
+    /// Makes an offer, for an INVITE or re-INVITE that came without one; [`Self::accept_answer`] follows.
+    ///
+    /// # Errors
+    /// [`MediaError::Failed`]
+    pub async fn offer(&self, call_id: &str) -> Result<String, MediaError> {
+        let mut call = self.call.lock().await;
+        match call.as_mut().filter(|session| session.call_id() == call_id) {
+            Some(session) => session.offer_again(),
+            None => {
+                let (session, offer) = Session::offering(self.environment(call_id)).await?;
+                self.replace(&mut call, session).await;
+                Ok(offer)
+            }
+        }
+    }
+
+    /// Takes the answer to [`Self::offer`].
+    ///
+    /// # Errors
+    /// [`MediaError::NotAcceptable`] if there is nothing in it we speak, [`MediaError::Failed`] without an open offer.
+    pub async fn accept_answer(&self, call_id: &str, answer: &str) -> Result<(), MediaError> {
+        let mut call = self.call.lock().await;
+        match call.as_mut().filter(|session| session.call_id() == call_id) {
+            Some(session) => session.accept_answer(&self.engine, answer).await,
+            None => Err(MediaError::Failed("there is no media session of this call".into())),
+        }
+    }
+
+    /// Ends the media session of a call; nothing happens if there is none.
+    pub async fn close(&self, call_id: &str) {
+        let session = {
+            let mut call = self.call.lock().await;
+            if call.as_ref().is_some_and(|session| session.call_id() == call_id) { call.take() } else { None }
+        };
+        if let Some(session) = session {
+            session.close().await;
+        }
+    }
+
+    /// Stops or starts sending what the microphone hears.
+    pub fn set_muted(&self, muted: bool) {
+        self.engine.set_muted(muted);
+    }
+
+    /// While true neither side hears the other.
+    pub fn set_held(&self, held: bool) {
+        self.held.store(held, Relaxed);
+        self.engine.set_held(held);
+    }
+
+    /// Starts a tone or stops what plays.
+    pub fn play(&self, tone: Option<Tone>) {
+        self.engine.play(tone);
+    }
+
+    /// Opens the devices to find out whether they work.
+    pub fn prove_devices(&self) {
+        self.engine.prove_devices();
+    }
+
+    /// Ends the call's media session and closes the sound.
+    pub async fn shutdown(self) {
+        if let Some(session) = self.call.into_inner() {
+            session.close().await;
+        }
+        self.engine.shutdown().await;
+    }
+
+    fn environment(&self, call_id: &str) -> session::Environment {
+        session::Environment {
+            call_id: call_id.to_owned(),
+            codecs: self.codecs.clone(),
+            on_event: self.on_event.clone(),
+            held: self.held.clone(),
+        }
+    }
+
+    async fn replace(&self, call: &mut Option<Session>, session: Session) {
+        if let Some(old) = call.replace(session) {
+            tracing::warn!(call_id = old.call_id(), "a media session was still open when the next call came");
+            old.close().await;
+        }
+    }
 }

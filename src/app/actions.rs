@@ -1,0 +1,96 @@
+//! What is possible now, computed in one place: bar, key hints, palette and control socket all ask here.
+
+use std::collections::BTreeMap;
+
+use super::{Action, Possible, State, state::Phase};
+use crate::{
+    domain::{AgentState, CallPhase},
+    i18n::Message,
+};
+
+impl State {
+    /// Whether an action is possible now, and if not, why.
+    pub fn possible(&self, action: Action) -> Possible {
+        let problem = match action {
+            Action::SignIn => match self.session.phase {
+                Phase::Out => None,
+                Phase::In | Phase::Leaving => Some("app.already_signed_in"),
+                Phase::FetchingPhone | Phase::LoggingIn | Phase::Linking | Phase::Setting => Some("app.pending"),
+            },
+            Action::SignOut => match self.session.phase {
+                Phase::In => None,
+                Phase::Out => Some("app.not_signed_in"),
+                Phase::Leaving | Phase::FetchingPhone | Phase::LoggingIn | Phase::Linking | Phase::Setting => {
+                    Some("app.pending")
+                }
+            },
+            Action::Ready | Action::Busy => self.state_change_problem(),
+            Action::Dial | Action::DialAgent => self.dial_problem(),
+            Action::Answer => self.answer_problem(),
+            Action::Reject => (self.call_phase() != CallPhase::Ringing).then_some("app.nothing_rings"),
+            Action::HangUp => (!self.call_phase().is_live()).then_some("app.no_call"),
+            Action::Hold if self.call_phase() == CallPhase::Held => Some("app.already_held"),
+            Action::Hold => (self.call_phase() != CallPhase::Talking).then_some("app.not_talking"),
+            Action::Unhold => (self.call_phase() != CallPhase::Held).then_some("app.not_held"),
+            Action::Mute | Action::Unmute => self.mute_problem(action),
+            Action::SendDtmf => {
+                let talking = [CallPhase::Talking, CallPhase::Consulting, CallPhase::ThreeWay, CallPhase::Barging];
+                (!talking.contains(&self.call_phase())).then_some("app.not_talking")
+            }
+            Action::ChooseCallerId => self.lists.caller_ids.is_empty().then_some("app.no_caller_ids"),
+        };
+        problem.map_or(Possible::Yes, |key| Possible::No(Message::new(key)))
+    }
+
+    /// Every action with whether it is possible.
+    pub fn actions(&self) -> BTreeMap<Action, Possible> {
+        Action::ALL.into_iter().map(|action| (action, self.possible(action))).collect()
+    }
+
+    fn state_change_problem(&self) -> Option<&'static str> {
+        match self.agent.state {
+            AgentState::Idle | AgentState::Busy | AgentState::WrapUp if self.live_call().is_some() => {
+                Some("app.in_a_call")
+            }
+            AgentState::Idle | AgentState::Busy | AgentState::WrapUp => None,
+            AgentState::Occupied if self.live_call().is_none() => None,
+            AgentState::Occupied => Some("app.in_a_call"),
+            AgentState::SigningIn => Some("app.pending"),
+            AgentState::SignedOut => Some("app.not_signed_in"),
+        }
+    }
+
+    fn dial_problem(&self) -> Option<&'static str> {
+        if self.live_call().is_some() {
+            return Some("app.in_a_call");
+        }
+        match self.agent.state {
+            AgentState::Idle | AgentState::Busy | AgentState::WrapUp => None,
+            AgentState::Occupied => Some("app.occupied"),
+            AgentState::SigningIn => Some("app.pending"),
+            AgentState::SignedOut => Some("app.not_signed_in"),
+        }
+    }
+
+    fn answer_problem(&self) -> Option<&'static str> {
+        if !self.profile.webrtc {
+            return Some("app.answer_on_the_phone");
+        }
+        // A call that is announced and has not reached the phone yet is answered when it does.
+        (!self.has_ringing_leg() && self.call_phase() != CallPhase::Ringing).then_some("app.nothing_rings")
+    }
+
+    fn mute_problem(&self, action: Action) -> Option<&'static str> {
+        if !self.profile.webrtc {
+            return Some("app.no_web_phone");
+        }
+        if self.live_call().is_none_or(|call| call.leg.is_none()) {
+            return Some("app.no_call");
+        }
+        match (action == Action::Mute, self.media.muted) {
+            (true, true) => Some("app.already_muted"),
+            (false, false) => Some("app.not_muted"),
+            (true, false) | (false, true) => None,
+        }
+    }
+}

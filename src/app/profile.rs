@@ -1,0 +1,90 @@
+//! What the state machine knows of the configuration.
+
+use std::time::Duration;
+
+use crate::{
+    config::{BusyAtSignIn, Config, LoginType},
+    domain::{CallerId, TargetState},
+    i18n::Locale,
+};
+
+/// The part of the configuration that decides behaviour.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// Agent number.
+    pub ag_no: String,
+    /// The phone's number.
+    pub agent_phone: String,
+    /// Whether the built-in softphone is used.
+    pub webrtc: bool,
+    /// Whether the event websocket is used.
+    pub websocket: bool,
+    /// Sign in by itself at start.
+    pub sign_in_at_start: bool,
+    /// Take over a sign-in elsewhere without asking.
+    pub auto_force_login: bool,
+    /// Dynamic or static.
+    pub login_type: LoginType,
+    /// State wanted after sign-in.
+    pub target: TargetState,
+    /// Add the first skill group to outbound calls.
+    pub auto_queue: bool,
+    /// Sign out when the program ends.
+    pub sign_out_on_exit: bool,
+    /// Caller IDs to offer; empty: all the platform lists.
+    pub call_nums: Vec<CallerId>,
+    /// Name of the caller ID chosen at first.
+    pub default_caller: Option<String>,
+    /// How long after the first loss of the link reconnection goes on; zero: never.
+    pub ws_reconnect_time: Duration,
+    /// How long before expiry a token is renewed.
+    pub token_call_back_time: Duration,
+    /// Whether there is anything to renew a token with.
+    pub can_renew_token: bool,
+    /// `RegID` of an earlier run, by which the platform knows us again.
+    pub reg_id: Option<String>,
+    /// Ring aloud.
+    pub ring: bool,
+    /// Language of notices.
+    pub locale: Locale,
+}
+
+impl Profile {
+    /// Picks what matters out of the configuration.
+    pub fn new(config: &Config, locale: Locale, reg_id: Option<String>) -> Self {
+        let platform = &config.platform;
+        Self {
+            ag_no: platform.ag_no.clone(),
+            agent_phone: platform.agent_phone.clone(),
+            webrtc: platform.webrtc,
+            websocket: platform.websocket,
+            sign_in_at_start: platform.sign_in_at_start,
+            auto_force_login: platform.auto_force_login,
+            login_type: platform.login_type,
+            target: match platform.busy {
+                BusyAtSignIn::No => TargetState::Ready,
+                BusyAtSignIn::Yes => TargetState::Busy(None),
+                BusyAtSignIn::Reason(id) => TargetState::Busy(Some(id)),
+            },
+            auto_queue: platform.auto_queue,
+            sign_out_on_exit: platform.sign_out_on_exit,
+            call_nums: config.bar.call_nums.clone(),
+            default_caller: config.bar.default_caller.clone(),
+            ws_reconnect_time: platform.ws_reconnect_time,
+            token_call_back_time: platform.token_call_back_time,
+            can_renew_token: !platform.token_call_back.is_empty()
+                || matches!(platform.token, crate::config::TokenSource::Command(_)),
+            reg_id,
+            ring: config.audio.ring,
+            locale,
+        }
+    }
+
+    /// `loginType` on the wire.
+    pub fn login_type_number(&self) -> u8 {
+        match self.login_type {
+            LoginType::Dynamic => 1,
+            LoginType::Static => 2,
+        }
+    }
+}

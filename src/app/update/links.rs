@@ -1,0 +1,229 @@
+//! The event websocket: opened, greeted, lost, tried again (protocol `cti.md` 3.5 to 3.9, improvements of section 8).
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Turn;
+use crate::{
+    app::{Effect, LinkId, LinkState, TimerId, state::Phase},
+    cti::{
+        link::LinkEvent,
+        push::{Forced, Push, PushMessage},
+    },
+    i18n::Message,
+};
+
+/// The platform greets at once; without a greeting the connection is of no use.
+const GREETING: Duration = Duration::from_secs(5);
+/// First pause before a new attempt.
+const RETRY_MIN: f64 = 0.25;
+/// Longest pause between attempts (protocol `cti.md` 8.15), s.
+const RETRY_MAX: f64 = 3.0;
+/// "Do not come back" (protocol `cti.md` 3.8).
+const FINAL_CODES: [u16; 5] = [3403, 3404, 3405, 3406, 3412];
+
+impl Turn<'_> {
+    pub(super) fn open_link(&mut self) {
+        let Some(reg_id) = self.state.session.reg_id.clone() else { return };
+        let link = &mut self.state.link;
+        link.id = LinkId(link.id.0 + 1);
+        link.attempts += 1;
+        link.retry_at = None;
+        link.junk_told = false;
+        let (id, reset) = (link.id, link.was_up.then_some(false));
+        self.set_link(LinkState::Connecting);
+        self.effects.push(Effect::StopTimer(TimerId::Reconnect));
+        let login_state = self.state.session.login_state.clone();
+        self.effects.push(Effect::OpenLink { id, reg_id, login_state, reset });
+    }
+
+    /// Closes it and forgets every plan to open it again.
+    pub(super) fn close_link(&mut self) {
+        let link = &mut self.state.link;
+        // Late words of the connection that is being closed are not for us.
+        link.id = LinkId(link.id.0 + 1);
+        link.retry_at = None;
+        link.lost_at = None;
+        link.attempts = 0;
+        link.was_up = false;
+        self.effects.push(Effect::CloseLink);
+        self.effects.push(Effect::StopTimer(TimerId::Reconnect));
+        self.effects.push(Effect::StopTimer(TimerId::LinkGreeting));
+        if self.state.link.state != LinkState::Down {
+            self.set_link(LinkState::Down);
+        }
+    }
+
+    pub(super) fn link_event(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Opened => {
+                self.effects.push(Effect::StartTimer { timer: TimerId::LinkGreeting, after: GREETING });
+            }
+            LinkEvent::Push(push) => self.pushed(*push),
+            LinkEvent::Unreadable(start) => {
+                if !self.state.link.junk_told {
+                    self.state.link.junk_told = true;
+                    self.warn(Message::new("app.junk_frame").with("start", super::clean(&start)));
+                }
+            }
+            LinkEvent::RoundTrip(_) => {}
+            LinkEvent::Closed { code, reason } => self.link_closed(code, &reason),
+            LinkEvent::Failed(error) => {
+                self.state.link.last_error = Some(error.message());
+                self.link_lost(None);
+            }
+        }
+    }
+
+    fn pushed(&mut self, push: Push) {
+        self.publish(push.event_name, push.event_type, push.status, push.raw);
+        match push.message {
+            PushMessage::Established => self.established(),
+            PushMessage::Phone(event) => self.phone_push(event),
+            PushMessage::Agent(event) => self.agent_push(&event),
+            PushMessage::InitState { ag_sta, pho_sta, param } => self.resynchronised(ag_sta, pho_sta, param),
+            PushMessage::Ivr | PushMessage::Unknown => {}
+            PushMessage::SkillGroupsChanged => self.skill_groups_changed(),
+            PushMessage::CallerIdsChanged => self.caller_ids_changed(),
+            PushMessage::Forced(Forced::SignedOut) => {
+                let because = Message::new("app.forced_out");
+                self.error(because.clone());
+                self.end_session(Some(because));
+            }
+            PushMessage::Forced(Forced::Ready) => {
+                self.warn(Message::new("app.forced_ready"));
+                self.agent_number(1, None, None);
+            }
+            PushMessage::Forced(Forced::Busy) => {
+                self.warn(Message::new("app.forced_busy"));
+                self.agent_number(2, None, None);
+            }
+            PushMessage::Forced(Forced::TimedOut) => {
+                self.warn(Message::new("app.timed_out"));
+                self.sign_in_again();
+            }
+        }
+    }
+
+    /// MT 0. A second one on the same connection changes nothing.
+    fn established(&mut self) {
+        self.effects.push(Effect::StopTimer(TimerId::LinkGreeting));
+        if self.state.link.state == LinkState::Up {
+            return;
+        }
+        let away_ms =
+            self.state.link.lost_at.map(|lost| self.now.at.saturating_duration_since(lost).as_millis() as u64);
+        let link = &mut self.state.link;
+        link.attempts = 0;
+        link.lost_at = None;
+        link.last_error = None;
+        link.was_up = true;
+        self.set_link(LinkState::Up);
+        self.publish("linkUp", &["link"], "", json!({ "away_ms": away_ms }));
+        if let Some(ms) = away_ms {
+            self.info(Message::new("app.link_back").with("seconds", ms.div_ceil(1000)));
+        }
+        self.greeted();
+    }
+
+    pub(super) fn greeting_overdue(&mut self) {
+        if self.state.link.state == LinkState::Connecting {
+            self.state.link.last_error = Some(Message::new("app.no_greeting"));
+            self.effects.push(Effect::CloseLink);
+            self.state.link.id = LinkId(self.state.link.id.0 + 1);
+            self.link_lost(None);
+        }
+    }
+
+    fn link_closed(&mut self, code: u16, reason: &str) {
+        let name = if FINAL_CODES.contains(&code) { "wsLogoutWithoutReconnect" } else { "wsLogout" };
+        self.publish(name, &[], &format!("websocket断开[{code}]"), json!({ "code": code }));
+        let mut message = Message::new("app.link_closed").with("code", code);
+        if !reason.is_empty() {
+            message = Message::new("app.link_closed_because").with("code", code).with("reason", super::clean(reason));
+        }
+        self.state.link.last_error = Some(message);
+        self.link_lost(Some(code));
+    }
+
+    fn link_lost(&mut self, code: Option<u16>) {
+        self.effects.push(Effect::StopTimer(TimerId::LinkGreeting));
+        let was_up = self.state.link.state == LinkState::Up;
+        let coming_back = !was_up && self.state.link.was_up;
+        if was_up {
+            let error = self.state.link.last_error.as_ref().map(|m| m.render(self.state.profile.locale));
+            self.publish("linkDown", &["link"], "", json!({ "error": error }));
+        }
+        if let Some(code) = code.filter(|code| FINAL_CODES.contains(code)) {
+            // The platform no longer knows this sign-in after an absence: that is its way to say "timed out".
+            if code == 3404 && coming_back {
+                self.warn(Message::new("app.timed_out"));
+                return self.sign_in_again();
+            }
+            let because = Message::new(match code {
+                3403 => "app.link_refused_token",
+                3405 => "app.link_replaced",
+                _ => "app.link_refused",
+            })
+            .with("code", code);
+            return self.give_up(because);
+        }
+        let lost_at = *self.state.link.lost_at.get_or_insert(self.now.at);
+        let away = self.now.at.saturating_duration_since(lost_at);
+        if away >= self.state.profile.ws_reconnect_time {
+            return self.give_up(Message::new("app.link_given_up"));
+        }
+        // Proportional back-off: a short outage is over soon after its cause, a long one costs the server little.
+        // The jitter keeps a whole floor of agents from coming back in the same instant.
+        let pause = (away.as_secs_f64() / 6.0).max(RETRY_MIN) * (0.8 + 0.4 * self.now.random);
+        let after = Duration::from_secs_f64(pause.min(RETRY_MAX));
+        self.set_link(LinkState::Down);
+        self.state.link.retry_at = Some(self.now.at + after);
+        self.effects.push(Effect::StartTimer { timer: TimerId::Reconnect, after });
+        if was_up {
+            self.warn(Message::new(if self.state.live_call().is_some() {
+                "app.link_down_in_call"
+            } else {
+                "app.link_down"
+            }));
+        }
+    }
+
+    pub(super) fn reconnect_due(&mut self) {
+        if self.state.link.state == LinkState::Down && self.state.session.reg_id.is_some() {
+            self.open_link();
+        }
+    }
+
+    /// Tries at once what would be tried later.
+    pub(super) fn reconnect_now(&mut self) {
+        self.reconnect_due();
+        if self.state.session.phase == Phase::Out && self.state.session.wanted {
+            self.sign_in_due();
+        }
+    }
+
+    fn give_up(&mut self, because: Message) {
+        self.error(because.clone());
+        self.resolve_sign_in_with(&because);
+        self.end_session(Some(because.clone()));
+        self.state.link.last_error = Some(because);
+        self.set_link(LinkState::GivenUp);
+    }
+
+    fn resolve_sign_in_with(&mut self, because: &Message) {
+        let refusal = super::refusal(crate::app::RefusalKind::Platform, because.clone());
+        self.resolve_pending(crate::app::Action::SignIn, Err(refusal));
+    }
+
+    fn set_link(&mut self, state: LinkState) {
+        let link = &mut self.state.link;
+        if link.state != state {
+            tracing::info!(from = ?link.state, to = ?state, "event websocket");
+            link.state = state;
+            link.since = self.now.wall;
+            link.since_at = self.now.at;
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The pure state machine, one file per subject.
+//!
+//! `commands` takes what people ask, `session` signs in and out, `agent` and `phone` take the platform's words,
+//! `sip` the softphone's, `links` the event websocket's, `lists` the directory, `notices` tells the agent.
+
+mod agent;
+mod commands;
+mod keypad;
+mod links;
+mod lists;
+mod notices;
+mod phone;
+mod session;
+mod sip;
+#[cfg(test)]
+pub(super) mod tests;
+
+use serde_json::{Value, json};
+
+use super::{
+    Action, CommandId, CommandOutcome, Effect, Event, Input, Now, Refusal, RefusalKind, RequestId, SdkEvent, State,
+    TimerId,
+    state::{Purpose, Waiting},
+};
+use crate::{
+    cti::api::{ApiError, Reply, Request},
+    domain::TargetState,
+    i18n::Message,
+};
+
+impl State {
+    /// Takes one input and says what is to be done for it.
+    pub fn update(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        let mut turn = Turn { state: self, now, effects: Vec::new() };
+        match input {
+            Input::Command { id, command } => turn.command(id, command),
+            Input::Event(event) => turn.event(event),
+        }
+        turn.effects
+    }
+}
+
+/// One update under way.
+struct Turn<'a> {
+    state: &'a mut State,
+    now: Now,
+    effects: Vec<Effect>,
+}
+
+impl Turn<'_> {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Started => self.started(),
+            Event::Replied { id, result } => {
+                if let Some(purpose) = self.state.pending.requests.remove(&id) {
+                    self.replied(purpose, result);
+                }
+            }
+            Event::Link { id, event } => {
+                if id == self.state.link.id {
+                    self.link_event(event);
+                }
+            }
+            Event::Phone(event) => self.phone_event(event),
+            Event::Timer(timer) => self.timer(timer),
+            Event::Token(Ok(token)) => self.use_token(token),
+            Event::Token(Err(reason)) => {
+                let reason = reason.render(self.state.profile.locale);
+                self.error(Message::new("app.token_renewal_failed").with("reason", reason));
+            }
+        }
+    }
+
+    fn replied(&mut self, purpose: Purpose, result: Result<Reply, ApiError>) {
+        match purpose {
+            Purpose::PhoneInfo => self.phone_info(result),
+            Purpose::Login => self.login_reply(result),
+            Purpose::FirstState(target) => self.first_state_reply(target, result),
+            Purpose::RollBack => {}
+            Purpose::Bind => self.bind_reply(result),
+            Purpose::Command(action) => self.command_reply(action, result),
+            Purpose::BusyReasons => self.busy_reasons_reply(result),
+            Purpose::CallerList => self.caller_list_reply(result),
+            Purpose::SkillGroups => self.skill_groups_reply(result),
+            Purpose::OwnRecord => self.own_record_reply(result),
+            Purpose::Dtmf => self.dtmf_reply(result),
+            Purpose::TokenCheck => self.token_check_reply(result),
+        }
+    }
+
+    fn timer(&mut self, timer: TimerId) {
+        match timer {
+            TimerId::Reconnect => self.reconnect_due(),
+            TimerId::LinkGreeting => self.greeting_overdue(),
+            TimerId::SignIn => self.sign_in_due(),
+            TimerId::TokenRenewal => self.token_renewal_due(),
+            TimerId::StrayLeg => self.stray_leg_due(),
+            TimerId::StrayCall => self.stray_call_due(),
+            TimerId::ForgetCall => self.forget_call(),
+            TimerId::CommandDeadline => self.command_deadline(),
+            TimerId::Lists => self.ask_for_missing_lists(),
+        }
+    }
+
+    /// Sends a request and remembers what for.
+    fn request(&mut self, purpose: Purpose, request: Request) {
+        let pending = &mut self.state.pending;
+        pending.next_request += 1;
+        let id = RequestId(pending.next_request);
+        pending.requests.insert(id, purpose);
+        self.effects.push(Effect::Request { id, request });
+    }
+
+    /// Whether a request of this purpose is under way.
+    fn is_under_way(&self, purpose: &Purpose) -> bool {
+        self.state.pending.requests.values().any(|p| p == purpose)
+    }
+
+    fn phone(&mut self, command: crate::softphone::Command) {
+        if self.state.profile.webrtc {
+            self.effects.push(Effect::Phone(command));
+        }
+    }
+
+    fn publish(&mut self, name: &'static str, kind: &[&'static str], status: &str, data: Value) {
+        self.effects.push(Effect::Publish(SdkEvent { name, kind: kind.to_vec(), status: status.to_owned(), data }));
+    }
+
+    fn resolve(&mut self, id: CommandId, outcome: CommandOutcome) {
+        self.effects.push(Effect::Resolve { id, outcome });
+    }
+
+    /// Answers the pending command of a kind, if there is one.
+    fn resolve_pending(&mut self, action: Action, outcome: CommandOutcome) {
+        if let Some(waiting) = self.state.pending.commands.remove(&action) {
+            self.resolve(waiting.id, outcome);
+            self.run_command_deadline();
+        }
+    }
+
+    /// Keeps a command until its answer comes or its deadline passes.
+    fn wait(&mut self, action: Action, id: CommandId, limit: std::time::Duration) {
+        let deadline = self.now.at + limit;
+        let older = self.state.pending.commands.insert(action, Waiting { id, deadline });
+        if let Some(older) = older.filter(|older| older.id != id) {
+            self.resolve(older.id, Err(refusal(RefusalKind::Pending, Message::new("app.superseded"))));
+        }
+        self.run_command_deadline();
+    }
+
+    fn run_command_deadline(&mut self) {
+        let next = self.state.pending.commands.values().map(|w| w.deadline).min();
+        self.effects.push(match next {
+            Some(deadline) => Effect::StartTimer {
+                timer: TimerId::CommandDeadline,
+                after: deadline.saturating_duration_since(self.now.at),
+            },
+            None => Effect::StopTimer(TimerId::CommandDeadline),
+        });
+    }
+
+    fn command_deadline(&mut self) {
+        let late: Vec<Action> = self
+            .state
+            .pending
+            .commands
+            .iter()
+            .filter(|(_, waiting)| waiting.deadline <= self.now.at)
+            .map(|(action, _)| *action)
+            .collect();
+        for action in late {
+            if matches!(action, Action::Ready | Action::Busy) {
+                // The platform never said what came after the call: let it judge the wish itself.
+                if let Some(target) = self.state.pending.after_call.take() {
+                    self.request_state(target);
+                    let id = self.state.pending.commands.get(&action).map(|w| w.id);
+                    if let Some(id) = id {
+                        self.wait(action, id, commands::DEADLINE);
+                    }
+                    continue;
+                }
+            }
+            let leg_missing = action == Action::Answer && !self.state.has_ringing_leg();
+            let message = Message::new(if leg_missing { "app.leg_missing" } else { "app.no_answer" });
+            self.warn(message.clone());
+            self.resolve_pending(action, Err(refusal(RefusalKind::Unreachable, message)));
+        }
+        self.run_command_deadline();
+    }
+
+    fn request_state(&mut self, target: TargetState) {
+        match target {
+            TargetState::Ready => self.request(Purpose::Command(Action::Ready), Request::Ready),
+            TargetState::Busy(reason) => self.request(Purpose::Command(Action::Busy), Request::Busy { reason }),
+        }
+    }
+}
+
+fn refusal(kind: RefusalKind, message: Message) -> Refusal {
+    Refusal { kind, message, platform: None }
+}
+
+/// The refusal for a platform's answer with a code other than success.
+fn refused(reply: &Reply) -> Refusal {
+    let message = match reply.code {
+        40101 => Message::new("app.signed_in_elsewhere"),
+        code if reply.message.is_empty() => Message::new("app.refused_code").with("code", code),
+        code => Message::new("app.refused").with("code", code).with("text", clean(&reply.message)),
+    };
+    Refusal { kind: RefusalKind::Platform, message, platform: Some((reply.code, clean(&reply.message))) }
+}
+
+/// The refusal for no answer at all.
+fn unreachable(error: &ApiError) -> Refusal {
+    refusal(RefusalKind::Unreachable, error.message())
+}
+
+/// Text from outside without control characters, at most 200 of it.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// The platform's answer as a command's result.
+fn answer(reply: Reply) -> Value {
+    json!({ "code": reply.code, "message": reply.message, "data": reply.data })
+}
+
+/// A JSON string or number as text; JSON of the platform mixes them freely.
+fn text_of(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A JSON number or numeric string as a number.
+fn number_of(value: Option<&Value>) -> Option<i64> {
+    match value? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}

@@ -1,0 +1,59 @@
+//! Telling the agent, and the facts that scripts are told.
+
+use std::time::Duration;
+
+use super::Turn;
+use crate::{
+    app::{NoticeLevel, NoticeView},
+    i18n::Message,
+};
+
+/// Notices kept.
+const KEPT: usize = 200;
+
+/// The same sentence again within this time is not told twice.
+const SAME: Duration = Duration::from_secs(3);
+
+impl Turn<'_> {
+    pub(super) fn info(&mut self, message: Message) {
+        self.tell(NoticeLevel::Info, &message);
+    }
+
+    pub(super) fn warn(&mut self, message: Message) {
+        self.tell(NoticeLevel::Warn, &message);
+    }
+
+    pub(super) fn error(&mut self, message: Message) {
+        self.tell(NoticeLevel::Error, &message);
+    }
+
+    fn tell(&mut self, level: NoticeLevel, message: &Message) {
+        let text = message.render(self.state.profile.locale);
+        let said = self
+            .state
+            .notices
+            .iter()
+            .rev()
+            .take(5)
+            .any(|n| n.text == text && self.now.at.saturating_duration_since(n.at) < SAME);
+        if said {
+            return;
+        }
+        if self.state.notices.len() == KEPT {
+            self.state.notices.pop_front();
+        }
+        self.state.notices.push_back(NoticeView {
+            time: self.now.wall,
+            at: self.now.at,
+            level,
+            text,
+            dismissed: false,
+        });
+    }
+
+    pub(super) fn dismiss_notices(&mut self) {
+        for notice in &mut self.state.notices {
+            notice.dismissed = true;
+        }
+    }
+}

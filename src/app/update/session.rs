@@ -1,0 +1,407 @@
+//! Signing in and out (protocol `cti.md` 2.3, 3.5, 3.9), and the token.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::{Turn, clean, number_of, refused, text_of, unreachable};
+use crate::{
+    app::{
+        Action, Effect, LinkState, Refusal, RefusalKind, SipState, TimerId,
+        state::{Phase, Purpose},
+    },
+    config::LoginType,
+    cti::api::{ApiError, Reply, Request, SecretToken},
+    domain::{AgentState, TargetState},
+    i18n::Message,
+    softphone,
+};
+
+/// Already signed in elsewhere or earlier.
+const SIGNED_IN_ALREADY: i64 = 40101;
+/// Already in that state: counts as done.
+const ALREADY_SO: i64 = 40403;
+/// Longest pause between two attempts to sign in, ms.
+const RETRY_MS: u64 = 3000;
+
+impl Turn<'_> {
+    pub(super) fn started(&mut self) {
+        if self.state.profile.sign_in_at_start {
+            self.begin_sign_in(false);
+        }
+    }
+
+    /// Starts a sign-in that is repeated until it works or is refused.
+    pub(super) fn begin_sign_in(&mut self, force: bool) {
+        let session = &mut self.state.session;
+        session.wanted = true;
+        session.force = force || self.state.profile.auto_force_login;
+        session.failures = 0;
+        self.attempt_sign_in();
+    }
+
+    pub(super) fn sign_in_due(&mut self) {
+        if self.state.session.wanted && self.state.session.phase == Phase::Out {
+            self.attempt_sign_in();
+        }
+    }
+
+    fn attempt_sign_in(&mut self) {
+        self.effects.push(Effect::StopTimer(TimerId::SignIn));
+        let session = &mut self.state.session;
+        session.state_set = false;
+        session.login_state = None;
+        session.signed_out_because = None;
+        session.phase = Phase::FetchingPhone;
+        self.state.link.was_up = false;
+        self.state.link.lost_at = None;
+        self.state.sip.leave_after_call = false;
+        self.set_agent(AgentState::SigningIn, None, None);
+        let pho_num = self.state.profile.agent_phone.clone();
+        self.request(Purpose::PhoneInfo, Request::RtcInfo { pho_num });
+    }
+
+    pub(super) fn phone_info(&mut self, result: Result<Reply, ApiError>) {
+        if self.state.session.phase != Phase::FetchingPhone {
+            return;
+        }
+        let reply = match result {
+            Ok(reply) if reply.is_ok() => reply,
+            Ok(reply) => return self.sign_in_refused(refused(&reply)),
+            Err(error) => return self.sign_in_failed(unreachable(&error)),
+        };
+        let vcc_id = text_of(reply.data.get("vccId"));
+        if let Some(code) = text_of(reply.data.get("vccCode")) {
+            self.effects.push(Effect::SetTenant(code));
+        }
+        if let (Some(vcc_id), Some(password)) = (&vcc_id, text_of(reply.data.get("phopass"))) {
+            self.state.session.account = Some(softphone::Account {
+                user: format!("ss{vcc_id}ss{}", self.state.profile.agent_phone),
+                password: SecretString::from(password),
+            });
+        } else if self.state.profile.webrtc {
+            self.error(Message::new("app.no_phone_account"));
+        }
+        self.state.session.vcc_id = vcc_id;
+        self.plan_token_renewal(&reply.data);
+        self.state.session.phase = Phase::LoggingIn;
+        let profile = &self.state.profile;
+        let request = Request::Login {
+            bind_tel: profile.agent_phone.clone(),
+            login_type: profile.login_type_number(),
+            state: if profile.websocket { 0 } else { target_number(self.wanted_state()) },
+        };
+        self.request(Purpose::Login, request);
+        self.ask_for_lists();
+    }
+
+    pub(super) fn login_reply(&mut self, result: Result<Reply, ApiError>) {
+        if self.state.session.phase != Phase::LoggingIn {
+            return;
+        }
+        match result {
+            Ok(reply) if reply.is_ok() => {
+                let login_state = text_of(reply.data.get("agSta")).unwrap_or_else(|| "0".into());
+                match text_of(reply.data.get("regId")) {
+                    Some(reg_id) => {
+                        self.logged_in(reg_id, Some(login_state.clone()));
+                        self.adopt_state(&login_state);
+                    }
+                    None if self.state.profile.websocket => {
+                        self.sign_in_refused(Refusal {
+                            kind: RefusalKind::Platform,
+                            message: Message::new("app.no_reg_id"),
+                            platform: Some((0, clean(&reply.message))),
+                        });
+                    }
+                    None => self.logged_in_without_link(),
+                }
+            }
+            Ok(reply) if reply.code == SIGNED_IN_ALREADY && self.state.profile.websocket => {
+                self.already_signed_in(&reply);
+            }
+            Ok(reply) => self.sign_in_refused(refused(&reply)),
+            Err(error) => self.sign_in_failed(unreachable(&error)),
+        }
+    }
+
+    /// 40101: take the registration over, or tell who holds it (protocol `cti.md` 2.3, the matrix).
+    fn already_signed_in(&mut self, reply: &Reply) {
+        let field = |name: &str| text_of(reply.data.get(name)).unwrap_or_default();
+        let (reg_id, ag_sta, ag_type, link) = (field("regId"), field("agSta"), field("agType"), field("wsLink"));
+        let same_phone = field("phoNum") == self.state.profile.agent_phone;
+        let ours = self.state.session.reg_id.as_deref() == Some(reg_id.as_str()) && !reg_id.is_empty();
+        let by_matrix = match self.state.profile.login_type {
+            LoginType::Dynamic => ag_type == "2" && link == "0",
+            LoginType::Static => ag_type == "2",
+        };
+        if reg_id.is_empty() || !(self.state.session.force || ours || by_matrix) {
+            return self.sign_in_refused(refused(reply));
+        }
+        if !same_phone {
+            let bind_tel = self.state.profile.agent_phone.clone();
+            self.request(Purpose::Bind, Request::ChangeBindTel { bind_tel });
+        }
+        let login_state = (self.state.session.force || ours).then_some(ag_sta.clone());
+        self.logged_in(reg_id, login_state);
+        self.adopt_state(&ag_sta);
+    }
+
+    /// A state that the platform holds already is taken over; only a fresh registration needs its first ready or busy.
+    fn adopt_state(&mut self, ag_sta: &str) {
+        if matches!(ag_sta, "" | "0") {
+            return;
+        }
+        self.state.session.state_set = true;
+        if let Ok(state) = ag_sta.parse() {
+            self.agent_number(state, None, None);
+        }
+    }
+
+    pub(super) fn bind_reply(&mut self, result: Result<Reply, ApiError>) {
+        let problem = match result {
+            Ok(reply) if reply.is_ok() => return,
+            Ok(reply) => refused(&reply),
+            Err(error) => unreachable(&error),
+        };
+        self.error(problem.message);
+    }
+
+    fn logged_in(&mut self, reg_id: String, login_state: Option<String>) {
+        let session = &mut self.state.session;
+        session.login_state = login_state;
+        session.reg_id = Some(reg_id.clone());
+        session.phase = Phase::Linking;
+        self.effects.push(Effect::RememberRegId(Some(reg_id)));
+        self.register();
+        self.open_link();
+    }
+
+    fn logged_in_without_link(&mut self) {
+        self.register();
+        self.state.session.phase = Phase::In;
+        self.state.session.failures = 0;
+        let (state, reason) = match self.wanted_state() {
+            TargetState::Ready => (AgentState::Idle, None),
+            TargetState::Busy(reason) => (AgentState::Busy, reason),
+        };
+        self.set_agent(state, reason, None);
+        self.resolve_pending(Action::SignIn, Ok(json!({ "code": 0 })));
+    }
+
+    pub(super) fn register(&mut self) {
+        if let Some(account) = self.state.session.account.clone() {
+            self.state.sip.leave_after_call = false;
+            self.phone(softphone::Command::Register(account));
+        }
+    }
+
+    /// MT 0 on the link.
+    pub(super) fn greeted(&mut self) {
+        if self.state.session.phase != Phase::Linking {
+            return;
+        }
+        if self.state.live_call().is_some() && !self.state.session.state_set {
+            // Signed in anew in the middle of a call: the wanted state is asked for when the call is over.
+            self.state.session.state_set = true;
+            self.state.pending.after_call = Some(self.wanted_state());
+            self.set_agent(AgentState::Occupied, None, None);
+        }
+        if self.state.session.state_set {
+            self.signed_in(Value::Null);
+        } else {
+            self.state.session.phase = Phase::Setting;
+            let target = self.wanted_state();
+            let request = match target {
+                TargetState::Ready => Request::Ready,
+                TargetState::Busy(reason) => Request::Busy { reason },
+            };
+            self.request(Purpose::FirstState(target), request);
+        }
+    }
+
+    pub(super) fn first_state_reply(&mut self, target: TargetState, result: Result<Reply, ApiError>) {
+        if self.state.session.phase != Phase::Setting {
+            return;
+        }
+        match result {
+            Ok(reply) if reply.is_ok() || reply.code == ALREADY_SO => {
+                self.state.session.state_set = true;
+                if self.state.agent.state == AgentState::SigningIn {
+                    let (state, reason) = match target {
+                        TargetState::Ready => (AgentState::Idle, None),
+                        TargetState::Busy(reason) => (AgentState::Busy, reason),
+                    };
+                    self.set_agent(state, reason, None);
+                }
+                self.signed_in(reply.data);
+            }
+            Ok(reply) => {
+                self.roll_back();
+                self.sign_in_refused(refused(&reply));
+            }
+            Err(error) => {
+                self.roll_back();
+                self.sign_in_failed(unreachable(&error));
+            }
+        }
+    }
+
+    fn signed_in(&mut self, data: Value) {
+        let session = &mut self.state.session;
+        session.phase = Phase::In;
+        session.failures = 0;
+        session.force = self.state.profile.auto_force_login;
+        self.resolve_pending(Action::SignIn, Ok(json!({ "code": 0, "data": data })));
+    }
+
+    /// Sign-in succeeded half-way and cannot be finished: leave nothing behind on the platform.
+    fn roll_back(&mut self) {
+        self.request(Purpose::RollBack, Request::Logout);
+        self.close_link();
+        self.leave_registration();
+    }
+
+    /// The platform said no: told once, not repeated.
+    pub(super) fn sign_in_refused(&mut self, refusal: Refusal) {
+        self.state.session.wanted = false;
+        self.state.session.phase = Phase::Out;
+        self.signed_out(Some(refusal.message.clone()));
+        self.error(refusal.message.clone());
+        self.resolve_pending(Action::SignIn, Err(refusal));
+    }
+
+    /// The platform did not answer: told, and tried again for as long as it is wanted.
+    pub(super) fn sign_in_failed(&mut self, refusal: Refusal) {
+        let session = &mut self.state.session;
+        session.phase = Phase::Out;
+        session.failures += 1;
+        let after = Duration::from_millis((500 << session.failures.min(4)).min(RETRY_MS));
+        self.state.link.state = LinkState::Down;
+        self.state.link.attempts = self.state.session.failures;
+        self.state.link.last_error = Some(refusal.message.clone());
+        self.state.link.retry_at = Some(self.now.at + after);
+        self.effects.push(Effect::StartTimer { timer: TimerId::SignIn, after });
+        if self.state.session.failures == 1 {
+            self.error(refusal.message.clone());
+        }
+        self.resolve_pending(Action::SignIn, Err(refusal));
+    }
+
+    /// Signed out by the platform because the link was away: back in, same state as before.
+    pub(super) fn sign_in_again(&mut self) {
+        self.close_link();
+        self.state.session.wanted = true;
+        self.state.session.force = true;
+        self.state.session.failures = 0;
+        self.attempt_sign_in();
+    }
+
+    /// Signed out, and not to be signed in again by itself.
+    pub(super) fn end_session(&mut self, because: Option<Message>) {
+        self.state.session.wanted = false;
+        self.state.session.phase = Phase::Out;
+        self.state.session.reg_id = None;
+        self.effects.push(Effect::RememberRegId(None));
+        self.effects.push(Effect::StopTimer(TimerId::SignIn));
+        self.effects.push(Effect::StopTimer(TimerId::TokenRenewal));
+        self.close_link();
+        self.leave_registration();
+        self.signed_out(because);
+    }
+
+    fn signed_out(&mut self, because: Option<Message>) {
+        self.state.session.signed_out_because = because;
+        self.state.pending.after_call = None;
+        self.set_agent(AgentState::SignedOut, None, None);
+    }
+
+    /// Unregisters, after the call if there is one: signalling never ends a conversation.
+    pub(super) fn leave_registration(&mut self) {
+        if self.state.live_call().is_some() {
+            self.state.sip.leave_after_call = true;
+        } else {
+            self.state.sip.leave_after_call = false;
+            if self.state.sip.state != SipState::Off {
+                self.phone(softphone::Command::Unregister);
+            }
+        }
+    }
+
+    /// The agent wants to leave.
+    pub(super) fn begin_sign_out(&mut self) {
+        self.state.session.phase = Phase::Leaving;
+        self.state.session.wanted = false;
+        self.request(Purpose::Command(Action::SignOut), Request::Logout);
+    }
+
+    pub(super) fn sign_out_reply(&mut self, result: Result<Reply, ApiError>) {
+        match result {
+            Ok(reply) if reply.is_ok() => {
+                self.end_call_locally();
+                self.end_session(None);
+                self.resolve_pending(Action::SignOut, Ok(super::answer(reply)));
+                self.finish_exit();
+            }
+            Ok(reply) => self.sign_out_failed(refused(&reply)),
+            Err(error) => self.sign_out_failed(unreachable(&error)),
+        }
+    }
+
+    fn sign_out_failed(&mut self, refusal: Refusal) {
+        if self.state.session.phase == Phase::Leaving {
+            self.state.session.phase = Phase::In;
+            self.state.session.wanted = true;
+        }
+        self.error(refusal.message.clone());
+        self.resolve_pending(Action::SignOut, Err(refusal));
+        self.finish_exit();
+    }
+
+    /// A token to use from now on, for HTTP and the next link.
+    pub(super) fn use_token(&mut self, token: SecretString) {
+        self.effects.push(Effect::UseToken(token.clone()));
+        if self.state.agent.state.is_signed_in() {
+            self.request(Purpose::TokenCheck, Request::CheckToken { token: SecretToken(token) });
+        }
+    }
+
+    pub(super) fn token_check_reply(&mut self, result: Result<Reply, ApiError>) {
+        match result {
+            Ok(reply) if reply.is_ok() => self.plan_token_renewal(&reply.data),
+            Ok(reply) => self.error(Message::new("app.token_refused").with("text", clean(&reply.message))),
+            Err(error) => self.warn(error.message()),
+        }
+    }
+
+    /// Runs the renewal timer from `expires` (epoch seconds; protocol `cti.md` 2.6).
+    fn plan_token_renewal(&mut self, data: &Value) {
+        let Some(expires) = number_of(data.get("expires")) else { return };
+        let left = expires.saturating_mul(1000).saturating_sub(self.now.wall.as_millisecond());
+        let lead = i64::try_from(self.state.profile.token_call_back_time.as_millis()).unwrap_or(i64::MAX);
+        let after = Duration::from_millis(u64::try_from(left.saturating_sub(lead)).unwrap_or(0));
+        self.effects.push(Effect::StartTimer { timer: TimerId::TokenRenewal, after });
+    }
+
+    pub(super) fn token_renewal_due(&mut self) {
+        self.publish("tokenExpiring", &["token"], "", Value::Null);
+        if self.state.profile.can_renew_token {
+            self.effects.push(Effect::RenewToken);
+        } else {
+            self.warn(Message::new("app.token_expiring"));
+        }
+    }
+
+    /// The state to take after sign-in.
+    fn wanted_state(&self) -> TargetState {
+        self.state.session.target.unwrap_or(self.state.profile.target)
+    }
+}
+
+fn target_number(target: TargetState) -> u8 {
+    match target {
+        TargetState::Ready => 1,
+        TargetState::Busy(_) => 2,
+    }
+}

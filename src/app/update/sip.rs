@@ -1,0 +1,183 @@
+//! The softphone's word: registration, the SIP leg of the call, the sound.
+
+use serde_json::json;
+
+use super::Turn;
+use crate::{
+    app::{Action, MediaState, SipState, state::Leg},
+    domain::{CallPhase, Direction, HungUpBy},
+    i18n::Message,
+    softphone::{self, EndCause, Event, MediaEvent, Tone},
+};
+
+impl Turn<'_> {
+    pub(super) fn phone_event(&mut self, event: Event) {
+        match event {
+            Event::Registering => {
+                if self.state.sip.state != SipState::Failed {
+                    self.set_sip(SipState::Registering);
+                }
+            }
+            Event::Registered { .. } => self.registered(),
+            Event::RegistrationFailed { error, retry_in } => {
+                let message = error.message();
+                let new = self.state.sip.last_error.as_ref() != Some(&message);
+                self.state.sip.retry_at = retry_in.map(|after| self.now.at + after);
+                self.state.sip.last_error = Some(message.clone());
+                self.set_sip(SipState::Failed);
+                if new {
+                    let text = message.render(self.state.profile.locale);
+                    self.publish("sipFailed", &["sip"], "", json!({ "error": text }));
+                    self.error(Message::new("app.sip_failed").with("reason", text));
+                }
+            }
+            Event::Unregistered => {
+                self.state.sip.retry_at = None;
+                self.state.sip.last_error = None;
+                self.set_sip(SipState::Off);
+            }
+            Event::Incoming { call_id, from, auto_answer } => self.invited(call_id, from, auto_answer),
+            Event::Answered { call_id } => self.leg_answered(&call_id),
+            Event::Ended { call_id, cause } => self.leg_ended(&call_id, cause),
+            Event::Media(event) => self.media_event(event),
+            Event::Muted(muted) => self.muted(muted),
+        }
+    }
+
+    fn registered(&mut self) {
+        let first = self.state.sip.state != SipState::Registered;
+        self.state.sip.retry_at = None;
+        self.state.sip.last_error = None;
+        self.set_sip(SipState::Registered);
+        if first {
+            self.publish("sipRegistered", &["sip"], "", json!({}));
+        }
+        if !self.state.sip.devices_proven {
+            // A headset that does not work is told of before the first customer meets it.
+            self.state.sip.devices_proven = true;
+            self.phone(softphone::Command::ProveDevices);
+        }
+    }
+
+    fn set_sip(&mut self, state: SipState) {
+        if self.state.sip.state != state {
+            tracing::info!(from = ?self.state.sip.state, to = ?state, "registration");
+            self.state.sip.state = state;
+            self.state.sip.since = self.now.wall;
+        }
+    }
+
+    fn invited(&mut self, call_id: String, from: String, auto_answer: bool) {
+        if self.state.live_call().is_none() {
+            // The INVITE may be ahead of the platform's message, which will say who it is.
+            self.new_call(CallPhase::Ringing, Direction::In);
+            if let Some(call) = self.state.live_call_mut() {
+                call.peer.number = Some(from).filter(|from| !from.is_empty());
+            }
+        }
+        let auto_switch = self.state.auto_answer;
+        let Some(call) = self.state.live_call_mut() else { return };
+        call.leg = Some(Leg { call_id: call_id.clone(), answered: false });
+        call.call_id.get_or_insert(call_id);
+        if self.state.pending.commands.contains_key(&Action::Answer) {
+            return self.phone(softphone::Command::Answer);
+        }
+        let Some(call) = self.state.live_call() else { return };
+        if auto_answer && auto_switch && call.phase == CallPhase::Ringing {
+            self.phone(softphone::Command::Play(Some(Tone::AutoAnswer)));
+        } else if !auto_answer {
+            self.ring_tone();
+        }
+    }
+
+    fn leg_answered(&mut self, call_id: &str) {
+        let Some(call) = self.state.live_call_mut() else { return };
+        let Some(leg) = call.leg.as_mut().filter(|leg| leg.call_id == call_id) else { return };
+        leg.answered = true;
+        let offered = call.ring.is_none_or(crate::domain::RingKind::is_offered);
+        if call.phase == CallPhase::Ringing && offered {
+            // Answering happens here, not on the platform: its word (PhoSta 6) may be late or the link down.
+            self.talking();
+        } else {
+            self.ring_tone();
+            self.resolve_pending(Action::Answer, Ok(json!({ "code": 0 })));
+        }
+    }
+
+    fn leg_ended(&mut self, call_id: &str, cause: EndCause) {
+        let Some(call) = self.state.call.as_mut() else { return };
+        if call.leg.as_ref().is_none_or(|leg| leg.call_id != call_id) {
+            return;
+        }
+        call.leg = None;
+        if !call.phase.is_live() {
+            return;
+        }
+        match cause {
+            EndCause::RemoteBye | EndCause::Cancelled | EndCause::NoAnswer => {}
+            EndCause::Local => call.hang_up_asked = true,
+            EndCause::Failed(reason) => {
+                call.hung_up_by = Some(HungUpBy::Fault);
+                self.error(Message::new("app.leg_failed").with("reason", super::clean(&reason)));
+            }
+        }
+        self.call_over();
+    }
+
+    fn media_event(&mut self, event: MediaEvent) {
+        match event {
+            MediaEvent::Connecting => {
+                self.state.media.stats = None;
+                self.state.media.state = MediaState::Connecting;
+            }
+            MediaEvent::Up { codec } => {
+                self.state.media.codec = Some(codec);
+                if self.state.media.state != MediaState::Up {
+                    let back = self.state.media.state == MediaState::Lost;
+                    self.state.media.state = MediaState::Up;
+                    self.publish("mediaUp", &["media"], "", json!({ "codec": codec }));
+                    if back {
+                        self.info(Message::new("app.media_back"));
+                    }
+                }
+            }
+            MediaEvent::Lost { reason } => {
+                if self.state.media.state != MediaState::Lost {
+                    self.state.media.state = MediaState::Lost;
+                    self.publish("mediaLost", &["media"], "", json!({ "reason": reason }));
+                    self.error(Message::new("app.media_lost").with("reason", super::clean(&reason)));
+                }
+            }
+            MediaEvent::Closed => {
+                let muted = self.state.media.muted;
+                let device_error = self.state.media.device_error.take();
+                self.state.media = crate::app::state::Media { muted, device_error, ..Default::default() };
+            }
+            MediaEvent::Stats(stats) => self.state.media.stats = Some(stats),
+            MediaEvent::Levels { microphone, far_end } => {
+                self.state.media.microphone = Some(microphone);
+                self.state.media.far_end = Some(far_end);
+                self.ring_back(far_end);
+            }
+            MediaEvent::DeviceFailed(error) => {
+                let message = error.message();
+                if self.state.media.device_error.as_ref() != Some(&message) {
+                    self.error(message.clone());
+                    self.state.media.device_error = Some(message);
+                }
+            }
+            MediaEvent::DevicesReady { input, output } => {
+                if self.state.media.device_error.take().is_some() {
+                    self.info(Message::new("app.devices_back").with("input", input).with("output", output));
+                }
+            }
+        }
+    }
+
+    /// The capture path's word, which alone is shown.
+    fn muted(&mut self, muted: bool) {
+        self.state.media.muted = muted;
+        let action = if muted { Action::Mute } else { Action::Unmute };
+        self.resolve_pending(action, Ok(json!({ "muted": muted })));
+    }
+}

@@ -1,0 +1,9 @@
+//! The state machine by its stories: what an agent lives through, message by message.
+
+#![allow(clippy::wildcard_enum_match_arm)]
+
+mod calls;
+mod links;
+mod random;
+pub(in crate::app) mod rig;
+mod sign_in;

@@ -1,0 +1,137 @@
+use std::time::Duration;
+
+use super::rig::Rig;
+use crate::{
+    app::{Effect, LinkState, TimerId},
+    cti::{
+        link::{LinkError, LinkEvent},
+        push::PushMessage,
+    },
+    domain::{AgentState, CallPhase},
+};
+
+#[test]
+fn a_lost_link_is_shown_counted_down_and_tried_again() {
+    let mut rig = Rig::idle();
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    let shown = rig.shown();
+    assert_eq!(shown.link.state, LinkState::Down);
+    assert!(shown.link.retry_in_ms.is_some_and(|ms| ms > 0 && ms <= 3000));
+    assert!(shown.link.last_error.is_some());
+    assert_eq!(shown.agent.state, AgentState::Idle, "the agent's state is the platform's, not the link's");
+    assert_eq!((rig.published("wsLogout"), rig.published("linkDown")), (1, 1));
+    rig.timer(TimerId::Reconnect);
+    let reopened =
+        rig.effects.iter().any(|e| matches!(e, Effect::OpenLink { reg_id, reset: Some(false), .. } if reg_id == "R1"));
+    assert!(reopened, "same RegID, reset=false");
+}
+
+#[test]
+fn pauses_grow_with_the_outage_and_stay_under_three_seconds() {
+    let mut rig = Rig::idle();
+    let start = rig.at;
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    let mut last = Duration::ZERO;
+    for _ in 0..60 {
+        let before = rig.at;
+        rig.timer(TimerId::Reconnect);
+        let pause = rig.at - before;
+        assert!(pause <= Duration::from_secs(3), "{pause:?}");
+        let away = before - start;
+        assert!(away > Duration::from_secs(5) || pause < Duration::from_secs(1), "{pause:?} after {away:?}");
+        assert!(pause + Duration::from_millis(1) >= last);
+        last = pause;
+        rig.link(LinkEvent::Failed(LinkError::Refused { status: 503 }));
+    }
+    assert_eq!(last, Duration::from_secs(3));
+}
+
+#[test]
+fn after_the_window_it_is_given_up_and_said() {
+    let mut rig = Rig::idle();
+    rig.link(LinkEvent::Closed { code: 1001, reason: String::new() });
+    rig.later(Duration::from_secs(3 * 3600));
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Failed(LinkError::Refused { status: 503 }));
+    assert_eq!(rig.shown().link.state, LinkState::GivenUp);
+    assert!(rig.notices().contains("ws_reconnect_time"));
+}
+
+#[test]
+fn zero_means_never_reconnect() {
+    let mut rig = Rig::idle();
+    rig.state.profile.ws_reconnect_time = Duration::ZERO;
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    assert_eq!(rig.shown().link.state, LinkState::GivenUp);
+}
+
+#[test]
+fn a_call_lives_through_a_lost_link_and_comes_out_right() {
+    let mut rig = Rig::talking();
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    assert_eq!(rig.shown().call.phase, CallPhase::Talking);
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    rig.push(PushMessage::InitState { ag_sta: 4, pho_sta: Some(6), param: None });
+    assert_eq!(rig.shown().call.phase, CallPhase::Talking);
+    assert_eq!(rig.shown().call.peer.number.as_deref(), Some("13800138000"), "nothing is forgotten");
+    assert!(!rig.phone_told(&crate::softphone::Command::HangUp));
+    assert_eq!(rig.shown().link.state, LinkState::Up);
+}
+
+#[test]
+fn a_call_that_ended_while_the_link_was_away_ends_here() {
+    let mut rig = Rig::talking();
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    rig.push(PushMessage::InitState { ag_sta: 5, pho_sta: Some(0), param: Some(7) });
+    let shown = rig.shown();
+    assert_eq!(shown.call.phase, CallPhase::None);
+    assert_eq!((shown.agent.state, shown.agent.wrap_up_left_ms), (AgentState::WrapUp, Some(7000)));
+    assert_eq!(shown.journal.len(), 1);
+}
+
+#[test]
+fn a_hold_is_kept_over_a_resync_and_marked_as_not_confirmed() {
+    let mut rig = Rig::talking();
+    rig.command(crate::app::Command::Hold);
+    rig.reply(serde_json::Value::Null);
+    rig.push(PushMessage::InitState { ag_sta: 4, pho_sta: Some(6), param: None });
+    assert_eq!(rig.shown().call.phase, CallPhase::Held);
+    assert!(rig.shown().call.hold_uncertain);
+}
+
+#[test]
+fn late_words_of_an_old_connection_are_not_heard() {
+    let mut rig = Rig::idle();
+    let old = rig.link_id();
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.timer(TimerId::Reconnect);
+    rig.event(crate::app::Event::Link { id: old, event: LinkEvent::Closed { code: 3405, reason: String::new() } });
+    assert_eq!(rig.shown().link.state, LinkState::Connecting);
+}
+
+#[test]
+fn a_link_without_a_greeting_is_opened_again() {
+    let mut rig = Rig::idle();
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Opened);
+    rig.timer(TimerId::LinkGreeting);
+    assert_eq!(rig.shown().link.state, LinkState::Down);
+    assert!(rig.shown().link.retry_in_ms.is_some());
+}
+
+#[test]
+fn junk_on_the_link_is_told_once() {
+    let mut rig = Rig::idle();
+    for _ in 0..3 {
+        rig.link(LinkEvent::Unreadable("<html>".into()));
+        rig.later(Duration::from_secs(60));
+    }
+    assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
+    assert_eq!(rig.shown().link.state, LinkState::Up);
+}

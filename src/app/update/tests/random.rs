@@ -1,0 +1,222 @@
+//! Random events and commands: whatever comes in whatever order, the screen stays true.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::rig::{Rig, token};
+use crate::{
+    app::{Action, Command, Effect, Event, RequestId, TimerId},
+    config::Codec,
+    cti::{
+        api::{ApiError, Reply},
+        link::{LinkError, LinkEvent},
+        push::{AgentEvent, Forced, PhoneEvent, PhoneState, PushMessage},
+    },
+    domain::{CallPhase, RingKind},
+    softphone::{self, EndCause, MediaEvent, SipError},
+};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Agent(i64),
+    Phone(PhoneState),
+    Init(i64, Option<i64>),
+    Forced(Forced),
+    LinkOpened,
+    Established,
+    LinkClosed(u16),
+    LinkFailed,
+    Invite(u8, bool),
+    Answered(u8),
+    LegEnded(u8, bool),
+    Muted(bool),
+    MediaUp,
+    MediaLost,
+    MediaClosed,
+    Registered,
+    RegistrationFailed,
+    Reply(bool, i64),
+    ReplyLost,
+    Timer(TimerId),
+    Command(u8),
+    Later(u16),
+}
+
+fn phone_state() -> impl Strategy<Value = PhoneState> {
+    prop_oneof![
+        Just(PhoneState::HungUp),
+        Just(PhoneState::CallOut),
+        Just(PhoneState::Ring(RingKind::Queue)),
+        Just(PhoneState::Ring(RingKind::Called)),
+        Just(PhoneState::Ring(RingKind::Outbound)),
+        Just(PhoneState::Ring(RingKind::Consult)),
+        Just(PhoneState::Ring(RingKind::Spy)),
+        Just(PhoneState::Connected),
+        Just(PhoneState::SelfConnected),
+        Just(PhoneState::ConsultOut),
+        Just(PhoneState::ConsultConnected),
+        Just(PhoneState::ConsultBack),
+        Just(PhoneState::ThreeWay),
+        Just(PhoneState::Spying),
+        Just(PhoneState::TornDown),
+        Just(PhoneState::FarRinging),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0i64..14).prop_map(Step::Agent),
+        6 => phone_state().prop_map(Step::Phone),
+        1 => (0i64..6, proptest::option::of(0i64..60)).prop_map(|(a, p)| Step::Init(a, p)),
+        1 => prop_oneof![Just(Forced::SignedOut), Just(Forced::Ready), Just(Forced::Busy), Just(Forced::TimedOut)]
+            .prop_map(Step::Forced),
+        1 => Just(Step::LinkOpened),
+        1 => Just(Step::Established),
+        1 => prop_oneof![Just(1006u16), Just(3404), Just(3405)].prop_map(Step::LinkClosed),
+        1 => Just(Step::LinkFailed),
+        3 => (0u8..3, any::<bool>()).prop_map(|(c, a)| Step::Invite(c, a)),
+        3 => (0u8..3).prop_map(Step::Answered),
+        3 => (0u8..3, any::<bool>()).prop_map(|(c, l)| Step::LegEnded(c, l)),
+        2 => any::<bool>().prop_map(Step::Muted),
+        1 => Just(Step::MediaUp),
+        1 => Just(Step::MediaLost),
+        1 => Just(Step::MediaClosed),
+        1 => Just(Step::Registered),
+        1 => Just(Step::RegistrationFailed),
+        4 => (any::<bool>(), 0i64..3).prop_map(|(newest, code)| Step::Reply(newest, code * 40403)),
+        1 => Just(Step::ReplyLost),
+        2 => prop_oneof![
+            Just(TimerId::Reconnect), Just(TimerId::LinkGreeting), Just(TimerId::SignIn), Just(TimerId::StrayLeg),
+            Just(TimerId::StrayCall), Just(TimerId::ForgetCall), Just(TimerId::CommandDeadline),
+        ].prop_map(Step::Timer),
+        6 => (0u8..18).prop_map(Step::Command),
+        2 => (0u16..9000).prop_map(Step::Later),
+    ]
+}
+
+fn command(n: u8) -> Command {
+    match n {
+        0 => Command::SignIn { force: false },
+        1 => Command::SignIn { force: true },
+        2 => Command::SignOut,
+        3 => Command::Ready,
+        4 => Command::Busy { reason: Some(11) },
+        5 => Command::Dial { number: "139".into(), caller_id: None, queue_id: None, user_data: None },
+        6 => Command::DialAgent { ag_no: "8002".into() },
+        7 => Command::Answer,
+        8 => Command::Reject,
+        9 | 10 => Command::HangUp,
+        11 => Command::Hold,
+        12 => Command::Unhold,
+        13 => Command::Mute,
+        14 => Command::Unmute,
+        15 => Command::SendDtmf { digits: "1".into() },
+        16 => Command::SetAutoAnswer { on: true },
+        _ => Command::SetToken { token: token() },
+    }
+}
+
+fn take(rig: &mut Rig, step: Step, open: &mut Vec<RequestId>, muted: &mut bool) {
+    let call = |n: u8| format!("c{n}");
+    match step {
+        Step::Agent(state) => rig.push(PushMessage::Agent(AgentEvent {
+            state,
+            reason: (state == 2).then_some(11),
+            wait_time_s: (state == 5).then_some(10),
+        })),
+        Step::Phone(state) => rig.push(PushMessage::Phone(PhoneEvent { state, ..PhoneEvent::default() })),
+        Step::Init(ag_sta, pho_sta) => rig.push(PushMessage::InitState { ag_sta, pho_sta, param: None }),
+        Step::Forced(forced) => rig.push(PushMessage::Forced(forced)),
+        Step::LinkOpened => rig.link(LinkEvent::Opened),
+        Step::Established => rig.push(PushMessage::Established),
+        Step::LinkClosed(code) => rig.link(LinkEvent::Closed { code, reason: String::new() }),
+        Step::LinkFailed => rig.link(LinkEvent::Failed(LinkError::Silent(25))),
+        Step::Invite(n, auto_answer) => {
+            rig.phone(softphone::Event::Incoming { call_id: call(n), from: "138".into(), auto_answer });
+        }
+        Step::Answered(n) => rig.phone(softphone::Event::Answered { call_id: call(n) }),
+        Step::LegEnded(n, local) => rig.phone(softphone::Event::Ended {
+            call_id: call(n),
+            cause: if local { EndCause::Local } else { EndCause::RemoteBye },
+        }),
+        Step::Muted(on) => {
+            *muted = on;
+            rig.phone(softphone::Event::Muted(on));
+        }
+        Step::MediaUp => rig.phone(softphone::Event::Media(MediaEvent::Up { codec: Codec::Pcma })),
+        Step::MediaLost => rig.phone(softphone::Event::Media(MediaEvent::Lost { reason: "x".into() })),
+        Step::MediaClosed => rig.phone(softphone::Event::Media(MediaEvent::Closed)),
+        Step::Registered => rig.phone(softphone::Event::Registered { expires: Duration::from_secs(600) }),
+        Step::RegistrationFailed => rig.phone(softphone::Event::RegistrationFailed {
+            error: SipError::Timeout,
+            retry_in: Some(Duration::from_secs(1)),
+        }),
+        Step::Reply(newest, code) => {
+            let at = if newest { open.len().checked_sub(1) } else { (!open.is_empty()).then_some(0) };
+            if let Some(at) = at {
+                let id = open.remove(at);
+                let data = serde_json::json!({ "regId": "R2", "agSta": "0", "vccId": 7, "phopass": "p" });
+                rig.event(Event::Replied { id, result: Ok(Reply { code, message: String::new(), data }) });
+            }
+        }
+        Step::ReplyLost => {
+            if let Some(id) = open.pop() {
+                rig.event(Event::Replied { id, result: Err(ApiError::Timeout(4000)) });
+            }
+        }
+        Step::Timer(timer) => rig.event(Event::Timer(timer)),
+        Step::Command(n) => {
+            rig.command(command(n));
+        }
+        Step::Later(ms) => rig.later(Duration::from_millis(ms.into())),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_screen_stays_true(steps in proptest::collection::vec(step(), 1..120)) {
+        let mut rig = Rig::idle();
+        let mut open: Vec<RequestId> = Vec::new();
+        let mut muted = false;
+        for step in steps {
+            let ended_before = rig.shown().journal.len();
+            let seen = rig.effects.len();
+            let gone = matches!(step, Step::Phone(PhoneState::HungUp));
+            take(&mut rig, step, &mut open, &mut muted);
+            for effect in &rig.effects[seen..] {
+                if let Effect::Request { id, .. } = effect {
+                    open.push(*id);
+                }
+            }
+            let shown = rig.shown();
+            // A call can always be ended.
+            prop_assert!(!shown.call.phase.is_live() || shown.can(Action::HangUp) || shown.is_pending(Action::HangUp));
+            // Ringing never outlives the call.
+            if gone {
+                prop_assert!(!shown.call.phase.is_live());
+            }
+            if shown.call.phase != CallPhase::Ringing {
+                prop_assert_ne!(rig.state.tone, Some(softphone::Tone::Ring));
+            }
+            // The microphone is never shown as muted when it is not.
+            if shown.call.muted {
+                prop_assert!(muted);
+            }
+            // Each call enters the journal once.
+            prop_assert!(shown.journal.len() <= ended_before + 1);
+            // Whoever asked gets at most one answer.
+            let mut answered = std::collections::BTreeSet::new();
+            for effect in &rig.effects {
+                if let Effect::Resolve { id, .. } = effect {
+                    prop_assert!(answered.insert(*id), "answered twice");
+                }
+            }
+            // What is written for scripts can always be written.
+            prop_assert!(serde_json::to_value(&shown).is_ok_and(|v| v != Value::Null));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The snapshot of a state: everything derived, nothing kept.
+
+use std::time::Instant;
+
+use super::{
+    AgentView, CallView, LinkView, MediaView, SipView, Snapshot, State,
+    state::{Call, Media},
+};
+use crate::domain::{AgentState, BusyReason, SkillGroup};
+
+impl State {
+    /// One consistent picture. Running clocks stand at zero in it; [`Snapshot::as_of`] reads them.
+    pub fn snapshot(&self) -> Snapshot {
+        let locale = self.profile.locale;
+        Snapshot {
+            version: env!("CARGO_PKG_VERSION"),
+            agent: AgentView {
+                ag_no: self.profile.ag_no.clone(),
+                name: self.agent.name.clone(),
+                state: self.agent.state,
+                reason: self.busy_reason(),
+                since: self.agent.since,
+                since_at: self.agent.since_at,
+                wrap_up_left_ms: None,
+                wrap_up_ends_at: self.agent.wrap_up_ends_at,
+                signed_out_because: self.session.signed_out_because.clone(),
+            },
+            link: LinkView {
+                state: self.link.state,
+                since: self.link.since,
+                since_at: self.link.since_at,
+                attempts: self.link.attempts,
+                last_error: self.link.last_error.as_ref().map(|m| m.render(locale)),
+                retry_in_ms: None,
+                retry_at: self.link.retry_at,
+            },
+            sip: SipView {
+                state: self.sip.state,
+                since: self.sip.since,
+                last_error: self.sip.last_error.as_ref().map(|m| m.render(locale)),
+                retry_at: self.sip.retry_at,
+            },
+            call: self.call.as_ref().map_or_else(CallView::default, |call| self.call_view(call)),
+            media: media_view(&self.media),
+            caller_id: self.lists.caller_id.clone(),
+            queue_waiting: None,
+            notices: self.notices.iter().cloned().collect(),
+            actions: self.actions(),
+            pending: self.pending.commands.keys().copied().collect(),
+            caller_ids: self.lists.caller_ids.clone(),
+            busy_reasons: self.lists.busy_reasons.clone(),
+            auto_answer: self.auto_answer,
+            journal: self.journal.iter().cloned().collect(),
+            panel: self.panel.clone(),
+            locale,
+            exiting: self.exiting,
+        }
+    }
+
+    /// The reason shown beside "busy": by name where the list has it, by number where it does not.
+    fn busy_reason(&self) -> Option<BusyReason> {
+        let id = self.agent.reason.filter(|_| self.agent.state == AgentState::Busy)?;
+        let known = self.lists.busy_reasons.iter().find(|reason| reason.id == id).cloned();
+        // 1 to 10 are the platform's own and have no names (protocol `phone-bar.md` 4.1).
+        known.or_else(|| (id > 10).then(|| BusyReason { id, name: id.to_string() }))
+    }
+
+    fn call_view(&self, call: &Call) -> CallView {
+        CallView {
+            phase: call.phase,
+            direction: Some(call.direction),
+            call_id: call.call_id.clone(),
+            peer: call.peer.clone(),
+            queue: call.queue_id.map(|id| SkillGroup { id, name: self.group_name(id) }),
+            consult: call.consult.clone(),
+            muted: self.media.muted,
+            since: Some(call.since),
+            ring_ms: 0,
+            talk_ms: 0,
+            hold_ms: 0,
+            ring: call.ring,
+            far_ringing: call.far_ringing,
+            hold_uncertain: call.hold_uncertain,
+            clocks: call.clocks,
+        }
+    }
+}
+
+impl Snapshot {
+    /// The same picture with every clock read at an instant: for `status` and the control socket.
+    pub fn as_of(&self, at: Instant) -> Snapshot {
+        let left = |end: Option<Instant>| end.map(|end| end.saturating_duration_since(at).as_millis() as u64);
+        let mut snapshot = self.clone();
+        snapshot.agent.wrap_up_left_ms =
+            left(self.agent.wrap_up_ends_at).filter(|_| self.agent.state == AgentState::WrapUp);
+        snapshot.link.retry_in_ms = left(self.link.retry_at);
+        snapshot.call.ring_ms = self.call.clocks.ring_ms(at);
+        snapshot.call.talk_ms = self.call.clocks.talk_ms(at);
+        snapshot.call.hold_ms = self.call.clocks.hold_ms(at);
+        snapshot
+    }
+}
+
+fn media_view(media: &Media) -> MediaView {
+    let stats = media.stats.unwrap_or_default();
+    MediaView {
+        state: media.state,
+        codec: media.codec.map(crate::config::Codec::name),
+        rtt_ms: stats.rtt_ms,
+        jitter_ms: stats.jitter_ms,
+        loss_pct: stats.loss_pct,
+        mos: media.stats.map(|stats| stats.mos),
+        packets_sent: stats.packets_sent,
+        packets_received: stats.packets_received,
+        level_in_dbfs: media.microphone,
+        level_out_dbfs: media.far_end,
+        device_error: media.device_error.clone(),
+    }
+}

@@ -1,0 +1,179 @@
+//! The phone bar put together: actor, world, control socket, screen. `run` and `demo` differ only in the config they
+//! bring.
+
+use std::{future::Future, path::PathBuf};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+use super::CliError;
+use crate::{
+    app::{self, Actor, Command, Handle, LiveWorld, Profile},
+    config::{self, Config, paths::Paths},
+    control::server,
+    i18n::{Locale, Message},
+    net::tls::{Tls, TlsError},
+    softphone::{Settings, Softphone},
+    ui::{self, UiSetup},
+};
+
+/// Worker threads: network and timers are little work, and sound has threads of its own.
+const WORKERS: usize = 2;
+
+/// How a phone bar is shown and remembered.
+pub(super) struct Manner {
+    /// Language of everything said.
+    pub(super) locale: Locale,
+    /// No screen.
+    pub(super) headless: bool,
+    /// The demonstration: its platform is new each time, so no sign-in is remembered.
+    pub(super) demo: bool,
+}
+
+/// A runtime for the phone bar or the platform.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    crate::net::tls::install_provider();
+    tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().map_err(CliError::failed)
+}
+
+/// Runs a phone bar to its end.
+///
+/// # Errors
+/// Exit code 2 for the config (theme, keys, token, certificate), 1 for a control socket in use or a lost terminal.
+pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) -> Result<(), CliError> {
+    let setup =
+        UiSetup { ui: config.ui.clone(), keys: config.keys.clone(), bar: config.bar.clone(), demo: manner.demo };
+    if !manner.headless {
+        setup.check().map_err(|error| told(&error, manner.locale))?;
+    }
+    let session_file = (!manner.demo).then(|| session_file(paths, &config.platform.ag_no));
+    let reg_id = session_file.as_deref().and_then(app::read_reg_id);
+    let (events, received) = mpsc::unbounded_channel();
+    let (actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id), received);
+    let socket = config.control.path.clone().unwrap_or_else(|| paths.control_socket(&config.platform.ag_no));
+    // The socket comes first: another phone bar of this agent must be found out before anything is signed in.
+    let server = if config.control.enabled {
+        let fail = |error: crate::control::socket::SocketError| CliError::failed(error.message().render(manner.locale));
+        Some(server::serve(&socket, handle.clone()).map_err(fail)?)
+    } else {
+        None
+    };
+    let locale = manner.locale;
+    let mut actor = tokio::spawn(async move {
+        match world(config, session_file, events).await {
+            Ok(world) => {
+                actor.run(world).await.close().await;
+                Ok(())
+            }
+            Err(message) => Err(CliError::usage(message.render(locale))),
+        }
+    });
+    let signals = tokio::spawn(quit_on_signals(handle.clone()));
+    let shown = if manner.headless { Ok(()) } else { screen(handle, setup, paths, &mut actor, locale).await };
+    let ended = match shown {
+        Ok(()) if !actor.is_finished() => actor.await.unwrap_or_else(|error| Err(CliError::failed(error))),
+        shown => shown,
+    };
+    signals.abort();
+    drop(server);
+    ended
+}
+
+type ActorTask = tokio::task::JoinHandle<Result<(), CliError>>;
+
+/// Shows the screen until the program ends. If the world cannot be put together, the terminal is given back first.
+async fn screen(
+    handle: Handle,
+    setup: UiSetup,
+    paths: &Paths,
+    actor: &mut ActorTask,
+    locale: Locale,
+) -> Result<(), CliError> {
+    // Sound libraries write to standard error, which would land in the middle of the screen.
+    if let Err(error) = std::fs::create_dir_all(&paths.state_dir)
+        .and_then(|()| ui::redirect_stderr(&paths.state_dir.join("stderr.log")))
+    {
+        tracing::warn!(%error, "standard error stays on the screen");
+    }
+    let shown = tokio::select! {
+        shown = ui::run(handle.clone(), setup) => shown.map(drop).map_err(|error| told(&error, locale)),
+        ended = actor => ended.unwrap_or_else(|error| Err(CliError::failed(error))),
+    };
+    ui::restore_terminal();
+    if shown.is_err() {
+        // A screen that cannot be drawn any more must not leave a phone behind that nobody sees.
+        handle.tell(Command::Quit);
+    }
+    shown
+}
+
+fn told(error: &ui::UiError, locale: Locale) -> CliError {
+    let text = error.messages().iter().map(|message| message.render(locale)).collect::<Vec<_>>().join("\n");
+    if error.is_config() { CliError::usage(text) } else { CliError::failed(text) }
+}
+
+/// Quits in good order on SIGTERM, SIGINT and SIGHUP.
+async fn quit_on_signals(handle: Handle) {
+    if wait_for_end().await {
+        handle.tell(Command::Quit);
+    }
+}
+
+/// Waits for SIGTERM, SIGINT or SIGHUP; false if they cannot be listened for.
+pub(super) async fn wait_for_end() -> bool {
+    let listen = |kind| signal(kind).inspect_err(|error| tracing::warn!(%error, "a signal cannot be listened for"));
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
+        (listen(SignalKind::terminate()), listen(SignalKind::interrupt()), listen(SignalKind::hangup()))
+    else {
+        return false;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+        _ = hup.recv() => {}
+    }
+    true
+}
+
+async fn world(
+    config: Config,
+    session_file: Option<PathBuf>,
+    events: mpsc::UnboundedSender<app::Event>,
+) -> Result<LiveWorld, Message> {
+    let platform = config.platform;
+    let token = config::token::obtain(&platform.token).await.map_err(|error| error.message())?;
+    let ca_file = platform.tls_ca_file.clone();
+    let tls =
+        off_the_main_path(move || Tls::new(ca_file.as_deref())).await?.map_err(|error: TlsError| error.message())?;
+    let softphone = platform.webrtc.then(|| {
+        let settings = Settings {
+            ws_server: platform.sip_ws_server.clone(),
+            domain: platform.sip_uri.clone(),
+            tls: tls.clone(),
+            audio: config.audio,
+        };
+        let events = events.clone();
+        Softphone::start(settings, move |event| {
+            if events.send(app::Event::Phone(event)).is_err() {
+                tracing::debug!("a softphone event came after the end");
+            }
+        })
+    });
+    LiveWorld::new(&platform, tls, token, softphone, session_file, events).map_err(|error| error.message())
+}
+
+/// Does slow work in a thread of its own: the screen must not wait for it.
+fn off_the_main_path<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = Result<T, Message>> {
+    let task = tokio::task::spawn_blocking(work);
+    async { task.await.map_err(|error| Message::verbatim(&error.to_string())) }
+}
+
+/// Where an agent's `RegID` is kept over a restart.
+fn session_file(paths: &Paths, ag_no: &str) -> PathBuf {
+    let name: String = ag_no.chars().filter(char::is_ascii_alphanumeric).collect();
+    paths.state_dir.join(format!("session-{name}"))
+}

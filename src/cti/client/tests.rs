@@ -1,0 +1,234 @@
+//! What is on the wire, and what comes of each kind of answer, over real sockets on loopback.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::{
+    i18n::Locale,
+    net::{
+        testing::{Authority, HttpStub, Seen, accept, dead_port, self_signed},
+        tls::Tls,
+    },
+};
+
+const TOKEN: &str = "Bearer s3cr3t t0ken";
+
+fn api_of(scheme: &str, address: SocketAddr, tls: Tls) -> Api {
+    let config = ApiConfig {
+        api_server: Url::parse(&format!("{scheme}://{address}/interface/v2")).unwrap(),
+        jsonp_server: Url::parse(&format!("{scheme}://{address}/")).unwrap(),
+        ag_no: "8001".into(),
+        tls,
+    };
+    Api::new(config, TOKEN.into()).unwrap()
+}
+
+fn api(address: SocketAddr) -> Api {
+    api_of("http", address, Tls::new(None).unwrap())
+}
+
+/// Says nothing of the token, and says something to people in both languages.
+fn discreet(error: &ApiError) {
+    let said = [
+        format!("{error}"),
+        format!("{error:?}"),
+        error.message().render(Locale::En),
+        error.message().render(Locale::ZhCn),
+    ];
+    for text in said {
+        assert!(!text.contains("s3cr3t") && !text.contains("%{") && !text.contains("cti."), "{text}");
+    }
+}
+
+async fn failure(api: &Api) -> ApiError {
+    let error = api.send(&Request::Ready).await.unwrap_err();
+    discreet(&error);
+    error
+}
+
+fn names(seen: &Seen) -> Vec<String> {
+    let mut names: Vec<_> = seen.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_command_is_exactly_what_the_protocol_says() {
+    let server = HttpStub::json(r#"{"code":0,"message":"ok","data":{"regId":"R1","agSta":"0"}}"#).await;
+    let api = api(server.address);
+    let reply = api.send(&Request::Login { bind_tel: "9001".into(), login_type: 1, state: 0 }).await.unwrap();
+    assert!(reply.is_ok());
+    assert_eq!(reply.data["regId"], "R1");
+    let seen = server.last();
+    assert_eq!(seen.line, "POST /interface/v2/agent/login");
+    assert_eq!(seen.body, r#"{"agNo":"8001","bindTel":"9001","loginType":1,"state":0}"#);
+    assert_eq!(seen.header("content-type"), Some("application/json"));
+    assert_eq!(seen.header("authorization"), Some(TOKEN));
+    assert_eq!(seen.header("accept"), Some("*/*"));
+    assert_eq!(names(&seen), ["accept", "authorization", "content-length", "content-type", "host", "user-agent"]);
+}
+
+#[tokio::test]
+async fn a_renewed_token_is_sent_from_then_on_by_all_clones() {
+    let server = HttpStub::json(r#"{"code":0}"#).await;
+    let api = api(server.address);
+    let clone = api.clone();
+    clone.send(&Request::Ready).await.unwrap();
+    api.set_token("Bearer other".into());
+    clone.send(&Request::Ready).await.unwrap();
+    let tokens: Vec<_> = server.seen().iter().map(|seen| seen.header("authorization").unwrap().to_owned()).collect();
+    assert_eq!(tokens, [TOKEN, "Bearer other"]);
+}
+
+#[tokio::test]
+async fn a_token_that_no_header_can_carry_is_told_as_such() {
+    let server = HttpStub::json(r#"{"code":0}"#).await;
+    let api = api(server.address);
+    for token in ["", "Bearer s3cr3t\r\nX-Evil: 1", "Bearer s3cr3t\0"] {
+        api.set_token(token.into());
+        assert_eq!(failure(&api).await, ApiError::UnusableToken);
+    }
+    assert!(server.seen().is_empty());
+    let config = api.shared.config.clone();
+    assert_eq!(Api::new(config, "a\nb".into()).unwrap_err(), ApiError::UnusableToken);
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_reply() {
+    let server = HttpStub::json(r#"{"code":"40403","message":"已是空闲"}"#).await;
+    let reply = api(server.address).send(&Request::Ready).await.unwrap();
+    assert_eq!((reply.code, reply.message.as_str(), reply.is_ok()), (40403, "已是空闲", false));
+}
+
+#[tokio::test]
+async fn a_look_up_is_a_plain_get_without_the_token() {
+    let server = HttpStub::answering(
+        "200 OK",
+        "text/javascript",
+        r#"anything({"code":"200","data":[{"id":"3","que_name":"Q","vcc_id":77}]});"#,
+    )
+    .await;
+    let api = api(server.address);
+    api.set_tenant("VC&1");
+    let reply = api.send(&Request::SkillGroups).await.unwrap();
+    assert!(reply.is_ok());
+    assert_eq!(reply.data[0]["que_name"], "Q");
+    let seen = server.last();
+    assert_eq!(names(&seen), ["accept", "host", "user-agent"]);
+    assert_eq!(seen.body, "");
+    let (path, query) = seen.line.split_once('?').unwrap();
+    assert_eq!(path, "GET /v2/wintelapi/api/jsonp/queue/list");
+    let pairs: Vec<_> = query.split('&').map(|pair| pair.split_once('=').unwrap()).collect();
+    let [(callback, name), ag_num, vcc_code, (underscore, count)] = pairs[..] else { panic!("{query}") };
+    assert_eq!(
+        (callback, ag_num, vcc_code, underscore),
+        ("jsonpcallback", ("ag_num", "8001"), ("vcc_code", "VC%261"), "_")
+    );
+    assert_eq!(name, format!("jQuery361_{count}"));
+    assert!(count.parse::<u64>().is_ok());
+
+    api.send(&Request::AgentBaseInfo).await.unwrap();
+    assert!(server.last().line.starts_with("GET /v2/wintelapi/api/jsonp/agent?callback=jQuery361_"));
+}
+
+#[tokio::test]
+async fn bad_answers_are_told_apart() {
+    let page = "<html><head><title>502 Bad Gateway</title></head></html>";
+    let server = HttpStub::answering("200 OK", "text/html", page).await;
+    assert_eq!(failure(&api(server.address)).await, ApiError::NotJson { start: "502 Bad Gateway".into() });
+    let server = HttpStub::answering("502 Bad Gateway", "text/html", page).await;
+    assert_eq!(failure(&api(server.address)).await, ApiError::Status { status: 502, message: String::new() });
+    let body = r#"{"error":"invalid_token","error_description":"token expired"}"#;
+    let server = HttpStub::answering("401 Unauthorized", "application/json", body).await;
+    let expired = ApiError::Status { status: 401, message: "token expired".into() };
+    assert_eq!(failure(&api(server.address)).await, expired);
+    let server = HttpStub::answering("204 No Content", "text/plain", "").await;
+    assert_eq!(failure(&api(server.address)).await, ApiError::NotJson { start: String::new() });
+    // The right JSON under a wrong content type is the platform's all the same.
+    let server = HttpStub::answering("200 OK", "text/html", r#"{"code":0}"#).await;
+    assert!(api(server.address).send(&Request::Ready).await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = HttpStub::json(r#"{"code":0}"#).await;
+    let answer =
+        format!("HTTP/1.1 307 Moved\r\nLocation: http://{}/x?y=z\r\nContent-Length: 0\r\n\r\n", elsewhere.address);
+    let server = HttpStub::start(None, answer).await;
+    let moved = ApiError::Status { status: 307, message: format!("-> {}", elsewhere.address) };
+    assert_eq!(failure(&api(server.address)).await, moved);
+    assert!(elsewhere.seen().is_empty());
+}
+
+#[tokio::test]
+async fn certificates_are_told_from_connections() {
+    let (config, pem) = self_signed("127.0.0.1", true);
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"code\":0}";
+    let server = HttpStub::start(Some(config), answer.into()).await;
+    let error = failure(&api_of("https", server.address, Tls::new(None).unwrap())).await;
+    assert!(matches!(&error, ApiError::Certificate { host, .. } if *host == server.address.to_string()), "{error:?}");
+    assert!(server.seen().is_empty(), "nothing is sent to a server that is not trusted");
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), pem).unwrap();
+    let pinned = api_of("https", server.address, Tls::new(Some(file.path())).unwrap());
+    assert!(pinned.send(&Request::Ready).await.unwrap().is_ok());
+
+    let ca = Authority::new("ours");
+    let server = HttpStub::start(Some(ca.server("127.0.0.1")), answer.into()).await;
+    std::fs::write(file.path(), ca.pem()).unwrap();
+    let trusting = api_of("https", server.address, Tls::new(Some(file.path())).unwrap());
+    assert!(trusting.send(&Request::Ready).await.unwrap().is_ok());
+
+    let dead = dead_port();
+    let refused = ApiError::Connect { host: dead.to_string(), reason: "connection refused".into() };
+    assert_eq!(failure(&api(dead)).await, refused);
+}
+
+#[tokio::test]
+async fn a_connection_closed_without_an_answer_is_one_failure_and_one_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = api(listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut socket = accept(&listener).await;
+        let mut buffer = Vec::new();
+        tokio::io::AsyncReadExt::read_buf(&mut socket, &mut buffer).await.unwrap();
+        drop(socket);
+        listener
+    });
+    assert!(matches!(failure(&api).await, ApiError::Connect { .. }));
+    let listener = server.await.unwrap();
+    let again = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
+    assert!(again.is_err(), "a command was sent twice");
+}
+
+#[tokio::test]
+async fn silence_is_a_timeout_after_four_seconds() {
+    let server = HttpStub::start(None, String::new()).await;
+    let api = api(server.address);
+    let started = Instant::now();
+    assert_eq!(failure(&api).await, ApiError::Timeout(4000));
+    let took = started.elapsed();
+    assert!((3900..6000).contains(&took.as_millis()), "{took:?}");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn debug_shows_no_secret() {
+    let api = api(dead_port());
+    assert!(!format!("{api:?}").contains("s3cr3t"));
+}
+
+#[test]
+fn a_slash_at_the_end_of_the_base_does_not_matter() {
+    for (base, whole) in [
+        ("http://h/interface/v2", "http://h/interface/v2/agent/login"),
+        ("http://h/interface/v2/", "http://h/interface/v2/agent/login"),
+        ("http://h", "http://h/agent/login"),
+        ("http://h/", "http://h/agent/login"),
+    ] {
+        assert_eq!(below(&Url::parse(base).unwrap(), "/agent/login").as_str(), whole);
+    }
+}

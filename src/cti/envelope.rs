@@ -1,0 +1,170 @@
+//! The platform's answers: `{"code":..,"message":..,"data":..}`, plain or wrapped in a JSONP callback.
+
+use serde_json::Value;
+
+use super::{
+    api::{ApiError, Reply},
+    value,
+};
+
+/// The code of success in look-ups (protocol `cti.md` 2.7).
+const LOOK_UP_OK: i64 = 200;
+
+/// Reads the answer to a command.
+///
+/// # Errors
+/// [`ApiError::Status`] for a status that is not success, [`ApiError::NotJson`] for anything but an envelope.
+pub(super) fn command(status: u16, body: &str) -> Result<Reply, ApiError> {
+    read(status, body, parse(body))
+}
+
+/// Reads the answer to a look-up: as a command's, but wrapped in a callback, or plain, and with 200 for success.
+///
+/// # Errors
+/// As [`command`].
+pub(super) fn look_up(status: u16, body: &str) -> Result<Reply, ApiError> {
+    let mut reply = read(status, body, parse(body).or_else(|| parse(unwrapped(body)?)))?;
+    if reply.code == LOOK_UP_OK {
+        reply.code = 0;
+    }
+    Ok(reply)
+}
+
+fn parse(text: &str) -> Option<Value> {
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()
+}
+
+/// What is between the outermost parentheses of `name({..});`, whatever is called and however it is guarded
+/// (`/**/ typeof cb === 'function' && cb({..});`). It is read as JSON and nothing else.
+fn unwrapped(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once('(')?;
+    let (inside, tail) = rest.rsplit_once(')')?;
+    tail.chars().all(|c| c == ';' || c.is_whitespace()).then_some(inside)
+}
+
+fn read(status: u16, body: &str, parsed: Option<Value>) -> Result<Reply, ApiError> {
+    let code = parsed.as_ref().and_then(|fields| value::integer(fields.get("code")));
+    let message = parsed.as_ref().map(message).unwrap_or_default();
+    if !(200..300).contains(&status) {
+        let message = match code {
+            Some(code) if code != 0 && code != i64::from(status) && !message.is_empty() => {
+                format!("{message} ({code})")
+            }
+            _ => message,
+        };
+        return Err(ApiError::Status { status, message });
+    }
+    match (parsed, code) {
+        (Some(Value::Object(mut fields)), Some(code)) => {
+            Ok(Reply { code, message, data: fields.remove("data").unwrap_or(Value::Null) })
+        }
+        _ => Err(ApiError::NotJson { start: value::beginning(body) }),
+    }
+}
+
+/// The platform's words, under any of the names they are seen under.
+fn message(fields: &Value) -> String {
+    ["message", "msg", "description", "errorMsg", "error_description", "error"]
+        .into_iter()
+        .find_map(|name| value::text(fields.get(name)))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn reply(code: i64, message: &str, data: Value) -> Result<Reply, ApiError> {
+        Ok(Reply { code, message: message.into(), data })
+    }
+
+    #[test]
+    fn envelopes_in_all_their_forms() {
+        let data = json!({"regId": "R1"});
+        for (body, expected) in [
+            (r#"{"code":0,"message":"ok","data":{"regId":"R1"}}"#, reply(0, "ok", data.clone())),
+            (r#"{"code":"0","data":{"regId":"R1"}}"#, reply(0, "", data.clone())),
+            ("\u{feff} {\"code\":0.0}\n", reply(0, "", Value::Null)),
+            (
+                r#"{"code":40101,"message":"坐席已在别处登录","data":null}"#,
+                reply(40101, "坐席已在别处登录", Value::Null),
+            ),
+            (r#"{"code":5,"msg":"x"}"#, reply(5, "x", Value::Null)),
+            (r#"{"code":5,"message":"","description":"x"}"#, reply(5, "x", Value::Null)),
+        ] {
+            assert_eq!(command(200, body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn debug_never_shows_the_data() {
+        let reply = command(200, r#"{"code":0,"message":"ok","data":{"phopass":"s3cr3t"}}"#).unwrap();
+        assert_eq!(format!("{reply:?}"), r#"Reply { code: 0, message: "ok", .. }"#);
+        assert_eq!(reply.data["phopass"], "s3cr3t");
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_shown() {
+        let start = |start: &str| Err(ApiError::NotJson { start: start.into() });
+        for (body, expected) in [
+            ("<html><title>Sign in to the network</title></html>", start("Sign in to the network")),
+            ("", start("")),
+            ("[1]", start("[1]")),
+            ("{\"data\":1}", start("{\"data\":1}")),
+            ("{\"code\":null}", start("{\"code\":null}")),
+            ("cb({\"code\":0})", start("cb({\"code\":0})")),
+        ] {
+            assert_eq!(command(200, body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_bad_status_tells_the_bodys_own_words() {
+        let status = |status, message: &str| Err(ApiError::Status { status, message: message.into() });
+        for (code, body, expected) in [
+            (500, "", status(500, "")),
+            (502, "<html>Bad Gateway</html>", status(502, "")),
+            (401, r#"{"error":"invalid_token","error_description":"expired"}"#, status(401, "expired")),
+            (400, r#"{"code":40101,"message":"elsewhere"}"#, status(400, "elsewhere (40101)")),
+            (503, r#"{"code":503,"message":"full"}"#, status(503, "full")),
+            (500, r#"{"code":0,"message":"ok"}"#, status(500, "ok")),
+            (302, "", status(302, "")),
+        ] {
+            assert_eq!(command(code, body), expected, "{code} {body}");
+        }
+    }
+
+    #[test]
+    fn look_ups_are_unwrapped_whatever_the_callback() {
+        let data = json!([{"id": "3", "que_name": "Q (1)"}]);
+        let envelope = r#"{"code":200,"data":[{"id":"3","que_name":"Q (1)"}]}"#;
+        for body in [
+            format!("jQuery361_1({envelope})"),
+            format!("a.b['c']({envelope});\n"),
+            format!("/**/ typeof cb === 'function' && cb({envelope});"),
+            envelope.to_owned(),
+            envelope.replace("200", "\"200\""),
+            envelope.replace("200", "0"),
+        ] {
+            assert_eq!(look_up(200, &body), reply(0, "", data.clone()), "{body}");
+        }
+        assert_eq!(look_up(200, r#"cb({"code":403,"message":"no"})"#), reply(403, "no", Value::Null));
+        for body in ["cb(alert(1))", "cb({\"code\":200}); evil()", "cb", ")(", "<p>(no)</p>"] {
+            assert!(matches!(look_up(200, body), Err(ApiError::NotJson { .. })), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_survived(status in 100_u16..600, body in ".{0,200}") {
+            for result in [command(status, &body), look_up(status, &body)] {
+                if let Err(ApiError::NotJson { start }) = result {
+                    prop_assert!(start.chars().count() <= 80 && !start.chars().any(char::is_control));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! A whole connection against a small server: real sockets for the wire, a paused clock for the timers.
+
+// The shape of the handshake callback is the library's.
+#![allow(clippy::result_large_err)]
+
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::{
+    io::DuplexStream,
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel},
+    time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        Message as Frame,
+        handshake::server::{Request, Response},
+        protocol::{CloseFrame, Role, frame::coding::CloseCode},
+    },
+};
+
+use super::{conversation::hold, *};
+use crate::{
+    cti::push::PushMessage,
+    i18n::Locale,
+    net::testing::{HttpStub, SOON, accept, dead_port, self_signed},
+};
+
+const TOKEN: &str = "Bearer s3cr3t";
+
+fn settings(scheme: &str, address: impl std::fmt::Display) -> LinkSettings {
+    LinkSettings {
+        ws_server: Url::parse(&format!("{scheme}://{address}/link/v2/ws")).unwrap(),
+        tls: Tls::new(None).unwrap(),
+        token: TOKEN.into(),
+        reg_id: "R1".into(),
+        login_state: Some("0".into()),
+        reset: None,
+    }
+}
+
+fn open(settings: LinkSettings) -> (Link, UnboundedReceiver<LinkEvent>) {
+    let (tell, events) = unbounded_channel();
+    let link = Link::open(settings, move |event| drop(tell.send(event)));
+    (link, events)
+}
+
+async fn next(events: &mut UnboundedReceiver<LinkEvent>) -> LinkEvent {
+    timeout(SOON, events.recv()).await.expect("no event came").expect("the link's task is gone")
+}
+
+/// A link and the server's end of it, greeted.
+async fn linked() -> (Link, UnboundedReceiver<LinkEvent>, WebSocketStream<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (link, mut events) = open(settings("ws", listener.local_addr().unwrap()));
+    let check = |request: &Request, response: Response| {
+        assert_eq!(request.uri().to_string(), "/link/v2/ws?token=Bearer%20s3cr3t&RegID=R1&loginState=0");
+        assert!(request.headers().get("sec-websocket-protocol").is_none());
+        assert!(request.headers().get("authorization").is_none());
+        Ok(response)
+    };
+    let mut server = accept_hdr_async(accept(&listener).await, check).await.unwrap();
+    assert_eq!(receive(&mut server).await, Frame::text("Hello Server!"));
+    assert_eq!(next(&mut events).await, LinkEvent::Opened);
+    (link, events, server)
+}
+
+async fn receive<S>(server: &mut WebSocketStream<S>) -> Frame
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    timeout(SOON, server.next()).await.expect("nothing came").expect("the client is gone").unwrap()
+}
+
+/// What the link says last when the server behaves so.
+async fn last_event(events: &mut UnboundedReceiver<LinkEvent>) -> LinkEvent {
+    let last = next(events).await;
+    assert!(matches!(last, LinkEvent::Closed { .. } | LinkEvent::Failed(_)), "{last:?}");
+    assert_eq!(timeout(SOON, events.recv()).await.unwrap(), None, "something came after the last event");
+    last
+}
+
+#[test]
+fn the_query_is_the_recorded_one() {
+    let mut settings = settings("ws", "h");
+    let query = |settings: &LinkSettings| settings.url().query().unwrap().to_owned();
+    settings.token = "Bearer abc def".into();
+    assert_eq!(query(&settings), "token=Bearer%20abc%20def&RegID=R1&loginState=0");
+    settings.reg_id = "R 2".into();
+    settings.reset = Some(false);
+    assert_eq!(query(&settings), "token=Bearer%20abc%20def&RegID=R%202&loginState=0&reset=false");
+    settings.login_state = None;
+    settings.reset = Some(true);
+    assert_eq!(query(&settings), "token=Bearer%20abc%20def&RegID=R%202&reset=true");
+    settings.reset = None;
+    settings.reg_id = String::new();
+    settings.token = "a+b/c=d&é'~!*".into();
+    assert_eq!(query(&settings), "token=a%2Bb%2Fc%3Dd%26%C3%A9%27~%21%2A&RegID=");
+    settings.ws_server = Url::parse("wss://h/ws?zone=2#part").unwrap();
+    assert_eq!(settings.url().as_str(), "wss://h/ws?zone=2&token=a%2Bb%2Fc%3Dd%26%C3%A9%27~%21%2A&RegID=");
+}
+
+#[tokio::test]
+async fn pushes_come_in_order_and_warnings_are_answered_at_once() {
+    let (_link, mut events, mut server) = linked().await;
+    server.send(Frame::text(r#"{"MT":0}"#)).await.unwrap();
+    server.send(Frame::text("WARNOFF")).await.unwrap();
+    server.send(Frame::text(r#"{"MT":4,"State":"1"}"#)).await.unwrap();
+    server.send(Frame::binary(r#"{"MT":7}"#)).await.unwrap();
+    server.send(Frame::Ping("are you there".into())).await.unwrap();
+    let mut names = Vec::new();
+    for _ in 0..3 {
+        let event = next(&mut events).await;
+        let LinkEvent::Push(push) = event else { panic!("{event:?}") };
+        names.push(push.event_name);
+    }
+    assert_eq!(names, ["ws", "agentUnbusy", "ivr"]);
+    assert_eq!(receive(&mut server).await, Frame::text(""));
+    assert_eq!(receive(&mut server).await, Frame::Pong("are you there".into()));
+}
+
+#[tokio::test]
+async fn junk_is_told_once_and_the_connection_stays() {
+    let (_link, mut events, mut server) = linked().await;
+    for junk in ["", "<html>no</html>", "more junk", "[1]"] {
+        server.send(Frame::text(junk)).await.unwrap();
+    }
+    server.send(Frame::binary(vec![0xff, 0xfe])).await.unwrap();
+    server.send(Frame::text(r#"{"MT":99}"#)).await.unwrap();
+    assert_eq!(next(&mut events).await, LinkEvent::Unreadable("no".into()));
+    let event = next(&mut events).await;
+    assert!(matches!(&event, LinkEvent::Push(push) if push.message == PushMessage::Unknown), "{event:?}");
+}
+
+#[tokio::test]
+async fn close_codes_are_passed_on() {
+    for (code, reason) in [(1000_u16, ""), (1001, "going"), (3403, "令牌无效"), (3412, "kicked\u{1b}[2J")] {
+        let (_link, mut events, mut server) = linked().await;
+        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+        server.close(Some(frame)).await.unwrap();
+        let reason = reason.replace('\u{1b}', " ");
+        assert_eq!(next(&mut events).await, LinkEvent::Closed { code, reason });
+        let answer = receive(&mut server).await;
+        assert!(matches!(&answer, Frame::Close(Some(frame)) if u16::from(frame.code) == code), "{answer:?}");
+        drop(server);
+        assert_eq!(timeout(SOON, events.recv()).await.unwrap(), None);
+    }
+    let (_link, mut events, mut server) = linked().await;
+    server.close(None).await.unwrap();
+    drop(server);
+    assert_eq!(last_event(&mut events).await, LinkEvent::Closed { code: 1005, reason: String::new() });
+}
+
+#[tokio::test]
+async fn a_cut_connection_is_1006() {
+    let (_link, mut events, server) = linked().await;
+    drop(server);
+    let last = last_event(&mut events).await;
+    assert!(matches!(last, LinkEvent::Closed { code: 1006, .. }), "{last:?}");
+}
+
+#[tokio::test]
+async fn what_websockets_do_not_allow_ends_the_connection() {
+    let (_link, mut events, mut server) = linked().await;
+    server.send(Frame::text("x".repeat((1 << 20) + 1))).await.unwrap();
+    let last = next(&mut events).await;
+    assert!(matches!(last, LinkEvent::Closed { code: 1009, .. }), "{last:?}");
+
+    let (_link, mut events, server) = linked().await;
+    let mut socket = server.into_inner();
+    tokio::io::AsyncWriteExt::write_all(&mut socket, &[0x81, 0x01, 0xff]).await.unwrap();
+    let last = next(&mut events).await;
+    assert!(matches!(last, LinkEvent::Closed { code: 1007, .. }), "{last:?}");
+}
+
+#[tokio::test]
+async fn closing_sends_a_bare_close_frame_and_no_event() {
+    let (link, mut events, mut server) = linked().await;
+    link.close();
+    assert_eq!(receive(&mut server).await, Frame::Close(None));
+    // The sender is gone with the gate, so there is nothing that could tell any more.
+    assert_eq!(events.try_recv(), Err(TryRecvError::Disconnected));
+    let end = timeout(SOON, server.next()).await.unwrap();
+    assert!(end.is_none(), "{end:?}");
+}
+
+#[tokio::test]
+async fn dropping_closes_too() {
+    let (link, mut events, mut server) = linked().await;
+    drop(link);
+    assert_eq!(receive(&mut server).await, Frame::Close(None));
+    assert_eq!(events.recv().await, None);
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_the_close_frame_is_left_after_a_second() {
+    let (link, mut events, server) = linked().await;
+    let started = Instant::now();
+    link.shut_down().await;
+    let took = started.elapsed();
+    assert!((900..3000).contains(&took.as_millis()), "{took:?}");
+    assert_eq!(events.recv().await, None);
+    drop(server);
+}
+
+#[tokio::test]
+async fn closing_while_connecting_says_nothing() {
+    let silent = HttpStub::start(None, String::new()).await;
+    let (link, mut events) = open(settings("ws", silent.address));
+    timeout(Duration::from_secs(2), link.shut_down()).await.unwrap();
+    assert_eq!(events.recv().await, None);
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_says_why() {
+    let discreet = |error: &LinkError| {
+        let said = [
+            format!("{error}"),
+            format!("{error:?}"),
+            error.message().render(Locale::En),
+            error.message().render(Locale::ZhCn),
+        ];
+        for text in said {
+            assert!(!text.contains("s3cr3t") && !text.contains("%{") && !text.contains("cti."), "{text}");
+        }
+    };
+    let failure = async |settings| {
+        let (_link, mut events) = open(settings);
+        let event = last_event(&mut events).await;
+        let LinkEvent::Failed(error) = event else { panic!("{event:?}") };
+        discreet(&error);
+        error
+    };
+    let dead = dead_port();
+    let refused = LinkError::Connect { host: dead.to_string(), reason: "connection refused".into() };
+    assert_eq!(failure(settings("ws", dead)).await, refused);
+    let forbidding = HttpStub::answering("401 Unauthorized", "text/plain", "no").await;
+    assert_eq!(failure(settings("ws", forbidding.address)).await, LinkError::Refused { status: 401 });
+    let https = HttpStub::start(Some(self_signed("127.0.0.1", false).0), String::new()).await;
+    let error = failure(settings("wss", https.address)).await;
+    assert!(matches!(error, LinkError::Certificate { .. }), "{error:?}");
+    discreet(&LinkError::Silent(25));
+}
+
+#[tokio::test]
+async fn debug_shows_no_secret() {
+    let settings = settings("ws", dead_port());
+    assert!(!format!("{settings:?}").contains("s3cr3t"));
+}
+
+/// A conversation over memory, so that the clock can be paused: nothing real is waited for.
+struct InMemory {
+    server: WebSocketStream<DuplexStream>,
+    events: UnboundedReceiver<LinkEvent>,
+    closing: CancellationToken,
+    task: JoinHandle<End>,
+    started: tokio::time::Instant,
+}
+
+impl InMemory {
+    async fn start() -> Self {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let (tell, events): (UnboundedSender<LinkEvent>, _) = unbounded_channel();
+        let closing = CancellationToken::new();
+        let task = tokio::spawn({
+            let closing = closing.clone();
+            async move {
+                let client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+                hold(client, &|event| drop(tell.send(event)), &closing).await
+            }
+        });
+        let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        let mut linked = Self { server, events, closing, task, started: tokio::time::Instant::now() };
+        assert_eq!(linked.receive().await, Frame::text("Hello Server!"));
+        assert_eq!(linked.events.recv().await, Some(LinkEvent::Opened));
+        linked
+    }
+
+    async fn receive(&mut self) -> Frame {
+        self.server.next().await.unwrap().unwrap()
+    }
+
+    fn seconds(&self) -> f64 {
+        (self.started.elapsed().as_secs_f64() * 10.0).round() / 10.0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_heart_beats_every_ten_seconds_and_the_round_trip_is_measured() {
+    let mut link = InMemory::start().await;
+    for beat in 1..=5 {
+        assert_eq!(link.receive().await, Frame::text(""));
+        let ping = link.receive().await;
+        assert!(matches!(ping, Frame::Ping(_)), "{ping:?}");
+        assert_eq!(link.seconds(), f64::from(beat) * 10.0);
+        // The answer to the ping leaves with the server's next reading.
+        tokio::time::advance(Duration::from_millis(120)).await;
+        link.server.flush().await.unwrap();
+        assert_eq!(link.events.recv().await, Some(LinkEvent::RoundTrip(120)));
+    }
+    link.closing.cancel();
+    assert_eq!(link.receive().await, Frame::Close(None));
+    assert!(link.server.next().await.is_none());
+    assert_eq!(link.task.await.unwrap(), End::ByUs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_given_up_after_25_seconds() {
+    let mut link = InMemory::start().await;
+    // Nothing is read, so nothing is answered either.
+    assert_eq!(link.events.recv().await, Some(LinkEvent::Failed(LinkError::Silent(25))));
+    assert_eq!(link.seconds(), 25.0);
+    assert_eq!(link.task.await.unwrap(), End::ByThem);
+    assert_eq!(link.events.recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_nothing_is_given_up_too() {
+    let (ours, _theirs) = tokio::io::duplex(4);
+    let (tell, mut events) = unbounded_channel();
+    let client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+    let started = tokio::time::Instant::now();
+    let end = hold(client, &|event| drop(tell.send(event)), &CancellationToken::new()).await;
+    assert_eq!((end, started.elapsed().as_secs()), (End::ByThem, 25));
+    assert_eq!(events.try_recv(), Ok(LinkEvent::Failed(LinkError::Silent(25))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_frame_keeps_a_server_without_pongs_alive() {
+    let mut link = InMemory::start().await;
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        link.server.feed(Frame::text(r#"{"MT":0}"#)).await.unwrap();
+        // Only written, never read: pings stay without an answer.
+        link.server.flush().await.unwrap();
+        let event = link.events.recv().await.unwrap();
+        assert!(matches!(event, LinkEvent::Push(_)), "{event:?}");
+    }
+    assert_eq!(link.events.recv().await, Some(LinkEvent::Failed(LinkError::Silent(25))));
+    assert_eq!(link.seconds(), 225.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_to_something_else_is_no_round_trip() {
+    let mut link = InMemory::start().await;
+    link.server.send(Frame::Pong("unasked".into())).await.unwrap();
+    link.server.send(Frame::text(r#"{"MT":0}"#)).await.unwrap();
+    let event = link.events.recv().await.unwrap();
+    assert!(matches!(event, LinkEvent::Push(_)), "{event:?}");
+}

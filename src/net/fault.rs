@@ -1,0 +1,88 @@
+//! What the network said, in words: certificate refusals told from everything else, without addresses or secrets.
+
+// The enums looked into here are other crates', far wider than what matters.
+#![allow(clippy::wildcard_enum_match_arm)]
+
+use std::{error::Error, io};
+
+use rustls::CertificateError;
+
+/// The reason for which a certificate was refused, if that is what an error is at bottom.
+pub fn certificate_reason(error: &(dyn Error + 'static)) -> Option<String> {
+    match rustls_error(error)? {
+        rustls::Error::InvalidCertificate(reason) => Some(in_words(reason)),
+        rustls::Error::NoCertificatesPresented => Some("the server shows none".into()),
+        _ => None,
+    }
+}
+
+/// The innermost reason of an error, without the system's error number.
+pub fn reason(error: &(dyn Error + 'static)) -> String {
+    if let Some(tls) = rustls_error(error) {
+        return match tls {
+            rustls::Error::InvalidMessage(_) => "it does not speak TLS".into(),
+            other => format!("TLS: {other}"),
+        };
+    }
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    if let Some(io) = innermost.downcast_ref::<io::Error>() { io_reason(io) } else { innermost.to_string() }
+}
+
+/// The reason of an input or output error, without the system's error number.
+pub fn io_reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".into(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "connection reset".into(),
+        io::ErrorKind::UnexpectedEof => "connection closed without a word".into(),
+        io::ErrorKind::TimedOut => "no answer".into(),
+        io::ErrorKind::HostUnreachable => "no route to the host".into(),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => "no route to the network".into(),
+        _ => {
+            let text = error.to_string();
+            let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+            text.split(" (os error").next().unwrap_or_default().to_owned()
+        }
+    }
+}
+
+/// The rustls error inside an error. `io::Error` hides what it wraps from `source`, so it is looked into.
+fn rustls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found);
+        }
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(found) = wrapped.and_then(|wrapped| rustls_error(wrapped)) {
+            return Some(found);
+        }
+        current = error.source();
+    }
+    None
+}
+
+fn in_words(reason: &CertificateError) -> String {
+    match reason {
+        CertificateError::UnknownIssuer => "it is signed by an authority that is not trusted".into(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".into(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet; this computer's clock may be wrong".into()
+        }
+        CertificateError::NotValidForName => "it is for another name".into(),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            format!("it is for another name ({})", presented.join(", "))
+        }
+        other => {
+            let name = format!("{other:?}");
+            if name.contains("CaUsedAsEndEntity") {
+                // What `openssl req -x509` makes; webpki's own error can be known by its name only.
+                "it is signed by itself".into()
+            } else {
+                name.chars().take(120).collect()
+            }
+        }
+    }
+}

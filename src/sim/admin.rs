@@ -1,0 +1,224 @@
+//! The admin interface for tests and demonstrations (contract: `sim` admin API).
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{delete, get, post},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    calls::Incoming,
+    faults::{Fault, Order},
+    people::{Behaviour, Outcome, parse_voice},
+    platform::Shared,
+    state::Call,
+    switch::{PartyId, Voice},
+    world::World,
+};
+
+/// The routes below the admin base.
+pub fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/calls", post(call_in).get(list_calls))
+        .route("/calls/{id}", delete(customer_hangs_up))
+        .route("/outbound", post(outbound))
+        .route("/faults", post(arm).delete(clear))
+        .route("/tokens", post(token))
+        .route("/agents", get(agents))
+        .route("/log", get(log))
+}
+
+/// A request this interface cannot do, with the reason.
+struct Wrong(StatusCode, String);
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+fn wrong(text: impl Into<String>) -> Wrong {
+    Wrong(StatusCode::BAD_REQUEST, text.into())
+}
+
+/// Reads a body whatever its content type; nothing counts as `{}`.
+fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Wrong> {
+    let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(bytes).map_err(|e| wrong(format!("body: {e}")))
+}
+
+fn seconds(value: Option<f64>, what: &str) -> Result<Option<Duration>, Wrong> {
+    value.map(|s| Duration::try_from_secs_f64(s).map_err(|_| wrong(format!("{what}: not a duration")))).transpose()
+}
+
+fn voice(text: Option<&str>) -> Result<Voice, Wrong> {
+    let text = text.unwrap_or("speech");
+    parse_voice(text).ok_or_else(|| wrong(format!("audio '{text}': use speech, echo, silence or tone:HZ")))
+}
+
+fn known_agent(world: &World, ag_no: Option<&String>) -> Result<(), Wrong> {
+    match ag_no.filter(|a| world.agent(a).is_none()) {
+        None => Ok(()),
+        Some(ag_no) => Err(wrong(format!("there is no agent {ag_no}"))),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CallIn {
+    to_agent: Option<String>,
+    queue: Option<i64>,
+    from: Option<String>,
+    area: Option<String>,
+    answer_timeout_s: Option<f64>,
+    audio: Option<String>,
+    hangup_after_s: Option<f64>,
+}
+
+async fn call_in(State(shared): State<Arc<Shared>>, bytes: Bytes) -> Result<Json<Value>, Wrong> {
+    let asked: CallIn = body(&bytes)?;
+    let incoming = Incoming {
+        from: asked.from.unwrap_or_else(|| "13800138000".to_owned()),
+        area: asked.area.unwrap_or_default(),
+        to_agent: asked.to_agent,
+        queue: asked.queue,
+        answer_timeout: seconds(asked.answer_timeout_s, "answer_timeout_s")?.unwrap_or(Duration::from_secs(30)),
+        voice: voice(asked.audio.as_deref())?,
+        hangup_after: seconds(asked.hangup_after_s, "hangup_after_s")?,
+        arrival: None,
+    };
+    let id = shared.with(|w| {
+        known_agent(w, incoming.to_agent.as_ref())?;
+        if let Some(queue) = incoming.queue.filter(|q| w.scenario.group_name(*q).is_none()) {
+            return Err(wrong(format!("there is no skill group {queue}")));
+        }
+        Ok(w.customer_calls(incoming))
+    })?;
+    Ok(Json(json!({"call_id": id})))
+}
+
+async fn customer_hangs_up(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<Json<Value>, Wrong> {
+    shared.with(|w| {
+        let found = w.calls.values().find(|c| c.id == id).map(|c| c.no);
+        let no = found.ok_or_else(|| Wrong(StatusCode::NOT_FOUND, format!("there is no call {id}")))?;
+        w.end_call(no, None);
+        Ok(Json(json!({})))
+    })
+}
+
+async fn list_calls(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(shared.read(|w| w.calls.values().map(|call| call_json(w, call)).collect()))
+}
+
+fn call_json(world: &World, call: &Call) -> Value {
+    let agents = call.legs.iter().filter(|l| l.up);
+    let agents = agents.map(|l| (format!("agent:{}", l.ag_no), Some(world.switch.party_of(l.leg))));
+    let customer = call.customer.iter().map(|c| (format!("customer:{}", c.number), c.party));
+    let legs: Vec<Value> = agents.chain(customer).map(|(who, party)| leg_json(world, &who, party)).collect();
+    json!({
+        "call_id": call.id, "phase": call.phase.word(), "legs": legs,
+        "queue": call.queue, "to_agent": call.to_agent, "caller_id": call.shown, "digits": call.digits,
+    })
+}
+
+fn leg_json(world: &World, who: &str, party: Option<PartyId>) -> Value {
+    let heard = party.map(|p| world.switch.heard(p)).unwrap_or_default();
+    json!({
+        "who": who, "packets_in": heard.packets_in, "packets_out": heard.packets_out,
+        "heard_hz": heard.hz, "heard_dbfs": heard.dbfs,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Outbound {
+    number: String,
+    behaviour: Option<String>,
+    after_ms: Option<u64>,
+    audio: Option<String>,
+}
+
+async fn outbound(State(shared): State<Arc<Shared>>, bytes: Bytes) -> Result<Json<Value>, Wrong> {
+    let asked: Outbound = body(&bytes)?;
+    let name = asked.behaviour.as_deref().unwrap_or("answer");
+    let outcome = Outcome::from_name(name).ok_or_else(|| wrong(format!("there is no behaviour '{name}'")))?;
+    let after = asked.after_ms.map(Duration::from_millis);
+    let behaviour = Behaviour { outcome, after, voice: voice(asked.audio.as_deref())? };
+    shared.with(|w| w.behaviours.insert(asked.number, behaviour));
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultOrder {
+    fault: String,
+    #[serde(default)]
+    value: Value,
+    for_ms: Option<u64>,
+    agent: Option<String>,
+}
+
+async fn arm(State(shared): State<Arc<Shared>>, bytes: Bytes) -> Result<Json<Value>, Wrong> {
+    let asked: FaultOrder = body(&bytes)?;
+    let fault = Fault::from_name(&asked.fault).ok_or_else(|| wrong(format!("there is no fault '{}'", asked.fault)))?;
+    shared.with(|w| {
+        known_agent(w, asked.agent.as_ref())?;
+        let lasting = asked.for_ms.map(Duration::from_millis);
+        w.order_fault(Order { fault, value: asked.value, lasting, agent: asked.agent });
+        Ok(Json(json!({})))
+    })
+}
+
+async fn clear(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    shared.with(World::clear_faults);
+    Json(json!({}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenFor {
+    agent: String,
+    life_s: Option<u64>,
+}
+
+/// A fresh token, as the tenant's own login system would give one out.
+async fn token(State(shared): State<Arc<Shared>>, bytes: Bytes) -> Result<Json<Value>, Wrong> {
+    let asked: TokenFor = body(&bytes)?;
+    shared.with(|w| {
+        known_agent(w, Some(&asked.agent))?;
+        let life = Duration::from_secs(asked.life_s.unwrap_or(w.scenario.token_hours * 3600));
+        Ok(Json(json!({"token": w.tokens.issue(&asked.agent, life)})))
+    })
+}
+
+/// What the platform thinks of its agents.
+async fn agents(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(shared.read(|w| {
+        w.agents
+            .iter()
+            .map(|a| {
+                let session = a.session.as_ref();
+                json!({
+                    "ag_no": a.entry.ag_no,
+                    "name": a.entry.name,
+                    "supervisor": a.entry.supervisor,
+                    "signed_in": session.is_some(),
+                    "state": session.map(|s| s.sta.number()),
+                    "linked": a.link.is_some(),
+                    "phone_registered": w.phone_ready(&a.entry.ag_no),
+                })
+            })
+            .collect()
+    }))
+}
+
+async fn log(State(shared): State<Arc<Shared>>) -> Response {
+    Json(shared.log_book.all()).into_response()
+}

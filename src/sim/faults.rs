@@ -1,0 +1,273 @@
+//! Faults that can be put in the platform's way (contract: `sim` admin interface).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    state::{LinkOp, Rest, Sta, Timer},
+    switch::SwitchFaults,
+    world::World,
+};
+
+/// What a fault does by its nature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Cuts links without a close frame and refuses new ones while it lasts.
+    DropWs,
+    /// Links stay open and nothing goes in or out.
+    StallWs,
+    /// Connections of commands are closed without an answer.
+    RefuseHttp,
+    /// Commands wait this long, ms.
+    HttpDelay,
+    /// Commands are answered with this HTTP status and no JSON.
+    HttpStatus,
+    /// Commands are answered with an HTML page.
+    HttpHtml,
+    /// SIP connections are cut and refused.
+    DropSip,
+    /// SIP connections stay open and nothing goes in or out.
+    StallSip,
+    /// Share of RTP packets lost, percent.
+    RtpLoss,
+    /// Jitter of RTP packets, ms.
+    RtpJitter,
+    /// Share of RTP packets out of order, percent.
+    RtpReorder,
+    /// No RTP at all.
+    RtpBlackhole,
+    /// Replaced by a sign-in elsewhere: the link closes with 3405 (or the code given).
+    Kick,
+    /// Busy by a supervisor.
+    ForceBusy,
+    /// Ready by a supervisor.
+    ForceIdle,
+    /// Signed out by a supervisor.
+    ForceLogoff,
+    /// Tokens expire, the given number of seconds from now.
+    ExpireToken,
+    /// The link closes with this code.
+    CloseCode,
+    /// A frame that is not JSON, or the given text.
+    GarbageFrame,
+    /// The platform restarts: "keep" or "forget" its sign-ins.
+    Restart,
+}
+
+impl Fault {
+    /// The fault with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "drop_ws" => Fault::DropWs,
+            "stall_ws" => Fault::StallWs,
+            "refuse_http" => Fault::RefuseHttp,
+            "http_delay_ms" => Fault::HttpDelay,
+            "http_status" => Fault::HttpStatus,
+            "http_html" => Fault::HttpHtml,
+            "drop_sip" => Fault::DropSip,
+            "stall_sip" => Fault::StallSip,
+            "rtp_loss_pct" => Fault::RtpLoss,
+            "rtp_jitter_ms" => Fault::RtpJitter,
+            "rtp_reorder_pct" => Fault::RtpReorder,
+            "rtp_blackhole" => Fault::RtpBlackhole,
+            "kick" => Fault::Kick,
+            "force_busy" => Fault::ForceBusy,
+            "force_idle" => Fault::ForceIdle,
+            "force_logoff" => Fault::ForceLogoff,
+            "expire_token" => Fault::ExpireToken,
+            "close_code" => Fault::CloseCode,
+            "garbage_frame" => Fault::GarbageFrame,
+            "restart" => Fault::Restart,
+            _ => return None,
+        })
+    }
+
+    /// Whether it happens at once and is over.
+    fn is_momentary(self) -> bool {
+        match self {
+            Fault::Kick
+            | Fault::ForceBusy
+            | Fault::ForceIdle
+            | Fault::ForceLogoff
+            | Fault::ExpireToken
+            | Fault::CloseCode
+            | Fault::GarbageFrame
+            | Fault::Restart => true,
+            Fault::DropWs
+            | Fault::StallWs
+            | Fault::RefuseHttp
+            | Fault::HttpDelay
+            | Fault::HttpStatus
+            | Fault::HttpHtml
+            | Fault::DropSip
+            | Fault::StallSip
+            | Fault::RtpLoss
+            | Fault::RtpJitter
+            | Fault::RtpReorder
+            | Fault::RtpBlackhole => false,
+        }
+    }
+}
+
+/// A fault in force.
+#[derive(Clone, Debug)]
+struct InForce {
+    id: u64,
+    fault: Fault,
+    value: Value,
+    agent: Option<String>,
+}
+
+/// The faults in force, newest last.
+#[derive(Default)]
+pub struct Faults(Vec<InForce>);
+
+impl Faults {
+    /// The value of a fault that concerns this agent; the newest wins. `None` for an unknown agent matches only faults
+    /// that concern everybody.
+    pub fn get(&self, fault: Fault, ag_no: Option<&str>) -> Option<&Value> {
+        let concerns = |f: &&InForce| f.fault == fault && f.agent.as_deref().is_none_or(|a| ag_no == Some(a));
+        self.0.iter().rev().find(concerns).map(|f| &f.value)
+    }
+
+    /// Whether a fault concerns this agent.
+    pub fn on(&self, fault: Fault, ag_no: Option<&str>) -> bool {
+        self.get(fault, ag_no).is_some_and(|v| *v != json!(false))
+    }
+}
+
+/// A fault as it is ordered.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Which.
+    pub fault: Fault,
+    /// Its value, null for none.
+    pub value: Value,
+    /// How long; unset: until all are cleared.
+    pub lasting: Option<Duration>,
+    /// Whom; unset: everybody.
+    pub agent: Option<String>,
+}
+
+impl World {
+    /// Puts a fault in force, or lets it happen if it is of a moment.
+    pub fn order_fault(&mut self, order: Order) {
+        let concerned: Vec<String> = self
+            .agents
+            .iter()
+            .map(|a| a.entry.ag_no.clone())
+            .filter(|a| order.agent.as_ref().is_none_or(|wanted| wanted == a))
+            .collect();
+        if order.fault.is_momentary() {
+            self.momentary(&order, &concerned);
+            return;
+        }
+        if order.fault == Fault::DropWs {
+            for ag_no in &concerned {
+                self.tell_link(ag_no, LinkOp::Cut);
+            }
+        }
+        let id = self.next_number();
+        self.faults.0.push(InForce { id, fault: order.fault, value: order.value, agent: order.agent });
+        if let Some(lasting) = order.lasting {
+            self.after(lasting, Timer::FaultOver { id });
+        }
+        self.faults_to_switch();
+    }
+
+    /// Ends a fault.
+    pub fn fault_over(&mut self, id: u64) {
+        self.faults.0.retain(|f| f.id != id);
+        self.faults_to_switch();
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&mut self) {
+        self.faults.0.clear();
+        self.cancel(|t| matches!(t, Timer::FaultOver { .. }));
+        self.faults_to_switch();
+    }
+
+    fn faults_to_switch(&self) {
+        let number = |fault| self.faults.get(fault, None).and_then(Value::as_f64).unwrap_or(0.0);
+        self.switch.set_faults(SwitchFaults {
+            drop_sip: self.faults.on(Fault::DropSip, None),
+            stall_sip: self.faults.on(Fault::StallSip, None),
+            rtp_loss_pct: number(Fault::RtpLoss) as f32,
+            rtp_jitter_ms: number(Fault::RtpJitter) as u32,
+            rtp_reorder_pct: number(Fault::RtpReorder) as f32,
+            rtp_blackhole: self.faults.on(Fault::RtpBlackhole, None),
+        });
+    }
+
+    fn momentary(&mut self, order: &Order, concerned: &[String]) {
+        let code = order.value.as_u64().and_then(|c| u16::try_from(c).ok());
+        if order.fault == Fault::ExpireToken {
+            self.tokens.expire(order.agent.as_deref(), order.value.as_u64().unwrap_or(0));
+        }
+        for ag_no in concerned {
+            match order.fault {
+                Fault::Kick => self.kick(ag_no, code.unwrap_or(3405)),
+                Fault::ForceBusy => self.force(ag_no, Rest::Busy(None), 6),
+                Fault::ForceIdle => self.force(ag_no, Rest::Ready, 5),
+                Fault::ForceLogoff => {
+                    if self.session(ag_no).is_some() {
+                        self.push(ag_no, json!({"MT": 10, "Code": 4}));
+                        self.sign_out(ag_no, false);
+                    }
+                }
+                Fault::CloseCode => self.tell_link(ag_no, LinkOp::Close(code.unwrap_or(1001))),
+                Fault::GarbageFrame => {
+                    let text = order.value.as_str().unwrap_or("<html>not a message</html>");
+                    self.tell_link(ag_no, LinkOp::Text(text.to_owned()));
+                }
+                Fault::Restart => {
+                    if order.value.as_str() == Some("forget") {
+                        self.sign_out(ag_no, false);
+                    }
+                    self.tell_link(ag_no, LinkOp::Cut);
+                }
+                Fault::ExpireToken
+                | Fault::DropWs
+                | Fault::StallWs
+                | Fault::RefuseHttp
+                | Fault::HttpDelay
+                | Fault::HttpStatus
+                | Fault::HttpHtml
+                | Fault::DropSip
+                | Fault::StallSip
+                | Fault::RtpLoss
+                | Fault::RtpJitter
+                | Fault::RtpReorder
+                | Fault::RtpBlackhole => {}
+            }
+        }
+    }
+
+    fn tell_link(&self, ag_no: &str, op: LinkOp) {
+        if let Some(link) = self.agent(ag_no).and_then(|a| a.link.as_ref()) {
+            link.ask(op);
+        }
+    }
+
+    /// Somebody else took the sign-in over: it goes on under a new registration, and the old client is told off.
+    fn kick(&mut self, ag_no: &str, code: u16) {
+        let reg_id = self.new_reg_id();
+        if let Some(session) = self.session_mut(ag_no) {
+            session.reg_id = reg_id;
+        }
+        self.tell_link(ag_no, LinkOp::Close(code));
+    }
+
+    /// A supervisor sets the state; a call in progress goes on.
+    fn force(&mut self, ag_no: &str, rest: Rest, code: u8) {
+        let Some(session) = self.session_mut(ag_no) else { return };
+        session.rest = rest;
+        let in_call = session.sta == Sta::Occupied;
+        self.push(ag_no, json!({"MT": 10, "Code": code}));
+        if !in_call {
+            self.rest(ag_no);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The people outside: how dialled numbers behave, and customers who call by themselves.
+
+use std::time::Duration;
+
+use super::{
+    calls::Incoming,
+    scenario::Arrival,
+    state::{Call, Kind, Phase, Sta, Timer},
+    switch::Voice,
+    world::World,
+};
+
+/// From the own leg being up to the far end ringing.
+const REACH: Duration = Duration::from_millis(100);
+/// How long a far end that does not answer is let ring.
+const NO_ANSWER: Duration = Duration::from_secs(60);
+/// How soon an arrival that found nobody idle tries again.
+const RETRY: Duration = Duration::from_secs(5);
+/// Customers of the demonstration, in turn: number and area.
+const CUSTOMERS: [(&str, &str); 4] =
+    [("13800138000", "北京"), ("02164700000", "上海"), ("13912345678", "江苏苏州"), ("+442079460018", "英国伦敦")];
+
+/// What happens when a number is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Rings, then answers.
+    Answer,
+    /// Engaged, without ringing.
+    Busy,
+    /// Rings until the platform gives up.
+    NoAnswer,
+    /// Rings, then is declined.
+    Reject,
+    /// Cannot be reached, without ringing.
+    Unreachable,
+}
+
+impl Outcome {
+    /// The outcome with this name in the admin interface.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "answer" => Outcome::Answer,
+            "busy" => Outcome::Busy,
+            "no_answer" => Outcome::NoAnswer,
+            "reject" => Outcome::Reject,
+            "unreachable" => Outcome::Unreachable,
+            _ => return None,
+        })
+    }
+}
+
+/// How a dialled number behaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Behaviour {
+    /// What happens.
+    pub outcome: Outcome,
+    /// After how long; unset: 1 s, or 60 s for no answer.
+    pub after: Option<Duration>,
+    /// What the far end says once connected.
+    pub voice: Voice,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self { outcome: Outcome::Answer, after: None, voice: Voice::Speech }
+    }
+}
+
+/// "speech", "echo", "silence" or "tone:HZ" with 50 to 7000 Hz.
+pub fn parse_voice(text: &str) -> Option<Voice> {
+    Some(match text {
+        "speech" => Voice::Speech,
+        "echo" => Voice::Echo,
+        "silence" => Voice::Silence,
+        tone => {
+            let hz: f32 = tone.strip_prefix("tone:")?.parse().ok()?;
+            (50.0..=7000.0).contains(&hz).then_some(Voice::Tone(hz))?
+        }
+    })
+}
+
+/// A scenario's caller and how far it is.
+#[derive(Clone, Debug)]
+pub struct ArrivalState {
+    arrival: Arrival,
+    /// Calls made so far.
+    made: usize,
+    /// Whether the next call is planned already.
+    planned: bool,
+    /// Whether its call is still going on.
+    live: bool,
+}
+
+impl ArrivalState {
+    /// One that has not called yet.
+    pub fn new(arrival: Arrival) -> Self {
+        Self { arrival, made: 0, planned: false, live: false }
+    }
+
+    /// The demonstration's caller: a different customer each time, within 10 s of the first idle agent.
+    pub fn demo(ag_no: &str) -> Arrival {
+        Arrival {
+            from: String::new(),
+            area: String::new(),
+            queue: None,
+            to_agent: Some(ag_no.to_owned()),
+            first_after_s: 4,
+            again_after_s: Some(20),
+            answer_timeout_s: 30,
+            audio: "speech".to_owned(),
+        }
+    }
+}
+
+impl World {
+    /// How a number behaves when dialled.
+    pub fn behaviour(&self, number: &str) -> Behaviour {
+        self.behaviours.get(number).copied().unwrap_or_default()
+    }
+
+    /// The network is asked for the far end of an outbound call.
+    pub fn reach_far_end(&mut self, no: u64) {
+        let Some(number) = self.calls.get(&no).and_then(|c| c.customer.as_ref()).map(|c| c.number.clone()) else {
+            return;
+        };
+        let behaviour = self.behaviour(&number);
+        let delay = match behaviour.outcome {
+            Outcome::Answer | Outcome::NoAnswer | Outcome::Reject => REACH,
+            Outcome::Busy | Outcome::Unreachable => behaviour.after.unwrap_or(Duration::from_secs(1)),
+        };
+        self.after(delay, Timer::FarEnd { call: no });
+    }
+
+    /// The far end of an outbound call takes its next step: rings, answers, or is lost.
+    pub fn far_end_step(&mut self, no: u64) {
+        let Some(call) = self.calls.get_mut(&no) else { return };
+        let Some(number) = call.customer.as_ref().map(|c| c.number.clone()) else { return };
+        let behaviour = self.behaviours.get(&number).copied().unwrap_or_default();
+        match (call.phase, behaviour.outcome) {
+            (Phase::Reaching, Outcome::Answer | Outcome::NoAnswer | Outcome::Reject) => {
+                call.phase = Phase::FarRinging;
+                let rings = call.frame(55);
+                let owner = call.legs.first().map(|l| l.ag_no.clone());
+                if let Some(ag_no) = owner {
+                    self.push(&ag_no, rings);
+                }
+                let usual = if behaviour.outcome == Outcome::NoAnswer { NO_ANSWER } else { Duration::from_secs(1) };
+                self.after(behaviour.after.unwrap_or(usual), Timer::FarEnd { call: no });
+            }
+            (Phase::FarRinging, Outcome::Answer) => self.connect(no),
+            (Phase::FarRinging | Phase::Reaching, _) => self.end_call(no, None),
+            (
+                Phase::Queued | Phase::Ringing | Phase::OwnLeg | Phase::Talking | Phase::Held | Phase::Ended,
+                Outcome::Answer | Outcome::Busy | Outcome::NoAnswer | Outcome::Reject | Outcome::Unreachable,
+            ) => {}
+        }
+    }
+
+    /// Somebody is idle: plan the calls of those who call by themselves.
+    pub fn expect_arrivals(&mut self) {
+        let mut due = Vec::new();
+        for (index, state) in self.arrivals.iter_mut().enumerate() {
+            let delay = if state.made == 0 { Some(state.arrival.first_after_s) } else { state.arrival.again_after_s };
+            if let (Some(delay), false, false) = (delay, state.planned, state.live) {
+                state.planned = true;
+                due.push((index, Duration::from_secs(delay)));
+            }
+        }
+        for (index, delay) in due {
+            self.after(delay, Timer::Arrival { index });
+        }
+    }
+
+    /// A customer of the scenario calls, if anybody is idle.
+    pub fn arrive(&mut self, index: usize) {
+        let Some(arrival) = self.arrivals.get(index).map(|s| s.arrival.clone()) else { return };
+        let idle = self.agents.iter().any(|a| {
+            a.sta() == Some(Sta::Ready) && arrival.to_agent.as_ref().is_none_or(|wanted| *wanted == a.entry.ag_no)
+        });
+        if !idle {
+            self.after(RETRY, Timer::Arrival { index });
+            return;
+        }
+        let Some(state) = self.arrivals.get_mut(index) else { return };
+        state.planned = false;
+        state.live = true;
+        let (from, area) = if arrival.from.is_empty() {
+            let turn = CUSTOMERS.get(state.made % CUSTOMERS.len()).copied().unwrap_or_default();
+            (turn.0.to_owned(), turn.1.to_owned())
+        } else {
+            (arrival.from.clone(), arrival.area.clone())
+        };
+        state.made += 1;
+        self.customer_calls(Incoming {
+            from,
+            area,
+            to_agent: arrival.to_agent.clone(),
+            queue: arrival.queue,
+            answer_timeout: Duration::from_secs(arrival.answer_timeout_s),
+            voice: arrival.voice(),
+            hangup_after: None,
+            arrival: Some(index),
+        });
+    }
+
+    /// A call is over: its caller may call again.
+    pub fn arrival_over(&mut self, call: &Call) {
+        if call.kind != Kind::Inbound {
+            return;
+        }
+        if let Some(state) = call.arrival.and_then(|index| self.arrivals.get_mut(index)) {
+            state.live = false;
+            self.expect_arrivals();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn voices_are_read() {
+        assert_eq!(parse_voice("tone:440"), Some(Voice::Tone(440.0)));
+        assert_eq!(parse_voice("echo"), Some(Voice::Echo));
+        assert_eq!(parse_voice("tone:1e9"), None);
+        assert_eq!(parse_voice("tone:NaN"), None);
+        assert_eq!(parse_voice("song"), None);
+    }
+}

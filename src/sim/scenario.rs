@@ -1,0 +1,238 @@
+//! The world the platform starts with: agents, skill groups, busy reasons, caller numbers, and who calls when.
+
+use std::{io, path::Path};
+
+use serde::Deserialize;
+
+use super::{people::parse_voice, switch::Voice};
+
+/// The embedded default, also the reference of every key.
+const DEFAULT: &str = include_str!("default_scenario.toml");
+
+/// A whole world.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Tenant number (`vccId`).
+    pub vcc_id: u64,
+    /// Tenant short name (`vccCode`).
+    pub vcc_code: String,
+    /// SIP domain.
+    pub sip_domain: String,
+    /// After-call work, seconds.
+    pub wrap_up_s: u64,
+    /// How long a dynamic agent stays signed in without a link, seconds.
+    pub link_patience_s: u64,
+    /// Silence of a client before `WARNOFF`, seconds.
+    pub heartbeat_warn_s: u64,
+    /// Silence of a client before its link is dropped, seconds.
+    pub heartbeat_drop_s: u64,
+    /// Life of a token, hours.
+    pub token_hours: u64,
+    /// Caller IDs.
+    pub caller_numbers: Vec<String>,
+    /// Agents, at least one.
+    pub agents: Vec<AgentEntry>,
+    /// Skill groups.
+    pub groups: Vec<GroupEntry>,
+    /// Busy reasons.
+    pub reasons: Vec<ReasonEntry>,
+    /// Predictive projects.
+    #[serde(default)]
+    pub projects: Vec<ProjectEntry>,
+    /// Customers who call by themselves.
+    #[serde(default)]
+    pub arrivals: Vec<Arrival>,
+}
+
+/// An agent of the tenant.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentEntry {
+    /// Agent number.
+    pub ag_no: String,
+    /// Name.
+    pub name: String,
+    /// The phone's number.
+    pub phone: String,
+    /// Skill groups served, by id.
+    pub groups: Vec<i64>,
+    /// Whether this agent may listen in.
+    #[serde(default)]
+    pub supervisor: bool,
+}
+
+/// A skill group.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupEntry {
+    /// `QueId`.
+    pub id: i64,
+    /// Name.
+    pub name: String,
+}
+
+/// A busy reason; ids above 10 are the tenant's own (protocol `cti.md` 4.3).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonEntry {
+    /// Number, a JSON string on the wire.
+    pub id: i64,
+    /// What people call it.
+    pub name: String,
+}
+
+/// A predictive project.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectEntry {
+    /// `pro_id`.
+    pub id: i64,
+    /// Name.
+    pub name: String,
+    /// Most calls an agent answers in it.
+    pub connected_limit: u32,
+}
+
+/// A customer who calls by themselves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arrival {
+    /// The customer's number.
+    pub from: String,
+    /// Where it is registered.
+    #[serde(default)]
+    pub area: String,
+    /// Skill group asked for.
+    #[serde(default)]
+    pub queue: Option<i64>,
+    /// Agent asked for.
+    #[serde(default)]
+    pub to_agent: Option<String>,
+    /// Seconds from an agent's first idle moment to the first call.
+    pub first_after_s: u64,
+    /// Seconds from the end of that call to the next; none: calls once.
+    #[serde(default)]
+    pub again_after_s: Option<u64>,
+    /// Seconds the customer lets it ring.
+    #[serde(default = "default_answer_timeout")]
+    pub answer_timeout_s: u64,
+    /// What the customer says: "speech", "tone:440", "echo" or "silence".
+    #[serde(default = "default_audio")]
+    pub audio: String,
+}
+
+fn default_answer_timeout() -> u64 {
+    30
+}
+
+fn default_audio() -> String {
+    "speech".to_owned()
+}
+
+impl Arrival {
+    /// What the customer says.
+    pub fn voice(&self) -> Voice {
+        parse_voice(&self.audio).unwrap_or(Voice::Speech)
+    }
+}
+
+impl Scenario {
+    /// The default world, with the keys of `file` in place of its own.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, has an unknown key or an impossible value.
+    pub fn load(file: Option<&Path>) -> io::Result<Self> {
+        match file {
+            None => Self::parse("", "the embedded scenario"),
+            Some(path) => {
+                let name = path.display().to_string();
+                let text = std::fs::read_to_string(path)
+                    .map_err(|e| io::Error::new(e.kind(), format!("scenario {name}: {e}")))?;
+                Self::parse(&text, &name)
+            }
+        }
+    }
+
+    /// As [`Scenario::load`], from the text itself; `name` is for error messages.
+    ///
+    /// # Errors
+    /// As [`Scenario::load`].
+    pub fn parse(text: &str, name: &str) -> io::Result<Self> {
+        let invalid = |e: String| io::Error::new(io::ErrorKind::InvalidData, format!("scenario {name}: {e}"));
+        let own: toml::Table = toml::from_str(text).map_err(|e| invalid(e.to_string()))?;
+        let mut world: toml::Table = toml::from_str(DEFAULT).map_err(|e| invalid(e.to_string()))?;
+        world.extend(own);
+        let scenario: Scenario = world.try_into().map_err(|e| invalid(e.to_string()))?;
+        scenario.check().map_err(invalid)?;
+        Ok(scenario)
+    }
+
+    /// What types cannot say.
+    fn check(&self) -> Result<(), String> {
+        if self.agents.is_empty() {
+            return Err("there must be at least one agent".into());
+        }
+        for (n, agent) in self.agents.iter().enumerate() {
+            if self.agents.iter().skip(n + 1).any(|other| other.ag_no == agent.ag_no || other.phone == agent.phone) {
+                return Err(format!("agent {} or phone {} is there twice", agent.ag_no, agent.phone));
+            }
+            if let Some(group) = agent.groups.iter().find(|id| !self.groups.iter().any(|g| g.id == **id)) {
+                return Err(format!("agent {}: there is no skill group {group}", agent.ag_no));
+            }
+        }
+        if let Some(reason) = self.reasons.iter().find(|r| r.id <= 10) {
+            return Err(format!("busy reason {}: ids up to 10 belong to the platform itself", reason.id));
+        }
+        for arrival in &self.arrivals {
+            if parse_voice(&arrival.audio).is_none() {
+                return Err(format!("audio '{}': use speech, echo, silence or tone:HZ", arrival.audio));
+            }
+        }
+        Ok(())
+    }
+
+    /// A skill group's name.
+    pub fn group_name(&self, id: i64) -> Option<&str> {
+        self.groups.iter().find(|g| g.id == id).map(|g| g.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_world_has_what_the_contract_promises() {
+        let world = Scenario::load(None).unwrap();
+        assert_eq!(world.agents.len(), 3);
+        assert!(world.agents.iter().any(|a| a.supervisor));
+        assert_eq!((world.groups.len(), world.reasons.len(), world.caller_numbers.len()), (2, 3, 2));
+        assert_eq!(world.projects.len(), 1);
+        assert!(world.arrivals.is_empty());
+    }
+
+    #[test]
+    fn a_file_replaces_only_its_own_keys() {
+        let world =
+            Scenario::parse("wrap_up_s = 1\n[[groups]]\nid = 1\nname = 'a'\n[[groups]]\nid = 2\nname = 'b'", "t");
+        let world = world.unwrap();
+        assert_eq!(world.wrap_up_s, 1);
+        assert_eq!(world.group_name(2), Some("b"));
+        assert_eq!(world.agents.len(), 3);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, word) in [
+            ("wrap_up = 1", "wrap_up"),
+            ("[[groups]]\nid = 7\nname = 'x'", "skill group 1"),
+            ("[[reasons]]\nid = 3\nname = 'x'", "busy reason 3"),
+            ("agents = []", "at least one agent"),
+            ("[[arrivals]]\nfrom = '1'\nfirst_after_s = 1\naudio = 'song'", "song"),
+        ] {
+            let error = Scenario::parse(text, "t").unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! One sound device in one direction: opened and closed by a thread of its own, because that can take seconds, and tried
+//! again when it fails.
+
+use std::{
+    sync::{Arc, atomic::Ordering, mpsc},
+    time::{Duration, Instant},
+};
+
+use super::{
+    list::DeviceDirection,
+    open::{End, Opened, Pulse, open},
+};
+use crate::softphone::AudioError;
+
+/// Between two attempts to open a device.
+const RETRY: Duration = Duration::from_secs(1);
+/// Kept open after it was last needed, so that the next call or tone begins at once.
+const LINGER: Duration = Duration::from_secs(2);
+/// A device whose callbacks stay away this long is dead, whatever it says.
+const NO_PULSE: Duration = Duration::from_secs(4);
+
+/// A device of the user's choice.
+pub struct Line {
+    wanted: String,
+    direction: DeviceDirection,
+    role: &'static str,
+    worker: Option<Worker>,
+    generation: u64,
+    state: State,
+}
+
+enum State {
+    Closed,
+    Opening,
+    Open(Open),
+    Failed { retry_at: Instant },
+}
+
+/// Our side of an open device.
+pub struct Open {
+    /// For people.
+    pub name: String,
+    /// Hz.
+    pub rate: u32,
+    /// The ring.
+    pub end: End,
+    /// Signs of life.
+    pub pulse: Arc<Pulse>,
+    seen: (u64, Instant),
+    needed: Instant,
+}
+
+impl Open {
+    /// Whether the device has called back at least once.
+    pub fn alive(&self) -> bool {
+        self.pulse.callbacks.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// What became of a line.
+#[derive(Debug)]
+pub enum Change {
+    /// It is open now; its first block is due.
+    Opened,
+    /// It cannot be used; tried again later.
+    Failed(AudioError),
+}
+
+struct Worker {
+    orders: mpsc::Sender<Order>,
+    news: mpsc::Receiver<(u64, News)>,
+}
+
+enum Order {
+    Open(u64),
+    Close,
+}
+
+enum News {
+    Opened(Open),
+    Failed(AudioError),
+}
+
+impl Line {
+    /// Nothing is opened, no thread is started yet.
+    pub fn new(wanted: &str, direction: DeviceDirection, role: &'static str) -> Self {
+        Self { wanted: wanted.into(), direction, role, worker: None, generation: 0, state: State::Closed }
+    }
+
+    /// Opens, keeps, tries again or closes. Never waits. Call it every block.
+    pub fn serve(&mut self, needed: bool, now: Instant) -> Option<Change> {
+        let mut change = self.read_news(now);
+        match &mut self.state {
+            State::Closed if needed => change = self.begin(now).or(change),
+            State::Closed | State::Opening => {}
+            State::Failed { .. } if !needed => self.state = State::Closed,
+            State::Failed { retry_at } if now >= *retry_at => change = self.begin(now).or(change),
+            State::Failed { .. } => {}
+            State::Open(open) => {
+                if needed {
+                    open.needed = now;
+                }
+                let callbacks = open.pulse.callbacks.load(Ordering::Relaxed);
+                if callbacks != open.seen.0 {
+                    open.seen = (callbacks, now);
+                }
+                if now.saturating_duration_since(open.seen.1) > NO_PULSE {
+                    let error = AudioError::Unusable {
+                        direction: self.role,
+                        device: open.name.clone(),
+                        reason: "it stopped working".into(),
+                    };
+                    change = Some(self.fail(error, now));
+                } else if now.saturating_duration_since(open.needed) > LINGER {
+                    self.close();
+                }
+            }
+        }
+        change
+    }
+
+    /// The open device.
+    pub fn open(&mut self) -> Option<&mut Open> {
+        match &mut self.state {
+            State::Open(open) => Some(open),
+            State::Closed | State::Opening | State::Failed { .. } => None,
+        }
+    }
+
+    /// Whether it is open and works.
+    pub fn alive(&self) -> bool {
+        matches!(&self.state, State::Open(open) if open.alive())
+    }
+
+    /// Whether the last attempt failed.
+    pub fn failed(&self) -> bool {
+        matches!(self.state, State::Failed { .. })
+    }
+
+    /// Whether there is anything to look after.
+    pub fn lingers(&self) -> bool {
+        !matches!(self.state, State::Closed)
+    }
+
+    fn begin(&mut self, now: Instant) -> Option<Change> {
+        self.generation += 1;
+        let order = Order::Open(self.generation);
+        let worker = match self.worker.take().map_or_else(|| self.start_worker(), Ok) {
+            Ok(worker) => worker,
+            Err(error) => {
+                let (direction, reason) = (self.role, error.to_string());
+                return Some(self.fail(AudioError::NoDevice { direction, reason }, now));
+            }
+        };
+        // A worker that is gone is replaced at the next attempt.
+        if worker.orders.send(order).is_ok() {
+            self.worker = Some(worker);
+            self.state = State::Opening;
+        } else {
+            self.state = State::Failed { retry_at: now + RETRY };
+        }
+        None
+    }
+
+    fn start_worker(&self) -> std::io::Result<Worker> {
+        let (orders, inbox) = mpsc::channel();
+        let (outbox, news) = mpsc::channel();
+        let (wanted, direction, role) = (self.wanted.clone(), self.direction, self.role);
+        std::thread::Builder::new()
+            .name(format!("audio-{role}").replace(' ', "-"))
+            .spawn(move || work(&wanted, direction, role, &inbox, &outbox))?;
+        Ok(Worker { orders, news })
+    }
+
+    fn read_news(&mut self, now: Instant) -> Option<Change> {
+        let mut change = None;
+        while let Some((generation, news)) = self.worker.as_ref().and_then(|worker| worker.news.try_recv().ok()) {
+            if generation != self.generation || !self.lingers() {
+                continue;
+            }
+            change = match news {
+                News::Opened(mut open) => {
+                    (open.seen, open.needed) = ((0, now), now);
+                    self.state = State::Open(open);
+                    Some(Change::Opened)
+                }
+                News::Failed(error) => Some(self.fail(error, now)),
+            };
+        }
+        change
+    }
+
+    fn fail(&mut self, error: AudioError, now: Instant) -> Change {
+        self.close();
+        self.state = State::Failed { retry_at: now + RETRY };
+        Change::Failed(error)
+    }
+
+    fn close(&mut self) {
+        // The generation moves on so that a late word of the old stream is not taken for the next one's.
+        self.generation += 1;
+        self.state = State::Closed;
+        if self.worker.as_ref().is_some_and(|worker| worker.orders.send(Order::Close).is_err()) {
+            self.worker = None;
+        }
+    }
+}
+
+/// The thread that owns the stream: it waits for the device so that nobody else has to. Ends with the line.
+fn work(
+    wanted: &str,
+    direction: DeviceDirection,
+    role: &'static str,
+    orders: &mpsc::Receiver<Order>,
+    news: &mpsc::Sender<(u64, News)>,
+) {
+    let mut running = None;
+    while let Ok(order) = orders.recv() {
+        drop(running.take());
+        let Order::Open(generation) = order else { continue };
+        let tell = {
+            let news = news.clone();
+            move |what: News| {
+                if news.send((generation, what)).is_err() {
+                    tracing::trace!("nobody waits for this device any more");
+                }
+            }
+        };
+        let lost = {
+            let tell = tell.clone();
+            move |error| tell(News::Failed(error))
+        };
+        match open(wanted, direction, role, lost) {
+            Ok(Opened { stream, name, rate, end, pulse }) => {
+                running = Some(stream);
+                let now = Instant::now();
+                tell(News::Opened(Open { name, rate, end, pulse, seen: (0, now), needed: now }));
+            }
+            Err(error) => tell(News::Failed(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_device_is_told_and_tried_again_without_blocking() {
+        let mut line = Line::new("no such device", DeviceDirection::Output, "speaker");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut failures = 0;
+        while failures < 2 {
+            assert!(Instant::now() < deadline, "only {failures} failures told");
+            let before = Instant::now();
+            if let Some(Change::Failed(error)) = line.serve(true, before) {
+                assert!(matches!(error, AudioError::NoDevice { direction: "speaker", .. }), "{error:?}");
+                failures += 1;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        line.serve(false, Instant::now());
+        assert!(!line.lingers(), "forgotten when not needed");
+    }
+}

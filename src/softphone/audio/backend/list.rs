@@ -1,0 +1,152 @@
+//! Which sound devices there are.
+
+use cpal::traits::{DeviceTrait as _, HostTrait as _};
+use serde::Serialize;
+
+use crate::softphone::AudioError;
+
+/// ALSA's plugins and special PCMs that are no devices a person would choose.
+const NO_DEVICES: [&str; 16] = [
+    "null",
+    "lavrate",
+    "samplerate",
+    "speexrate",
+    "speex",
+    "upmix",
+    "vdownmix",
+    "oss",
+    "jack",
+    "surround",
+    "iec958",
+    "dmix",
+    "dsnoop",
+    "usbstream",
+    "modem",
+    "phoneline",
+];
+
+/// Which way sound goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceDirection {
+    /// A microphone.
+    Input,
+    /// A speaker.
+    Output,
+}
+
+/// A device to choose from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceInfo {
+    /// For people.
+    pub name: String,
+    /// For the config file: stays the same over restarts.
+    pub id: String,
+    /// Microphone or speaker.
+    pub direction: DeviceDirection,
+    /// What "default" in the config file means.
+    pub is_default: bool,
+}
+
+/// The devices of this machine, microphones first, defaults first among them. May take a second.
+///
+/// # Errors
+/// When the sound system cannot be asked.
+pub fn list_devices() -> Result<Vec<DeviceInfo>, AudioError> {
+    let host = cpal::default_host();
+    let no_list = |error: cpal::Error| AudioError::NoDevice { direction: "sound device", reason: error.to_string() };
+    let mut devices = Vec::new();
+    for device in host.devices().map_err(no_list)? {
+        let Ok(id) = device.id() else { continue };
+        if !is_device(id.id()) {
+            continue;
+        }
+        for direction in [DeviceDirection::Input, DeviceDirection::Output] {
+            let (has, default) = match direction {
+                DeviceDirection::Input => (device.supports_input(), host.default_input_device()),
+                DeviceDirection::Output => (device.supports_output(), host.default_output_device()),
+            };
+            let is_default = default.and_then(|default| default.id().ok()).as_ref() == Some(&id);
+            // ALSA always names a default, also without any sound card.
+            if has && (!is_default || works(&device, direction)) {
+                devices.push(DeviceInfo { name: name_of(&device), id: id.to_string(), direction, is_default });
+            }
+        }
+    }
+    devices.sort_by(|a, b| (a.direction, !a.is_default, &a.name).cmp(&(b.direction, !b.is_default, &b.name)));
+    Ok(devices)
+}
+
+/// A device's name for people, on one line.
+pub fn name_of(device: &cpal::Device) -> String {
+    let name = device.description().map(|description| description.name().to_owned());
+    let id = || device.id().map(|id| id.id().to_owned());
+    name.or_else(|_| id()).unwrap_or_default().lines().collect::<Vec<_>>().join(", ")
+}
+
+/// Finds a device by its id, its ALSA name or its name for people; "default" is the system's choice.
+///
+/// # Errors
+/// When there is none like that.
+pub fn find(wanted: &str, direction: DeviceDirection, role: &'static str) -> Result<cpal::Device, AudioError> {
+    let host = cpal::default_host();
+    let missing = |reason: String| AudioError::NoDevice { direction: role, reason };
+    if wanted.is_empty() || wanted.eq_ignore_ascii_case("default") {
+        let device = match direction {
+            DeviceDirection::Input => host.default_input_device(),
+            DeviceDirection::Output => host.default_output_device(),
+        };
+        return device.ok_or_else(|| missing("the system has none".into()));
+    }
+    let mut devices = host.devices().map_err(|error| missing(error.to_string()))?;
+    let fits = |device: &cpal::Device| match direction {
+        DeviceDirection::Input => device.supports_input(),
+        DeviceDirection::Output => device.supports_output(),
+    };
+    let named = |device: &cpal::Device| {
+        let id = device.id().ok();
+        id.is_some_and(|id| id.id() == wanted || id.to_string() == wanted)
+            || name_of(device).eq_ignore_ascii_case(wanted)
+    };
+    devices.find(|device| fits(device) && named(device)).ok_or_else(|| missing(format!("no device '{wanted}'")))
+}
+
+fn works(device: &cpal::Device, direction: DeviceDirection) -> bool {
+    match direction {
+        DeviceDirection::Input => device.default_input_config().is_ok(),
+        DeviceDirection::Output => device.default_output_config().is_ok(),
+    }
+}
+
+fn is_device(pcm: &str) -> bool {
+    let plugin = pcm.split(':').next().unwrap_or(pcm).trim_end_matches(|c: char| c.is_ascii_digit());
+    !NO_DEVICES.contains(&plugin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_are_no_devices() {
+        for plugin in ["null", "speexrate", "surround51:CARD=0", "dmix:CARD=PCH,DEV=0"] {
+            assert!(!is_device(plugin), "{plugin}");
+        }
+        for device in ["default", "pipewire", "wc_mic", "hw:CARD=0,DEV=0", "sysdefault:CARD=PCH", "pulse"] {
+            assert!(is_device(device), "{device}");
+        }
+    }
+
+    #[test]
+    fn listing_works_without_a_sound_card_and_names_no_plugin() {
+        let devices = list_devices().unwrap();
+        assert!(devices.iter().all(|device| !device.id.ends_with(":null") && !device.name.contains('\n')));
+    }
+
+    #[test]
+    fn an_unknown_name_is_told() {
+        let error = find("no such thing", DeviceDirection::Input, "microphone").err().unwrap();
+        assert!(matches!(error, AudioError::NoDevice { direction: "microphone", .. }));
+        assert!(error.to_string().contains("no such thing"));
+    }
+}

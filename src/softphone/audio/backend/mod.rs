@@ -1,0 +1,119 @@
+//! Where sound comes from and goes to: sound devices (`device`), WAV files (`file`), or nowhere.
+
+mod device;
+mod drift;
+mod file;
+mod line;
+pub mod list;
+mod open;
+
+use std::time::Instant;
+
+use super::BLOCK;
+use crate::{
+    config::{AudioBackend, AudioConfig},
+    softphone::MediaEvent,
+};
+
+/// What is needed now; what is not is closed a while later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// Sound from the microphone.
+    pub microphone: bool,
+    /// Sound to the speaker.
+    pub speaker: bool,
+    /// Sound to the ring device.
+    pub ring: bool,
+}
+
+/// One of the kinds.
+pub enum Backend {
+    /// Microphone, speaker, ring device.
+    Device(Box<device::DeviceBackend>),
+    /// WAV files.
+    File(Box<file::FileBackend>),
+    /// Silence in, nothing out.
+    Null {
+        /// Somebody wants to know whether that works.
+        proving: bool,
+    },
+}
+
+impl Backend {
+    /// Nothing is opened yet.
+    pub fn new(config: &AudioConfig) -> Self {
+        match config.backend {
+            AudioBackend::Device => Self::Device(Box::new(device::DeviceBackend::new(config))),
+            AudioBackend::File => Self::File(Box::new(file::FileBackend::new(config))),
+            AudioBackend::Null => Self::Null { proving: false },
+        }
+    }
+
+    /// Whether tones can be heard at all; if not, no time is spent on them.
+    pub fn sounds(&self) -> bool {
+        matches!(self, Self::Device(_))
+    }
+
+    /// Opens and closes what is to be, without waiting for it, and returns what there is to tell. Call it every block.
+    pub fn serve(&mut self, need: Need, now: Instant) -> Vec<MediaEvent> {
+        match self {
+            Self::Device(device) => device.serve(need, now),
+            Self::File(file) => file.take_events(),
+            Self::Null { proving } => {
+                let ready = || MediaEvent::DevicesReady { input: "null".into(), output: "null".into() };
+                std::mem::take(proving).then(ready).into_iter().collect()
+            }
+        }
+    }
+
+    /// Whether something is still open that [`serve`](Self::serve) will close.
+    pub fn lingers(&self) -> bool {
+        match self {
+            Self::Device(device) => device.lingers(),
+            Self::File(_) | Self::Null { .. } => false,
+        }
+    }
+
+    /// A call begins.
+    pub fn begin_call(&mut self) {
+        match self {
+            Self::File(file) => file.begin_call(),
+            Self::Device(_) | Self::Null { .. } => {}
+        }
+    }
+
+    /// A call is over.
+    pub fn end_call(&mut self) {
+        match self {
+            Self::File(file) => file.end_call(),
+            Self::Device(_) | Self::Null { .. } => {}
+        }
+    }
+
+    /// Tells whether everything works, with the next [`serve`](Self::serve) or as soon as it is known.
+    pub fn prove(&mut self) {
+        match self {
+            Self::Device(device) => device.prove(),
+            Self::File(file) => file.prove(),
+            Self::Null { proving } => *proving = true,
+        }
+    }
+
+    /// The next 10 ms of the microphone.
+    pub fn capture(&mut self, block: &mut [f32; BLOCK]) {
+        match self {
+            Self::Device(device) => device.capture(block),
+            Self::File(file) => file.capture(block),
+            Self::Null { .. } => block.fill(0.0),
+        }
+    }
+
+    /// The next 10 ms to be heard: the far end (during a call), and the tones for the speaker and the ring device.
+    pub fn play(&mut self, voice: Option<&[f32; BLOCK]>, tones: &[f32; BLOCK], ring: &[f32; BLOCK]) {
+        match self {
+            Self::Device(device) => device.play(voice, tones, ring),
+            Self::File(file) => file.play(voice),
+            Self::Null { .. } => {}
+        }
+    }
+}

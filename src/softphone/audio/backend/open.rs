@@ -1,0 +1,221 @@
+//! Opening a sound device. Its callbacks touch a ring buffer and atomics only: no lock, no allocation, any size.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use cpal::{
+    BufferSize, Device, ErrorKind, FromSample, Sample as _, SampleFormat, SizedSample, Stream, StreamConfig,
+    SupportedStreamConfigRange,
+    traits::{DeviceTrait as _, StreamTrait as _},
+};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::list::{DeviceDirection, find, name_of};
+use crate::softphone::{AudioError, audio::RATE};
+
+/// Sample formats understood, the best first.
+const SPOKEN: [SampleFormat; 4] = [SampleFormat::F32, SampleFormat::I32, SampleFormat::I16, SampleFormat::U8];
+/// Ring between callback and engine: half a second at the device's rate.
+const RING_PARTS_OF_SECOND: u32 = 2;
+
+/// What the callbacks tell, without ever waiting.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    /// Callbacks so far.
+    pub callbacks: AtomicU64,
+    /// Samples of the biggest one.
+    pub biggest: AtomicUsize,
+    /// Callbacks that found too little to play, or no room for what they recorded.
+    pub starved: AtomicU64,
+}
+
+impl Pulse {
+    fn beat(&self, frames: usize, complete: bool) {
+        self.callbacks.fetch_add(1, Ordering::Relaxed);
+        self.biggest.fetch_max(frames, Ordering::Relaxed);
+        if !complete {
+            self.starved.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Our end of the ring, in the device's rate, mono.
+pub enum End {
+    /// What the microphone heard.
+    Capture(Consumer<f32>),
+    /// What is to be played.
+    Play(Producer<f32>),
+}
+
+/// An open device. The stream ends when it is dropped, which may take a moment.
+pub struct Opened {
+    /// Keeps it running.
+    pub stream: Stream,
+    /// For people.
+    pub name: String,
+    /// Its rate, Hz.
+    pub rate: u32,
+    /// Our end.
+    pub end: End,
+    /// Signs of life.
+    pub pulse: Arc<Pulse>,
+}
+
+/// Opens and starts a device; this may block for long. `lost` is told when it stops working later.
+///
+/// # Errors
+/// When it is not there or refuses.
+pub fn open(
+    wanted: &str,
+    direction: DeviceDirection,
+    role: &'static str,
+    lost: impl Fn(AudioError) + Clone + Send + 'static,
+) -> Result<Opened, AudioError> {
+    let device = find(wanted, direction, role)?;
+    let name = name_of(&device);
+    let unusable = {
+        let name = name.clone();
+        move |error: cpal::Error| AudioError::Unusable { direction: role, device: name.clone(), reason: plain(&error) }
+    };
+    let (config, format) = choose(&device, direction).map_err(&unusable)?;
+    let failed = {
+        let (unusable, name) = (unusable.clone(), name.clone());
+        move |error: cpal::Error| {
+            let passing = [ErrorKind::Xrun, ErrorKind::DeviceChanged, ErrorKind::RealtimeDenied];
+            if passing.contains(&error.kind()) {
+                tracing::debug!(role, device = name, %error, "sound device");
+            } else {
+                lost(unusable(error));
+            }
+        }
+    };
+    let ten_ms = BufferSize::Fixed(config.sample_rate / 100);
+    let attempt = |buffer_size| {
+        let config = StreamConfig { buffer_size, ..config };
+        start(&device, config, format, direction, failed.clone())
+    };
+    let (stream, end, pulse) = attempt(ten_ms)
+        .or_else(|error| {
+            tracing::debug!(role, device = name, %error, "no buffer of 10 ms, taking the device's own");
+            attempt(BufferSize::Default)
+        })
+        .map_err(&unusable)?;
+    tracing::debug!(role, device = name, rate = config.sample_rate, channels = config.channels, %format, "open");
+    Ok(Opened { stream, name, rate: config.sample_rate, end, pulse })
+}
+
+/// A reason without the host's jargon in front, on one line.
+fn plain(error: &cpal::Error) -> String {
+    error.message().map_or_else(|| error.to_string(), str::to_owned).replace('\n', " ")
+}
+
+/// The configuration nearest to 48 kHz mono float.
+fn choose(device: &Device, direction: DeviceDirection) -> Result<(StreamConfig, SampleFormat), cpal::Error> {
+    // Asked first because it is what fails plainly when there is no device behind the name.
+    let default = match direction {
+        DeviceDirection::Input => device.default_input_config()?,
+        DeviceDirection::Output => device.default_output_config()?,
+    };
+    let ranges: Vec<SupportedStreamConfigRange> = match direction {
+        DeviceDirection::Input => device.supported_input_configs()?.collect(),
+        DeviceDirection::Output => device.supported_output_configs()?.collect(),
+    };
+    let rate = |range: &SupportedStreamConfigRange| RATE.clamp(range.min_sample_rate(), range.max_sample_rate());
+    let merit = |range: &SupportedStreamConfigRange| {
+        // Two, so that it is us who mix down: sound servers make a stereo source 3 dB louder in mono.
+        let channels = range.channels().abs_diff(2);
+        let format = SPOKEN.iter().position(|format| *format == range.sample_format());
+        (rate(range).abs_diff(RATE), channels, format)
+    };
+    let best = ranges.iter().filter(|range| SPOKEN.contains(&range.sample_format())).min_by_key(|range| merit(range));
+    Ok(match best {
+        Some(range) => {
+            let config =
+                StreamConfig { channels: range.channels(), sample_rate: rate(range), buffer_size: BufferSize::Default };
+            (config, range.sample_format())
+        }
+        None => (default.config(), default.sample_format()),
+    })
+}
+
+type Started = (Stream, End, Arc<Pulse>);
+
+fn start(
+    device: &Device,
+    config: StreamConfig,
+    format: SampleFormat,
+    direction: DeviceDirection,
+    failed: impl FnMut(cpal::Error) + Send + 'static,
+) -> Result<Started, cpal::Error> {
+    match (direction, format) {
+        (DeviceDirection::Input, SampleFormat::F32) => capture::<f32>(device, config, failed),
+        (DeviceDirection::Input, SampleFormat::I32) => capture::<i32>(device, config, failed),
+        (DeviceDirection::Input, SampleFormat::I16) => capture::<i16>(device, config, failed),
+        (DeviceDirection::Input, SampleFormat::U8) => capture::<u8>(device, config, failed),
+        (DeviceDirection::Output, SampleFormat::F32) => play::<f32>(device, config, failed),
+        (DeviceDirection::Output, SampleFormat::I32) => play::<i32>(device, config, failed),
+        (DeviceDirection::Output, SampleFormat::I16) => play::<i16>(device, config, failed),
+        (DeviceDirection::Output, SampleFormat::U8) => play::<u8>(device, config, failed),
+        (_, other) => {
+            let reason = format!("it speaks only {other} samples");
+            Err(cpal::Error::with_message(ErrorKind::UnsupportedConfig, reason))
+        }
+    }
+}
+
+fn capture<T>(
+    device: &Device,
+    config: StreamConfig,
+    failed: impl FnMut(cpal::Error) + Send + 'static,
+) -> Result<Started, cpal::Error>
+where
+    T: SizedSample,
+    f32: FromSample<T>,
+{
+    let (mut ring, end) = RingBuffer::new((config.sample_rate / RING_PARTS_OF_SECOND) as usize);
+    let pulse = Arc::new(Pulse::default());
+    let beat = pulse.clone();
+    let channels = usize::from(config.channels.max(1));
+    let hear = move |data: &[T], _: &cpal::InputCallbackInfo| {
+        let frames = data.len() / channels;
+        let room = ring.slots().min(frames);
+        let mono = data
+            .chunks_exact(channels)
+            .map(|frame| frame.iter().map(|sample| f32::from_sample(*sample)).sum::<f32>() / channels as f32);
+        if let Ok(chunk) = ring.write_chunk_uninit(room) {
+            chunk.fill_from_iter(mono);
+        }
+        beat.beat(frames, room == frames);
+    };
+    let stream = device.build_input_stream(config, hear, failed, None)?;
+    stream.play()?;
+    Ok((stream, End::Capture(end), pulse))
+}
+
+fn play<T>(
+    device: &Device,
+    config: StreamConfig,
+    failed: impl FnMut(cpal::Error) + Send + 'static,
+) -> Result<Started, cpal::Error>
+where
+    T: SizedSample + FromSample<f32>,
+{
+    let (end, mut ring) = RingBuffer::<f32>::new((config.sample_rate / RING_PARTS_OF_SECOND) as usize);
+    let pulse = Arc::new(Pulse::default());
+    let beat = pulse.clone();
+    let channels = usize::from(config.channels.max(1));
+    let say = move |data: &mut [T], _: &cpal::OutputCallbackInfo| {
+        let frames = data.len() / channels;
+        let ready = ring.slots().min(frames);
+        let mut samples = ring.read_chunk(ready).ok().into_iter().flatten();
+        for frame in data.chunks_mut(channels) {
+            frame.fill(T::from_sample(samples.next().unwrap_or(0.0)));
+        }
+        beat.beat(frames, ready == frames);
+    };
+    let stream = device.build_output_stream(config, say, failed, None)?;
+    stream.play()?;
+    Ok((stream, End::Play(end), pulse))
+}

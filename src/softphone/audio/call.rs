@@ -1,0 +1,137 @@
+//! One call's sound: what is sent, what is heard, how it is measured.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use tokio::sync::mpsc::Sender;
+
+use super::{
+    BLOCK, CallFormat, Quality, RtpIn, RtpOut, codec::CodecError, meter::Meter, playout::Playout, send::SendPath,
+};
+use crate::{config::Codec, softphone::MediaEvent};
+
+/// Blocks between two level readings: 100 ms.
+const LEVEL_EVERY: u32 = 10;
+/// Blocks between two looks at the quality: 200 ms.
+const QUALITY_EVERY: u32 = 20;
+/// Most packets that wait to be looked at; the network thread never waits for the audio thread.
+const INBOX: usize = 512;
+
+/// Shared between the network side and the audio thread.
+#[derive(Debug, Default)]
+pub struct Shared {
+    inbox: Mutex<Vec<RtpIn>>,
+    quality: Mutex<Quality>,
+}
+
+impl Shared {
+    /// A packet came in.
+    pub fn receive(&self, packet: RtpIn) {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        if inbox.len() < INBOX {
+            inbox.push(packet);
+        } else {
+            tracing::trace!("the audio thread does not keep up: packet dropped");
+        }
+    }
+
+    /// As of at most 200 ms ago.
+    pub fn quality(&self) -> Quality {
+        *self.quality.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Vec<RtpIn> {
+        std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_quality(&self, quality: Quality) {
+        *self.quality.lock().unwrap_or_else(PoisonError::into_inner) = quality;
+    }
+}
+
+/// The audio thread's side of a call.
+pub struct Call {
+    /// Which one.
+    pub id: u64,
+    codec: Codec,
+    payload_type: u8,
+    send: SendPath,
+    playout: Playout,
+    receiving: bool,
+    shared: Arc<Shared>,
+    microphone: Meter,
+    far_end: Meter,
+    blocks: u32,
+}
+
+impl Call {
+    /// Begins.
+    ///
+    /// # Errors
+    /// When there is no codec.
+    pub fn new(id: u64, format: CallFormat, out: Sender<RtpOut>, shared: Arc<Shared>) -> Result<Self, CodecError> {
+        Ok(Self {
+            id,
+            codec: format.codec,
+            payload_type: format.payload_type,
+            send: SendPath::new(format, out)?,
+            playout: Playout::new(format.codec)?,
+            receiving: true,
+            shared,
+            microphone: Meter::default(),
+            far_end: Meter::default(),
+            blocks: 0,
+        })
+    }
+
+    /// Another codec or payload type.
+    ///
+    /// # Errors
+    /// When there is no such codec; the old one goes on.
+    pub fn set_format(&mut self, format: CallFormat) -> Result<(), CodecError> {
+        self.send.set_format(format)?;
+        if format.codec != self.codec {
+            self.playout = Playout::new(format.codec)?;
+        }
+        (self.codec, self.payload_type) = (format.codec, format.payload_type);
+        Ok(())
+    }
+
+    /// What the two sides agreed on.
+    pub fn set_direction(&mut self, send: bool, receive: bool) {
+        self.send.set_sending(send);
+        self.receiving = receive;
+    }
+
+    /// Sends what the microphone heard, or silence. Says whether a packet was complete with that.
+    pub fn speak(&mut self, block: &[f32; BLOCK], silent: bool) -> bool {
+        self.microphone.add(block);
+        self.send.push(block, silent)
+    }
+
+    /// The next 10 ms of the far end, or silence.
+    pub fn listen(&mut self, now: Instant, silent: bool) -> [f32; BLOCK] {
+        for packet in self.shared.take() {
+            // Telephone events and comfort noise have payload types of their own and no place in the stream.
+            if packet.payload_type == self.payload_type {
+                self.playout.receive(packet);
+            }
+        }
+        let block = if self.receiving { self.playout.block(now) } else { [0.0; BLOCK] };
+        self.far_end.add(&block);
+        if silent { [0.0; BLOCK] } else { block }
+    }
+
+    /// Counts blocks; the levels every 100 ms.
+    pub fn measure(&mut self) -> Option<MediaEvent> {
+        self.blocks = self.blocks.wrapping_add(1);
+        if self.blocks.is_multiple_of(QUALITY_EVERY) {
+            self.shared.set_quality(self.playout.quality());
+        }
+        self.blocks
+            .is_multiple_of(LEVEL_EVERY)
+            .then(|| MediaEvent::Levels { microphone: self.microphone.read(), far_end: self.far_end.read() })
+    }
+}

@@ -1,0 +1,345 @@
+//! The audio thread and its handles. It owns all sound, asks nobody, is asked through a channel, and sleeps without ticks
+//! while there is neither a call nor a tone.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{mpsc::Sender, oneshot};
+
+use super::{
+    BLOCK, CallFormat, Quality, RtpIn, RtpOut,
+    backend::{Backend, Need},
+    call::{Call, Shared},
+    tones::{Outlet, Tones},
+};
+use crate::{
+    config::AudioConfig,
+    softphone::{AudioError, Event, MediaEvent, Tone},
+};
+
+/// A block's time.
+const BLOCK_TIME: Duration = Duration::from_millis(10);
+/// Further behind than this (the machine slept) is not caught up with.
+const HOPELESS: Duration = Duration::from_millis(500);
+
+/// Who is told what happens; called on the audio thread, so it must not wait.
+type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
+
+enum Order {
+    Open { id: u64, format: CallFormat, out: Sender<RtpOut>, shared: Arc<Shared> },
+    Close { id: u64 },
+    Format { id: u64, format: CallFormat },
+    Direction { id: u64, send: bool, receive: bool },
+    Muted(bool),
+    Held(bool),
+    Play(Option<Tone>),
+    Prove,
+    Shutdown(Option<oneshot::Sender<()>>),
+}
+
+/// Everything that sounds. Methods never block; what goes wrong is told as events and the call goes on in silence.
+pub struct AudioEngine {
+    orders: mpsc::Sender<Order>,
+    thread: Option<JoinHandle<()>>,
+    next_call: AtomicU64,
+}
+
+/// The sound of one call; dropping it ends it.
+pub struct CallAudio {
+    id: u64,
+    orders: mpsc::Sender<Order>,
+    shared: Arc<Shared>,
+}
+
+impl AudioEngine {
+    /// Starts the audio thread, which opens nothing before it is needed. `on_event` is called on that thread and must
+    /// not wait.
+    pub fn start(config: AudioConfig, on_event: Arc<dyn Fn(Event) + Send + Sync>) -> AudioEngine {
+        let (orders, inbox) = mpsc::channel();
+        let tell = on_event.clone();
+        let thread =
+            std::thread::Builder::new().name("audio".into()).spawn(move || Engine::new(&config, on_event).run(&inbox));
+        let thread = match thread {
+            Ok(thread) => Some(thread),
+            Err(error) => {
+                let error = AudioError::NoDevice { direction: "sound device", reason: error.to_string() };
+                tell(Event::Media(MediaEvent::DeviceFailed(error)));
+                None
+            }
+        };
+        AudioEngine { orders, thread, next_call: AtomicU64::new(1) }
+    }
+
+    /// Begins the sound of a call, both ways; one that is open ends. Packets go to `rtp_out` every 20 ms; when it is
+    /// full, sound is dropped rather than delayed.
+    pub fn open_call(&self, format: CallFormat, rtp_out: Sender<RtpOut>) -> CallAudio {
+        let id = self.next_call.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::new(Shared::default());
+        send(&self.orders, Order::Open { id, format, out: rtp_out, shared: shared.clone() });
+        CallAudio { id, orders: self.orders.clone(), shared }
+    }
+
+    /// Sends silence in place of the microphone, for this and later calls; [`Event::Muted`] tells when it is so.
+    pub fn set_muted(&self, muted: bool) {
+        send(&self.orders, Order::Muted(muted));
+    }
+
+    /// Neither side hears the other while true, for this and later calls.
+    pub fn set_held(&self, held: bool) {
+        send(&self.orders, Order::Held(held));
+    }
+
+    /// Starts a tone or, with `None`, stops all.
+    pub fn play(&self, tone: Option<Tone>) {
+        send(&self.orders, Order::Play(tone));
+    }
+
+    /// Opens microphone and speaker to find out whether they work: [`MediaEvent::DevicesReady`] or
+    /// [`MediaEvent::DeviceFailed`] tells.
+    pub fn prove_devices(&self) {
+        send(&self.orders, Order::Prove);
+    }
+
+    /// Ends all sound and closes the output file.
+    pub async fn shutdown(mut self) {
+        let (done, finished) = oneshot::channel();
+        send(&self.orders, Order::Shutdown(Some(done)));
+        if finished.await.is_err() {
+            tracing::debug!("the audio thread was gone already");
+        }
+        self.thread = None;
+    }
+}
+
+impl Drop for AudioEngine {
+    /// Closes the output file as [`shutdown`](Self::shutdown) does; waits at most a block's time.
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        send(&self.orders, Order::Shutdown(None));
+        if thread.join().is_err() {
+            tracing::error!("the audio thread panicked");
+        }
+    }
+}
+
+impl CallAudio {
+    /// A packet came in. Never waits.
+    pub fn receive(&self, packet: RtpIn) {
+        self.shared.receive(packet);
+    }
+
+    /// Another codec or payload type from now on (a re-INVITE).
+    pub fn set_format(&self, format: CallFormat) {
+        send(&self.orders, Order::Format { id: self.id, format });
+    }
+
+    /// What the two sides agreed on: without `send` no packets go out, without `receive` nothing is played.
+    pub fn set_direction(&self, send: bool, receive: bool) {
+        self::send(&self.orders, Order::Direction { id: self.id, send, receive });
+    }
+
+    /// How well the far end is heard; at most 200 ms old.
+    pub fn quality(&self) -> Quality {
+        self.shared.quality()
+    }
+}
+
+impl Drop for CallAudio {
+    fn drop(&mut self) {
+        send(&self.orders, Order::Close { id: self.id });
+    }
+}
+
+fn send(orders: &mpsc::Sender<Order>, order: Order) {
+    if orders.send(order).is_err() {
+        tracing::trace!("the audio thread has ended");
+    }
+}
+
+struct Engine {
+    backend: Backend,
+    tones: Tones,
+    call: Option<Call>,
+    muted: bool,
+    held: bool,
+    /// Silence is asked for and told as soon as a packet of it has gone out.
+    muting: bool,
+    on_event: OnEvent,
+}
+
+impl Engine {
+    fn new(config: &AudioConfig, on_event: OnEvent) -> Self {
+        Self {
+            backend: Backend::new(config),
+            tones: Tones::new(config.tone_dbfs, config.ring),
+            call: None,
+            muted: false,
+            held: false,
+            muting: false,
+            on_event,
+        }
+    }
+
+    fn run(mut self, orders: &mpsc::Receiver<Order>) {
+        let mut due: Option<Instant> = None;
+        let finished = loop {
+            let order = match due {
+                None => orders.recv().ok(),
+                Some(at) => match orders.recv_timeout(at.saturating_duration_since(Instant::now())) {
+                    Ok(order) => Some(order),
+                    Err(RecvTimeoutError::Disconnected) => None,
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.block(at);
+                        due = self.next_due(at);
+                        continue;
+                    }
+                },
+            };
+            match order {
+                Some(Order::Shutdown(done)) => break done,
+                Some(order) => self.obey(order),
+                None => break None,
+            }
+            if due.is_none() && self.active() {
+                due = Some(Instant::now());
+            }
+        };
+        // The output file is complete before anybody is told so.
+        drop(self);
+        if let Some(done) = finished
+            && done.send(()).is_err()
+        {
+            tracing::trace!("nobody waits for the audio thread");
+        }
+    }
+
+    /// When the block after the one that was due at `at` is due. Deadlines are absolute, so that nothing drifts: a late
+    /// block is followed by an early one.
+    fn next_due(&self, at: Instant) -> Option<Instant> {
+        if !self.active() {
+            return None;
+        }
+        let next = at + BLOCK_TIME;
+        let behind = Instant::now().saturating_duration_since(next);
+        if behind > HOPELESS {
+            tracing::debug!(?behind, "the machine slept: the time in between has no sound");
+            return Some(Instant::now());
+        }
+        Some(next)
+    }
+
+    fn active(&self) -> bool {
+        self.call.is_some() || self.need().ring || self.need().speaker || self.backend.lingers()
+    }
+
+    fn need(&self) -> Need {
+        let call = self.call.is_some();
+        let sounds = self.backend.sounds();
+        Need {
+            microphone: call,
+            speaker: call || (sounds && self.tones.sounding(Outlet::Speaker)),
+            ring: sounds && self.tones.sounding(Outlet::Ring),
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Open { id, format, out, shared } => self.open(id, format, out, shared),
+            Order::Close { id } => {
+                if self.call.take_if(|call| call.id == id).is_some() {
+                    self.backend.end_call();
+                    self.finish_muting();
+                }
+            }
+            Order::Format { id, format } => {
+                if let Some(call) = self.call.as_mut().filter(|call| call.id == id)
+                    && let Err(error) = call.set_format(format)
+                {
+                    tracing::warn!(%error, "the call keeps its codec");
+                }
+            }
+            Order::Direction { id, send, receive } => {
+                if let Some(call) = self.call.as_mut().filter(|call| call.id == id) {
+                    call.set_direction(send, receive);
+                }
+            }
+            Order::Muted(muted) => {
+                self.muted = muted;
+                self.muting = muted && self.call.is_some();
+                if !self.muting {
+                    self.tell(Event::Muted(muted));
+                }
+            }
+            Order::Held(held) => self.held = held,
+            Order::Play(tone) => {
+                if self.backend.sounds() {
+                    self.tones.play(tone);
+                }
+            }
+            Order::Prove => {
+                self.backend.prove();
+                self.serve(Instant::now());
+            }
+            Order::Shutdown(_) => {}
+        }
+    }
+
+    fn open(&mut self, id: u64, format: CallFormat, out: Sender<RtpOut>, shared: Arc<Shared>) {
+        match Call::new(id, format, out, shared) {
+            Ok(call) => {
+                tracing::debug!(codec = format.codec.name(), "sound of a call begins");
+                self.call = Some(call);
+                self.backend.begin_call();
+            }
+            Err(error) => tracing::error!(%error, "the call has no sound"),
+        }
+    }
+
+    /// 10 ms of everything, `at` the time they are due.
+    fn block(&mut self, at: Instant) {
+        self.serve(at);
+        let mut heard = [0.0; BLOCK];
+        self.backend.capture(&mut heard);
+        let silent = self.muted || self.held;
+        let mut voice = None;
+        let mut packet_out = false;
+        let mut levels = None;
+        if let Some(call) = &mut self.call {
+            packet_out = call.speak(&heard, silent);
+            voice = Some(call.listen(at, self.held));
+            levels = call.measure();
+        }
+        let (mut speaker, mut ring) = ([0.0; BLOCK], [0.0; BLOCK]);
+        self.tones.mix(&mut speaker, &mut ring);
+        self.backend.play(voice.as_ref(), &speaker, &ring);
+        if packet_out {
+            self.finish_muting();
+        }
+        if let Some(levels) = levels {
+            self.tell(Event::Media(levels));
+        }
+    }
+
+    fn serve(&mut self, now: Instant) {
+        for event in self.backend.serve(self.need(), now) {
+            self.tell(Event::Media(event));
+        }
+    }
+
+    fn finish_muting(&mut self) {
+        if std::mem::take(&mut self.muting) {
+            self.tell(Event::Muted(true));
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        (self.on_event)(event);
+    }
+}

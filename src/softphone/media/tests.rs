@@ -1,0 +1,534 @@
+//! Calls over real sockets on loopback, against a far end made of the `webrtc` crate's own tracks and descriptions.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use rtc::{
+    interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket},
+    media_stream::MediaStreamTrack,
+    peer_connection::{
+        configuration::{interceptor_registry::configure_rtcp_reports, media_engine::MediaEngine},
+        sdp::RTCSessionDescription,
+    },
+    rtp,
+    rtp_transceiver::rtp_sender::{
+        RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+    },
+    sansio::Protocol,
+    shared::error::Error,
+};
+use tokio::sync::{mpsc, watch};
+use webrtc::{
+    media_stream::{
+        track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
+        track_remote::{TrackRemote, TrackRemoteEvent},
+    },
+    peer_connection::{
+        PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState, Registry,
+        SettingEngineBuilder,
+    },
+};
+
+use super::{Media, MediaError, sdp::tests::fixture};
+use crate::{
+    config::{AudioBackend, AudioConfig, Codec},
+    softphone::{Event, MediaEvent},
+};
+
+const CALL: &str = "a-call";
+const SOON: Duration = Duration::from_secs(5);
+
+/// Sends and counts as a telephone switch would.
+struct FarEnd {
+    connection: Arc<dyn PeerConnection>,
+    gathered: watch::Receiver<u32>,
+    heard: Arc<Heard>,
+    disguise: Arc<Disguise>,
+    speaking: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct Heard {
+    packets: AtomicU64,
+    payload_type: AtomicU8,
+    ssrcs: Mutex<HashSet<u32>>,
+}
+
+/// What is changed about the packets after the crate has checked them: what a switch does when it connects another
+/// party.
+#[derive(Default)]
+struct Disguise {
+    ssrc: AtomicU32,
+    queues: Mutex<(std::collections::VecDeque<TaggedPacket>, std::collections::VecDeque<TaggedPacket>)>,
+}
+
+struct Changer(Arc<Disguise>);
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Changer {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        self.0.queues.lock().unwrap().0.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.0.queues.lock().unwrap().0.pop_front()
+    }
+
+    fn handle_write(&mut self, mut packet: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtp(rtp) = &mut packet.message.packet
+            && self.0.ssrc.load(Relaxed) != 0
+        {
+            rtp.header.ssrc = self.0.ssrc.load(Relaxed);
+        }
+        self.0.queues.lock().unwrap().1.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.0.queues.lock().unwrap().1.pop_front()
+    }
+}
+
+impl Interceptor for Changer {
+    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
+    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}
+
+struct Handler {
+    gathered: watch::Sender<u32>,
+    heard: Arc<Heard>,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.gathered.send_modify(|times| *times += 1);
+        }
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let heard = self.heard.clone();
+        tokio::spawn(async move {
+            while let Some(event) = track.poll().await {
+                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    heard.packets.fetch_add(1, Relaxed);
+                    heard.payload_type.store(packet.header.payload_type, Relaxed);
+                    heard.ssrcs.lock().unwrap().insert(packet.header.ssrc);
+                }
+            }
+        });
+    }
+}
+
+fn rtp_codec(name: &str, clock_rate: u32, channels: u16) -> RTCRtpCodec {
+    RTCRtpCodec { mime_type: format!("audio/{name}"), clock_rate, channels, ..Default::default() }
+}
+
+impl FarEnd {
+    async fn new() -> Self {
+        let mut media_engine = MediaEngine::default();
+        let codecs = [("opus", 48_000, 2, 111), ("PCMA", 8_000, 0, 8), ("PCMU", 8_000, 0, 0)].map(
+            |(name, clock, channels, payload_type)| RTCRtpCodecParameters {
+                rtp_codec: rtp_codec(name, clock, channels),
+                payload_type,
+            },
+        );
+        for codec in &codecs {
+            media_engine.register_codec(codec.clone(), RtpCodecKind::Audio).unwrap();
+        }
+        let disguise = Arc::new(Disguise::default());
+        let (gathered_in, gathered) = watch::channel(0);
+        let heard = Arc::new(Heard::default());
+        let connection: Arc<dyn PeerConnection> = Arc::new(
+            PeerConnectionBuilder::new()
+                .with_media_engine(media_engine)
+                .with_setting_engine(
+                    SettingEngineBuilder::new()
+                        .with_ice_connection_attempts(Some(Duration::from_millis(50)), Some(600))
+                        .build(),
+                )
+                .with_interceptor_registry(
+                    configure_rtcp_reports(Registry::new()).with(Slot::Custom(500), Changer(disguise.clone())),
+                )
+                .with_handler(Arc::new(Handler { gathered: gathered_in, heard: heard.clone() }))
+                .with_udp_addrs(vec!["127.0.0.1:0"])
+                .build()
+                .await
+                .unwrap(),
+        );
+        let track = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
+            "stream".into(),
+            "track".into(),
+            "label".into(),
+            RtpCodecKind::Audio,
+            vec![RTCRtpEncodingParameters {
+                rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(77), ..Default::default() },
+                codec: rtp_codec("PCMA", 8_000, 0),
+                ..Default::default()
+            }],
+        )));
+        let added: Arc<dyn TrackLocal> = track.clone();
+        connection.add_track(added).await.unwrap();
+        for transceiver in connection.get_transceivers().await {
+            transceiver.set_codec_preferences(codecs.to_vec()).await.unwrap();
+        }
+        let speaking = Arc::new(AtomicBool::new(true));
+        tokio::spawn(speak(track, speaking.clone()));
+        Self { connection, gathered, heard, disguise, speaking }
+    }
+
+    async fn set_local(&self, description: RTCSessionDescription) -> String {
+        let mut gathered = self.gathered.clone();
+        let before = *gathered.borrow_and_update();
+        self.connection.set_local_description(description).await.unwrap();
+        if before == 0 {
+            tokio::time::timeout(SOON, gathered.wait_for(|times| *times > 0)).await.unwrap().unwrap();
+        }
+        self.connection.local_description().await.unwrap().sdp
+    }
+
+    async fn offer(&self) -> String {
+        let offer = self.connection.create_offer(None).await.unwrap();
+        self.set_local(offer).await
+    }
+
+    async fn accept(&self, answer: &str) {
+        let answer = RTCSessionDescription::answer(answer.to_owned()).unwrap();
+        self.connection.set_remote_description(answer).await.unwrap();
+    }
+
+    async fn answer(&self, offer: &str) -> String {
+        let offer = RTCSessionDescription::offer(offer.to_owned()).unwrap();
+        self.connection.set_remote_description(offer).await.unwrap();
+        let answer = self.connection.create_answer(None).await.unwrap();
+        self.set_local(answer).await
+    }
+
+    fn heard(&self) -> u64 {
+        self.heard.packets.load(Relaxed)
+    }
+
+    /// Waits until so many packets more have come.
+    async fn hears(&self, more: u64) {
+        let wanted = self.heard() + more;
+        until("the far end hears", || self.heard() >= wanted).await;
+    }
+}
+
+impl Drop for FarEnd {
+    fn drop(&mut self) {
+        let connection = self.connection.clone();
+        tokio::spawn(async move { connection.close().await });
+    }
+}
+
+async fn speak(track: Arc<TrackLocalStaticRTP>, speaking: Arc<AtomicBool>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    for count in 0u16.. {
+        ticks.tick().await;
+        if !speaking.load(Relaxed) {
+            continue;
+        }
+        let header = rtp::Header {
+            version: 2,
+            payload_type: 8,
+            sequence_number: count,
+            timestamp: u32::from(count) * 160,
+            ssrc: 77,
+            ..Default::default()
+        };
+        let packet = rtp::Packet { header, payload: Bytes::from_static(&[0xd5; 160]) };
+        // Dropped until the payload type is negotiated; an error is the end of the connection.
+        if track.write_rtp(packet).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + SOON;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not within {SOON:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+struct Phone {
+    media: Media,
+    events: mpsc::UnboundedReceiver<Event>,
+}
+
+impl Phone {
+    fn new(codecs: &[Codec]) -> Self {
+        let (tell, events) = mpsc::unbounded_channel();
+        let audio = AudioConfig { backend: AudioBackend::Null, codecs: codecs.to_vec(), ..AudioConfig::default() };
+        let media = Media::start(
+            audio,
+            Arc::new(move |event| {
+                tell.send(event).unwrap_or_default();
+            }),
+        );
+        Self { media, events }
+    }
+
+    /// The next media event that is not about levels or devices, nor, unless wanted, about quality.
+    async fn next(&mut self, stats: bool) -> MediaEvent {
+        loop {
+            let event = tokio::time::timeout(Duration::from_secs(12), self.events.recv()).await;
+            let Event::Media(event) = event.expect("an event").expect("more events") else { continue };
+            let passed_over = match event {
+                MediaEvent::Stats(_) => !stats,
+                MediaEvent::Levels { .. } | MediaEvent::DeviceFailed(_) | MediaEvent::DevicesReady { .. } => true,
+                MediaEvent::Connecting | MediaEvent::Up { .. } | MediaEvent::Lost { .. } | MediaEvent::Closed => false,
+            };
+            if !passed_over {
+                return event;
+            }
+        }
+    }
+
+    async fn expect(&mut self, expected: MediaEvent) {
+        assert_eq!(self.next(false).await, expected);
+    }
+
+    async fn expect_lost(&mut self, about: &str) {
+        let event = self.next(false).await;
+        let MediaEvent::Lost { reason } = event else { panic!("{event:?} instead of Lost") };
+        assert!(reason.contains(about), "{reason}");
+    }
+
+    /// A call that is up, in PCMA.
+    async fn call(&mut self, far: &FarEnd) -> String {
+        let offer = far.offer().await;
+        let answer = self.media.answer(CALL, &offer).await.unwrap();
+        far.accept(&answer).await;
+        self.expect(MediaEvent::Connecting).await;
+        self.expect(MediaEvent::Up { codec: Codec::Pcma }).await;
+        far.hears(5).await;
+        offer
+    }
+
+    async fn received(&mut self) -> u64 {
+        loop {
+            if let MediaEvent::Stats(stats) = self.next(true).await {
+                return stats.packets_received;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_comes_up_at_once_and_sound_flows_both_ways() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    let offer = far.offer().await;
+    let begin = Instant::now();
+    let answer = phone.media.answer(CALL, &offer).await.unwrap();
+    let answered = begin.elapsed();
+    far.accept(&answer).await;
+    far.hears(1).await;
+    let heard = begin.elapsed();
+    assert!(answered < Duration::from_millis(300), "answer took {answered:?}");
+    assert!(heard < Duration::from_millis(700), "first RTP after {heard:?}");
+    println!("answer after {answered:?}, first RTP heard after {heard:?}");
+
+    phone.expect(MediaEvent::Connecting).await;
+    phone.expect(MediaEvent::Up { codec: Codec::Pcma }).await;
+    far.hears(50).await;
+    assert_eq!(far.heard.payload_type.load(Relaxed), 8);
+    let MediaEvent::Stats(_) = phone.next(true).await else { panic!("no stats") };
+    let MediaEvent::Stats(stats) = phone.next(true).await else { panic!("no stats") };
+    assert!(stats.packets_received >= 45 && stats.packets_sent >= 45, "{stats:?}");
+    assert!(stats.rtt_ms.is_some_and(|rtt| rtt < 100.0), "{stats:?}");
+    assert!(stats.mos > 4.0, "{stats:?}");
+
+    phone.media.close(CALL).await;
+    phone.expect(MediaEvent::Closed).await;
+    phone.media.close(CALL).await;
+    let heard = far.heard();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(far.heard() <= heard + 2, "nothing is sent after the end");
+    assert!(phone.events.try_recv().is_err(), "closing twice is told once");
+    phone.media.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_far_end_holds_and_resumes() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    let offer = phone.call(&far).await;
+    for (direction, mirrored, flows) in [
+        ("sendonly", "recvonly", false),
+        ("sendrecv", "sendrecv", true),
+        ("inactive", "inactive", false),
+        ("recvonly", "sendonly", true),
+    ] {
+        let answer = phone.media.answer(CALL, &offer.replace("a=sendrecv", &format!("a={direction}"))).await.unwrap();
+        assert!(answer.contains(&format!("a={mirrored}\r\n")), "{direction}: {answer}");
+        if flows {
+            far.hears(10).await;
+        } else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let before = far.heard();
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert_eq!(far.heard(), before, "{direction}: nothing is sent");
+        }
+    }
+    assert_eq!(far.heard.ssrcs.lock().unwrap().len(), 1, "one stream from first to last");
+    phone.media.close(CALL).await;
+    phone.expect(MediaEvent::Closed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_stream_of_the_far_end_is_heard_too() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    phone.call(&far).await;
+    far.disguise.ssrc.store(4242, Relaxed);
+    let before = phone.received().await;
+    let after = phone.received().await;
+    let last = phone.received().await;
+    assert!(last - before >= 80, "{before} {after} {last}: 50 packets a second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_codec_can_change_in_a_call() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma, Codec::Opus]));
+    let offer = phone.call(&far).await;
+    let line = offer.lines().find(|line| line.starts_with("m=audio")).unwrap();
+    let opus_only = offer.replace(line, "m=audio 9 UDP/TLS/RTP/SAVPF 111");
+    let answer = phone.media.answer(CALL, &opus_only).await.unwrap();
+    assert!(answer.contains(" UDP/TLS/RTP/SAVPF 111\r\n"), "{answer}");
+    phone.expect(MediaEvent::Up { codec: Codec::Opus }).await;
+    until("the new payload type arrives", || far.heard.payload_type.load(Relaxed) == 111).await;
+    far.hears(10).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_offer_leaves_the_call_as_it_is() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    phone.call(&far).await;
+    for junk in [String::new(), fixture("made-plain-rtp"), fixture("made-no-common-codec")] {
+        assert!(matches!(phone.media.answer(CALL, &junk).await, Err(MediaError::NotAcceptable(_))));
+    }
+    far.hears(20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ice_restarts_without_a_break() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    let first = phone.call(&far).await;
+    far.connection.restart_ice().await.unwrap();
+    let offer = far.offer().await;
+    let ufrag = |sdp: &str| sdp.lines().find(|line| line.starts_with("a=ice-ufrag")).unwrap().to_owned();
+    assert_ne!(ufrag(&first), ufrag(&offer));
+    let answer = phone.media.answer(CALL, &offer).await.unwrap();
+    far.accept(&answer).await;
+    far.hears(100).await;
+    assert_eq!(far.heard.ssrcs.lock().unwrap().len(), 1);
+    let before = phone.received().await;
+    assert!(phone.received().await > before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_call_moves_to_another_far_end() {
+    let (first, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    phone.call(&first).await;
+    let second = FarEnd::new().await;
+    let answer = phone.media.answer(CALL, &second.offer().await).await.unwrap();
+    second.accept(&answer).await;
+    phone.expect(MediaEvent::Connecting).await;
+    phone.expect(MediaEvent::Up { codec: Codec::Pcma }).await;
+    second.hears(20).await;
+    let before = phone.received().await;
+    assert!(phone.received().await > before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invite_without_offer_gets_ours() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcmu, Codec::Pcma]));
+    let offer = phone.media.offer(CALL).await.unwrap();
+    let answer = far.answer(&offer).await;
+    phone.media.accept_answer(CALL, &answer).await.unwrap();
+    phone.expect(MediaEvent::Connecting).await;
+    phone.expect(MediaEvent::Up { codec: Codec::Pcmu }).await;
+    far.hears(20).await;
+    assert_eq!(far.heard.payload_type.load(Relaxed), 0);
+    assert!(phone.media.accept_answer(CALL, &answer).await.is_err(), "an offer is answered once");
+
+    // A re-INVITE without offer: the same session, one version on, still two-way.
+    let again = phone.media.offer(CALL).await.unwrap();
+    let origin = |sdp: &str| -> Vec<u64> {
+        let line = sdp.lines().find(|line| line.starts_with("o=")).unwrap();
+        line.split(' ').skip(1).take(2).map(|word| word.parse().unwrap()).collect()
+    };
+    let (before, after) = (origin(&offer), origin(&again));
+    assert!(before[0] == after[0] && after[1] > before[1], "{before:?} {after:?}");
+    phone.media.accept_answer(CALL, &answer).await.unwrap();
+    far.hears(20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_certificate_is_told_not_waited_for() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    let offer = far.offer().await;
+    let line = offer.lines().find(|line| line.starts_with("a=fingerprint")).unwrap();
+    let wrong = format!("a=fingerprint:sha-256 {}", vec!["AB"; 32].join(":"));
+    let answer = phone.media.answer(CALL, &offer.replace(line, &wrong)).await.unwrap();
+    far.accept(&answer).await;
+    phone.expect(MediaEvent::Connecting).await;
+    phone.expect_lost("").await;
+    assert_eq!(far.heard(), 0, "nothing is sent to somebody else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_far_end_that_is_not_there_is_told() {
+    let mut phone = Phone::new(&[Codec::Pcma]);
+    phone.media.answer(CALL, &fixture("rtpengine-invite-from-sipp-pcma")).await.unwrap();
+    phone.expect(MediaEvent::Connecting).await;
+    phone.expect_lost("ICE").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_on_the_wire_is_told_and_so_is_its_end() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    phone.call(&far).await;
+    phone.media.set_held(true);
+    far.speaking.store(false, Relaxed);
+    tokio::time::sleep(Duration::from_millis(4500)).await;
+    while let Ok(event) = phone.events.try_recv() {
+        assert!(!matches!(event, Event::Media(MediaEvent::Lost { .. })), "held: silence is as it should be");
+    }
+    phone.media.set_held(false);
+    phone.expect_lost("no sound").await;
+    far.speaking.store(true, Relaxed);
+    phone.expect(MediaEvent::Up { codec: Codec::Pcma }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_call_takes_over_from_one_left_open() {
+    let (first, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    phone.call(&first).await;
+    let second = FarEnd::new().await;
+    let answer = phone.media.answer("another", &second.offer().await).await.unwrap();
+    second.accept(&answer).await;
+    second.hears(10).await;
+    let heard = first.heard();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(first.heard(), heard);
+    phone.media.close(CALL).await;
+    second.hears(10).await;
+}

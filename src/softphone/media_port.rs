@@ -1,0 +1,61 @@
+//! What the softphone needs of the media room, so that SIP can be tested without sound.
+
+use async_trait::async_trait;
+
+use super::{
+    Tone,
+    media::{Media, MediaError},
+};
+
+/// The media session of a call, and the sounds around it. See [`Media`] for what each does.
+#[async_trait]
+pub(crate) trait MediaPort: Send + Sync + 'static {
+    async fn answer(&self, call_id: &str, offer: &str) -> Result<String, MediaError>;
+    async fn offer(&self, call_id: &str) -> Result<String, MediaError>;
+    async fn accept_answer(&self, call_id: &str, answer: &str) -> Result<(), MediaError>;
+    async fn close(&self, call_id: &str);
+    fn set_muted(&self, muted: bool);
+    fn set_held(&self, held: bool);
+    fn play(&self, tone: Option<Tone>);
+    fn prove_devices(&self);
+    async fn shutdown(self);
+}
+
+#[async_trait]
+impl MediaPort for Media {
+    async fn answer(&self, call_id: &str, offer: &str) -> Result<String, MediaError> {
+        Media::answer(self, call_id, offer).await
+    }
+
+    async fn offer(&self, call_id: &str) -> Result<String, MediaError> {
+        Media::offer(self, call_id).await
+    }
+
+    async fn accept_answer(&self, call_id: &str, answer: &str) -> Result<(), MediaError> {
+        Media::accept_answer(self, call_id, answer).await
+    }
+
+    async fn close(&self, call_id: &str) {
+        Media::close(self, call_id).await;
+    }
+
+    fn set_muted(&self, muted: bool) {
+        Media::set_muted(self, muted);
+    }
+
+    fn set_held(&self, held: bool) {
+        Media::set_held(self, held);
+    }
+
+    fn play(&self, tone: Option<Tone>) {
+        Media::play(self, tone);
+    }
+
+    fn prove_devices(&self) {
+        Media::prove_devices(self);
+    }
+
+    async fn shutdown(self) {
+        Media::shutdown(self).await;
+    }
+}

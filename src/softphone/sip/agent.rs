@@ -1,0 +1,345 @@
+//! The user agent: a state machine without I/O that holds the registration and the call together.
+//!
+//! Commands, frames, finished media jobs and time go in; [`Output`]s come out. It is the only place that decides; the
+//! main loop (`softphone::run`) only carries things to and fro.
+
+mod bye;
+mod calls;
+mod requests;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+use self::bye::Bye;
+use super::{
+    call::{Call, Phase},
+    identity::Identity,
+    message::{self, Incoming},
+    registration::{Outcome, Registration, jittered},
+};
+use crate::softphone::{Account, EndCause, Event, SipError, media::MediaError};
+
+/// Pauses before the second, third .. attempt to connect; the first is made at once.
+const RECONNECT: [u64; 4] = [1, 2, 4, 7];
+/// How long a farewell (REGISTER with `expires=0`, BYE) waits for its answer.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// What the agent wants done.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Output {
+    /// Open a connection; whatever is open is given up.
+    Open,
+    /// Close the connection, after what has been sent.
+    Close,
+    /// Send this over it.
+    Send(String),
+    /// Tell the owner.
+    Tell(Event),
+    /// Have the media room do this; jobs are done one after the other.
+    Media(Job),
+}
+
+/// Work for the media room.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Job {
+    /// Comes back with the result.
+    pub(crate) id: u64,
+    pub(crate) call_id: String,
+    pub(crate) task: Task,
+}
+
+/// What is to be done for a call.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Answer this offer.
+    Answer(String),
+    /// Make an offer.
+    Offer,
+    /// Take this answer to our offer.
+    Accept(String),
+    /// The call is over.
+    Close,
+}
+
+/// A session description, or for [`Task::Accept`] nothing.
+pub(crate) type JobResult = Result<Option<String>, MediaError>;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Link {
+    /// None is wanted.
+    Off,
+    /// Being opened.
+    Opening,
+    /// Open.
+    Up,
+    /// To be opened again then.
+    Waiting { until: Instant },
+}
+
+/// The user agent.
+pub(crate) struct Agent {
+    identity: Identity,
+    account: Option<Account>,
+    registration: Option<Registration>,
+    link: Link,
+    /// Attempts to connect since the last registration.
+    attempts: usize,
+    /// Unregistering, at most until then.
+    stopping: Option<Instant>,
+    auto_answer: bool,
+    calls: Vec<Call>,
+    byes: Vec<Bye>,
+    last_job: u64,
+    out: VecDeque<Output>,
+}
+
+impl Agent {
+    /// An agent that does nothing yet. `domain` is the SIP domain; `secure` tells `wss` from `ws`.
+    pub(crate) fn new(domain: &str, secure: bool) -> Self {
+        Self {
+            identity: Identity::new(domain, secure),
+            account: None,
+            registration: None,
+            link: Link::Off,
+            attempts: 0,
+            stopping: None,
+            auto_answer: false,
+            calls: Vec::new(),
+            byes: Vec::new(),
+            last_job: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do; ask until there is none after every input.
+    pub(crate) fn output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// Connects and registers, for ever.
+    pub(crate) fn register(&mut self, account: Account, now: Instant) {
+        let was_stopping = self.stopping.take().is_some();
+        if self.account.as_ref() == Some(&account) && !was_stopping {
+            match (&self.link, &mut self.registration) {
+                (Link::Waiting { .. }, _) => self.open(),
+                (Link::Up, Some(registration)) if !registration.bound() && !registration.asking() => {
+                    let text = registration.begin(&self.identity, now);
+                    self.send(text);
+                    self.tell(Event::Registering);
+                }
+                _ => tracing::debug!("already registered, or about to be"),
+            }
+            return;
+        }
+        if !was_stopping && let Some(registration) = &mut self.registration {
+            // Another account: the old binding is not left behind to ring into the void.
+            if let Some(text) = registration.leave(&self.identity, now) {
+                self.send(text);
+            }
+        }
+        self.registration = Some(Registration::new(&account));
+        self.account = Some(account);
+        self.attempts = 0;
+        self.open();
+    }
+
+    /// Takes the binding back, ends the call, closes the connection.
+    pub(crate) fn unregister(&mut self, now: Instant) {
+        if self.account.is_none() {
+            tracing::debug!("unregister without a registration");
+            return;
+        }
+        let goodbye = match (&self.link, &mut self.registration) {
+            (Link::Up, Some(registration)) => registration.leave(&self.identity, now),
+            _ => None,
+        };
+        if let Some(text) = goodbye {
+            self.send(text);
+        }
+        self.hang_up(now);
+        self.stopping = Some(now + FAREWELL);
+        self.settle(now);
+    }
+
+    /// Whether nothing is left to be said: no call, and every farewell answered or given up.
+    pub(crate) fn quiet(&self) -> bool {
+        self.stopping.is_none() && self.farewells_said()
+    }
+
+    /// The connection is open.
+    pub(crate) fn link_up(&mut self, now: Instant) {
+        self.link = Link::Up;
+        if let Some(registration) = &mut self.registration {
+            let text = registration.begin(&self.identity, now);
+            self.send(text);
+        }
+        let farewells: Vec<String> = self.byes.iter().map(|bye| bye.text.clone()).collect();
+        for text in farewells {
+            self.send(text);
+        }
+    }
+
+    /// The connection is gone, or could not be made. A call that is up goes on without it.
+    pub(crate) fn link_down(&mut self, error: SipError, now: Instant) {
+        self.link = Link::Off;
+        if let Some(registration) = &mut self.registration {
+            registration.link_lost();
+        }
+        while let Some(index) =
+            self.calls.iter().position(|call| matches!(call.phase, Phase::Ringing { .. } | Phase::Answering))
+        {
+            let call = self.calls.remove(index);
+            self.over(&call, EndCause::Failed("the SIP connection was lost".into()));
+        }
+        if self.stopping.is_some() || self.account.is_none() {
+            self.stop();
+            return;
+        }
+        let retry_in = match self.attempts.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(failed) => {
+                jittered(Duration::from_secs(RECONNECT.get(failed).or(RECONNECT.last()).copied().unwrap_or(7)))
+            }
+        };
+        self.tell(Event::RegistrationFailed { error, retry_in: Some(retry_in) });
+        if retry_in.is_zero() {
+            self.open();
+        } else {
+            self.link = Link::Waiting { until: now + retry_in };
+        }
+    }
+
+    /// A frame came. Whatever it is, the agent lives on.
+    pub(crate) fn frame(&mut self, frame: &[u8], now: Instant) {
+        match message::parse(frame) {
+            Ok(Incoming::Request(request)) => self.request(request, now),
+            Ok(Incoming::Response(response)) => {
+                let outcome = self.registration.as_mut().and_then(|r| r.response(&response, &self.identity, now));
+                match outcome {
+                    Some(outcome) => self.registration_outcome(outcome, now),
+                    None => self.bye_response(&response, now),
+                }
+            }
+            Ok(Incoming::Ping) => self.send("\r\n".into()),
+            Ok(Incoming::Pong) => {}
+            Err(junk) => tracing::debug!(length = frame.len(), %junk, "a frame that is no SIP message"),
+        }
+        self.settle(now);
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let link = match self.link {
+            Link::Waiting { until } => Some(until),
+            Link::Off | Link::Opening | Link::Up => None,
+        };
+        link.into_iter()
+            .chain(self.registration.as_ref().and_then(Registration::deadline))
+            .chain(self.stopping)
+            .chain(self.calls.iter().filter_map(Call::deadline))
+            .chain(self.byes.iter().map(|bye| bye.give_up))
+            .min()
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        if let Link::Waiting { until } = self.link
+            && until <= now
+        {
+            self.open();
+        }
+        if let Some(outcome) = self.registration.as_mut().and_then(|r| r.tick(&self.identity, now)) {
+            if let Outcome::Send(_) = outcome
+                && !self.registration.as_ref().is_some_and(Registration::bound)
+            {
+                self.tell(Event::Registering);
+            }
+            self.registration_outcome(outcome, now);
+        }
+        while let Some((index, due)) =
+            self.calls.iter_mut().enumerate().find_map(|(index, call)| Some((index, call.tick(now)?)))
+        {
+            self.call_due(index, due, now);
+        }
+        self.byes.retain(|bye| {
+            let waiting = bye.give_up > now;
+            if !waiting {
+                tracing::debug!("no answer to BYE");
+            }
+            waiting
+        });
+        self.settle(now);
+    }
+
+    fn registration_outcome(&mut self, outcome: Outcome, now: Instant) {
+        match outcome {
+            Outcome::Send(text) => self.send(text),
+            Outcome::Registered(expires) => {
+                if self.attempts > 0 {
+                    tracing::info!(expires_s = expires.as_secs(), "registered");
+                    self.tell(Event::Registered { expires });
+                }
+                self.attempts = 0;
+            }
+            Outcome::Failed { error, retry_in } => {
+                tracing::info!(%error, retry_ms = retry_in.as_millis(), "not registered");
+                // So that the next success is told.
+                self.attempts = self.attempts.max(1);
+                self.tell(Event::RegistrationFailed { error, retry_in: Some(retry_in) });
+            }
+            Outcome::Silent => {
+                tracing::info!("the registrar does not answer");
+                self.attempts = self.attempts.max(1);
+                self.out.push_back(Output::Close);
+                self.link_down(SipError::Timeout, now);
+            }
+            Outcome::Unregistered => {}
+        }
+    }
+
+    fn open(&mut self) {
+        self.attempts += 1;
+        self.link = Link::Opening;
+        self.out.push_back(Output::Open);
+        self.tell(Event::Registering);
+    }
+
+    /// Once unregistered and all farewells said, or too long waited for: the end.
+    fn settle(&mut self, now: Instant) {
+        let Some(give_up) = self.stopping else { return };
+        let asking = self.registration.as_ref().is_some_and(Registration::asking);
+        if give_up <= now || self.link != Link::Up || (!asking && self.farewells_said()) {
+            self.stop();
+        }
+    }
+
+    fn farewells_said(&self) -> bool {
+        self.calls.is_empty() && self.byes.is_empty()
+    }
+
+    fn stop(&mut self) {
+        self.calls.clear();
+        self.byes.clear();
+        self.link = Link::Off;
+        self.registration = None;
+        if self.account.take().is_some() {
+            self.out.push_back(Output::Close);
+            self.tell(Event::Unregistered);
+        }
+        self.stopping = None;
+        self.attempts = 0;
+    }
+
+    fn send(&mut self, text: String) {
+        if self.link == Link::Up {
+            self.out.push_back(Output::Send(text));
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.out.push_back(Output::Tell(event));
+    }
+}

@@ -1,0 +1,397 @@
+//! One call: the dialog its INVITE made, and what is under way in it (RFC 3261 12, 13.3, 14.2).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    identity::{ALLOW, Identity, SUPPORTED, USER_AGENT, branch, token},
+    message::{Request, Writer, name_addr, param, user_of},
+    registration::TIMER_F,
+};
+
+/// T1, the first pause before a 200 is sent again (RFC 3261 17).
+const T1: Duration = Duration::from_millis(500);
+/// T2, the longest pause.
+const T2: Duration = Duration::from_secs(4);
+/// How long we ring (protocol `softphone.md` 4.1).
+const RING: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// 180 sent; until then somebody has to answer.
+    Ringing { until: Instant, expires: bool },
+    /// Being answered: the media session is being made.
+    Answering,
+    /// 200 sent.
+    Up,
+    /// Over for everybody but the other side: BYE goes out as soon as the ACK is here.
+    Leaving,
+}
+
+/// A request that waits for its session description.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// The media job.
+    pub(super) job: u64,
+    pub(super) request: Request,
+}
+
+/// A 200 to an INVITE that has not been acknowledged.
+#[derive(Debug)]
+pub(super) struct Unacknowledged {
+    pub(super) cseq: u32,
+    text: String,
+    next: Instant,
+    pause: Duration,
+    give_up: Instant,
+    /// The ACK carries the answer to our offer.
+    pub(super) late: bool,
+}
+
+/// What time has brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Once more.
+    Resend(String),
+    /// Nobody answered; whether it was the INVITE's own Expires.
+    NoAnswer { expires: bool },
+    /// No ACK came for the call's first 200.
+    NoAck,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) call_id: String,
+    pub(super) from: String,
+    pub(super) phase: Phase,
+    pub(super) pending: Option<Pending>,
+    /// The media job that takes in the answer of an ACK, and whether that is the ACK of the call's first 200.
+    pub(super) accepting: Option<(u64, bool)>,
+    pub(super) unacknowledged: Vec<Unacknowledged>,
+    invite: Request,
+    local_tag: String,
+    local: String,
+    remote_tag: String,
+    remote: String,
+    target: String,
+    routes: Vec<String>,
+    first_cseq: u32,
+    remote_cseq: u32,
+    local_cseq: u32,
+}
+
+impl Call {
+    /// The dialog of an INVITE without flaws.
+    pub(super) fn new(invite: Request, now: Instant) -> Self {
+        let uri =
+            |name: &str| invite.headers.values(name).next().and_then(name_addr).map_or("", |(uri, _)| uri).to_owned();
+        let local_tag = token(10);
+        let cseq = invite.cseq().unwrap_or_default();
+        let expires = invite.headers.seconds("Expires").map(|s| Duration::from_secs(s.into())).filter(|e| *e < RING);
+        Self {
+            call_id: invite.call_id().to_owned(),
+            from: user_of(&uri("From")),
+            phase: Phase::Ringing { until: now + expires.unwrap_or(RING), expires: expires.is_some() },
+            pending: None,
+            accepting: None,
+            unacknowledged: Vec::new(),
+            local: format!("{};tag={local_tag}", invite.headers.get("To").unwrap_or_default()),
+            remote: invite.headers.get("From").unwrap_or_default().to_owned(),
+            local_tag,
+            remote_tag: invite.tag_of_from().to_owned(),
+            target: uri("Contact"),
+            routes: invite.headers.values("Record-Route").map(str::to_owned).collect(),
+            first_cseq: cseq,
+            remote_cseq: cseq,
+            // The original counts on from the other side's number.
+            local_cseq: cseq,
+            invite,
+        }
+    }
+
+    /// Whether a request belongs to this dialog (RFC 3261 12.2.2).
+    pub(super) fn owns(&self, request: &Request) -> bool {
+        request.call_id() == self.call_id
+            && request.tag_of_to() == Some(&self.local_tag)
+            && request.tag_of_from() == self.remote_tag
+    }
+
+    /// Whether a request without a To tag is about the INVITE that began this call: its CANCEL, or itself again.
+    pub(super) fn began_with(&self, request: &Request) -> bool {
+        request.call_id() == self.call_id
+            && request.tag_of_from() == self.remote_tag
+            && request.cseq() == Some(self.first_cseq)
+    }
+
+    /// The first INVITE's branch is this one: the same request, not one that came another way.
+    pub(super) fn same_branch(&self, request: &Request) -> bool {
+        request.branch() == self.invite.branch()
+    }
+
+    /// Whether this is the CSeq of the INVITE that began the call.
+    pub(super) fn is_first(&self, cseq: u32) -> bool {
+        cseq == self.first_cseq
+    }
+
+    /// Notes the CSeq and Contact of an INVITE or UPDATE; false if the request is older than one we know.
+    pub(super) fn follow(&mut self, request: &Request) -> bool {
+        match request.cseq() {
+            Some(cseq) if cseq > self.remote_cseq => self.remote_cseq = cseq,
+            _ => return false,
+        }
+        if let Some((uri, _)) = request.headers.values("Contact").next().and_then(name_addr) {
+            self.target = uri.to_owned();
+        }
+        true
+    }
+
+    /// The session description the first INVITE brought, if it brought one.
+    pub(super) fn offer(&self) -> Option<&str> {
+        Some(self.invite.body.as_str()).filter(|body| !body.trim().is_empty())
+    }
+
+    /// The INVITE, to have it answered.
+    pub(super) fn invite(&self) -> &Request {
+        &self.invite
+    }
+
+    /// 180 Ringing.
+    pub(super) fn ringing(&self, identity: &Identity) -> String {
+        self.response(&self.invite, 180, "Ringing").header("Contact", &identity.contact()).end_known()
+    }
+
+    /// A response without a body, our tag on it.
+    pub(super) fn refuse(&self, request: &Request, code: u16, reason: &str) -> String {
+        self.response(request, code, reason).end_known()
+    }
+
+    /// 200 OK with, or without, a session description.
+    pub(super) fn accept(&self, identity: &Identity, request: &Request, sdp: Option<&str>) -> String {
+        let writer = self
+            .response(request, 200, "OK")
+            .header("Contact", &identity.contact())
+            .header("Allow", ALLOW)
+            .header("Supported", SUPPORTED)
+            .header("User-Agent", USER_AGENT);
+        match sdp {
+            Some(sdp) => writer.sdp(sdp),
+            None => writer.end(),
+        }
+    }
+
+    fn response(&self, request: &Request, code: u16, reason: &str) -> Writer {
+        Writer::response(request, code, reason, Some(&self.local_tag))
+    }
+
+    /// A 200 to this INVITE is out: it is sent again until the ACK is here.
+    pub(super) fn expect_ack(&mut self, request: &Request, text: String, now: Instant) {
+        self.unacknowledged.push(Unacknowledged {
+            cseq: request.cseq().unwrap_or_default(),
+            text,
+            next: now + T1,
+            pause: T1,
+            give_up: now + TIMER_F,
+            late: request.body.trim().is_empty(),
+        });
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let ring = match self.phase {
+            Phase::Ringing { until, .. } => Some(until),
+            Phase::Answering | Phase::Up | Phase::Leaving => None,
+        };
+        ring.into_iter().chain(self.unacknowledged.iter().map(|u| u.next.min(u.give_up))).min()
+    }
+
+    /// Time has passed; called until nothing is due.
+    pub(super) fn tick(&mut self, now: Instant) -> Option<Due> {
+        if let Phase::Ringing { until, expires } = self.phase
+            && until <= now
+        {
+            return Some(Due::NoAnswer { expires });
+        }
+        let first_cseq = self.first_cseq;
+        let given_up = self.unacknowledged.iter().position(|u| u.give_up <= now);
+        if let Some(index) = given_up {
+            let late = self.unacknowledged.remove(index);
+            if late.cseq == first_cseq || self.phase == Phase::Leaving {
+                return Some(Due::NoAck);
+            }
+            // A re-INVITE never ends a call: the session stays as both sides last knew it.
+            tracing::debug!(cseq = late.cseq, "no ACK for the answer to a re-INVITE");
+        }
+        let unacknowledged = self.unacknowledged.iter_mut().find(|u| u.next <= now)?;
+        unacknowledged.pause = (unacknowledged.pause * 2).min(T2);
+        unacknowledged.next = now + unacknowledged.pause;
+        Some(Due::Resend(unacknowledged.text.clone()))
+    }
+
+    /// A new request of ours in this dialog: its branch and its text. It follows the route set, and never a name in it:
+    /// everything goes out over the one WebSocket (RFC 3261 12.2.1.1, RFC 5626 4.3).
+    pub(super) fn request(
+        &mut self,
+        method: &str,
+        identity: &Identity,
+        credentials: Option<(&'static str, String)>,
+    ) -> (String, String) {
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        let branch = branch();
+        let uri = self.request_uri().to_owned();
+        let mut writer = Writer::request(method, &uri);
+        for route in self.route_headers() {
+            writer = writer.header("Route", &route);
+        }
+        writer = writer
+            .header("Via", &identity.via(&branch))
+            .header("Max-Forwards", "70")
+            .header("To", &self.remote)
+            .header("From", &self.local)
+            .header("Call-ID", &self.call_id)
+            .header("CSeq", &format!("{} {method}", self.local_cseq));
+        if let Some((name, value)) = credentials {
+            writer = writer.header(name, &value);
+        }
+        (branch, writer.end_known())
+    }
+
+    /// Where a request in this dialog is addressed to.
+    pub(super) fn request_uri(&self) -> &str {
+        match self.strict_router() {
+            Some(uri) => uri,
+            None => &self.target,
+        }
+    }
+
+    /// The first hop, if it is one of RFC 2543: without `lr` it wants to be addressed itself.
+    fn strict_router(&self) -> Option<&str> {
+        let (uri, _) = name_addr(self.routes.first()?)?;
+        let loose = uri.split_once(';').is_some_and(|(_, params)| param(params, "lr").is_some());
+        (!loose).then_some(uri)
+    }
+
+    fn route_headers(&self) -> Vec<String> {
+        if self.strict_router().is_some() {
+            let rest = self.routes.iter().skip(1).cloned();
+            rest.chain([format!("<{}>", self.target)]).collect()
+        } else {
+            self.routes.clone()
+        }
+    }
+}
+
+impl Writer {
+    /// Ends a message without a body, our name and extensions on it.
+    pub(super) fn end_known(self) -> String {
+        self.header("Supported", SUPPORTED).header("User-Agent", USER_AGENT).end()
+    }
+}
+
+/// Whether the platform wants this call answered at once: the first Call-Info is `answer-after=0`, by itself as the
+/// original tests it (protocol `softphone.md` 4.2), or as a parameter of a URI as RFC 3261 20.9 would have it.
+pub(super) fn wants_auto_answer(invite: &Request) -> bool {
+    let Some(value) = invite.headers.get("Call-Info") else { return false };
+    let first = super::message::split_list(value).next().unwrap_or_default();
+    first.split(';').any(|part| {
+        part.split_once('=').is_some_and(|(name, value)| {
+            let bare = |text: &str| text.trim().trim_matches(['<', '>', '"']).to_ascii_lowercase();
+            bare(name) == "answer-after" && bare(value) == "0"
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::softphone::sip::message::{Incoming, parse};
+
+    fn invite(headers: &str) -> Request {
+        let text = format!(
+            "INVITE sip:u@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/WSS 10.0.0.1:4443;branch=z9hG4bKaaa;rport\r\n\
+             From: \"138\" <sip:138@sip.example.test>;tag=ft1\r\nTo: <sip:ss1@sip.example.test>\r\nCall-ID: cid-1\r\n\
+             CSeq: 10 INVITE\r\nContact: <sip:138@10.0.0.1:5060;transport=udp>\r\n{headers}\r\n"
+        );
+        match parse(text.as_bytes()) {
+            Ok(Incoming::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_bye_takes_the_route_back() {
+        let identity = Identity::new("sip.example.test", true);
+        let mut call = Call::new(
+            invite(
+                "Record-Route: <sip:10.0.0.1:4443;transport=wss;lr>, <sip:p2;lr=on>\r\nRecord-Route: <sip:p3;lr>\r\n",
+            ),
+            Instant::now(),
+        );
+        let (branch, bye) = call.request("BYE", &identity, None);
+        let lines: Vec<_> = bye.lines().collect();
+        assert_eq!(
+            lines[..4],
+            [
+                "BYE sip:138@10.0.0.1:5060;transport=udp SIP/2.0",
+                "Route: <sip:10.0.0.1:4443;transport=wss;lr>",
+                "Route: <sip:p2;lr=on>",
+                "Route: <sip:p3;lr>",
+            ]
+        );
+        assert!(lines[4].starts_with("Via: SIP/2.0/WSS 192.0.2.") && lines[4].ends_with(&branch));
+        assert_eq!(lines[6], "To: \"138\" <sip:138@sip.example.test>;tag=ft1");
+        assert_eq!(lines[7], format!("From: <sip:ss1@sip.example.test>;tag={}", call.local_tag));
+        assert_eq!(lines[9], "CSeq: 11 BYE");
+    }
+
+    #[test]
+    fn a_strict_router_is_addressed_itself() {
+        let identity = Identity::new("sip.example.test", false);
+        let mut call = Call::new(invite("Record-Route: <sip:strict@p1>, <sip:p2;lr>\r\n"), Instant::now());
+        let (_, bye) = call.request("BYE", &identity, None);
+        let lines: Vec<_> = bye.lines().take(3).collect();
+        assert_eq!(
+            lines,
+            ["BYE sip:strict@p1 SIP/2.0", "Route: <sip:p2;lr>", "Route: <sip:138@10.0.0.1:5060;transport=udp>"]
+        );
+    }
+
+    #[test]
+    fn auto_answer_is_asked_for_in_several_ways() {
+        for (value, wanted) in [
+            ("answer-after=0", true),
+            ("Answer-After = 0", true),
+            ("<sip:x@y>;answer-after=0", true),
+            ("<sip:x@y>; ANSWER-AFTER=0", true),
+            ("<answer-after=0>", true),
+            (";answer-after=0", true),
+            ("answer-after=05", false),
+            ("answer-after=5", false),
+            ("<http://x/?answer-after=0>;purpose=icon", false),
+            ("<http://x>;purpose=icon, answer-after=0", false),
+        ] {
+            assert_eq!(wants_auto_answer(&invite(&format!("Call-Info: {value}\r\n"))), wanted, "{value}");
+        }
+        assert!(!wants_auto_answer(&invite("")));
+        assert!(!wants_auto_answer(&invite("Call-Info: x\r\nCall-Info: answer-after=0\r\n")), "only the first counts");
+    }
+
+    #[test]
+    fn a_200_is_sent_again_at_t1_doubling_to_t2_for_32_seconds() {
+        let start = Instant::now();
+        let mut call = Call::new(invite(""), start);
+        call.phase = Phase::Up;
+        call.expect_ack(&call.invite.clone(), "200".into(), start);
+        let mut at = Vec::new();
+        let end = loop {
+            let now = call.deadline().unwrap();
+            match call.tick(now) {
+                Some(Due::Resend(_)) => at.push((now - start).as_secs_f64()),
+                other => break (other, now - start),
+            }
+        };
+        assert_eq!(at[..6], [0.5, 1.5, 3.5, 7.5, 11.5, 15.5]);
+        assert_eq!(end, (Some(Due::NoAck), TIMER_F));
+    }
+}

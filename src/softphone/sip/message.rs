@@ -1,0 +1,438 @@
+//! SIP messages as text: read liberally, written strictly (RFC 3261 7, 20, 25).
+//!
+//! Header values are kept as they came: what is echoed (Via, From, Record-Route, a remote Contact) must go back byte for
+//! byte, and the rest is looked at only where it matters.
+
+use std::fmt::Write;
+
+use thiserror::Error;
+
+/// Why a frame is not a SIP message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(super) enum Junk {
+    #[error("no start line")]
+    Start,
+    #[error("no blank line after the headers")]
+    NoEnd,
+    #[error("no Via to answer to")]
+    NoVia,
+}
+
+/// What a WebSocket frame holds.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Request(Request),
+    Response(Response),
+    /// CRLFCRLF: the other side's keep-alive (RFC 5626 3.5.1), to be answered with CRLF.
+    Ping,
+    /// CRLF or nothing: the answer to ours.
+    Pong,
+}
+
+/// Header fields in order; names in their long form.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// The first value of a header field, whole.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// Every field of a name, in order, whole.
+    pub(super) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+
+    /// The values of all fields of a name, comma-separated ones taken apart.
+    pub(super) fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.all(name).flat_map(split_list)
+    }
+
+    /// A field that is a number of seconds, such as `Expires` or `Retry-After` (a comment or parameters may follow).
+    pub(super) fn seconds(&self, name: &str) -> Option<u32> {
+        let digits: String = self.get(name)?.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    }
+}
+
+/// A request that came.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) uri: String,
+    pub(super) headers: Headers,
+    pub(super) body: String,
+    /// The body is shorter than Content-Length says.
+    truncated: bool,
+}
+
+/// A response that came.
+#[derive(Clone, Debug)]
+pub(super) struct Response {
+    pub(super) code: u16,
+    pub(super) reason: String,
+    pub(super) headers: Headers,
+}
+
+/// Reads one WebSocket frame. Never fails on anything but what cannot be answered at all.
+pub(super) fn parse(frame: &[u8]) -> Result<Incoming, Junk> {
+    if frame.iter().all(|b| matches!(b, b'\r' | b'\n')) {
+        return Ok(if frame.len() > 2 { Incoming::Ping } else { Incoming::Pong });
+    }
+    let text = String::from_utf8_lossy(frame);
+    let text = text.trim_start_matches(['\r', '\n']);
+    let (head, body) = text.split_once("\r\n\r\n").or_else(|| text.split_once("\n\n")).ok_or(Junk::NoEnd)?;
+    let mut lines = head.lines();
+    let start = lines.next().ok_or(Junk::Start)?;
+    let headers = read_headers(lines);
+    let (body, truncated) = cut_body(body, headers.get("Content-Length"));
+    if let Some(rest) = start.strip_prefix("SIP/2.0 ") {
+        let (code, reason) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
+        let code = code.parse().ok().filter(|code| (100..700).contains(code)).ok_or(Junk::Start)?;
+        return Ok(Incoming::Response(Response { code, reason: clean(reason).chars().take(120).collect(), headers }));
+    }
+    let mut words = start.split_ascii_whitespace();
+    let (Some(method), Some(uri), Some("SIP/2.0"), None) = (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(Junk::Start);
+    };
+    if !method.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b)) {
+        return Err(Junk::Start);
+    }
+    if headers.get("Via").is_none() {
+        return Err(Junk::NoVia);
+    }
+    Ok(Incoming::Request(Request { method: method.into(), uri: uri.into(), headers, body: body.to_owned(), truncated }))
+}
+
+fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> Headers {
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for line in lines {
+        if line.starts_with([' ', '\t']) {
+            if let Some((_, value)) = headers.last_mut() {
+                value.push(' ');
+                value.push_str(line.trim());
+            }
+        } else if let Some((name, value)) = line.split_once(':') {
+            headers.push((long_name(name.trim()).to_owned(), clean(value.trim())));
+        }
+    }
+    Headers(headers)
+}
+
+/// RFC 3261 7.3.3 and the compact forms of later documents.
+fn long_name(name: &str) -> &str {
+    match name {
+        "v" | "V" => "Via",
+        "f" | "F" => "From",
+        "t" | "T" => "To",
+        "i" | "I" => "Call-ID",
+        "m" | "M" => "Contact",
+        "c" | "C" => "Content-Type",
+        "e" | "E" => "Content-Encoding",
+        "l" | "L" => "Content-Length",
+        "k" | "K" => "Supported",
+        other => other,
+    }
+}
+
+/// On a WebSocket the frame ends the message, so that Content-Length may be missing (RFC 7118 5.1).
+fn cut_body<'a>(body: &'a str, length: Option<&str>) -> (&'a str, bool) {
+    match length.and_then(|l| l.parse::<usize>().ok()) {
+        Some(length) if length > body.len() => (body, true),
+        Some(length) => (body.get(..length).unwrap_or(body), false),
+        None => (body, false),
+    }
+}
+
+/// Control characters in a header value can only do harm further on.
+fn clean(value: &str) -> String {
+    value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+impl Request {
+    /// The tag of From; empty for the old clients that send none.
+    pub(super) fn tag_of_from(&self) -> &str {
+        self.headers.get("From").and_then(tag).unwrap_or_default()
+    }
+
+    /// The tag of To: there inside a dialog, not there when one begins.
+    pub(super) fn tag_of_to(&self) -> Option<&str> {
+        self.headers.get("To").and_then(tag)
+    }
+
+    /// Call-ID, empty if missing.
+    pub(super) fn call_id(&self) -> &str {
+        self.headers.get("Call-ID").unwrap_or_default()
+    }
+
+    /// The number of CSeq, if its method is the request's.
+    pub(super) fn cseq(&self) -> Option<u32> {
+        let (number, method) = self.headers.get("CSeq")?.split_once([' ', '\t'])?;
+        number.parse().ok().filter(|_| method.trim() == self.method)
+    }
+
+    /// The top Via's branch.
+    pub(super) fn branch(&self) -> Option<&str> {
+        let via = self.headers.values("Via").next()?;
+        param(via.split_once(';')?.1, "branch")
+    }
+
+    /// Media type of the body, lower case, without parameters.
+    pub(super) fn content_type(&self) -> Option<String> {
+        let value = self.headers.get("Content-Type")?;
+        Some(value.split(';').next()?.trim().to_ascii_lowercase())
+    }
+
+    /// Why it cannot be served at all (RFC 3261 8.2): status code and reason.
+    pub(super) fn flaw(&self) -> Option<(u16, &'static str)> {
+        let uri = |name| self.headers.get(name).and_then(name_addr).is_some();
+        if !uri("From") || !uri("To") || self.call_id().is_empty() || self.cseq().is_none() {
+            Some((400, "Bad Request"))
+        } else if self.truncated {
+            Some((400, "Body Shorter Than Content-Length"))
+        } else if !scheme_is_sip(&self.uri) {
+            Some((416, "Unsupported URI Scheme"))
+        } else if self.method == "INVITE" && self.headers.values("Contact").next().and_then(name_addr).is_none() {
+            Some((400, "Missing Contact"))
+        } else {
+            None
+        }
+    }
+}
+
+fn scheme_is_sip(uri: &str) -> bool {
+    let scheme = uri.split(':').next().unwrap_or_default();
+    scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips")
+}
+
+/// Takes a comma-separated value apart, minding quotes and angle brackets.
+pub(super) fn split_list(value: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped, mut angle) = (false, false, false);
+    value
+        .split(move |c: char| {
+            if escaped {
+                escaped = false;
+                return false;
+            }
+            match c {
+                '\\' if quoted => escaped = true,
+                '"' => quoted = !quoted,
+                '<' if !quoted => angle = true,
+                '>' if !quoted => angle = false,
+                _ => {}
+            }
+            c == ',' && !quoted && !angle
+        })
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+}
+
+/// URI and header parameters of a `name-addr` or `addr-spec` (RFC 3261 20.10).
+pub(super) fn name_addr(value: &str) -> Option<(&str, &str)> {
+    let (mut quoted, mut escaped) = (false, false);
+    let open = value.find(|c: char| {
+        if escaped {
+            escaped = false;
+            return false;
+        }
+        match c {
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        c == '<' && !quoted
+    });
+    let (uri, params) = match open {
+        Some(open) => value.get(open + 1..)?.split_once('>')?,
+        None => value.split_once(';').unwrap_or((value, "")),
+    };
+    let uri = uri.trim();
+    (uri.contains(':') && !uri.contains(char::is_whitespace)).then_some((uri, params))
+}
+
+/// The tag of a From or To value.
+fn tag(value: &str) -> Option<&str> {
+    param(name_addr(value)?.1, "tag")
+}
+
+/// A parameter of `;a=b;c="d"`, quotes taken off; an empty text for one without a value.
+pub(super) fn param<'a>(params: &'a str, name: &str) -> Option<&'a str> {
+    params.split(';').find_map(|part| {
+        let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// The user part of a URI, `%` escapes undone, without a password or user parameters; the whole URI if it has none.
+pub(super) fn user_of(uri: &str) -> String {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    // For tel URIs, and for a host alone, what stands before the parameters is the best name there is.
+    let user = rest.split_once('@').map_or(rest, |(user, _)| user);
+    let user = user.split([':', ';']).next().unwrap_or_default();
+    clean(&percent_encoding::percent_decode_str(user).decode_utf8_lossy())
+}
+
+/// A message being written.
+#[derive(Debug)]
+pub(super) struct Writer(String);
+
+impl Writer {
+    /// Begins a request.
+    pub(super) fn request(method: &str, uri: &str) -> Self {
+        Self(format!("{method} {uri} SIP/2.0\r\n"))
+    }
+
+    /// Begins the response to a request, with everything that must be echoed (RFC 3261 8.2.6.2). `tag` is put on a To
+    /// that has none; Record-Route is echoed where a dialog is made (12.1.1).
+    pub(super) fn response(request: &Request, code: u16, reason: &str, tag: Option<&str>) -> Self {
+        let mut writer = Self(format!("SIP/2.0 {code} {reason}\r\n"));
+        if request.method == "INVITE" && (101..300).contains(&code) {
+            for route in request.headers.all("Record-Route") {
+                writer = writer.header("Record-Route", route);
+            }
+        }
+        for via in request.headers.all("Via") {
+            writer = writer.header("Via", via);
+        }
+        for name in ["To", "From", "Call-ID", "CSeq"] {
+            match (request.headers.get(name), tag) {
+                (Some(value), Some(tag)) if name == "To" && request.tag_of_to().is_none() => {
+                    writer = writer.header(name, &format!("{value};tag={tag}"));
+                }
+                (Some(value), _) => writer = writer.header(name, value),
+                (None, _) => {}
+            }
+        }
+        writer
+    }
+
+    /// One header field.
+    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
+        // A line break would let a value become another header.
+        let value: String = value.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+        self.0.push_str(name);
+        self.0.push_str(": ");
+        self.0.push_str(&value);
+        self.0.push_str("\r\n");
+        self
+    }
+
+    /// Ends a message without a body.
+    pub(super) fn end(self) -> String {
+        let mut text = self.header("Content-Length", "0").0;
+        text.push_str("\r\n");
+        text
+    }
+
+    /// Ends a message with a session description.
+    pub(super) fn sdp(self, sdp: &str) -> String {
+        let mut text = self.header("Content-Type", "application/sdp").0;
+        // Writing to a String cannot fail.
+        write!(text, "Content-Length: {}\r\n\r\n{sdp}", sdp.len()).ok();
+        text
+    }
+}
+
+/// The message for the log: credentials and challenges blotted out, and the keys of the session description.
+pub(super) fn redact(text: &str) -> String {
+    const SECRET: [&str; 5] =
+        ["authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate", "authentication-info"];
+    let mut secret = false;
+    let mut shown = String::with_capacity(text.len());
+    for line in text.lines() {
+        if !line.starts_with([' ', '\t']) {
+            let name = line.split(':').next().unwrap_or_default().trim().to_ascii_lowercase();
+            secret = SECRET.contains(&name.as_str());
+            if secret {
+                shown.push_str(&name);
+                shown.push_str(": (hidden)\n");
+            } else if line.starts_with("a=ice-pwd") || line.starts_with("a=crypto") {
+                shown.push_str("(hidden)\n");
+                continue;
+            }
+        }
+        if !secret {
+            shown.push_str(line);
+            shown.push('\n');
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(text: &str) -> Request {
+        match parse(text.as_bytes()) {
+            Ok(Incoming::Request(request)) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn compact_names_folding_and_a_missing_content_length_are_read() {
+        let request = request(
+            "INVITE sip:a@b;transport=ws SIP/2.0\r\nv: SIP/2.0/WSS x;branch=z9hG4bK1,\r\n SIP/2.0/UDP y;branch=2\r\n\
+             f: \"Wang, <Li>\" <sip:138%30@b>;tag=f1\r\nt: sip:a@b\r\ni: c1\r\nCSeq: 7  INVITE\r\nm: <sip:x@y:5060;transport=udp>\r\n\
+             c: Application/SDP;charset=utf-8\r\n\r\nv=0\r\n",
+        );
+        assert_eq!(request.headers.values("Via").count(), 2);
+        assert_eq!(request.branch(), Some("z9hG4bK1"));
+        assert_eq!((request.tag_of_from(), request.tag_of_to(), request.call_id()), ("f1", None, "c1"));
+        assert_eq!(request.cseq(), Some(7));
+        assert_eq!(request.content_type().as_deref(), Some("application/sdp"));
+        assert_eq!(request.body, "v=0\r\n");
+        assert_eq!(request.flaw(), None);
+        assert_eq!(user_of(name_addr(request.headers.get("From").unwrap()).unwrap().0), "1380");
+    }
+
+    #[test]
+    fn flaws_are_named() {
+        let good = "BYE sip:a@b SIP/2.0\r\nVia: SIP/2.0/WS x;branch=1\r\nFrom: <sip:f@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\n\
+                    Call-ID: c\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(request(good).flaw(), None);
+        for (from, to, code) in [
+            ("Call-ID: c\r\n", "", 400),
+            ("To: <sip:a@b>;tag=2\r\n", "To: nonsense\r\n", 400),
+            ("1 BYE", "1 INVITE", 400),
+            ("1 BYE", "99999999999 BYE", 400),
+            ("Content-Length: 0", "Content-Length: 9", 400),
+            ("BYE sip:a@b", "BYE tel:123", 416),
+        ] {
+            assert_eq!(request(&good.replace(from, to)).flaw().map(|f| f.0), Some(code), "{from:?} -> {to:?}");
+        }
+    }
+
+    #[test]
+    fn frames_that_are_no_message_are_told_apart() {
+        assert!(matches!(parse(b"\r\n\r\n"), Ok(Incoming::Ping)));
+        assert!(matches!(parse(b"\r\n"), Ok(Incoming::Pong)));
+        assert!(matches!(parse(b"hello"), Err(Junk::NoEnd)));
+        assert!(matches!(parse(b"SIP/2.0 9999 x\r\n\r\n"), Err(Junk::Start)));
+        assert!(matches!(parse(b"BYE sip:x SIP/2.0\r\nTo: <sip:x>\r\n\r\n"), Err(Junk::NoVia)));
+        assert!(parse(&[0xff, 0x00, b'\r', b'\n', b'\r', b'\n']).is_err());
+    }
+
+    #[test]
+    fn a_value_cannot_smuggle_a_header() {
+        let text = Writer::request("BYE", "sip:x").header("To", "a\r\nEvil: 1").end();
+        assert!(!text.contains("\nEvil"));
+    }
+
+    #[test]
+    fn lists_mind_quotes_and_brackets() {
+        let list: Vec<_> = split_list(r#""a,\"b" <sip:x,y@z>;q=1, <sip:2@z>,,sip:3@z"#).collect();
+        assert_eq!(list, [r#""a,\"b" <sip:x,y@z>;q=1"#, "<sip:2@z>", "sip:3@z"]);
+    }
+
+    #[test]
+    fn credentials_are_hidden_even_when_folded() {
+        let shown = redact(
+            "REGISTER sip:x SIP/2.0\r\nAuthorization: Digest username=\"u\",\r\n response=\"r\"\r\nTo: <sip:x>\r\n",
+        );
+        assert_eq!(shown, "REGISTER sip:x SIP/2.0\nauthorization: (hidden)\nTo: <sip:x>\n");
+    }
+}

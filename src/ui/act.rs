@@ -1,0 +1,411 @@
+//! From keys, pastes and clicks to what is asked of the program. Pure: a state, a snapshot and a key give at most one
+//! [`Ask`].
+
+use std::time::Instant;
+
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use tui_input::backend::crossterm::EventHandler;
+
+use super::{
+    dial,
+    dialog::{self, Choice, Dialog, ListDialog, Outcome, Question},
+    input::{KeyMap, UiAction},
+    keys::Chord,
+    state::{Focus, Tab, ViewState},
+};
+use crate::{
+    app::{Action, Command, Possible, Snapshot},
+    domain::CallPhase,
+    i18n::{self, Message},
+};
+
+/// Lines a page key moves by.
+const PAGE: usize = 10;
+
+/// What the loop is to do.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Tell the program; what goes wrong comes back as a notice.
+    Tell(Command),
+    /// Dial; the number field is emptied only if that worked and nothing else has been typed meanwhile.
+    Dial {
+        /// What to ask.
+        command: Command,
+        /// What stood in the field.
+        typed: String,
+    },
+    /// Sign in; a sign-in elsewhere leads to a question.
+    SignIn,
+    /// Hang up, then quit.
+    HangUpThenQuit,
+    /// Switch mouse reports.
+    SetMouse(bool),
+    /// Draw every cell anew.
+    Redraw,
+}
+
+/// What can be clicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An action.
+    Act(UiAction),
+    /// A line of the open list.
+    Row(usize),
+    /// A line of the open dialog.
+    Item(usize),
+    /// A keypad key.
+    Digit(char),
+}
+
+/// The program's action behind one of the screen's, as things stand; `None` for the screen's own.
+pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
+    let call = &snapshot.call;
+    Some(match action {
+        UiAction::Answer => Action::Answer,
+        UiAction::HangUp if call.phase == CallPhase::Ringing && snapshot.can(Action::Reject) => Action::Reject,
+        UiAction::HangUp => Action::HangUp,
+        UiAction::Hold if call.phase == CallPhase::Held => Action::Unhold,
+        UiAction::Hold => Action::Hold,
+        UiAction::Mute if call.muted => Action::Unmute,
+        UiAction::Mute => Action::Mute,
+        UiAction::Keypad => Action::SendDtmf,
+        UiAction::Dial => Action::Dial,
+        UiAction::DialAgent => Action::DialAgent,
+        UiAction::CallerId => Action::ChooseCallerId,
+        UiAction::Ready => Action::Ready,
+        UiAction::Busy => Action::Busy,
+        UiAction::SignIn => Action::SignIn,
+        UiAction::SignOut => Action::SignOut,
+        UiAction::Number
+        | UiAction::AutoAnswer
+        | UiAction::Reconnect
+        | UiAction::Journal
+        | UiAction::Notices
+        | UiAction::NextFocus
+        | UiAction::Up
+        | UiAction::Down
+        | UiAction::PageUp
+        | UiAction::PageDown
+        | UiAction::Panel
+        | UiAction::PanelUp
+        | UiAction::PanelDown
+        | UiAction::Palette
+        | UiAction::Help
+        | UiAction::Mouse
+        | UiAction::Redraw
+        | UiAction::Quit => return None,
+    })
+}
+
+/// Whether an action is possible now; `None` where nothing speaks for or against it.
+pub fn possible(snapshot: &Snapshot, action: UiAction) -> Option<&Possible> {
+    app_action(snapshot, action).and_then(|action| snapshot.actions.get(&action))
+}
+
+/// A key was pressed.
+pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Instant) -> Option<Ask> {
+    let mut allowed = true;
+    if let Some(prefix) = state.keymap.prefix() {
+        if std::mem::take(&mut state.prefix_typed) {
+            if chord == prefix || chord.code == KeyCode::Esc {
+                return None;
+            }
+            return match state.keymap.action(chord) {
+                Some(action) => perform(state, snapshot, action, now),
+                None => {
+                    state.hint(Message::new("ui.no_such_key").with("key", chord).render(snapshot.locale), now);
+                    None
+                }
+            };
+        }
+        if chord == prefix {
+            state.prefix_typed = true;
+            return None;
+        }
+        allowed = KeyMap::is_free(chord);
+    }
+    if let Some(mut dialog) = state.dialog.take() {
+        let outcome = dialog::on_key(&mut dialog, state, snapshot, chord);
+        match outcome {
+            Outcome::Close => return None,
+            Outcome::Do(choice) => return choose(state, snapshot, choice, now),
+            Outcome::Stay => {
+                state.dialog = Some(dialog);
+                return None;
+            }
+            Outcome::DoAndStay(choice) => {
+                state.dialog = Some(dialog);
+                return choose(state, snapshot, choice, now);
+            }
+            Outcome::Pass => state.dialog = Some(dialog),
+        }
+    } else if state.focus == Focus::Number {
+        if let Some(c) = chord.text() {
+            dial::insert(state, c);
+            return None;
+        }
+        if chord.code == KeyCode::Esc {
+            state.focus = Focus::None;
+            return None;
+        }
+        let bound = state.keymap.action(chord).is_some() && allowed;
+        if !bound {
+            // Cursor keys and editing chords; what changed is seen in the next frame.
+            state.number.handle_event(&Event::Key(KeyEvent::new(chord.code, chord.modifiers)));
+            return None;
+        }
+    } else {
+        match chord.text() {
+            Some(c) if c.is_ascii_digit() || matches!(c, '\u{ff10}'..='\u{ff19}') => {
+                state.focus = Focus::Number;
+                dial::insert(state, c);
+                return None;
+            }
+            Some(c @ ('+' | '*' | '#')) if state.keymap.action(chord).is_none() => {
+                state.focus = Focus::Number;
+                dial::insert(state, c);
+                return None;
+            }
+            Some(_) | None => {}
+        }
+        if chord.code == KeyCode::Esc {
+            state.focus = Focus::None;
+            state.selected = 0;
+            state.flash = None;
+            return None;
+        }
+        if chord.code == KeyCode::Backspace && !state.number.value().is_empty() {
+            state.focus = Focus::Number;
+            return None;
+        }
+    }
+    let action = state.keymap.action(chord).filter(|_| allowed)?;
+    perform(state, snapshot, action, now)
+}
+
+/// Something was clicked.
+pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now: Instant) -> Option<Ask> {
+    match target {
+        Target::Act(action) => perform(state, snapshot, action, now),
+        Target::Row(index) => {
+            state.focus = Focus::List;
+            state.selected = index;
+            None
+        }
+        Target::Item(index) => {
+            let dialog = state.dialog.take()?;
+            let items = dialog.items(state, snapshot);
+            match items.get(index) {
+                Some(item) if item.enabled => choose(state, snapshot, item.choice.clone(), now),
+                Some(_) | None => {
+                    state.dialog = Some(dialog);
+                    None
+                }
+            }
+        }
+        Target::Digit(digit) => {
+            if let Some(Dialog::Keypad(sent)) = &mut state.dialog {
+                sent.push(digit);
+            }
+            choose(state, snapshot, Choice::Digit(digit), now)
+        }
+    }
+}
+
+fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Instant) -> Option<Ask> {
+    match choice {
+        Choice::Busy(reason) => tell(state, snapshot, Action::Busy, Command::Busy { reason }, now),
+        Choice::CallerId(value) => {
+            tell(state, snapshot, Action::ChooseCallerId, Command::ChooseCallerId { value }, now)
+        }
+        Choice::Act(action) => perform(state, snapshot, action, now),
+        // Digits queue in the program: one that is still pending does not keep the next from being asked for.
+        Choice::Digit(digit) => Some(Ask::Tell(Command::SendDtmf { digits: digit.to_string() })),
+        Choice::Yes(Question::Quit) => {
+            Some(if snapshot.call.phase.is_live() { Ask::HangUpThenQuit } else { Ask::Tell(Command::Quit) })
+        }
+        Choice::Yes(Question::SignOut) => tell(state, snapshot, Action::SignOut, Command::SignOut, now),
+        Choice::Yes(Question::TakeOver) => Some(Ask::Tell(Command::SignIn { force: true })),
+    }
+}
+
+/// Tells the program, unless it is known that it would refuse: then the reason is shown.
+pub(super) fn tell(
+    state: &mut ViewState,
+    snapshot: &Snapshot,
+    action: Action,
+    command: Command,
+    now: Instant,
+) -> Option<Ask> {
+    is_possible(state, snapshot, action, now).then_some(Ask::Tell(command))
+}
+
+/// Whether nothing is known to speak against it; otherwise the reason is shown.
+pub(super) fn is_possible(state: &mut ViewState, snapshot: &Snapshot, action: Action, now: Instant) -> bool {
+    if snapshot.is_pending(action) {
+        state.hint(i18n::text(snapshot.locale, "ui.already_asked"), now);
+        return false;
+    }
+    match snapshot.actions.get(&action) {
+        Some(Possible::No(why)) => {
+            state.hint(why.render(snapshot.locale), now);
+            false
+        }
+        Some(Possible::Yes) | None => true,
+    }
+}
+
+/// Does what a key, a palette line or a click stands for.
+pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now: Instant) -> Option<Ask> {
+    let simple = |command| app_action(snapshot, action).map(|needed| (needed, command));
+    let wanted = match action {
+        UiAction::Answer => simple(Command::Answer),
+        UiAction::HangUp => match app_action(snapshot, action) {
+            Some(Action::Reject) => Some((Action::Reject, Command::Reject)),
+            Some(_) | None => Some((Action::HangUp, Command::HangUp)),
+        },
+        UiAction::Hold if snapshot.call.phase == CallPhase::Held => Some((Action::Unhold, Command::Unhold)),
+        UiAction::Hold => Some((Action::Hold, Command::Hold)),
+        UiAction::Mute if snapshot.call.muted => Some((Action::Unmute, Command::Unmute)),
+        UiAction::Mute => Some((Action::Mute, Command::Mute)),
+        UiAction::Ready => simple(Command::Ready),
+        UiAction::Dial => return dial::dial(state, snapshot, now),
+        UiAction::DialAgent => return dial::dial_agent(state, snapshot, now),
+        UiAction::SignIn => return is_possible(state, snapshot, Action::SignIn, now).then_some(Ask::SignIn),
+        UiAction::SignOut => {
+            if is_possible(state, snapshot, Action::SignOut, now) {
+                state.dialog = Some(Dialog::Question(Question::SignOut));
+            }
+            None
+        }
+        UiAction::Busy => {
+            if snapshot.busy_reasons.is_empty() {
+                Some((Action::Busy, Command::Busy { reason: None }))
+            } else {
+                if is_possible(state, snapshot, Action::Busy, now) {
+                    state.dialog = Some(Dialog::Busy(ListDialog::default()));
+                }
+                None
+            }
+        }
+        UiAction::CallerId => {
+            if snapshot.caller_ids.is_empty() {
+                state.hint(i18n::text(snapshot.locale, "ui.no_caller_ids"), now);
+            } else {
+                let now_at = snapshot.caller_ids.iter().position(|id| Some(id) == snapshot.caller_id.as_ref());
+                state.dialog = Some(Dialog::CallerId(ListDialog {
+                    selected: now_at.unwrap_or_default(),
+                    ..ListDialog::default()
+                }));
+            }
+            None
+        }
+        UiAction::Keypad => {
+            if is_possible(state, snapshot, Action::SendDtmf, now) {
+                state.dialog = Some(Dialog::Keypad(String::new()));
+            }
+            None
+        }
+        UiAction::Quit => {
+            if !snapshot.call.phase.is_live() {
+                return Some(Ask::Tell(Command::Quit));
+            }
+            state.dialog = Some(Dialog::Question(Question::Quit));
+            None
+        }
+        UiAction::AutoAnswer => return Some(Ask::Tell(Command::SetAutoAnswer { on: !snapshot.auto_answer })),
+        UiAction::Reconnect => return Some(Ask::Tell(Command::ReconnectNow)),
+        UiAction::Notices => {
+            open_tab(state, Tab::Notices);
+            return snapshot.notices.iter().any(|n| !n.dismissed).then_some(Ask::Tell(Command::DismissNotices));
+        }
+        UiAction::Mouse => {
+            state.mouse = !state.mouse;
+            return Some(Ask::SetMouse(state.mouse));
+        }
+        UiAction::Redraw => return Some(Ask::Redraw),
+        UiAction::Number
+        | UiAction::Journal
+        | UiAction::NextFocus
+        | UiAction::Up
+        | UiAction::Down
+        | UiAction::PageUp
+        | UiAction::PageDown
+        | UiAction::Panel
+        | UiAction::PanelUp
+        | UiAction::PanelDown
+        | UiAction::Palette
+        | UiAction::Help => {
+            look_around(state, snapshot, action);
+            None
+        }
+    };
+    let (needed, command) = wanted?;
+    tell(state, snapshot, needed, command, now)
+}
+
+/// Actions that change nothing but what is looked at.
+fn look_around(state: &mut ViewState, snapshot: &Snapshot, action: UiAction) {
+    let last = state.list_len(snapshot).saturating_sub(1);
+    let at = state.selected;
+    let mut select = |to: usize| {
+        // The first step only shows where one is.
+        state.selected = if state.focus == Focus::List { to.min(last) } else { at.min(last) };
+        state.focus = Focus::List;
+    };
+    match action {
+        UiAction::Up => select(at.saturating_sub(1)),
+        UiAction::Down => select(at.saturating_add(1)),
+        UiAction::PageUp => select(at.saturating_sub(PAGE)),
+        UiAction::PageDown => select(at.saturating_add(PAGE)),
+        UiAction::Number => {
+            state.dialog = None;
+            state.focus = Focus::Number;
+        }
+        UiAction::NextFocus => {
+            state.focus = match state.focus {
+                Focus::None => Focus::Number,
+                Focus::Number => Focus::List,
+                Focus::List => Focus::None,
+            };
+        }
+        UiAction::Journal => open_tab(state, Tab::Journal),
+        UiAction::Panel => state.panel = !state.panel,
+        UiAction::PanelUp => state.panel_scroll = state.panel_scroll.saturating_sub(3),
+        UiAction::PanelDown => state.panel_scroll = state.panel_scroll.saturating_add(3),
+        UiAction::Palette => state.dialog = Some(Dialog::Palette(ListDialog::default())),
+        UiAction::Help => state.dialog = Some(Dialog::Help(0)),
+        UiAction::Answer
+        | UiAction::HangUp
+        | UiAction::Hold
+        | UiAction::Mute
+        | UiAction::Keypad
+        | UiAction::Dial
+        | UiAction::DialAgent
+        | UiAction::CallerId
+        | UiAction::AutoAnswer
+        | UiAction::Ready
+        | UiAction::Busy
+        | UiAction::SignIn
+        | UiAction::SignOut
+        | UiAction::Reconnect
+        | UiAction::Notices
+        | UiAction::Mouse
+        | UiAction::Redraw
+        | UiAction::Quit => {}
+    }
+}
+
+fn open_tab(state: &mut ViewState, tab: Tab) {
+    if state.tab != tab {
+        state.tab = tab;
+        state.selected = 0;
+        if state.focus == Focus::List {
+            state.focus = Focus::None;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "act_tests.rs"]
+mod tests;

@@ -1,0 +1,210 @@
+//! What keys do, key by key.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    i18n::Locale,
+    ui::{
+        dial::{dialled, on_paste},
+        fixtures::{self, now},
+    },
+};
+
+fn press(state: &mut ViewState, snapshot: &Snapshot, keys: &str) -> Vec<String> {
+    let asks = keys.split(' ').filter_map(|key| {
+        let chord: Chord = key.parse().unwrap_or_else(|e| panic!("{e}"));
+        on_key(state, snapshot, chord, now())
+    });
+    asks.map(|ask| format!("{ask:?}")).collect()
+}
+
+fn tells(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| format!("Tell({word})")).collect()
+}
+
+#[test]
+fn letters_ask_for_what_makes_sense_in_the_call() {
+    let mut state = fixtures::state();
+    assert_eq!(press(&mut state, &fixtures::ringing(Locale::En), "a"), tells(&["Answer"]));
+    assert_eq!(press(&mut state, &fixtures::ringing(Locale::En), "x"), tells(&["Reject"]));
+    assert_eq!(press(&mut state, &fixtures::talking(Locale::En), "h m x"), tells(&["Hold", "Mute", "HangUp"]));
+    assert_eq!(press(&mut state, &fixtures::held_and_muted(Locale::En), "h m"), tells(&["Unhold", "Unmute"]));
+    assert_eq!(press(&mut state, &fixtures::talking(Locale::En), "f6 f7 f4"), tells(&["Hold", "Mute", "HangUp"]));
+    assert_eq!(press(&mut state, &fixtures::wrap_up(Locale::En), "r"), tells(&["Ready"]));
+}
+
+#[test]
+fn enter_never_answers() {
+    let mut state = fixtures::state();
+    let snapshot = fixtures::ringing(Locale::En);
+    assert!(press(&mut state, &snapshot, "enter").is_empty());
+    assert!(press(&mut state, &snapshot, "1 enter").is_empty());
+    assert_eq!(state.number.value(), "1", "and what was typed stays");
+}
+
+#[test]
+fn digits_find_the_field_by_themselves_and_enter_dials() {
+    let mut state = fixtures::state();
+    let snapshot = fixtures::idle(Locale::En);
+    let asked = press(&mut state, &snapshot, "1 3 8 enter");
+    assert_eq!(asked.len(), 1);
+    assert!(asked[0].starts_with("Dial { command: Dial { number: \"138\""), "{asked:?}");
+    assert_eq!((state.number.value(), state.focus), ("138", Focus::None));
+    dialled(&mut state, "138");
+    assert_eq!(state.number.value(), "");
+}
+
+#[test]
+fn a_number_typed_is_never_lost() {
+    let mut state = fixtures::state();
+    let mut snapshot = fixtures::idle(Locale::En);
+    press(&mut state, &snapshot, "1 3 8 enter 9");
+    dialled(&mut state, "138");
+    assert_eq!(state.number.value(), "1389", "typed on after dialling: it stays");
+    fixtures::allow(&mut snapshot, &[]);
+    assert!(press(&mut state, &snapshot, "enter").is_empty());
+    assert_eq!(state.number.value(), "1389", "not possible now: it stays");
+    assert!(state.flash_at(now()).is_some(), "and the reason is told");
+    press(&mut state, &snapshot, "esc tab esc");
+    assert_eq!(state.number.value(), "1389");
+}
+
+#[test]
+fn what_cannot_be_dialled_is_told_and_stays() {
+    let mut state = fixtures::state();
+    let snapshot = fixtures::idle(Locale::En);
+    assert!(press(&mut state, &snapshot, "/ z 1 enter").is_empty());
+    assert_eq!((state.number.value(), state.focus), ("z1", Focus::Number));
+    assert!(state.flash_at(now()).is_some_and(|hint| hint.contains('z')));
+    let asked = press(&mut state, &snapshot, "alt-i");
+    assert!(asked[0].contains("DialAgent { ag_no: \"z1\" }"), "{asked:?}");
+}
+
+#[test]
+fn pasted_numbers_land_clean_in_the_field() {
+    let mut state = fixtures::state();
+    let snapshot = fixtures::idle(Locale::En);
+    on_paste(&mut state, &snapshot, " +86 138-0013 8000\n", now());
+    assert_eq!((state.number.value(), state.focus), ("+8613800138000", Focus::Number));
+    let mut state = fixtures::state();
+    on_paste(&mut state, &snapshot, "张三\u{1b}[31m 8002", now());
+    assert_eq!(state.number.value(), "31m8002");
+    let mut state = fixtures::state();
+    on_paste(&mut state, &snapshot, "张三", now());
+    assert_eq!((state.number.value(), state.focus), ("", Focus::None));
+    assert!(state.flash_at(now()).is_some());
+}
+
+#[test]
+fn the_busy_menu_takes_number_keys_and_typing() {
+    let mut state = fixtures::state();
+    let snapshot = fixtures::idle(Locale::En);
+    assert_eq!(press(&mut state, &snapshot, "b 2"), tells(&["Busy { reason: Some(12) }"]));
+    assert!(state.dialog.is_none());
+    assert_eq!(press(&mut state, &snapshot, "b 培 enter"), tells(&["Busy { reason: Some(13) }"]));
+    assert_eq!(press(&mut state, &snapshot, "b down enter"), tells(&["Busy { reason: Some(12) }"]));
+    assert!(press(&mut state, &snapshot, "b esc").is_empty());
+    assert!(state.dialog.is_none());
+    let mut bare = snapshot.clone();
+    bare.busy_reasons.clear();
+    assert_eq!(press(&mut state, &bare, "b"), tells(&["Busy { reason: None }"]));
+}
+
+#[test]
+fn a_call_is_answered_through_an_open_menu_without_disturbing_it() {
+    let mut state = fixtures::state();
+    press(&mut state, &fixtures::idle(Locale::En), "b 小");
+    let asked = press(&mut state, &fixtures::ringing(Locale::En), "a f2");
+    assert_eq!(asked, tells(&["Answer"]), "a is text here, F2 is not");
+    let Some(Dialog::Busy(list)) = &state.dialog else { panic!("the menu is gone") };
+    assert_eq!(list.filter.value(), "小a");
+}
+
+#[test]
+fn keypad_digits_go_out_in_order_and_the_call_keys_still_work() {
+    let mut state = fixtures::state();
+    let mut snapshot = fixtures::talking(Locale::En);
+    snapshot.pending.push(Action::SendDtmf);
+    snapshot.pending.clear();
+    let asked = press(&mut state, &snapshot, "k 1 1 # m");
+    let digit = |d: &str| format!("Tell(SendDtmf {{ digits: {d:?} }})");
+    assert_eq!(asked, [digit("1"), digit("1"), digit("#"), "Tell(Mute)".to_owned()]);
+    snapshot.pending.push(Action::SendDtmf);
+    assert_eq!(press(&mut state, &snapshot, "2"), [digit("2")], "one pending does not hold the next up");
+    assert!(press(&mut state, &snapshot, "esc").is_empty());
+    assert!(state.dialog.is_none());
+}
+
+#[test]
+fn quitting_asks_only_in_a_call_and_esc_never_ends_one() {
+    let mut state = fixtures::state();
+    assert_eq!(press(&mut state, &fixtures::idle(Locale::En), "q"), tells(&["Quit"]));
+    assert_eq!(press(&mut state, &fixtures::idle(Locale::En), "ctrl-c"), tells(&["Quit"]));
+    let talking = fixtures::talking(Locale::En);
+    assert!(press(&mut state, &talking, "q enter n").is_empty());
+    assert!(press(&mut state, &talking, "q esc esc esc").is_empty());
+    assert_eq!(press(&mut state, &talking, "q y"), ["HangUpThenQuit"]);
+    press(&mut state, &talking, "q");
+    assert_eq!(press(&mut state, &fixtures::wrap_up(Locale::En), "y"), tells(&["Quit"]), "the call ended meanwhile");
+}
+
+#[test]
+fn signing_out_asks_first() {
+    let mut state = fixtures::state();
+    let snapshot = fixtures::idle(Locale::En);
+    assert!(press(&mut state, &snapshot, "S n").is_empty());
+    assert_eq!(press(&mut state, &snapshot, "S y"), tells(&["SignOut"]));
+    assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "s"), ["SignIn"]);
+}
+
+#[test]
+fn a_journal_line_is_called_again() {
+    let mut state = fixtures::state();
+    let snapshot = fixtures::idle(Locale::En);
+    let asked = press(&mut state, &snapshot, "down enter");
+    assert!(asked[0].contains("number: \"02187654321\""), "{asked:?}");
+    let asked = press(&mut state, &snapshot, "down down enter");
+    assert_eq!(asked, tells(&["DialAgent { ag_no: \"8003\" }"]), "an internal call goes to the agent");
+}
+
+#[test]
+fn what_is_pending_is_not_asked_twice() {
+    let mut state = fixtures::state();
+    let mut snapshot = fixtures::talking(Locale::En);
+    snapshot.pending.push(Action::Hold);
+    assert!(press(&mut state, &snapshot, "h").is_empty());
+    assert!(state.flash_at(now()).is_some());
+}
+
+#[test]
+fn with_a_prefix_plain_keys_are_left_alone() {
+    let mut state = fixtures::state();
+    state.keymap = KeyMap::new(&BTreeMap::new(), Some("ctrl-g")).unwrap();
+    let snapshot = fixtures::ringing(Locale::En);
+    assert!(press(&mut state, &snapshot, "a f2 alt-a").is_empty());
+    assert_eq!(press(&mut state, &snapshot, "ctrl-g a"), tells(&["Answer"]));
+    assert_eq!(press(&mut state, &snapshot, "1 ctrl-g a"), tells(&["Answer"]), "also while a number is typed");
+    assert_eq!(state.number.value(), "1");
+    assert!(press(&mut state, &snapshot, "ctrl-g esc a ctrl-g ctrl-g").is_empty());
+    assert!(!state.prefix_typed);
+}
+
+#[test]
+fn the_palette_does_what_its_line_says_and_nothing_impossible() {
+    let mut state = fixtures::state();
+    let snapshot = fixtures::talking(Locale::En);
+    assert_eq!(press(&mut state, &snapshot, ": u n m u t e enter"), tells(&["Mute"]));
+    assert!(press(&mut state, &snapshot, ": s i g n space i n enter").is_empty());
+    assert!(matches!(state.dialog, Some(Dialog::Palette(_))), "it stays open: the line is not possible");
+}
+
+#[test]
+fn notices_are_read_by_looking_at_them() {
+    let mut state = fixtures::state();
+    let snapshot = fixtures::with_notice(fixtures::idle(Locale::En), crate::app::NoticeLevel::Warn, "x");
+    assert_eq!(press(&mut state, &snapshot, "n"), tells(&["DismissNotices"]));
+    assert_eq!(state.tab, Tab::Notices);
+    assert!(press(&mut state, &fixtures::idle(Locale::En), "j").is_empty());
+    assert_eq!(state.tab, Tab::Journal);
+}

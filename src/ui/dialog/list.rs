@@ -1,0 +1,85 @@
+//! A list with type-to-filter: the ground of the busy menu, the caller IDs and the palette.
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use tui_input::{Input, backend::crossterm::EventHandler};
+
+use super::{Choice, Outcome};
+use crate::ui::keys::Chord;
+
+/// Lines a page key moves by.
+const PAGE: usize = 8;
+
+/// One line of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What is read and filtered by.
+    pub label: String,
+    /// A quiet remark at the right: a key, a value, or why it is not possible.
+    pub remark: String,
+    /// It can be chosen.
+    pub enabled: bool,
+    /// It is what holds now.
+    pub current: bool,
+    /// What choosing it means.
+    pub choice: Choice,
+}
+
+/// Filter and selection of a list.
+#[derive(Clone, Debug, Default)]
+pub struct ListDialog {
+    /// What has been typed.
+    pub filter: Input,
+    /// Which of the filtered lines is selected.
+    pub selected: usize,
+}
+
+impl ListDialog {
+    /// The items whose label or remark holds every word typed, in any case.
+    pub fn filtered(&self, items: Vec<Item>) -> Vec<Item> {
+        let filter = self.filter.value().to_lowercase();
+        let words: Vec<&str> = filter.split_whitespace().collect();
+        let matches = |item: &Item| {
+            let text = format!("{} {}", item.label, item.remark).to_lowercase();
+            words.iter().all(|word| text.contains(word))
+        };
+        items.into_iter().filter(matches).collect()
+    }
+
+    /// Moves, filters, chooses.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
+    pub fn on_key(&mut self, items: &[Item], chord: Chord) -> Outcome {
+        let last = items.len().saturating_sub(1);
+        self.selected = self.selected.min(last);
+        let control = chord.modifiers.contains(KeyModifiers::CONTROL);
+        match chord.code {
+            KeyCode::Esc => return Outcome::Close,
+            KeyCode::Enter => return self.choose(items, self.selected),
+            KeyCode::Up => self.selected = self.selected.checked_sub(1).unwrap_or(last),
+            KeyCode::Down => self.selected = if self.selected >= last { 0 } else { self.selected + 1 },
+            KeyCode::Char('p') if control => self.selected = self.selected.checked_sub(1).unwrap_or(last),
+            KeyCode::Char('n') if control => self.selected = if self.selected >= last { 0 } else { self.selected + 1 },
+            KeyCode::PageUp => self.selected = self.selected.saturating_sub(PAGE),
+            KeyCode::PageDown => self.selected = (self.selected + PAGE).min(last),
+            KeyCode::Home => self.selected = 0,
+            KeyCode::End => self.selected = last,
+            KeyCode::Char('c') if control => return Outcome::Close,
+            KeyCode::Char(_) if !chord.is_text() && !control => return Outcome::Pass,
+            KeyCode::F(_) => return Outcome::Pass,
+            _ => {
+                let event = Event::Key(KeyEvent::new(chord.code, chord.modifiers));
+                if self.filter.handle_event(&event).is_some_and(|changed| changed.value) {
+                    self.selected = 0;
+                }
+            }
+        }
+        Outcome::Stay
+    }
+
+    /// Chooses a line; one that is not possible, or not there, is not chosen.
+    pub fn choose(&self, items: &[Item], index: usize) -> Outcome {
+        match items.get(index) {
+            Some(item) if item.enabled => Outcome::Do(item.choice.clone()),
+            Some(_) | None => Outcome::Stay,
+        }
+    }
+}

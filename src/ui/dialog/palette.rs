@@ -1,0 +1,44 @@
+//! The command palette: everything that can be done, with its key, or with the reason why not now.
+
+use super::{Choice, Item};
+use crate::{
+    app::{Possible, Snapshot},
+    i18n,
+    ui::{act, input::UiAction, state::ViewState},
+};
+
+/// Actions that only move: of no use in a list that is itself moved in.
+const LEFT_OUT: [UiAction; 8] = [
+    UiAction::Palette,
+    UiAction::NextFocus,
+    UiAction::Up,
+    UiAction::Down,
+    UiAction::PageUp,
+    UiAction::PageDown,
+    UiAction::PanelUp,
+    UiAction::PanelDown,
+];
+
+/// Every action; those that are possible come first.
+pub fn items(state: &ViewState, snapshot: &Snapshot) -> Vec<Item> {
+    let locale = snapshot.locale;
+    let mut items: Vec<Item> = UiAction::ALL
+        .iter()
+        .filter(|action| !LEFT_OUT.contains(action))
+        .map(|action| {
+            let refused = match act::possible(snapshot, *action) {
+                Some(Possible::No(why)) => Some(why.render(locale)),
+                Some(Possible::Yes) | None => None,
+            };
+            Item {
+                label: i18n::text(locale, action.about()),
+                enabled: refused.is_none(),
+                remark: refused.unwrap_or_else(|| state.key_hint(*action, false).unwrap_or_default()),
+                current: false,
+                choice: Choice::Act(*action),
+            }
+        })
+        .collect();
+    items.sort_by_key(|item| !item.enabled);
+    items
+}

@@ -1,0 +1,248 @@
+//! Snapshots as the screen's tests need them, all at one fixed instant.
+
+use std::{
+    collections::BTreeMap,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use termprofile::TermProfile;
+
+use super::{input::KeyMap, state::ViewState, theme::Theme};
+use crate::{
+    app::{
+        Action, AgentView, CallClocks, CallView, JournalEntry, LinkState, LinkView, MediaState, MediaView, NoticeLevel,
+        NoticeView, Possible, SipState, SipView, Snapshot,
+    },
+    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup},
+    i18n::{Locale, Message},
+};
+
+/// The instant of every fixture.
+pub fn now() -> Instant {
+    static NOW: OnceLock<Instant> = OnceLock::new();
+    *NOW.get_or_init(|| Instant::now() + Duration::from_secs(100_000))
+}
+
+/// So many seconds before [`now`].
+pub fn ago(seconds: u64) -> Instant {
+    now() - Duration::from_secs(seconds)
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// The screen with the default theme in true colour and the default keys.
+pub fn state() -> ViewState {
+    let theme = Theme::load("wincall", None, TermProfile::TrueColor).unwrap();
+    ViewState::new(theme, KeyMap::new(&BTreeMap::new(), None).unwrap())
+}
+
+/// Makes exactly these actions possible.
+pub fn allow(snapshot: &mut Snapshot, possible: &[Action]) {
+    let say = |action: &Action| {
+        if possible.contains(action) { Possible::Yes } else { Possible::No(Message::verbatim("not now")) }
+    };
+    snapshot.actions = Action::ALL.iter().map(|action| (*action, say(action))).collect();
+}
+
+fn customer() -> Party {
+    Party { number: Some("13800138000".into()), area: Some("北京".into()), ..Party::default() }
+}
+
+fn after_sale() -> SkillGroup {
+    SkillGroup { id: 2, name: "售后".into() }
+}
+
+fn entry(when: &str, direction: Direction, number: &str, area: &str, talk_ms: u64, outcome: Outcome) -> JournalEntry {
+    JournalEntry {
+        time: time(when),
+        direction,
+        peer: Party { number: Some(number.into()), area: Some(area.into()), ..Party::default() },
+        queue: matches!(direction, Direction::In).then(after_sale),
+        ring_ms: 6000,
+        talk_ms,
+        hold_ms: 0,
+        outcome,
+        hung_up_by: HungUpBy::Peer,
+    }
+}
+
+/// Signed in, ready, nothing going on.
+pub fn idle(locale: Locale) -> Snapshot {
+    let since = time("2026-01-02T06:30:00Z");
+    let mut inner = entry("2026-01-02T05:58:00Z", Direction::Inner, "8003", "", 70_000, Outcome::Answered);
+    inner.peer = Party { ag_no: Some("8003".into()), name: Some("李四".into()), ..Party::default() };
+    let mut snapshot = Snapshot {
+        version: "0.1.0",
+        agent: AgentView {
+            ag_no: "8001".into(),
+            name: Some("张三".into()),
+            state: AgentState::Idle,
+            reason: None,
+            since,
+            since_at: ago(192),
+            wrap_up_left_ms: None,
+            wrap_up_ends_at: None,
+            signed_out_because: None,
+        },
+        link: LinkView {
+            state: LinkState::Up,
+            since,
+            since_at: ago(300),
+            attempts: 0,
+            last_error: None,
+            retry_in_ms: None,
+            retry_at: None,
+        },
+        sip: SipView { state: SipState::Registered, since, last_error: None, retry_at: None },
+        call: CallView::default(),
+        media: MediaView::default(),
+        caller_id: Some(CallerId { value: "01058545832".into(), name: "01058545832".into() }),
+        queue_waiting: None,
+        notices: vec![NoticeView {
+            time: time("2026-01-02T06:29:58Z"),
+            at: ago(200),
+            level: NoticeLevel::Info,
+            text: match locale {
+                Locale::En => "signed in as 8001".into(),
+                Locale::ZhCn => "工号 8001 已签入".into(),
+            },
+            dismissed: true,
+        }],
+        actions: BTreeMap::new(),
+        pending: Vec::new(),
+        caller_ids: vec![
+            CallerId { value: "01058545832".into(), name: "01058545832".into() },
+            CallerId { value: "4008001000".into(), name: "客服热线".into() },
+        ],
+        busy_reasons: [(11, "小休"), (12, "就餐"), (13, "培训")]
+            .map(|(id, name)| BusyReason { id, name: name.into() })
+            .to_vec(),
+        auto_answer: false,
+        journal: vec![
+            entry("2026-01-02T06:20:00Z", Direction::Out, "02187654321", "上海", 48_000, Outcome::Answered),
+            entry("2026-01-02T06:11:00Z", Direction::In, "13911112222", "广州", 0, Outcome::Missed),
+            inner,
+        ],
+        panel: None,
+        locale,
+        exiting: false,
+    };
+    allow(&mut snapshot, &[Action::Dial, Action::DialAgent, Action::Busy, Action::SignOut, Action::ChooseCallerId]);
+    snapshot
+}
+
+/// A customer's call rings.
+pub fn ringing(locale: Locale) -> Snapshot {
+    let mut snapshot = idle(locale);
+    snapshot.agent.state = AgentState::Occupied;
+    snapshot.call = CallView {
+        phase: CallPhase::Ringing,
+        direction: Some(Direction::In),
+        call_id: Some("8f3a77c0".into()),
+        peer: customer(),
+        queue: Some(after_sale()),
+        ring: Some(RingKind::Queue),
+        clocks: CallClocks { started_at: Some(ago(6)), ..CallClocks::default() },
+        ..CallView::default()
+    };
+    allow(&mut snapshot, &[Action::Answer, Action::Reject, Action::HangUp]);
+    snapshot
+}
+
+/// Talking, with sound.
+pub fn talking(locale: Locale) -> Snapshot {
+    let mut snapshot = ringing(locale);
+    snapshot.call.phase = CallPhase::Talking;
+    snapshot.call.clocks =
+        CallClocks { started_at: Some(ago(157)), answered_at: Some(ago(151)), ..CallClocks::default() };
+    snapshot.media = MediaView {
+        state: MediaState::Up,
+        codec: Some("opus"),
+        rtt_ms: Some(38.2),
+        jitter_ms: 4.1,
+        loss_pct: 0.0,
+        mos: Some(4.4),
+        packets_sent: 7500,
+        packets_received: 7500,
+        level_in_dbfs: Some(-24.3),
+        level_out_dbfs: Some(-19.0),
+        device_error: None,
+    };
+    allow(&mut snapshot, &[Action::Hold, Action::Mute, Action::SendDtmf, Action::HangUp]);
+    snapshot
+}
+
+/// On hold, with the microphone muted.
+pub fn held_and_muted(locale: Locale) -> Snapshot {
+    let mut snapshot = talking(locale);
+    snapshot.call.phase = CallPhase::Held;
+    snapshot.call.muted = true;
+    snapshot.call.clocks.held_at = Some(ago(12));
+    snapshot.media.level_out_dbfs = None;
+    allow(&mut snapshot, &[Action::Unhold, Action::Unmute, Action::HangUp]);
+    snapshot
+}
+
+/// Talking while the link is down.
+pub fn link_down(locale: Locale) -> Snapshot {
+    let mut snapshot = talking(locale);
+    snapshot.link.state = LinkState::Down;
+    snapshot.link.since_at = ago(4);
+    snapshot.link.attempts = 1;
+    snapshot.link.retry_at = Some(now() + Duration::from_millis(1500));
+    allow(&mut snapshot, &[Action::Mute, Action::HangUp]);
+    snapshot
+}
+
+/// The call is over, wrap-up runs.
+pub fn wrap_up(locale: Locale) -> Snapshot {
+    let mut snapshot = idle(locale);
+    snapshot.agent.state = AgentState::WrapUp;
+    snapshot.agent.since_at = ago(3);
+    snapshot.agent.wrap_up_ends_at = Some(now() + Duration::from_millis(11_400));
+    snapshot.call = CallView {
+        phase: CallPhase::Ended,
+        clocks: CallClocks {
+            started_at: Some(ago(170)),
+            answered_at: Some(ago(164)),
+            ended_at: Some(ago(3)),
+            held_before_ms: 12_000,
+            ..CallClocks::default()
+        },
+        ..talking(locale).call
+    };
+    allow(&mut snapshot, &[Action::Ready, Action::Busy, Action::Dial, Action::SignOut]);
+    snapshot
+}
+
+/// Signed out by the platform.
+pub fn signed_out(locale: Locale) -> Snapshot {
+    let mut snapshot = idle(locale);
+    snapshot.agent.state = AgentState::SignedOut;
+    snapshot.agent.signed_out_because = Some(Message::verbatim(match locale {
+        Locale::En => "The platform signed you out",
+        Locale::ZhCn => "被平台签出",
+    }));
+    snapshot.link.state = LinkState::Down;
+    snapshot.sip.state = SipState::Off;
+    snapshot.caller_id = None;
+    snapshot.journal.clear();
+    allow(&mut snapshot, &[Action::SignIn]);
+    snapshot
+}
+
+/// Something went wrong a moment ago.
+pub fn with_notice(mut snapshot: Snapshot, level: NoticeLevel, text: &str) -> Snapshot {
+    snapshot.notices.push(NoticeView {
+        time: time("2026-01-02T06:33:10Z"),
+        at: ago(1),
+        level,
+        text: text.into(),
+        dismissed: false,
+    });
+    snapshot
+}

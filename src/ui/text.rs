@@ -1,0 +1,170 @@
+//! Text as a terminal shows it: widths in cells (CJK is two), cutting by grapheme, clocks.
+
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Whether a character must never reach the terminal: controls (they could drive it), and marks that reorder text (a
+/// number could be shown backwards).
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
+}
+
+/// A text from outside without anything that could drive the terminal or reorder what stands beside it.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_harmful) {
+        Cow::Owned(text.chars().filter(|c| !is_harmful(*c)).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Width in cells.
+pub fn width(text: &str) -> u16 {
+    if text.is_ascii() {
+        return u16::try_from(text.len()).unwrap_or(u16::MAX);
+    }
+    u16::try_from(text.width()).unwrap_or(u16::MAX)
+}
+
+/// The text in at most `max` cells; where something had to go, it ends in `ellipsis`.
+pub fn cut<'a>(text: &'a str, max: u16, ellipsis: &str) -> Cow<'a, str> {
+    if width(text) <= max {
+        return Cow::Borrowed(text);
+    }
+    let mark = width(ellipsis);
+    if max <= mark {
+        return Cow::Owned(if max == mark { ellipsis.to_owned() } else { String::new() });
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let next = used + width(grapheme);
+        if next > max - mark {
+            break;
+        }
+        used = next;
+        kept.push_str(grapheme);
+    }
+    kept.push_str(ellipsis);
+    Cow::Owned(kept)
+}
+
+/// The text filled up with blanks on the right to `cells`; longer ones stay as they are.
+pub fn pad(text: &str, cells: u16) -> String {
+    let missing = cells.saturating_sub(width(text));
+    let mut padded = String::with_capacity(text.len() + usize::from(missing));
+    padded.push_str(text);
+    padded.extend(std::iter::repeat_n(' ', usize::from(missing)));
+    padded
+}
+
+/// The text filled up with blanks on the left to `cells`; longer ones stay as they are.
+pub fn pad_left(text: &str, cells: u16) -> String {
+    let missing = cells.saturating_sub(width(text));
+    let mut padded = String::with_capacity(text.len() + usize::from(missing));
+    padded.extend(std::iter::repeat_n(' ', usize::from(missing)));
+    padded.push_str(text);
+    padded
+}
+
+/// A duration in ms as a clock: `02:31`, from an hour on `1:02:31`. Whole seconds, rounded down.
+pub fn clock(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
+}
+
+/// Time left in ms as whole seconds, rounded up: what is left reaches zero only when it is over.
+pub fn seconds_left(ms: u64) -> u64 {
+    ms.div_ceil(1000)
+}
+
+/// Breaks a text into lines of at most `max` cells: at blanks where there are some, anywhere in CJK text or long words.
+pub fn wrap(text: &str, max: u16) -> Vec<String> {
+    if max == 0 {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let (mut line, mut used) = (String::new(), 0u16);
+        for word in paragraph.split_word_bounds() {
+            let w = width(word);
+            if used + w <= max {
+                line.push_str(word);
+                used += w;
+                continue;
+            }
+            if used > 0 {
+                lines.push(std::mem::take(&mut line).trim_end().to_owned());
+                used = 0;
+            }
+            if word.trim().is_empty() {
+                continue;
+            }
+            for grapheme in word.graphemes(true) {
+                let w = width(grapheme);
+                if used + w > max && used > 0 {
+                    lines.push(std::mem::take(&mut line));
+                    used = 0;
+                }
+                line.push_str(grapheme);
+                used += w;
+            }
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cutting_counts_cells_and_never_splits_a_character() {
+        assert_eq!(cut("13800138000", 11, "…"), "13800138000");
+        assert_eq!(cut("13800138000", 6, "…"), "13800…");
+        assert_eq!(cut("北京售后", 8, "…"), "北京售后");
+        assert_eq!(cut("北京售后", 7, "…"), "北京售…");
+        assert_eq!(cut("北京售后", 6, "…"), "北京…");
+        assert_eq!(cut("北京", 1, "…"), "…");
+        assert_eq!(cut("北京", 0, "…"), "");
+        assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2, "…"), "e\u{301}…");
+    }
+
+    #[test]
+    fn padding_counts_cells() {
+        assert_eq!(pad("北京", 6), "北京  ");
+        assert_eq!(pad_left("9", 3), "  9");
+        assert_eq!(pad("北京", 3), "北京");
+    }
+
+    #[test]
+    fn nothing_from_outside_drives_the_terminal() {
+        assert_eq!(clean("张\u{1b}[2J三\u{7}\r\n"), "张[2J三");
+        assert_eq!(clean("1\u{202e}23"), "123");
+        assert!(matches!(clean("张三"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn clocks_read_as_people_write_them() {
+        assert_eq!(clock(0), "00:00");
+        assert_eq!(clock(151_999), "02:31");
+        assert_eq!(clock(3_751_000), "1:02:31");
+        assert_eq!(seconds_left(1), 1);
+        assert_eq!(seconds_left(4000), 4);
+        assert_eq!(seconds_left(0), 0);
+    }
+
+    #[test]
+    fn wrapping_keeps_to_the_width() {
+        assert_eq!(wrap("hello wide world", 10), ["hello wide", "world"]);
+        assert_eq!(wrap("北京市海淀区", 5), ["北京", "市海", "淀区"]);
+        assert_eq!(wrap("a\n\nb", 5), ["a", "", "b"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert!(wrap("x", 0).is_empty());
+    }
+}

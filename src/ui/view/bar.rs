@@ -1,0 +1,241 @@
+//! The bar: two rows in `theme_color`. First what is, then what can be done now.
+
+use std::time::Instant;
+
+use ratatui::layout::{Position, Rect};
+
+use super::{
+    canvas::{Canvas, Run},
+    words,
+};
+use crate::{
+    app::Action,
+    domain::{AgentState, CallPhase},
+    ui::{
+        act::{self, Target},
+        input::UiAction,
+        state::Focus,
+        text,
+        theme::Scope,
+    },
+};
+
+/// Width of the number field, cells.
+const FIELD: u16 = 22;
+
+/// Both rows.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
+    let area = Rect { height: area.height.min(2), ..area };
+    canvas.clear(area, Scope::Bar);
+    facts(canvas, area, now);
+    if area.height > 1 {
+        actions(canvas, Rect { y: area.y + 1, height: 1, ..area });
+    }
+}
+
+/// State, clock, number or peer; at the right caller ID, auto-answer, agent.
+fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
+    let (y, right) = (area.y, area.right().saturating_sub(1));
+    let shown = words::shown(canvas.snapshot, canvas.glyphs, now);
+    let mut x = area.x + 1;
+    let pill = format!(" {} {} ", shown.glyph, shown.word);
+    x += canvas.put(x, y, right.saturating_sub(x), &pill, shown.scope);
+    if let Some(clock) = &shown.clock {
+        x += 1;
+        x += canvas.put(x, y, right.saturating_sub(x), clock, Scope::BarStrong);
+    }
+    x += 3;
+
+    let call = &canvas.snapshot.call;
+    let live = call.phase.is_live();
+    let signed_in = canvas.snapshot.agent.state.is_signed_in();
+    let with_field = canvas.state.number_in_use() || (!live && signed_in);
+    let mut middle = Run::default();
+    if live {
+        middle.push(words::who(&call.peer, canvas.snapshot.locale), Scope::BarStrong);
+        let whence = words::whence(&call.peer, call.queue.as_ref(), canvas.glyphs);
+        if !whence.is_empty() {
+            middle.push("  ", Scope::Bar).push(whence, Scope::BarDim);
+        }
+        if call.muted {
+            middle.push("  ", Scope::Bar).push(format!(" {} ", canvas.t("ui.muted")), Scope::BadgeMuted);
+        }
+    }
+    let wanted = middle.cells() + if with_field { FIELD + 2 } else { 0 };
+    let start = right_side(canvas, area, x.saturating_add(wanted));
+    let room = start.saturating_sub(x + 2);
+    if live {
+        let for_peer = if with_field { room.saturating_sub(FIELD + 2) } else { room };
+        let used = canvas.run(x, y, for_peer, &middle);
+        x += if used > 0 { used + 2 } else { 0 };
+    }
+    if with_field {
+        field(canvas, x, y, FIELD.min(start.saturating_sub(x + 1)));
+    }
+}
+
+/// Draws the right side as far as it fits behind `left_end`; returns where it begins. What matters least goes first.
+fn right_side(canvas: &mut Canvas<'_>, area: Rect, left_end: u16) -> u16 {
+    let snapshot = canvas.snapshot;
+    let mut segments: Vec<(Run, Option<UiAction>)> = Vec::new();
+    let auto_scope = if snapshot.auto_answer { Scope::BarWarn } else { Scope::BarDim };
+    let mut auto = Run::default();
+    push_key(canvas, &mut auto, UiAction::AutoAnswer);
+    auto.push(canvas.t("ui.auto_answer"), Scope::BarDim)
+        .push(" ", Scope::Bar)
+        .push(canvas.t(if snapshot.auto_answer { "ui.on" } else { "ui.off" }), auto_scope);
+    segments.push((auto, Some(UiAction::AutoAnswer)));
+    if let Some(caller) = &snapshot.caller_id {
+        let mut run = Run::default();
+        push_key(canvas, &mut run, UiAction::CallerId);
+        run.push(canvas.t("ui.caller_id"), Scope::BarDim).push(" ", Scope::Bar).push(&caller.name, Scope::BarStrong);
+        segments.push((run, Some(UiAction::CallerId)));
+    }
+    let mut agent = Run::default();
+    agent.push(&snapshot.agent.ag_no, Scope::BarStrong);
+    if let Some(name) = &snapshot.agent.name {
+        agent.push(" ", Scope::Bar).push(name, Scope::BarDim);
+    }
+    segments.push((agent, None));
+
+    let right = area.right().saturating_sub(1);
+    let mut skip = 0;
+    let needed = |skip: usize| segments.iter().skip(skip).map(|(run, _)| run.cells() + 3).sum::<u16>();
+    while skip < segments.len() && left_end.saturating_add(needed(skip)) > right {
+        skip += 1;
+    }
+    // Shown from the left: caller ID, auto-answer, agent; given up in the order of the list.
+    let mut kept: Vec<&(Run, Option<UiAction>)> = segments.iter().skip(skip).collect();
+    if kept.len() == 3 {
+        kept.swap(0, 1);
+    }
+    let mut x = right;
+    for (run, action) in kept.into_iter().rev() {
+        x = x.saturating_sub(run.cells());
+        canvas.run(x, area.y, run.cells(), run);
+        if let Some(action) = action {
+            canvas.hit(x, area.y, run.cells(), Target::Act(*action));
+        }
+        x = x.saturating_sub(3);
+    }
+    x.saturating_add(if skip < 3 { 3 } else { 0 })
+}
+
+fn push_key(canvas: &Canvas<'_>, run: &mut Run, action: UiAction) {
+    if let Some(key) = canvas.key(action) {
+        run.push(key, Scope::BarKey).push(" ", Scope::Bar);
+    }
+}
+
+/// The number field with its cursor.
+fn field(canvas: &mut Canvas<'_>, x: u16, y: u16, cells: u16) {
+    if cells < 6 {
+        return;
+    }
+    let focused = canvas.state.focus == Focus::Number && canvas.state.dialog.is_none();
+    let input = &canvas.state.number;
+    let scope = if focused { Scope::BarFieldFocus } else { Scope::BarField };
+    canvas.clear(Rect { x, y, width: cells, height: 1 }, scope);
+    let inner = cells - 2;
+    if input.value().is_empty() && !focused {
+        let hint = canvas.t("ui.number_hint");
+        canvas.put(x + 1, y, inner, &hint, Scope::BarPlaceholder);
+    } else {
+        let scroll = input.visual_scroll(usize::from(inner));
+        let mut skipped = 0;
+        let visible: String = input
+            .value()
+            .chars()
+            .skip_while(|c| {
+                let skip = skipped < scroll;
+                if skip {
+                    skipped += usize::from(text::width(c.encode_utf8(&mut [0; 4])));
+                }
+                skip
+            })
+            .collect();
+        // Cut without a mark: the rest is a key press away.
+        let visible = text::cut(&visible, inner, "");
+        canvas.put(x + 1, y, inner, &visible, scope);
+        if focused {
+            let at = u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(inner).min(inner);
+            canvas.cursor = Some(Position { x: x + 1 + at, y });
+        }
+    }
+    canvas.hit(x, y, cells, Target::Act(UiAction::Number));
+}
+
+/// One action of the second row.
+struct Offer {
+    action: UiAction,
+    label: &'static str,
+    pending: bool,
+}
+
+/// What can be done now, the most wanted first; ending the call is not among them.
+fn offers(canvas: &Canvas<'_>) -> Vec<Offer> {
+    let snapshot = canvas.snapshot;
+    let resume = snapshot.call.phase == CallPhase::Held;
+    let muted = snapshot.call.muted;
+    let signed_in = snapshot.agent.state.is_signed_in();
+    let candidates = [
+        (UiAction::Answer, "ui.act_answer"),
+        (UiAction::Hold, if resume { "ui.act_resume" } else { "ui.act_hold" }),
+        (UiAction::Mute, if muted { "ui.act_unmute" } else { "ui.act_mute" }),
+        (UiAction::Keypad, "ui.act_keypad"),
+        (UiAction::SignIn, "ui.act_sign_in"),
+        (UiAction::Dial, "ui.act_dial"),
+        (UiAction::DialAgent, "ui.act_dial_agent"),
+        (UiAction::Ready, "ui.act_ready"),
+        (UiAction::Busy, "ui.act_busy"),
+        (UiAction::SignOut, "ui.act_sign_out"),
+    ];
+    candidates
+        .into_iter()
+        .filter(|(action, _)| *action != UiAction::SignOut || (canvas.state.show_sign_out && signed_in))
+        .filter_map(|(action, label)| {
+            let needed = act::app_action(snapshot, action)?;
+            let pending = snapshot.is_pending(needed);
+            (pending || snapshot.can(needed)).then_some(Offer { action, label, pending })
+        })
+        .collect()
+}
+
+/// The second row: actions from the left, the one that ends the call alone at the right end.
+fn actions(canvas: &mut Canvas<'_>, area: Rect) {
+    let y = area.y;
+    let mut right = area.right().saturating_sub(1);
+    let snapshot = canvas.snapshot;
+    let needed = act::app_action(snapshot, UiAction::HangUp).unwrap_or(Action::HangUp);
+    let pending = snapshot.is_pending(needed);
+    if pending || snapshot.can(needed) {
+        let label = canvas.t(if needed == Action::Reject { "ui.act_reject" } else { "ui.act_hang_up" });
+        let mark = if pending { canvas.glyphs.more } else { "" };
+        let key = canvas.key(UiAction::HangUp).map(|key| format!("{key} ")).unwrap_or_default();
+        let text = format!(" {key}{label}{mark} ");
+        right = canvas.put_right(right, y, area.width, &text, Scope::BarDanger);
+        canvas.hit(right, y, text::width(&text), Target::Act(UiAction::HangUp));
+        right = right.saturating_sub(2);
+    } else if snapshot.agent.state == AgentState::SigningIn {
+        let text = canvas.t("ui.please_wait");
+        right = canvas.put_right(right, y, area.width, &text, Scope::BarDim).saturating_sub(2);
+    }
+    let mut x = area.x + 2;
+    for offer in offers(canvas) {
+        let mut run = Run::default();
+        if let Some(key) = canvas.key(offer.action) {
+            run.push(key, Scope::BarKey).push(" ", Scope::Bar);
+        }
+        if offer.pending {
+            run.push(canvas.t(offer.label), Scope::BarPending).push(canvas.glyphs.more, Scope::BarPending);
+        } else {
+            run.push(canvas.t(offer.label), Scope::BarDim);
+        }
+        if x.saturating_add(run.cells()) > right {
+            break;
+        }
+        let used = canvas.run(x, y, run.cells(), &run);
+        canvas.hit(x, y, used, Target::Act(offer.action));
+        x += used + 3;
+    }
+}

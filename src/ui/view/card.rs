@@ -1,0 +1,241 @@
+//! The call card: who, which way, its clocks, what is on, how it sounds.
+
+use std::time::Instant;
+
+use ratatui::layout::Rect;
+
+use super::{
+    canvas::{Canvas, Run},
+    words,
+};
+use crate::{
+    app::MediaState,
+    domain::{AgentState, CallPhase, Direction},
+    ui::{text, theme::Scope},
+};
+
+/// Quietest level a meter shows, dBFS.
+const FLOOR_DBFS: f32 = -60.0;
+
+/// Longest meter, cells.
+const METER: u16 = 40;
+
+/// Rows a roomy card takes.
+pub const ROOMY: u16 = 11;
+
+/// Draws the card at the top of the area; returns the rows used, zero when there is nothing to tell.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> u16 {
+    let phase = canvas.snapshot.call.phase;
+    let wrap_up = canvas.snapshot.agent.state == AgentState::WrapUp;
+    if (phase == CallPhase::None && !wrap_up) || area.height < 3 || area.width < 24 {
+        return 0;
+    }
+    let roomy = area.height >= ROOMY + 5;
+    let gap = u16::from(roomy);
+    let inner = Rect { x: area.x + 3, width: area.width.saturating_sub(5), ..area };
+    let mut y = area.y + gap;
+    if phase != CallPhase::None {
+        head(canvas, inner, y);
+        y += 2 + gap;
+    }
+    clocks(canvas, inner, y, now);
+    y += 1 + gap;
+    if phase.is_connected() {
+        let level_in = canvas.snapshot.media.level_in_dbfs;
+        let level_out = canvas.snapshot.media.level_out_dbfs;
+        let muted = canvas.snapshot.call.muted;
+        meter(canvas, inner, y, "ui.me", level_in, muted);
+        meter(canvas, inner, y + 1, "ui.peer", level_out, false);
+        y += 2 + gap;
+        quality(canvas, inner, y);
+        y += 1 + gap;
+    }
+    y - area.y
+}
+
+/// Who and which way; where from and what is on.
+fn head(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
+    let snapshot = canvas.snapshot;
+    let call = &snapshot.call;
+    let right = area.right();
+
+    let mut way = Run::default();
+    if let Some(direction) = call.direction {
+        way.push(canvas.t(words::direction_word(direction)), Scope::Dim);
+    }
+    if call.phase == CallPhase::Ended {
+        way.push(format!(" {} {}", canvas.glyphs.dot, canvas.t("ui.call_ended")), Scope::Dim);
+    }
+    let way_x = right.saturating_sub(way.cells());
+    canvas.run(way_x, y, way.cells(), &way);
+    let who = words::who(&call.peer, snapshot.locale);
+    canvas.put(area.x, y, way_x.saturating_sub(area.x + 2), &who, Scope::Strong);
+
+    let mut badges = Run::default();
+    let mut badge = |text: String, scope: Scope| {
+        if badges.cells() > 0 {
+            badges.push(" ", Scope::Base);
+        }
+        badges.push(format!(" {text} "), scope);
+    };
+    match call.phase {
+        CallPhase::Held => {
+            let unsure = if call.hold_uncertain { "?" } else { "" };
+            badge(format!("{}{unsure}", canvas.t("ui.held")), Scope::BadgeHeld);
+        }
+        CallPhase::ThreeWay => badge(canvas.t("ui.state_three_way"), Scope::BadgeNote),
+        CallPhase::None
+        | CallPhase::Dialing
+        | CallPhase::Ringing
+        | CallPhase::Talking
+        | CallPhase::ConsultOut
+        | CallPhase::Consulting
+        | CallPhase::Spying
+        | CallPhase::Whispering
+        | CallPhase::Barging
+        | CallPhase::Ended => {}
+    }
+    if call.muted {
+        badge(canvas.t("ui.muted"), Scope::BadgeMuted);
+    }
+    let badges_x = right.saturating_sub(badges.cells());
+    canvas.run(badges_x, y + 1, badges.cells(), &badges);
+    let whence = words::whence(&call.peer, call.queue.as_ref(), canvas.glyphs);
+    canvas.put(area.x, y + 1, badges_x.saturating_sub(area.x + 1), &whence, Scope::Dim);
+}
+
+/// Talk, ring, hold and wrap-up, each on its own clock; those that do not fit are left out from the end.
+fn clocks(canvas: &mut Canvas<'_>, area: Rect, y: u16, now: Instant) {
+    let call = &canvas.snapshot.call;
+    let mut clocks: Vec<(&'static str, u64, Scope)> = Vec::new();
+    if canvas.snapshot.agent.state == AgentState::WrapUp
+        && let Some(end) = canvas.snapshot.agent.wrap_up_ends_at
+    {
+        let left = text::seconds_left(words::ms_until(end, now)) * 1000;
+        clocks.push(("ui.clock_wrap_up", left, Scope::Warn));
+    }
+    if call.phase != CallPhase::None {
+        let answered = call.clocks.answered_at.is_some();
+        let ring = if call.direction == Some(Direction::Out) { "ui.clock_dial" } else { "ui.clock_ring" };
+        if answered {
+            clocks.push(("ui.clock_talk", call.clocks.talk_ms(now), Scope::Strong));
+        }
+        clocks.push((ring, call.clocks.ring_ms(now), if answered { Scope::Base } else { Scope::Strong }));
+        if answered {
+            let scope = if call.phase == CallPhase::Held { Scope::Warn } else { Scope::Base };
+            clocks.push(("ui.clock_hold", call.clocks.hold_ms(now), scope));
+        }
+    }
+    let mut x = area.x;
+    for (label, ms, scope) in clocks {
+        let mut run = Run::default();
+        run.push(canvas.t(label), Scope::Dim).push(" ", Scope::Base).push(text::clock(ms), scope);
+        if x + run.cells() > area.right() {
+            break;
+        }
+        x += canvas.run(x, y, run.cells(), &run) + 4;
+    }
+}
+
+/// A level as a bar that grows by eighths of a cell.
+fn meter(canvas: &mut Canvas<'_>, area: Rect, y: u16, label: &'static str, dbfs: Option<f32>, muted: bool) {
+    let me = canvas.t("ui.me");
+    let peer = canvas.t("ui.peer");
+    let label_cells = text::width(&me).max(text::width(&peer));
+    let label = canvas.t(label);
+    canvas.put(area.x, y, label_cells, &label, Scope::Dim);
+    let x = area.x + label_cells + 2;
+    let value_cells = 9;
+    let cells = area.width.saturating_sub(label_cells + 2 + value_cells).min(METER);
+    if cells < 4 {
+        return;
+    }
+    bar(canvas, x, y, cells, dbfs, muted);
+    let value = match dbfs {
+        Some(level) if level > FLOOR_DBFS => format!("{level:>4.0} dB"),
+        Some(_) | None => text::pad_left(canvas.glyphs.none, 4) + " dB",
+    };
+    canvas.put(x + cells + 1, y, value_cells - 1, &value, Scope::Dim);
+}
+
+/// The bar of a meter alone.
+pub fn bar(canvas: &mut Canvas<'_>, x: u16, y: u16, cells: u16, dbfs: Option<f32>, muted: bool) {
+    let level = dbfs.filter(|l| l.is_finite()).unwrap_or(FLOOR_DBFS);
+    let share = ((level - FLOOR_DBFS) / -FLOOR_DBFS).clamp(0.0, 1.0);
+    let eighths = (share * f32::from(cells) * 8.0).round() as u16;
+    for i in 0..cells {
+        let filled = usize::from(eighths.saturating_sub(i * 8).min(8));
+        let glyph = canvas.glyphs.bars.get(filled).copied().unwrap_or(" ");
+        let scope = if muted {
+            Scope::MeterMuted
+        } else if i * 10 < cells * 7 {
+            Scope::MeterLow
+        } else if i * 10 < cells * 9 {
+            Scope::MeterMid
+        } else {
+            Scope::MeterHigh
+        };
+        canvas.put(x + i, y, 1, glyph, scope);
+    }
+    if canvas.state.ascii && eighths == 0 {
+        canvas.put(x, y, 1, ".", Scope::MeterMuted);
+    }
+}
+
+/// Codec, round trip, jitter, loss, quality: numbers in columns that do not jump. Where there is no room for all of
+/// them, the least telling go first.
+fn quality(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
+    let media = &canvas.snapshot.media;
+    let mut facts: Vec<Run> = Vec::new();
+    match media.state {
+        MediaState::None | MediaState::Connecting => {
+            let mut run = Run::default();
+            run.push(canvas.t("ui.media_connecting"), Scope::Dim);
+            facts.push(run);
+        }
+        MediaState::Lost => {
+            let mut run = Run::default();
+            run.push(format!("{} {}", canvas.glyphs.warn, canvas.t("ui.media_lost")), Scope::Bad);
+            facts.push(run);
+        }
+        MediaState::Up => {
+            let mut codec = Run::default();
+            codec.push(media.codec.unwrap_or(canvas.glyphs.none), Scope::Base);
+            facts.push(codec);
+            let mut fact = |label: &'static str, value: String, scope: Scope| {
+                let mut run = Run::default();
+                run.push(canvas.t(label), Scope::Dim).push(" ", Scope::Base).push(value, scope);
+                facts.push(run);
+            };
+            let rtt = media.rtt_ms.map_or_else(|| text::pad_left(canvas.glyphs.none, 3), |rtt| format!("{rtt:>3.0}"));
+            fact("ui.rtt", format!("{rtt} ms"), grade(media.rtt_ms.unwrap_or(0.0), 200.0, 400.0));
+            fact("ui.jitter", format!("{:>2.0} ms", media.jitter_ms), grade(media.jitter_ms, 30.0, 60.0));
+            fact("ui.loss", format!("{:>3.1} %", media.loss_pct), grade(media.loss_pct, 1.0, 5.0));
+            if let Some(mos) = media.mos {
+                fact("ui.mos", format!("{mos:.1}"), grade(-mos, -3.8, -3.0));
+            }
+        }
+    }
+    let cells = |facts: &[Run]| facts.iter().map(|run| run.cells() + 3).sum::<u16>().saturating_sub(3);
+    // Jitter first, then round trip, then whatever is last.
+    for expendable in [2, 1] {
+        if cells(&facts) > area.width && facts.len() > expendable + 1 {
+            facts.remove(expendable);
+        }
+    }
+    let mut x = area.x;
+    for run in &facts {
+        x += canvas.run(x, y, area.right().saturating_sub(x), run) + 3;
+    }
+}
+
+/// Look of a figure that is worse the higher it is.
+pub fn grade(value: f32, warn: f32, bad: f32) -> Scope {
+    if value >= bad {
+        Scope::Bad
+    } else if value >= warn {
+        Scope::Warn
+    } else {
+        Scope::Base
+    }
+}

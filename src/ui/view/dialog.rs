@@ -1,0 +1,254 @@
+//! Dialogs as they look: lists with a filter, the help in columns, the keypad, a question.
+
+use ratatui::layout::{Position, Rect};
+use tui_input::Input;
+
+use super::canvas::{Canvas, Run, centred};
+use crate::ui::{
+    act::Target,
+    dialog::{Dialog, Item, ListDialog, Question, help, keypad},
+    text,
+    theme::Scope,
+};
+
+/// Draws the open dialog, if one.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let state = canvas.state;
+    let Some(dialog) = &state.dialog else { return };
+    match dialog {
+        Dialog::Busy(open) => list(canvas, area, dialog, open, "ui.busy_title", 40),
+        Dialog::CallerId(open) => list(canvas, area, dialog, open, "ui.caller_id_title", 48),
+        Dialog::Palette(open) => list(canvas, area, dialog, open, "ui.palette_title", 68),
+        Dialog::Help(scroll) => draw_help(canvas, area, *scroll),
+        Dialog::Keypad(sent) => draw_keypad(canvas, area, sent),
+        Dialog::Question(question) => draw_question(canvas, area, *question),
+    }
+}
+
+/// Draws the open dialog in the only row there is for it: a list as its lines side by side from the selected one on.
+pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
+    let state = canvas.state;
+    let Some(dialog) = &state.dialog else { return };
+    canvas.clear(area, Scope::Window);
+    let mut run = Run::default();
+    let mut items = Vec::new();
+    let mut selected = 0;
+    match dialog {
+        Dialog::Busy(open) => {
+            run.push(canvas.t("ui.busy_title"), Scope::WindowTitle);
+            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+        }
+        Dialog::CallerId(open) => {
+            run.push(canvas.t("ui.caller_id_title"), Scope::WindowTitle);
+            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+        }
+        Dialog::Palette(open) => {
+            run.push(": ", Scope::WindowKey).push(open.filter.value(), Scope::WindowStrong);
+            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+        }
+        Dialog::Help(scroll) => {
+            let entries = help::groups(state, canvas.snapshot.locale).into_iter().flatten();
+            for line in entries.skip(usize::from(*scroll)) {
+                if let help::Line::Entry(keys, about) = line {
+                    let key = keys.split_whitespace().next().unwrap_or_default().to_owned();
+                    run.push(key, Scope::WindowKey).push(format!(" {about}   "), Scope::Window);
+                }
+            }
+        }
+        Dialog::Keypad(sent) => {
+            run.push(canvas.t("ui.keypad_title"), Scope::WindowTitle).push("   ", Scope::Window);
+            if sent.is_empty() {
+                run.push(canvas.t("ui.keypad_hint"), Scope::WindowDim);
+            } else {
+                run.push(sent, Scope::WindowStrong);
+            }
+        }
+        Dialog::Question(question) => {
+            run.push(canvas.t(question.text()), Scope::WindowStrong).push("   ", Scope::Window);
+            answers(canvas, &mut run, *question, "   ");
+        }
+    }
+    selected = selected.min(items.len().saturating_sub(1));
+    for (index, item) in items.iter().enumerate().skip(selected) {
+        let scope = if index == selected { Scope::WindowSelected } else { Scope::Window };
+        run.push("   ", Scope::Window).push(&item.remark, Scope::WindowKey).push(" ", Scope::Window);
+        run.push(format!(" {} ", item.label), scope);
+    }
+    canvas.run(area.x + 2, area.y, area.width.saturating_sub(4), &run);
+}
+
+/// The two answers of a question.
+fn answers(canvas: &Canvas<'_>, run: &mut Run, question: Question, between: &str) {
+    run.push("y", Scope::WindowKey)
+        .push(" ", Scope::Window)
+        .push(canvas.t(question.yes()), Scope::Window)
+        .push(between, Scope::Window)
+        .push("n", Scope::WindowKey)
+        .push(" ", Scope::Window)
+        .push(canvas.t("ui.no"), Scope::Window);
+}
+
+fn window(canvas: &mut Canvas<'_>, area: Rect, title: &'static str) -> Rect {
+    let title = canvas.t(title);
+    canvas.window(area, &title, Scope::Window, Scope::WindowFrame, Scope::WindowTitle)
+}
+
+fn list(canvas: &mut Canvas<'_>, area: Rect, dialog: &Dialog, open: &ListDialog, title: &'static str, width: u16) {
+    let items = dialog.items(canvas.state, canvas.snapshot);
+    // As high as the whole list, so that it does not jump while it is filtered.
+    let whole = dialog_without_filter(dialog).items(canvas.state, canvas.snapshot).len();
+    let rows = u16::try_from(whole).unwrap_or(u16::MAX).clamp(1, area.height.saturating_sub(4).max(1));
+    let height = rows.saturating_add(4);
+    let inner = window(canvas, centred(area, width.min(area.width.saturating_sub(2)), height), title);
+    if inner.height < 2 || inner.width < 8 {
+        return;
+    }
+    filter(canvas, Rect { x: inner.x + 2, y: inner.y, width: inner.width - 4, height: 1 }, &open.filter);
+    canvas.horizontal(inner.x, inner.y + 1, inner.width, Scope::WindowFrame);
+    let body = Rect { y: inner.y + 2, height: inner.height - 2, ..inner };
+    if items.is_empty() {
+        let none = canvas.t("ui.nothing_found");
+        canvas.put(body.x + 2, body.y, body.width.saturating_sub(4), &none, Scope::WindowDim);
+        return;
+    }
+    let selected = open.selected.min(items.len() - 1);
+    let first = (selected + 1).saturating_sub(usize::from(body.height));
+    for (y, (index, item)) in (body.top()..body.bottom()).zip(items.iter().enumerate().skip(first)) {
+        draw_item(canvas, Rect { y, height: 1, ..body }, item, index == selected);
+        canvas.hit(body.x, y, body.width, Target::Item(index));
+    }
+}
+
+fn dialog_without_filter(dialog: &Dialog) -> Dialog {
+    let mut whole = dialog.clone();
+    if let Some(list) = whole.list_mut() {
+        list.filter = Input::default();
+    }
+    whole
+}
+
+fn draw_item(canvas: &mut Canvas<'_>, area: Rect, item: &Item, selected: bool) {
+    let look = |scope: Scope| if selected { Scope::WindowSelected } else { scope };
+    if selected {
+        canvas.clear(area, Scope::WindowSelected);
+    }
+    let mark = if item.current { canvas.glyphs.on } else { " " };
+    canvas.put(area.x + 1, area.y, 1, mark, look(Scope::WindowMatch));
+    let label_scope = if item.enabled { Scope::Window } else { Scope::WindowDim };
+    let remark_scope = if item.enabled { Scope::WindowKey } else { Scope::WindowDim };
+    let room = area.width.saturating_sub(6);
+    // The label is worth more than the remark, up to two thirds of the line.
+    let label_cells = text::width(&item.label).min(room);
+    let remark_room = room.saturating_sub(label_cells + 2).max(room / 3);
+    let remark_x = canvas.put_right(area.right() - 2, area.y, remark_room, &item.remark, look(remark_scope));
+    let label_room = remark_x.saturating_sub(area.x + 3 + 2);
+    canvas.put(area.x + 3, area.y, label_room, &item.label, look(label_scope));
+}
+
+/// What was typed to filter by, with the cursor; a hint while nothing was.
+fn filter(canvas: &mut Canvas<'_>, area: Rect, input: &Input) {
+    if input.value().is_empty() {
+        let hint = canvas.t("ui.filter_hint");
+        canvas.put(area.x + 1, area.y, area.width.saturating_sub(1), &hint, Scope::WindowDim);
+    }
+    canvas.put(area.x, area.y, area.width, input.value(), Scope::WindowStrong);
+    let at = u16::try_from(input.visual_cursor()).unwrap_or(area.width).min(area.width);
+    canvas.cursor = Some(Position { x: area.x + at, y: area.y });
+}
+
+fn draw_help(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
+    let groups = help::groups(canvas.state, canvas.snapshot.locale);
+    let key_cells = groups
+        .iter()
+        .flatten()
+        .map(|line| if let help::Line::Entry(keys, _) = line { text::width(keys) } else { 0 })
+        .max()
+        .unwrap_or(0)
+        .min(20);
+    let column = key_cells + 2 + 34;
+    let columns = if area.width >= column * 2 + 8 { 2 } else { 1 };
+    // Two columns: call and agent left, screen right. One: all below each other.
+    let gap = || help::Line::Heading(String::new());
+    let mut sides: Vec<Vec<help::Line>> = vec![Vec::new(); columns];
+    for (index, group) in groups.into_iter().enumerate() {
+        let side = if columns == 2 && index == 2 { 1 } else { 0 };
+        if let Some(side) = sides.get_mut(side) {
+            if !side.is_empty() {
+                side.push(gap());
+            }
+            side.extend(group);
+        }
+    }
+    let lines = sides.iter().map(Vec::len).max().unwrap_or(0);
+    let rows = u16::try_from(lines).unwrap_or(u16::MAX);
+    let width = column * u16::try_from(columns).unwrap_or(1) + 6;
+    let height = rows.saturating_add(4).min(area.height.saturating_sub(2));
+    let inner = window(canvas, centred(area, width, height), "ui.help_title");
+    if inner.height < 3 || inner.width < 12 {
+        return;
+    }
+    let body = Rect { x: inner.x + 2, y: inner.y + 1, width: inner.width.saturating_sub(4), height: inner.height - 2 };
+    let first = usize::from(scroll.min(rows.saturating_sub(body.height)));
+    let side_cells = body.width / u16::try_from(columns).unwrap_or(1);
+    for (side, lines) in (0u16..).zip(&sides) {
+        let x = body.x + side * side_cells;
+        for (y, line) in (body.top()..body.bottom()).zip(lines.iter().skip(first)) {
+            match line {
+                help::Line::Heading(heading) => {
+                    canvas.put(x, y, side_cells, heading, Scope::WindowStrong);
+                }
+                help::Line::Entry(keys, about) => {
+                    canvas.put(x, y, key_cells, keys, Scope::WindowKey);
+                    let room = side_cells.saturating_sub(key_cells + 3);
+                    canvas.put(x + key_cells + 2, y, room, about, Scope::Window);
+                }
+            }
+        }
+    }
+    if rows > body.height {
+        let more = canvas.t("ui.help_more");
+        canvas.put_right(inner.right() - 1, inner.bottom() - 1, inner.width, &more, Scope::WindowDim);
+    }
+}
+
+fn draw_keypad(canvas: &mut Canvas<'_>, area: Rect, sent: &str) {
+    let inner = window(canvas, centred(area, 30, 13), "ui.keypad_title");
+    if inner.height < 3 || inner.width < 16 {
+        return;
+    }
+    let shown = if sent.is_empty() { canvas.t("ui.keypad_hint") } else { sent.to_owned() };
+    let scope = if sent.is_empty() { Scope::WindowDim } else { Scope::WindowStrong };
+    canvas.put(inner.x + 2, inner.y, inner.width - 4, &shown, scope);
+    canvas.horizontal(inner.x, inner.y + 1, inner.width, Scope::WindowFrame);
+    let left = inner.x + (inner.width - 13) / 2;
+    for (row, keys) in (0u16..).zip(keypad::KEYS) {
+        let y = inner.y + 3 + row * 2;
+        if y >= inner.bottom() {
+            break;
+        }
+        for (column, key) in (0u16..).zip(keys) {
+            let x = left + column * 5;
+            canvas.put(x, y, 3, &format!(" {key} "), Scope::WindowKey);
+            canvas.hit(x, y, 3, Target::Digit(key));
+        }
+    }
+}
+
+fn draw_question(canvas: &mut Canvas<'_>, area: Rect, question: Question) {
+    let words = canvas.t(question.text());
+    let mut both = Run::default();
+    answers(canvas, &mut both, question, "      ");
+    let width = area.width.min(56);
+    let lines = text::wrap(&words, width.saturating_sub(8));
+    let rows = u16::try_from(lines.len()).unwrap_or(1);
+    let inner = window(canvas, centred(area, width, rows + 6), "ui.question_title");
+    for (y, line) in (inner.y + 1..inner.bottom()).zip(&lines) {
+        let cells = text::width(line).min(inner.width);
+        canvas.put(inner.x + (inner.width - cells) / 2, y, cells, line, Scope::Window);
+    }
+    let y = inner.y + 2 + rows;
+    if y < inner.bottom() {
+        let x = inner.x + inner.width.saturating_sub(both.cells()) / 2;
+        canvas.run(x, y, inner.width, &both);
+    }
+}

@@ -1,0 +1,114 @@
+//! From a snapshot to cells. Pure: the same snapshot, state and instant give the same frame.
+//!
+//! [`draw`] chooses what fits: one line where nothing does, the strip, or the full screen with card, tabs and panel;
+//! over it the ringing window, the open dialog, the toasts.
+
+mod bar;
+mod canvas;
+mod card;
+mod dialog;
+mod glyphs;
+mod journal;
+mod notices;
+mod panel;
+mod ringing;
+mod status_line;
+mod strip;
+mod tick;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use ratatui::{
+    Frame,
+    layout::{Position, Rect},
+};
+
+use self::canvas::Canvas;
+pub use self::{ringing::is_offered, tick::next_change};
+use super::{act::Target, state::ViewState, theme::Scope};
+use crate::app::Snapshot;
+
+/// Below this many rows there is only the strip.
+const FULL_HEIGHT: u16 = 12;
+
+/// Below this width there is no room for the panel.
+const PANEL_MIN_WIDTH: u16 = 76;
+
+/// What a frame holds besides its cells.
+#[derive(Debug, Default)]
+pub struct Drawn {
+    hits: Vec<(Rect, Target)>,
+}
+
+impl Drawn {
+    /// What lies under a click; the topmost, if several do.
+    pub fn at(&self, x: u16, y: u16) -> Option<Target> {
+        let under = |(area, _): &&(Rect, Target)| area.contains(Position { x, y });
+        self.hits.iter().rev().find(under).map(|(_, target)| *target)
+    }
+}
+
+/// The state's word, and who is at the other end (empty without a call), for the window title.
+pub fn words_of(snapshot: &Snapshot, now: Instant) -> (String, String) {
+    let word = words::shown(snapshot, &glyphs::UNICODE, now).word;
+    let live = snapshot.call.phase.is_live();
+    (word, if live { words::who(&snapshot.call.peer, snapshot.locale) } else { String::new() })
+}
+
+/// Draws one frame.
+pub fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &ViewState, now: Instant) -> Drawn {
+    let area = frame.area();
+    let glyphs = if state.ascii { &glyphs::ASCII } else { &glyphs::UNICODE };
+    let mut canvas = Canvas { buffer: frame.buffer_mut(), snapshot, state, glyphs, hits: Vec::new(), cursor: None };
+    if area.width > 0 && area.height > 0 {
+        canvas.clear(area, Scope::Base);
+        screen(&mut canvas, area, now);
+    }
+    let Canvas { hits, cursor, .. } = canvas;
+    if let Some(cursor) = cursor.filter(|at| area.contains(*at)) {
+        frame.set_cursor_position(cursor);
+    }
+    Drawn { hits }
+}
+
+fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
+    if area.width < strip::MIN_WIDTH || area.height < strip::MIN_HEIGHT {
+        strip::draw_tiny(canvas, area, now);
+        return;
+    }
+    if area.height < FULL_HEIGHT {
+        strip::draw(canvas, area, now);
+        dialog::draw_in_row(canvas, Rect { y: area.bottom() - 1, height: 1, ..area });
+        return;
+    }
+    let main = full(canvas, area, now);
+    // Windows hide neither the bar nor the bottom row, and an incoming call leaves the panel free.
+    dialog::draw(canvas, Rect { y: area.y + 2, height: area.height - 3, ..area });
+    ringing::draw(canvas, main, now);
+    notices::draw_toasts(canvas, area, now);
+}
+
+/// Everything of the full screen but what lies over it; returns the part left of the panel.
+fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Rect {
+    bar::draw(canvas, area, now);
+    let bottom = area.bottom() - 1;
+    status_line::draw(canvas, Rect { y: bottom, height: 1, ..area }, now);
+    let banner = status_line::banner(canvas, Rect { y: area.y + 2, height: 1, ..area }, now);
+    let top = area.y + 2 + u16::from(banner);
+    let mut body = Rect { y: top, height: bottom - top, ..area };
+    if canvas.state.panel && area.width >= PANEL_MIN_WIDTH {
+        let share = u32::from(area.width) * u32::from(canvas.state.panel_width) / 100;
+        let cells = u16::try_from(share).unwrap_or(u16::MAX).clamp(22, (area.width - 50).max(22));
+        body.width -= cells;
+        panel::draw(canvas, Rect { x: body.right(), width: cells, ..body });
+    }
+    let used = card::draw(canvas, body, now);
+    let gap = u16::from(used == 0);
+    let rest = Rect { y: body.y + used + gap, height: body.height.saturating_sub(used + gap), ..body };
+    journal::draw(canvas, rest);
+    body
+}

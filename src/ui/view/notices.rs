@@ -1,0 +1,85 @@
+//! Everything that was told, newest first; and the newest of it as toasts.
+
+use std::time::Instant;
+
+use ratatui::layout::Rect;
+
+use super::{canvas::Canvas, journal};
+use crate::{
+    app::{NoticeLevel, NoticeView},
+    ui::{state, text, theme::Scope},
+};
+
+/// Most toasts shown at once.
+const TOASTS: usize = 3;
+
+/// Widest toast, cells.
+const TOAST_WIDTH: u16 = 72;
+
+/// The list of the notices tab.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let snapshot = canvas.snapshot;
+    if snapshot.notices.is_empty() {
+        let hint = canvas.t("ui.notices_empty");
+        canvas.put(area.x + 1, area.y, area.width.saturating_sub(1), &hint, Scope::Dim);
+        return;
+    }
+    let first = journal::first_shown(canvas, area.height);
+    let newest_first = snapshot.notices.iter().rev().enumerate().skip(first);
+    for (y, (index, notice)) in (area.top()..area.bottom()).zip(newest_first) {
+        let selected = journal::row(canvas, area, y, index);
+        let look = |scope: Scope| if selected { Scope::Selected } else { scope };
+        let time = notice.time.to_zoned(canvas.state.zone.clone()).strftime("%H:%M:%S").to_string();
+        let mut x = area.x + 1;
+        x += canvas.put(x, y, 8, &time, look(Scope::Dim)) + 2;
+        let (glyph, scope) = mark(canvas, notice.level);
+        x += canvas.put(x, y, 1, glyph, look(scope)) + 2;
+        canvas.put(x, y, area.right().saturating_sub(x), &notice.text, look(Scope::Base));
+    }
+}
+
+fn mark(canvas: &Canvas<'_>, level: NoticeLevel) -> (&'static str, Scope) {
+    match level {
+        NoticeLevel::Info => (canvas.glyphs.on, Scope::Accent),
+        NoticeLevel::Warn => (canvas.glyphs.warn, Scope::Warn),
+        NoticeLevel::Error => (canvas.glyphs.bad, Scope::Bad),
+    }
+}
+
+/// Notices still to be shown as toasts, newest last.
+pub fn toasts(notices: &[NoticeView], now: Instant) -> Vec<&NoticeView> {
+    let fresh = |notice: &&NoticeView| !notice.dismissed && notice.at + state::toast_time(notice) > now;
+    let mut newest: Vec<&NoticeView> = notices.iter().rev().filter(fresh).take(TOASTS).collect();
+    newest.reverse();
+    newest
+}
+
+/// Draws the toasts above the bottom row, at the right.
+pub fn draw_toasts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
+    let toasts = toasts(&canvas.snapshot.notices, now);
+    let width = TOAST_WIDTH.min(area.width.saturating_sub(4));
+    let mut bottom = area.bottom().saturating_sub(2);
+    for toast in toasts.iter().rev() {
+        let lines: Vec<String> =
+            text::wrap(&text::clean(&toast.text), width.saturating_sub(6)).into_iter().take(3).collect();
+        let rows = u16::try_from(lines.len()).unwrap_or(1);
+        if bottom < area.y + rows + 1 {
+            return;
+        }
+        let cells = lines.iter().map(|l| text::width(l)).max().unwrap_or(0) + 5;
+        let (glyph, _) = mark(canvas, toast.level);
+        let scope = match toast.level {
+            NoticeLevel::Info => Scope::ToastInfo,
+            NoticeLevel::Warn => Scope::ToastWarn,
+            NoticeLevel::Error => Scope::ToastError,
+        };
+        let x = area.right().saturating_sub(cells + 2);
+        let y = bottom - rows;
+        canvas.clear(Rect { x, y, width: cells, height: rows }, scope);
+        canvas.put(x + 1, y, 1, glyph, scope);
+        for (row, line) in (y..).zip(&lines) {
+            canvas.put(x + 3, row, cells.saturating_sub(4), line, scope);
+        }
+        bottom = y.saturating_sub(1);
+    }
+}

@@ -1,0 +1,151 @@
+//! The bottom row: the three lights, a hint, the ways to more. And the banner that says what is broken, what still
+//! works and what is being done about it.
+
+use std::time::Instant;
+
+use ratatui::layout::Rect;
+
+use super::{
+    canvas::{Canvas, Run},
+    words,
+};
+use crate::{
+    app::{LinkState, SipState},
+    i18n::Message,
+    ui::{act::Target, input::UiAction, text, theme::Scope},
+};
+
+/// The lights as a line.
+pub fn lights(canvas: &Canvas<'_>) -> Run {
+    let mut run = Run::default();
+    for light in words::lights(canvas.snapshot, canvas.glyphs) {
+        if run.cells() > 0 {
+            run.push("   ", Scope::Bar);
+        }
+        run.push(canvas.t(light.label), Scope::BarDim).push(" ", Scope::Bar).push(light.glyph, light.scope);
+        if let Some(word) = light.word {
+            run.push(" ", Scope::Bar).push(canvas.t(word), light.scope);
+        }
+    }
+    run
+}
+
+/// The bottom row.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
+    canvas.clear(area, Scope::Bar);
+    let lights = lights(canvas);
+    let left = canvas.run(area.x + 2, area.y, area.width.saturating_sub(2), &lights) + area.x + 2;
+    let right = more(canvas, area, left + 2);
+    hint(canvas, left + 4, area.y, right.saturating_sub(2), now);
+}
+
+/// Palette, help, quit at the right end, as far as they fit; returns where they begin.
+pub fn more(canvas: &mut Canvas<'_>, area: Rect, left: u16) -> u16 {
+    let mut x = area.right().saturating_sub(2);
+    if canvas.state.demo {
+        let demo = format!(" {} ", canvas.t("ui.demo"));
+        x = canvas.put_right(x, area.y, area.width, &demo, Scope::BadgeNote).saturating_sub(3);
+    }
+    for (action, label) in
+        [(UiAction::Quit, "ui.act_quit"), (UiAction::Help, "ui.act_help"), (UiAction::Palette, "ui.act_palette")]
+    {
+        let mut run = Run::default();
+        if let Some(key) = canvas.key(action) {
+            run.push(key, Scope::BarKey).push(" ", Scope::Bar);
+        }
+        run.push(canvas.t(label), Scope::BarDim);
+        let Some(start) = x.checked_sub(run.cells()).filter(|start| *start >= left) else { break };
+        canvas.run(start, area.y, run.cells(), &run);
+        canvas.hit(start, area.y, run.cells(), Target::Act(action));
+        x = start.saturating_sub(3);
+    }
+    x + 3
+}
+
+/// The chord being typed, else a hint of the screen's own.
+pub fn hint(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16, now: Instant) {
+    let room = right.saturating_sub(x);
+    if canvas.state.prefix_typed
+        && let Some(prefix) = canvas.state.keymap.prefix()
+    {
+        canvas.put(x, y, room, &format!("{prefix} {}", canvas.glyphs.more), Scope::BarKey);
+    } else if let Some(flash) = canvas.state.flash_at(now) {
+        let flash = flash.to_owned();
+        canvas.put(x, y, room, &flash, Scope::BarWarn);
+    }
+}
+
+/// What is broken, in pieces that are left out from the end when the row is too narrow.
+pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Scope)> {
+    let snapshot = canvas.snapshot;
+    let locale = snapshot.locale;
+    let signed_in = snapshot.agent.state.is_signed_in();
+    let live = snapshot.call.phase.is_live();
+    let link = &snapshot.link;
+    if (signed_in || live) && link.state == LinkState::GivenUp {
+        let reason = link.last_error.clone().unwrap_or_default();
+        let key = canvas.key(UiAction::Reconnect).unwrap_or_default();
+        let mut parts = vec![canvas.t("ui.link_given_up")];
+        parts.push(Message::new("ui.link_press").with("key", key).render(locale));
+        parts.extend((!reason.is_empty()).then_some(reason));
+        return Some((parts, Scope::BannerBad));
+    }
+    if (signed_in || live) && link.state != LinkState::Up {
+        let down = words::ms_until(now, link.since_at) / 1000;
+        let mut parts = vec![Message::new("ui.link_down").with("seconds", down).render(locale)];
+        parts.push(match link.retry_at {
+            Some(at) if at > now => {
+                let left = text::seconds_left(words::ms_until(at, now));
+                Message::new("ui.link_retry").with("seconds", left).with("attempt", link.attempts + 1).render(locale)
+            }
+            Some(_) | None => Message::new("ui.link_trying").with("attempt", link.attempts.max(1)).render(locale),
+        });
+        if live {
+            parts.push(canvas.t("ui.link_call_goes_on"));
+            parts.push(canvas.t("ui.link_waits"));
+        } else {
+            parts.push(canvas.t("ui.link_no_calls"));
+        }
+        return Some((parts, Scope::BannerWarn));
+    }
+    if signed_in && snapshot.sip.state == SipState::Failed {
+        let mut parts = vec![canvas.t("ui.sip_failed")];
+        if let Some(at) = snapshot.sip.retry_at.filter(|at| *at > now) {
+            let left = text::seconds_left(words::ms_until(at, now));
+            parts.push(Message::new("ui.sip_retry").with("seconds", left).render(locale));
+        }
+        parts.extend(snapshot.sip.last_error.clone());
+        return Some((parts, Scope::BannerWarn));
+    }
+    if let Some(because) = &snapshot.agent.signed_out_because
+        && !signed_in
+    {
+        let key = canvas.key(UiAction::SignIn).unwrap_or_default();
+        let again = Message::new("ui.press_sign_in").with("key", key).render(locale);
+        return Some((vec![because.render(locale), again], Scope::BannerBad));
+    }
+    if let Some(error) = &snapshot.media.device_error {
+        return Some((vec![error.render(locale)], Scope::BannerWarn));
+    }
+    None
+}
+
+/// Draws the banner if something is broken; returns whether.
+pub fn banner(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> bool {
+    let Some((parts, scope)) = banner_text(canvas, now) else { return false };
+    canvas.clear(area, scope);
+    let room = area.width.saturating_sub(6);
+    let between = format!(" {} ", canvas.glyphs.dot);
+    let mut line = String::new();
+    for part in parts {
+        let part = text::clean(&part).into_owned();
+        let longer = if line.is_empty() { part } else { format!("{line}{between}{part}") };
+        if text::width(&longer) > room && !line.is_empty() {
+            break;
+        }
+        line = longer;
+    }
+    canvas.put(area.x + 2, area.y, 1, canvas.glyphs.warn, scope);
+    canvas.put(area.x + 4, area.y, room, &line, scope);
+    true
+}

@@ -1,0 +1,197 @@
+//! Words, glyphs and colours of states: what the agent reads first.
+
+use std::time::Instant;
+
+use super::glyphs::Glyphs;
+use crate::{
+    app::{LinkState, MediaState, SipState, Snapshot},
+    domain::{AgentState, CallPhase, Direction, Outcome, Party, RingKind, SkillGroup},
+    i18n::{self, Locale},
+    ui::{text, theme::Scope},
+};
+
+/// The one state shown first, made of call and agent.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Its look.
+    pub scope: Scope,
+    /// Its glyph.
+    pub glyph: &'static str,
+    /// Its word.
+    pub word: String,
+    /// Its clock.
+    pub clock: Option<String>,
+}
+
+fn ms_since(from: Instant, to: Instant) -> u64 {
+    u64::try_from(to.saturating_duration_since(from).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Time to an instant, ms.
+pub fn ms_until(to: Instant, now: Instant) -> u64 {
+    ms_since(now, to)
+}
+
+/// The state to show: the call's while there is one, else the agent's.
+pub fn shown(snapshot: &Snapshot, glyphs: &'static Glyphs, now: Instant) -> Shown {
+    let t = |key| i18n::text(snapshot.locale, key);
+    let clocks = &snapshot.call.clocks;
+    let ring = || Some(text::clock(clocks.ring_ms(now)));
+    let talk = || Some(text::clock(clocks.talk_ms(now)));
+    let talking = |key| Shown { scope: Scope::StateTalking, glyph: glyphs.on, word: t(key), clock: talk() };
+    match snapshot.call.phase {
+        CallPhase::None | CallPhase::Ended => agent(snapshot, glyphs, now),
+        CallPhase::Ringing => Shown {
+            scope: Scope::StateRinging,
+            glyph: glyphs.bell,
+            word: t(ring_word(snapshot.call.ring)),
+            clock: ring(),
+        },
+        CallPhase::Dialing => Shown {
+            scope: Scope::StateDialing,
+            glyph: glyphs.out,
+            word: t(if snapshot.call.far_ringing { "ui.state_far_ringing" } else { "ui.state_dialing" }),
+            clock: ring(),
+        },
+        CallPhase::Talking => talking("ui.state_talking"),
+        CallPhase::Held => {
+            Shown { scope: Scope::StateHeld, glyph: glyphs.pause, word: t("ui.state_held"), clock: talk() }
+        }
+        CallPhase::ConsultOut | CallPhase::Consulting => talking("ui.state_consulting"),
+        CallPhase::ThreeWay => talking("ui.state_three_way"),
+        CallPhase::Spying => talking("ui.state_spying"),
+        CallPhase::Whispering => talking("ui.state_whispering"),
+        CallPhase::Barging => talking("ui.state_barging"),
+    }
+}
+
+fn agent(snapshot: &Snapshot, glyphs: &'static Glyphs, now: Instant) -> Shown {
+    let t = |key| i18n::text(snapshot.locale, key);
+    let agent = &snapshot.agent;
+    let since = || Some(text::clock(ms_since(agent.since_at, now)));
+    let (scope, glyph, word, clock) = match agent.state {
+        AgentState::SignedOut => (Scope::StateOff, glyphs.off, t("ui.state_signed_out"), None),
+        AgentState::SigningIn => (Scope::StateOff, glyphs.half, t("ui.state_signing_in"), None),
+        AgentState::Idle => (Scope::StateIdle, glyphs.on, t("ui.state_idle"), since()),
+        AgentState::Busy => {
+            let word = match &agent.reason {
+                Some(reason) if !reason.name.trim().is_empty() => {
+                    format!("{} {} {}", t("ui.state_busy"), glyphs.dot, reason.name)
+                }
+                Some(_) | None => t("ui.state_busy"),
+            };
+            (Scope::StateBusy, glyphs.bad, word, since())
+        }
+        AgentState::Occupied => (Scope::StateOccupied, glyphs.half, t("ui.state_occupied"), since()),
+        AgentState::WrapUp => {
+            let left = agent.wrap_up_ends_at.map(|end| text::clock(text::seconds_left(ms_until(end, now)) * 1000));
+            (Scope::StateWrapUp, glyphs.pause, t("ui.state_wrap_up"), left.or_else(since))
+        }
+    };
+    Shown { scope, glyph, word, clock }
+}
+
+/// What kind of call is ringing.
+pub fn ring_word(ring: Option<RingKind>) -> &'static str {
+    match ring {
+        Some(RingKind::Queue) => "ui.ring_queue",
+        Some(RingKind::Consult) => "ui.ring_consult",
+        Some(RingKind::AutoCall) => "ui.ring_auto",
+        Some(RingKind::Called | RingKind::Outbound | RingKind::Spy) | None => "ui.ring_called",
+    }
+}
+
+/// Catalogue key of a direction.
+pub fn direction_word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::In => "ui.direction_in",
+        Direction::Out => "ui.direction_out",
+        Direction::Inner => "ui.direction_inner",
+        Direction::Consult => "ui.direction_consult",
+        Direction::Spy => "ui.direction_spy",
+        Direction::Auto => "ui.direction_auto",
+    }
+}
+
+/// Glyph of a direction.
+pub fn direction_glyph(direction: Direction, glyphs: &Glyphs) -> &'static str {
+    match direction {
+        Direction::In | Direction::Auto => glyphs.into,
+        Direction::Out => glyphs.out,
+        Direction::Inner | Direction::Consult | Direction::Spy => glyphs.both,
+    }
+}
+
+/// Catalogue key and look of how a call came out.
+pub fn outcome_word(outcome: Outcome) -> (&'static str, Scope) {
+    match outcome {
+        Outcome::Answered => ("ui.outcome_answered", Scope::Good),
+        Outcome::Missed => ("ui.outcome_missed", Scope::Bad),
+        Outcome::Rejected => ("ui.outcome_rejected", Scope::Warn),
+        Outcome::Unanswered => ("ui.outcome_unanswered", Scope::Warn),
+        Outcome::Cancelled => ("ui.outcome_cancelled", Scope::Dim),
+        Outcome::Failed => ("ui.outcome_failed", Scope::Bad),
+    }
+}
+
+/// Who: agent number and name, else the telephone number; a word when nobody was told.
+pub fn who(peer: &Party, locale: Locale) -> String {
+    let main = peer.short();
+    let name = peer.name.as_deref().unwrap_or("");
+    match (main.is_empty(), name.is_empty()) {
+        (true, true) => i18n::text(locale, "ui.unknown_peer"),
+        (true, false) => name.to_owned(),
+        (false, true) => main.to_owned(),
+        (false, false) => format!("{main} {name}"),
+    }
+}
+
+/// Where from and through which skill group.
+pub fn whence(peer: &Party, queue: Option<&SkillGroup>, glyphs: &Glyphs) -> String {
+    let area = peer.area.as_deref().map(str::trim).filter(|a| !a.is_empty());
+    let group = queue.map(|q| q.name.trim()).filter(|n| !n.is_empty());
+    match (area, group) {
+        (Some(area), Some(group)) => format!("{area} {} {group}", glyphs.dot),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+/// A light of the status line.
+#[derive(Clone, Copy, Debug)]
+pub struct Light {
+    /// What it is about.
+    pub label: &'static str,
+    /// Its glyph.
+    pub glyph: &'static str,
+    /// Its look.
+    pub scope: Scope,
+    /// Its word; none while all is well.
+    pub word: Option<&'static str>,
+}
+
+/// Link, registration, sound.
+pub fn lights(snapshot: &Snapshot, glyphs: &'static Glyphs) -> [Light; 3] {
+    let link = match snapshot.link.state {
+        LinkState::Up => (glyphs.on, Scope::BarGood, None),
+        LinkState::Connecting => (glyphs.half, Scope::BarWarn, Some("ui.light_connecting")),
+        LinkState::Down if snapshot.agent.state == AgentState::SignedOut => (glyphs.off, Scope::BarDim, None),
+        LinkState::Down => (glyphs.bad, Scope::BarBad, Some("ui.light_down")),
+        LinkState::GivenUp => (glyphs.bad, Scope::BarBad, Some("ui.light_given_up")),
+    };
+    let sip = match snapshot.sip.state {
+        SipState::Off => (glyphs.off, Scope::BarDim, None),
+        SipState::Registering => (glyphs.half, Scope::BarWarn, Some("ui.light_registering")),
+        SipState::Registered => (glyphs.on, Scope::BarGood, None),
+        SipState::Failed => (glyphs.bad, Scope::BarBad, Some("ui.light_failed")),
+    };
+    let media = match snapshot.media.state {
+        MediaState::Lost => (glyphs.bad, Scope::BarBad, Some("ui.light_lost")),
+        _ if snapshot.media.device_error.is_some() => (glyphs.bad, Scope::BarBad, Some("ui.light_device")),
+        MediaState::None => (glyphs.off, Scope::BarDim, None),
+        MediaState::Connecting => (glyphs.half, Scope::BarWarn, Some("ui.light_connecting")),
+        MediaState::Up => (glyphs.on, Scope::BarGood, None),
+    };
+    let light = |label, (glyph, scope, word)| Light { label, glyph, scope, word };
+    [light("ui.light_link", link), light("ui.light_sip", sip), light("ui.light_media", media)]
+}

@@ -1,0 +1,115 @@
+//! The floor's network is bad: the link goes away and comes back.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Home, Platform, audio, become_idle, headless, idle, talking, until};
+use serde_json::{Value, json};
+
+#[test]
+fn the_link_is_cut_in_a_call_and_the_sound_never_stops() {
+    let home = Home::new();
+    let (platform, client) = idle(&home);
+    talking(&home, &platform, "tone:440");
+    home.until("sound", |s| s["media"]["packets_received"].as_u64() > Some(50));
+    platform.fault("drop_ws", json!(true), Some(3000));
+    let down = home.until("the link is shown down", |s| s["link"]["state"] != "up");
+    assert_eq!(down["call"]["phase"], "talking");
+    home.until("a countdown", |s| s["link"]["retry_in_ms"].is_u64() || s["link"]["state"] == "up");
+    let before = home.status()["media"]["packets_received"].as_u64();
+    home.until("packets go on", |s| s["media"]["packets_received"].as_u64() > before.map(|n| n + 40));
+    home.wait("link-up");
+    let back = home.status();
+    assert_eq!(back["call"]["phase"], "talking");
+    assert_eq!(back["call"]["peer"]["number"], "13800138000");
+    home.ctl(&["hangup"]);
+    home.wait("no-call");
+    assert_eq!(client.terminate(), Some(0));
+    let ear = audio::Recording::read(&home.path("ear.wav"));
+    let gap = ear.longest_gap_ms(ear.loud(4.0));
+    assert!(gap <= 20.0, "a gap of {gap} ms");
+}
+
+#[test]
+fn signed_out_by_the_platforms_patience_and_back_in_the_same_state() {
+    for busy in [false, true] {
+        let home = Home::new();
+        std::fs::write(home.path("scenario.toml"), "link_patience_s = 2\n").expect("a scenario");
+        let scenario = home.path("scenario.toml").to_string_lossy().into_owned();
+        let platform = Platform::start_with(&home, &["--scenario", &scenario]);
+        platform.configure("audio", &[("backend", json!("null"))]);
+        let _client = headless(&home, &platform.config);
+        become_idle(&home);
+        if busy {
+            home.ctl(&["busy", "就餐"]);
+            home.wait("busy");
+        }
+        platform.fault("drop_ws", json!(true), Some(4000));
+        home.until("down", |s| s["link"]["state"] != "up");
+        home.until("signed in again", |s| {
+            s["link"]["state"] == "up" && s["notices"].to_string().contains("signing in again")
+        });
+        if busy {
+            home.wait("busy");
+            assert_eq!(home.status()["agent"]["reason"]["name"], "就餐");
+        } else {
+            home.wait("idle");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_ended_while_the_link_was_away_is_not_shown() {
+    let home = Home::new();
+    let (platform, _client) = idle(&home);
+    let call = talking(&home, &platform, "tone:440");
+    platform.fault("drop_ws", json!(true), Some(2500));
+    home.until("down", |s| s["link"]["state"] != "up");
+    platform.admin("DELETE", &format!("/calls/{call}"), Value::Null);
+    home.wait("no-call");
+    home.wait("link-up");
+    home.until("wrap-up or idle", |s| s["agent"]["state"] == "wrap_up" || s["agent"]["state"] == "idle");
+}
+
+#[test]
+fn the_agent_can_hang_up_while_nothing_answers() {
+    let home = Home::new();
+    let (platform, _client) = idle(&home);
+    talking(&home, &platform, "tone:440");
+    platform.fault("drop_ws", json!(true), Some(20_000));
+    platform.fault("refuse_http", json!(true), Some(20_000));
+    home.until("down", |s| s["link"]["state"] != "up");
+    home.ctl(&["hangup"]);
+    home.wait("no-call");
+    platform.admin("DELETE", "/faults", Value::Null);
+    home.wait("link-up");
+}
+
+#[test]
+fn the_registration_comes_back_and_the_call_survives() {
+    let home = Home::new();
+    let (platform, _client) = idle(&home);
+    talking(&home, &platform, "tone:440");
+    platform.fault("drop_sip", json!(true), Some(2500));
+    home.until("the registration is shown gone", |s| s["sip"]["state"] != "registered");
+    let before = home.status();
+    assert_eq!(before["call"]["phase"], "talking");
+    let packets = before["media"]["packets_received"].as_u64();
+    home.until("packets go on", |s| s["media"]["packets_received"].as_u64() > packets.map(|n| n + 40));
+    home.wait("registered");
+    home.ctl(&["hangup"]);
+    home.wait("no-call");
+}
+
+#[test]
+fn a_platform_that_is_not_there_yet_is_waited_for() {
+    let home = Home::new();
+    let platform = Platform::start(&home);
+    platform.configure("audio", &[("backend", json!("null"))]);
+    platform.fault("refuse_http", json!(true), Some(3000));
+    let _client = headless(&home, &platform.config);
+    until("the control socket", Duration::from_secs(10), || home.try_ctl(&["status"]).code == Some(0));
+    home.until("the error is told", |s| s["link"]["last_error"].is_string());
+    home.wait("idle");
+}
