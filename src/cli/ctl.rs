@@ -64,7 +64,8 @@ pub enum Word {
     },
     /// Wait for a condition; also for the phone bar to start
     Wait {
-        /// signed-in, idle, busy, wrap-up, ringing, talking, held, consulting, three-way, no-call, registered, link-up, link-down
+        /// signed-in, idle, busy, wrap-up, ringing, talking, held, consulting, three-way, no-call, registered,
+        /// link-up, link-down
         condition: Condition,
         /// Seconds
         #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]

@@ -31,8 +31,11 @@ use crate::i18n::Locale;
 /// Parses the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
-    private_files();
-    let outcome = match command.unwrap_or(Subcommand::Run(RunArgs {})) {
+    let command = command.unwrap_or(Subcommand::Run(RunArgs {}));
+    if !matches!(command, Subcommand::Man { .. }) {
+        private_files();
+    }
+    let outcome = match command {
         Subcommand::Run(args) => run::run(&args, &global),
         Subcommand::Demo(args) => demo::run(&args, &global),
         Subcommand::Sim(args) => sim::run(&args, &global),
@@ -53,7 +56,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whatever is written (config, log, recordings) is for its owner alone; a mode asked for explicitly still counts.
+/// Whatever is written (config, log, recordings) is for its owner alone; a manual page is for everybody.
 fn private_files() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }

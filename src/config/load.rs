@@ -207,4 +207,39 @@ mod tests {
         assert_eq!(config.ui, Default::default());
         assert_eq!(config.audio, Default::default());
     }
+
+    #[test]
+    fn files_of_other_systems_are_read() {
+        let text = format!("\u{feff}{}", LEAST.replace('\n', "\r\n"));
+        assert!(from_str(&text, Path::new("c.toml"), &[]).is_ok());
+        let errors = from_str(&format!("{text}agnt_no = 1\r\n"), Path::new("c.toml"), &[]).unwrap_err();
+        let place = &errors.problems.first().unwrap().place;
+        assert_eq!(*place, ProblemPlace::Line { line: 4, column: 1 });
+    }
+
+    proptest::proptest! {
+        /// Whatever is cut out of a good file or put into it, the answer is a config or problems with places.
+        #[test]
+        fn no_text_makes_it_panic(from in 0..6000usize, length in 0..40usize, put in "\\PC{0,12}") {
+            let options = DEFAULT.lines().map(|line| line.strip_prefix('#').unwrap_or(line));
+            let chars: Vec<char> = options.flat_map(|line| line.chars().chain(['\n'])).collect();
+            let (before, after) = (chars.iter().take(from), chars.iter().skip(from + length));
+            let text: String = before.copied().chain(put.chars()).chain(after.copied()).collect();
+            if let Err(errors) = from_str(&text, Path::new("c.toml"), &[]) {
+                proptest::prop_assert!(!errors.problems.is_empty());
+                proptest::prop_assert_eq!(errors.lines(Locale::ZhCn).len(), errors.problems.len());
+            }
+        }
+
+        #[test]
+        fn no_override_makes_it_panic(key in "[a-zA-Z_.]{0,20}", value in "\\PC{0,20}") {
+            let dotted = |(table, keys): &(&str, &[&str])| keys.iter().map(|k| format!("{table}.{k}")).collect::<Vec<_>>();
+            let known = keys::TABLES.iter().flat_map(dotted).map(|key| key.trim_start_matches('.').to_owned());
+            for key in known.chain([key]) {
+                if let Err(errors) = from_str(LEAST, Path::new("c.toml"), &[(key, value.clone())]) {
+                    proptest::prop_assert!(!errors.render(Locale::En).is_empty());
+                }
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! `model` holds the types that the rest of the program reads; [`load`] turns a file into them and reports every
 //! problem with its line and column at once (`tree` keeps the places, `keys` knows the names, `section` the types,
-//! `fill` the meaning); [`token`] gets the token, [`paths`] says where things are, [`show`] prints what counts;
+//! `fill` and `tables` the meaning); [`token`] gets the token, [`paths`] says where things are, [`show`] prints what counts;
 //! [`DEFAULT`] is the commented file that `config init` writes.
 
 pub mod load;
@@ -16,6 +16,7 @@ mod keys;
 mod model;
 mod problem;
 mod section;
+mod tables;
 mod tree;
 
 pub use model::*;
