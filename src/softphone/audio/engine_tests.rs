@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     config::{AudioBackend, AudioConfig, Codec},
+    i18n::Locale,
     softphone::{AudioError, Event, MediaEvent, Tone},
 };
 
@@ -300,4 +301,41 @@ fn without_devices_the_null_backend_keeps_packets_flowing() {
     // A call that outlives the engine is silent and harmless.
     call.set_direction(true, true);
     drop(call);
+}
+
+#[test]
+fn with_devices_that_are_not_there_the_call_goes_on_in_silence() {
+    let missing = || "no such device".to_owned();
+    let config = AudioConfig { input_device: missing(), output_device: missing(), ..AudioConfig::default() };
+    let (engine, events) = start(config);
+    let mut far = FarEnd::new(&engine, Codec::Pcma);
+    let heard = far.talk(Duration::from_millis(2500));
+    assert!(heard.len() > 100_000 && rms_dbfs(&heard) < -60.0, "{} samples", heard.len());
+    let failures: Vec<Event> = events.lock().unwrap().iter().filter(|event| levels(event).is_none()).cloned().collect();
+    assert_eq!(failures.len(), 2, "each device is told once, however often it is tried: {failures:?}");
+    for name in ["microphone", "speaker"] {
+        wait_for(
+            &events,
+            |event| matches!(event, Event::Media(MediaEvent::DeviceFailed(AudioError::NoDevice { direction, .. })) if *direction == name),
+        );
+    }
+}
+
+#[test]
+fn every_error_is_said_in_both_languages() {
+    let reason = || "REASON".to_owned();
+    for direction in ["microphone", "speaker", "ring device", "sound device"] {
+        for error in [
+            AudioError::NoDevice { direction, reason: reason() },
+            AudioError::Unusable { direction, device: "DEVICE".into(), reason: reason() },
+            AudioError::File { path: "PATH".into(), reason: reason() },
+        ] {
+            for locale in [Locale::En, Locale::ZhCn] {
+                let said = error.message().render(locale);
+                assert!(said.contains("REASON") && !said.contains("%{") && said.len() > 40, "{said}");
+            }
+        }
+    }
+    let error = AudioError::NoDevice { direction: "microphone", reason: reason() };
+    assert_ne!(error.message().render(Locale::En), error.message().render(Locale::ZhCn));
 }
