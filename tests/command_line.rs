@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::{
+    io::{Read, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
@@ -128,10 +129,23 @@ fn doctor_tells_every_check_with_its_reason() {
         let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         other.local_addr().unwrap()
     };
+    // A platform that says yes to whatever it is asked over HTTP.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            if stream.read(&mut request).is_ok_and(|n| n > 0) {
+                let body = r#"{"code":0,"message":"","data":{}}"#;
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+                write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).ok();
+            }
+        }
+    });
     let file = home.path().join("c.toml");
     let text = format!(
         "token_command = [\"echo\", \"Bearer s3cr3t\"]\nag_no = \"8001\"\nagent_phone = \"9001\"\n\
-         api_server = \"http://{open}/v2\"\nws_server = \"ws://{closed}/ws\"\nsip_ws_server = \"ws://{open}\"\n"
+         api_server = \"http://{open}/v2\"\nws_server = \"ws://{closed}/ws\"\nsip_ws_server = \"ws://{open}\"\n\
+         [audio]\nbackend = \"null\"\n"
     );
     std::fs::write(&file, text).unwrap();
     let output = run(home.path(), &["doctor", "--json", "--config", file.to_str().unwrap()]);
@@ -148,6 +162,7 @@ fn doctor_tells_every_check_with_its_reason() {
         ("ws_server", "fail"),
         ("sip_ws_server", "ok"),
         ("control", "ok"),
+        ("sound", "ok"),
         ("terminal", "warn"),
     ] {
         assert_eq!(level(check), expected, "{check}: {findings:?}");

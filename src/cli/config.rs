@@ -9,7 +9,8 @@ use std::{
 use super::{CliError, ConfigWord, Global, complain, print};
 use crate::{
     config::{Config, DEFAULT, load::load, paths::Paths, show::show},
-    i18n::Message,
+    i18n::{Locale, Message},
+    ui::UiSetup,
 };
 
 /// Does one word.
@@ -66,11 +67,21 @@ fn check(file: Option<PathBuf>, global: &Global) -> Result<(), CliError> {
     let config = configured(global)?;
     let locale = config.ui.locale.unwrap_or_else(|| global.language());
     let path = self::file(global)?;
+    check_screen(&config, &path, locale)?;
     for warning in &config.warnings {
         let warning = Message::new("cli.warning").with("path", path.display()).with("text", warning.render(locale));
         complain(&warning.render(locale));
     }
     print(&Message::new("cli.config_ok").with("path", path.display()).render(locale))
+}
+
+/// Theme and keys: only the screen knows which there are.
+fn check_screen(config: &Config, path: &Path, locale: Locale) -> Result<(), CliError> {
+    let setup = UiSetup { ui: config.ui.clone(), keys: config.keys.clone(), bar: config.bar.clone(), demo: false };
+    setup.check().map_err(|error| {
+        let told = |message: &Message| format!("{}: {}", path.display(), message.render(locale));
+        CliError::usage(error.messages().iter().map(told).collect::<Vec<_>>().join("\n"))
+    })
 }
 
 fn init(file: &Path, force: bool, global: &Global) -> Result<(), CliError> {

@@ -15,9 +15,12 @@ use super::{
     print,
 };
 use crate::{
-    config::{Config, token},
+    config::{AudioBackend, Config, token},
     control::client::Client,
+    cti::api::{Api, ApiConfig, Request},
     i18n::{Locale, Message, text},
+    net::tls::Tls,
+    softphone::audio::{DeviceDirection, list_devices},
 };
 
 /// How long a server may take to accept a connection.
@@ -51,9 +54,8 @@ pub(super) fn run(args: &DoctorArgs, global: &Global) -> Result<(), CliError> {
     let (config, mut findings) = check_config(global);
     let locale = config.as_ref().and_then(|c| c.ui.locale).unwrap_or_else(|| global.language());
     if let Some(config) = &config {
-        findings.extend(check_token(config, locale));
+        findings.extend(check_platform(config, locale));
         let platform = &config.platform;
-        findings.push(check_server("api_server", &platform.api_server, locale));
         if platform.websocket {
             findings.push(check_server("ws_server", &platform.ws_server, locale));
         }
@@ -61,6 +63,7 @@ pub(super) fn run(args: &DoctorArgs, global: &Global) -> Result<(), CliError> {
             findings.push(check_server("sip_ws_server", &platform.sip_ws_server, locale));
         }
         findings.push(check_control(config, global, locale));
+        findings.extend(check_sound(config, locale));
     }
     findings.push(check_terminal(locale));
 
@@ -99,13 +102,76 @@ fn check_config(global: &Global) -> (Option<Config>, Vec<Finding>) {
     }
 }
 
-fn check_token(config: &Config, locale: Locale) -> Option<Finding> {
-    let finding = |level, text: String| Finding { check: "token", level, text };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    Some(match runtime.block_on(token::obtain(&config.platform.token)) {
-        Ok(_) => finding(Level::Ok, text(locale, "cli.token_ok")),
-        Err(error) => finding(Level::Fail, error.message().render(locale)),
-    })
+/// The token, and whether the platform's command API takes it: asked with the one command that changes nothing.
+fn check_platform(config: &Config, locale: Locale) -> Vec<Finding> {
+    let finding = |check, level, text: String| Finding { check, level, text };
+    let fail = |check, message: Message| finding(check, Level::Fail, message.render(locale));
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return vec![finding("api_server", Level::Fail, error.to_string())],
+    };
+    let platform = &config.platform;
+    let token = match runtime.block_on(token::obtain(&platform.token)) {
+        Ok(token) => token,
+        Err(error) => return vec![fail("token", error.message())],
+    };
+    let mut findings = vec![finding("token", Level::Ok, text(locale, "cli.token_ok"))];
+    let tls = match Tls::new(platform.tls_ca_file.as_deref()) {
+        Ok(tls) => tls,
+        Err(error) => {
+            findings.push(fail("tls_ca_file", error.message()));
+            return findings;
+        }
+    };
+    let settings = ApiConfig {
+        api_server: platform.api_server.clone(),
+        jsonp_server: platform.jsonp_server.clone(),
+        ag_no: platform.ag_no.clone(),
+        tls,
+    };
+    let begun = Instant::now();
+    let reply = runtime.block_on(async {
+        Api::new(settings, token)?.send(&Request::RtcInfo { pho_num: platform.agent_phone.clone() }).await
+    });
+    findings.push(match reply {
+        Ok(reply) if reply.is_ok() => {
+            let message = Message::new("cli.api_ok").with("ms", begun.elapsed().as_millis());
+            finding("api_server", Level::Ok, message.render(locale))
+        }
+        Ok(reply) => {
+            let message = Message::new("cli.api_refused").with("code", reply.code);
+            fail("api_server", message.with("text", reply.message))
+        }
+        Err(error) => fail("api_server", error.message()),
+    });
+    findings
+}
+
+/// Microphone and speaker: whether the devices named are there.
+fn check_sound(config: &Config, locale: Locale) -> Vec<Finding> {
+    let finding = |check, level, message: Message| Finding { check, level, text: message.render(locale) };
+    let audio = &config.audio;
+    if !config.platform.webrtc || audio.backend != AudioBackend::Device {
+        return vec![finding("sound", Level::Ok, Message::new("cli.sound_no_device"))];
+    }
+    let devices = match list_devices() {
+        Ok(devices) => devices,
+        Err(error) => return vec![finding("sound", Level::Fail, error.message())],
+    };
+    let ways = [
+        ("microphone", DeviceDirection::Input, &audio.input_device),
+        ("speaker", DeviceDirection::Output, &audio.output_device),
+    ];
+    let check = |(check, direction, wanted): (&'static str, DeviceDirection, &String)| {
+        let mut candidates = devices.iter().filter(|device| device.direction == direction);
+        let found =
+            candidates.find(|d| if wanted == "default" { d.is_default } else { d.name == *wanted || d.id == *wanted });
+        match found {
+            Some(device) => finding(check, Level::Ok, Message::new("cli.sound_ok").with("name", &device.name)),
+            None => finding(check, Level::Fail, Message::new("cli.sound_none").with("name", wanted)),
+        }
+    };
+    ways.into_iter().map(check).collect()
 }
 
 /// Whether a server accepts connections; names that resolve to several addresses are tried in turn.

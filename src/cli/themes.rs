@@ -3,10 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::{CliError, Global, ThemesWord, config::paths, print};
-use crate::i18n::Message;
-
-/// Themes inside the program: name and file.
-const BUILT_IN: &[(&str, &str)] = &[];
+use crate::{i18n::Message, ui::theme::BUILT_IN};
 
 /// Does one word; without one, lists.
 ///
