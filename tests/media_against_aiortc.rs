@@ -3,6 +3,8 @@
 //!
 //! Needs `python3` with `aiortc` and `numpy`; says so and stops where they are missing.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
 use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};

@@ -310,11 +310,12 @@ fn set_rest(world: &mut World, ag_no: &str, rest: Rest) -> Answer {
     Ok(Reply::ok())
 }
 
-/// Whether an agent may make a call now: ready or busy, phone registered (protocol `cti.md` 4.6).
+/// Whether an agent may make a call now: ready, busy or in wrap-up, where the bar offers it (protocol `phone-bar.md`
+/// 3.1), phone registered.
 fn may_call(world: &World, ag_no: &str) -> Result<(), Reply> {
     match signed_in(world, ag_no)?.sta {
-        Sta::Ready | Sta::Busy => {}
-        Sta::Initial | Sta::Occupied | Sta::WrapUp => {
+        Sta::Ready | Sta::Busy | Sta::WrapUp => {}
+        Sta::Initial | Sta::Occupied => {
             return Err(Reply::no(code::NOT_NOW, Message::new("sim.not_now")));
         }
     }
