@@ -3,6 +3,9 @@
 //!
 //! Needs `python3` with `aiortc` and `numpy`; says so and stops where they are missing.
 
+// A test's helpers may stop the test.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
