@@ -4,7 +4,7 @@
 //! Needs `python3` with `aiortc` and `numpy`; says so and stops where they are missing.
 
 // A test's helpers may stop the test.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
 use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
