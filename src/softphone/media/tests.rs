@@ -316,8 +316,9 @@ impl Phone {
 
     /// The next media event that is not about levels or devices, nor, unless wanted, about quality.
     async fn next(&mut self, stats: bool) -> MediaEvent {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(12);
         loop {
-            let event = tokio::time::timeout(Duration::from_secs(12), self.events.recv()).await;
+            let event = tokio::time::timeout_at(deadline, self.events.recv()).await;
             let Event::Media(event) = event.expect("an event").expect("more events") else { continue };
             let passed_over = match event {
                 MediaEvent::Stats(_) => !stats,
