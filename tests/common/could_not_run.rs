@@ -4,5 +4,6 @@ use std::io::Write;
 
 /// Says on standard error what is missing; continuous integration fails on it.
 pub fn could_not_run(why: &str) {
-    writeln!(std::io::stderr(), "COULD NOT RUN: {why}").expect("standard error");
+    // Without standard error there is nobody to tell.
+    writeln!(std::io::stderr(), "COULD NOT RUN: {why}").unwrap_or_default();
 }
