@@ -132,7 +132,7 @@ pub struct LinkView {
     pub state: LinkState,
     /// Since when.
     pub since: Timestamp,
-    /// The same instant, to count from.
+    /// To count from: while it is lost, the loss, however many attempts there have been since.
     #[serde(skip)]
     pub since_at: Instant,
     /// Attempts since it was last up.

@@ -35,17 +35,22 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let lights = status_line::lights(canvas);
     let mut x = last.x + 2;
     x += canvas.run(x, last.y, last.width.saturating_sub(2), &lights) + 4;
-    let right = status_line::more(canvas, last, x);
+    let toast = notices::toasts(canvas, now).last().map(|toast| (toast.level, toast.text.clone()));
+    let wanted = match &toast {
+        Some((_, text)) => text::width(text) + 4,
+        None => 0,
+    };
+    let right = status_line::more(canvas, last, x.saturating_add(wanted.max(status_line::hint_cells(canvas, now))));
     let right = right.saturating_sub(2);
     if canvas.state.flash_at(now).is_some() || canvas.state.prefix_typed {
         status_line::hint(canvas, x, last.y, right, now);
-    } else if let Some(toast) = notices::toasts(&canvas.snapshot.notices, now).last() {
-        let scope = match toast.level {
+    } else if let Some((level, text)) = toast {
+        let scope = match level {
             NoticeLevel::Info => Scope::BarStrong,
             NoticeLevel::Warn => Scope::BarWarn,
             NoticeLevel::Error => Scope::BarBad,
         };
-        canvas.put(x, last.y, right.saturating_sub(x), &toast.text, scope);
+        canvas.put(x, last.y, right.saturating_sub(x), &text, scope);
     } else if canvas.snapshot.call.phase.is_connected() {
         sound(canvas, x, last.y, right);
     } else {

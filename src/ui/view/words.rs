@@ -55,7 +55,9 @@ pub fn shown(snapshot: &Snapshot, glyphs: &'static Glyphs, now: Instant) -> Show
         },
         CallPhase::Talking => talking("ui.state_talking"),
         CallPhase::Held => {
-            Shown { scope: Scope::StateHeld, glyph: glyphs.pause, word: t("ui.state_held"), clock: talk() }
+            // How long the customer has been waiting; the whole talk has its clock on the card.
+            let held = clocks.held_at.map(|at| text::clock(ms_since(at, now)));
+            Shown { scope: Scope::StateHeld, glyph: glyphs.pause, word: t("ui.state_held"), clock: held.or_else(talk) }
         }
         CallPhase::ConsultOut | CallPhase::Consulting => talking("ui.state_consulting"),
         CallPhase::ThreeWay => talking("ui.state_three_way"),
