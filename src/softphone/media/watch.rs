@@ -161,7 +161,8 @@ impl Watch {
         if !self.connected && self.deadline.is_none() {
             self.expect(PATH_PATIENCE, "no network path to the far end was found in 10 s (ICE)");
         }
-        if self.health == Health::Up && self.told != Some(codec) {
+        let late = self.connected && self.health == Health::Connecting;
+        if late || self.health == Health::Up && self.told != Some(codec) {
             self.up(codec);
         }
     }
