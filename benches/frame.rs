@@ -35,6 +35,7 @@ fn talking(now: Instant) -> Snapshot {
         hold_ms: 0,
         outcome: Outcome::Answered,
         hung_up_by: HungUpBy::Peer,
+        unreached: None,
     };
     Snapshot {
         version: "0",

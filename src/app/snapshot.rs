@@ -9,7 +9,10 @@ use serde::Serialize;
 
 use super::{Action, PanelContent};
 use crate::{
-    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup},
+    domain::{
+        AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup,
+        Unreached,
+    },
     i18n::{Locale, Message},
 };
 
@@ -352,4 +355,6 @@ pub struct JournalEntry {
     pub outcome: Outcome,
     /// Who ended it.
     pub hung_up_by: HungUpBy,
+    /// Why the other end was not reached, where it was said.
+    pub unreached: Option<Unreached>,
 }

@@ -105,6 +105,15 @@ impl Turn<'_> {
     }
 
     fn leg_ended(&mut self, call_id: &str, cause: EndCause) {
+        let why = match cause {
+            EndCause::Unreached(why) => Some(why),
+            EndCause::RemoteBye | EndCause::Cancelled | EndCause::NoAnswer | EndCause::Local | EndCause::Failed(_) => {
+                None
+            }
+        };
+        if self.state.untold.as_ref().is_some_and(|untold| untold.leg == call_id) {
+            self.tell_unreached(why);
+        }
         let Some(call) = self.state.call.as_mut() else { return };
         if call.leg.as_ref().is_none_or(|leg| leg.call_id != call_id) {
             return;
@@ -113,8 +122,9 @@ impl Turn<'_> {
         if !call.phase.is_live() {
             return;
         }
+        call.unreached = why;
         match cause {
-            EndCause::RemoteBye | EndCause::Cancelled | EndCause::NoAnswer => {}
+            EndCause::RemoteBye | EndCause::Unreached(_) | EndCause::Cancelled | EndCause::NoAnswer => {}
             EndCause::Local => call.hang_up_asked = true,
             EndCause::Failed(reason) => {
                 call.hung_up_by = Some(HungUpBy::Fault);

@@ -93,7 +93,7 @@ fn latest(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16) {
     if entry.talk_ms > 0 {
         run.push(text::clock(entry.talk_ms), Scope::BarDim);
     } else {
-        run.push(canvas.t(words::outcome_word(entry.outcome).0), Scope::BarDim);
+        run.push(canvas.t(words::came_out(entry).0), Scope::BarDim);
     }
     canvas.run(x, y, right.saturating_sub(x), &run);
 }
