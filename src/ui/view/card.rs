@@ -237,7 +237,7 @@ fn quality(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
             let rtt = media.rtt_ms.map_or_else(|| text::pad_left(canvas.glyphs.none, 3), |rtt| format!("{rtt:>3.0}"));
             fact("ui.rtt", format!("{rtt} ms"), grade(media.rtt_ms.unwrap_or(0.0), 200.0, 400.0));
             fact("ui.jitter", format!("{:>2.0} ms", media.jitter_ms), grade(media.jitter_ms, 30.0, 60.0));
-            fact("ui.loss", format!("{:>3.1} %", media.loss_pct), grade(media.loss_pct, 1.0, 5.0));
+            fact("ui.loss", format!("{:>4.1} %", media.loss_pct), grade(media.loss_pct, 1.0, 5.0));
             let mos = media.mos.map_or_else(|| text::pad_left(canvas.glyphs.none, 3), |mos| format!("{mos:.1}"));
             fact("ui.mos", mos, media.mos.map_or(Scope::Dim, |mos| grade(-mos, -3.8, -3.0)));
         }

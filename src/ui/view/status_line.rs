@@ -10,7 +10,7 @@ use super::{
     words,
 };
 use crate::{
-    app::{LinkState, SipState},
+    app::{Action, LinkState, SipState},
     i18n::Message,
     ui::{act::Target, input::UiAction, text, theme::Scope},
 };
@@ -110,7 +110,9 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
         });
         if live {
             parts.push(canvas.t("ui.link_call_goes_on"));
-            parts.push(canvas.t("ui.link_waits"));
+            // Holding goes over HTTP, which may work all the while: said only where it does not.
+            let possible = [Action::Hold, Action::Unhold].iter().any(|action| snapshot.can(*action));
+            parts.extend((!possible).then(|| canvas.t("ui.link_waits")));
         } else {
             parts.push(canvas.t("ui.link_no_calls"));
         }
