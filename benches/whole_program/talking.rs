@@ -33,6 +33,7 @@ pub fn talking(now: Instant) -> Snapshot {
         hold_ms: 0,
         outcome: Outcome::Answered,
         hung_up_by: HungUpBy::Peer,
+        unreached: None,
     };
     Snapshot {
         version: "0",
