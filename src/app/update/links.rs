@@ -166,13 +166,14 @@ impl Turn<'_> {
             self.publish("linkDown", &["link"], "", json!({ "error": error }));
         }
         if let Some(code) = code.filter(|code| FINAL_CODES.contains(code)) {
+            if code == BAD_TOKEN && matches!(self.state.session.phase, Phase::In | Phase::Leaving) {
+                return self.token_refused(code);
+            }
             if self.state.session.phase == Phase::Leaving {
                 // The way in which a platform ends what is signed out; its answer to the sign-out follows.
                 self.state.link.last_error = None;
+                self.set_agent(AgentState::SignedOut, None, None);
                 return self.set_link(LinkState::Down);
-            }
-            if code == BAD_TOKEN && self.state.session.phase == Phase::In {
-                return self.token_refused(code);
             }
             // The platform no longer knows this sign-in after an absence: that is its way to say "timed out".
             if code == 3404 && coming_back {
