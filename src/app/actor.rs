@@ -35,7 +35,14 @@ pub struct Actor {
     waiting: BTreeMap<CommandId, oneshot::Sender<CommandOutcome>>,
     last_command: u64,
     last_event: u64,
+    outbox: Vec<Outgoing>,
     exit: bool,
+}
+
+/// What goes out only when the snapshot that belongs to it is published: whoever hears it and then looks must see it.
+enum Outgoing {
+    Answer(oneshot::Sender<CommandOutcome>, CommandOutcome),
+    Event(SdkEvent),
 }
 
 impl Actor {
@@ -57,6 +64,7 @@ impl Actor {
             waiting: BTreeMap::new(),
             last_command: 0,
             last_event: 0,
+            outbox: Vec::new(),
             exit: false,
         };
         (actor, handle)
@@ -133,14 +141,11 @@ impl Actor {
                     self.timers.remove(&timer);
                 }
                 Effect::Resolve { id, outcome } => {
-                    // Who asked may have gone away meanwhile; the outcome is on the screen as well.
-                    if let Some(reply) = self.waiting.remove(&id)
-                        && reply.send(outcome).is_err()
-                    {
-                        tracing::debug!("nobody waits for a command's outcome any more");
+                    if let Some(reply) = self.waiting.remove(&id) {
+                        self.outbox.push(Outgoing::Answer(reply, outcome));
                     }
                 }
-                Effect::Publish(event) => self.publish(event),
+                Effect::Publish(event) => self.outbox.push(Outgoing::Event(event)),
                 Effect::Exit => self.exit = true,
                 effect @ (Effect::Request { .. }
                 | Effect::OpenLink { .. }
@@ -158,7 +163,7 @@ impl Actor {
         self.last_event += 1;
         let event = PublishedEvent {
             seq: self.last_event,
-            time: Timestamp::now(),
+            time: wall_clock(),
             event_name: event.name,
             event_type: event.kind,
             status: event.status,
@@ -177,11 +182,28 @@ impl Actor {
             *current = Arc::new(snapshot);
             true
         });
+        for outgoing in std::mem::take(&mut self.outbox) {
+            match outgoing {
+                Outgoing::Event(event) => self.publish(event),
+                // Who asked may have gone away meanwhile; the outcome is on the screen as well.
+                Outgoing::Answer(reply, outcome) => {
+                    if reply.send(outcome).is_err() {
+                        tracing::debug!("nobody waits for a command's outcome any more");
+                    }
+                }
+            }
+        }
     }
 }
 
 fn now() -> Now {
-    Now { at: tokio::time::Instant::now().into_std(), wall: Timestamp::now(), random: rand::random() }
+    Now { at: tokio::time::Instant::now().into_std(), wall: wall_clock(), random: rand::random() }
+}
+
+/// The time in whole milliseconds, as the command contract writes it.
+fn wall_clock() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 #[cfg(test)]
@@ -217,7 +239,7 @@ mod tests {
                         Ok(json!({ "vccId": 1, "phopass": "p", "vccCode": "v" }))
                     }
                 }
-                Request::Login { .. } => Ok(json!({})),
+                Request::Login { .. } | Request::CallOut { .. } => Ok(json!({})),
                 _ => return,
             };
             let result = result.map(|data| Reply { code: 0, message: String::new(), data });
@@ -245,6 +267,22 @@ mod tests {
         let world = task.await.unwrap();
         assert_eq!(world.tries, 3);
         assert!(handle.ask(Command::Ready).await.is_err(), "nobody answers any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_told_sees_what_was_told() {
+        let (handle, _task) = start(1);
+        handle.snapshots().wait_for(|s| s.agent.state == AgentState::Idle).await.unwrap();
+        let mut events = handle.events();
+        let content = crate::app::PanelContent::Text("x".into());
+        handle.ask(Command::SetPanel { content: content.clone() }).await.unwrap();
+        assert_eq!(handle.snapshots().borrow().panel, Some(content));
+        handle
+            .ask(Command::Dial { number: "139".into(), caller_id: None, queue_id: None, user_data: None })
+            .await
+            .unwrap();
+        assert_eq!(events.recv().await.unwrap().event_name, "callStarted");
+        assert!(handle.snapshots().borrow().call.phase.is_live());
     }
 
     #[tokio::test(start_paused = true)]
