@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{
-    Asked, CommandId, CommandOutcome, Effect, Event, Handle, Input, Now, Profile, PublishedEvent, SdkEvent, Snapshot,
-    State, TimerId,
+    Asked, Command, CommandId, CommandOutcome, Effect, Event, Handle, Input, Now, Profile, PublishedEvent, SdkEvent,
+    Snapshot, State, TimerId,
 };
 
 /// Commands waiting to be taken; more means that the actor is stuck.
@@ -36,6 +36,8 @@ pub struct Actor {
     last_command: u64,
     last_event: u64,
     outbox: Vec<Outgoing>,
+    /// Asked before there was a world.
+    early: Vec<Asked>,
     exit: bool,
 }
 
@@ -65,6 +67,7 @@ impl Actor {
             last_command: 0,
             last_event: 0,
             outbox: Vec::new(),
+            early: Vec::new(),
             exit: false,
         };
         (actor, handle)
@@ -73,6 +76,9 @@ impl Actor {
     /// Runs until the program is to end, and gives the world back to be closed.
     pub async fn run<W: World>(mut self, mut world: W) -> W {
         self.input(&mut world, Input::Event(Event::Started));
+        for asked in std::mem::take(&mut self.early) {
+            self.command(&mut world, asked);
+        }
         self.publish_snapshot();
         while !self.exit {
             self.receive(&mut world).await;
@@ -84,6 +90,21 @@ impl Actor {
             self.publish_snapshot();
         }
         world
+    }
+
+    /// Returns once somebody asks for the end, for as long as there is no world to [`Actor::run`] with; what else is
+    /// asked meanwhile is kept. May be dropped at any time.
+    pub async fn asked_to_quit(&mut self) {
+        while let Some(asked) = self.commands.recv().await {
+            if matches!(asked.command, Command::Quit) {
+                break;
+            }
+            if self.early.len() < COMMANDS {
+                self.early.push(asked);
+            }
+        }
+        self.state.leave();
+        self.publish_snapshot();
     }
 
     async fn receive(&mut self, world: &mut impl World) {
@@ -214,7 +235,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        app::{Command, LinkState},
+        app::LinkState,
         cti::api::{ApiError, Reply, Request},
         domain::AgentState,
     };
@@ -267,6 +288,16 @@ mod tests {
         let world = task.await.unwrap();
         assert_eq!(world.tries, 3);
         assert!(handle.ask(Command::Ready).await.is_err(), "nobody answers any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_can_be_asked_for_before_there_is_a_world() {
+        let (_events, received) = mpsc::unbounded_channel();
+        let (mut actor, handle) = Actor::new(crate::app::update::tests::rig::profile(), received);
+        assert!(handle.tell(Command::Ready) && handle.tell(Command::Quit));
+        actor.asked_to_quit().await;
+        assert!(handle.snapshots().borrow().exiting);
+        assert_eq!(actor.early.len(), 1, "what was asked before is kept");
     }
 
     #[tokio::test(start_paused = true)]

@@ -318,6 +318,11 @@ impl State {
         }
     }
 
+    /// The program ends before anything has begun.
+    pub(super) fn leave(&mut self) {
+        self.exiting = true;
+    }
+
     /// The phase of the call.
     pub(super) fn call_phase(&self) -> CallPhase {
         self.call.as_ref().map_or(CallPhase::None, |call| call.phase)
