@@ -16,8 +16,11 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 pub const PASSWORD: &str = "correct horse";
 /// What is served here, to be filled into.
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer/kamailio");
-const PROGRAMS: [(&str, &str); 3] =
-    [("kamailio", "kamailio kamailio-websocket-modules kamailio-tls-modules"), ("rtpengine", "rtpengine-daemon"), ("sipp", "sip-tester")];
+const PROGRAMS: [(&str, &str); 3] = [
+    ("kamailio", "kamailio kamailio-websocket-modules kamailio-tls-modules"),
+    ("rtpengine", "rtpengine-daemon"),
+    ("sipp", "sip-tester"),
+];
 
 /// A process and all its children.
 pub struct Process(Child);
@@ -72,11 +75,16 @@ impl Lab {
     pub fn start() -> Result<Self, String> {
         let missing: Vec<&str> = PROGRAMS
             .iter()
-            .filter(|(program, _)| Command::new(program).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err())
+            .filter(|(program, _)| {
+                Command::new(program).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
+            })
             .map(|(_, packages)| *packages)
             .collect();
         if !missing.is_empty() {
-            return Err(format!("Debian packages are missing; install them with: apt-get install {}", missing.join(" ")));
+            return Err(format!(
+                "Debian packages are missing; install them with: apt-get install {}",
+                missing.join(" ")
+            ));
         }
         let dir = tempfile::Builder::new().prefix("wc-kam-").tempdir().expect("a temporary directory");
         let path = |name: &str| dir.path().join(name);
@@ -146,7 +154,14 @@ impl Lab {
                 .args(["-sf", &format!("{FILES}/{scenario}.xml"), "-s", "ss1ss8001", "-i", "127.0.0.1", "-m", "1"])
                 .args(["-p", &port.to_string(), "-key", "rtp", &rtp.to_string(), "-nostdin"])
                 .args(["-key", "dir", &self.dir.path().display().to_string(), "-timeout", "40s", "-timeout_error"])
-                .args(["-trace_err", "-error_file", "sipp-errors.log", "-trace_msg", "-message_file", "sipp-messages.log"]),
+                .args([
+                    "-trace_err",
+                    "-error_file",
+                    "sipp-errors.log",
+                    "-trace_msg",
+                    "-message_file",
+                    "sipp-messages.log",
+                ]),
         )
     }
 
@@ -192,8 +207,7 @@ fn certificates(dir: &Path) {
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate().expect("a key");
     let certificate = params.signed_by(&key, &authority).expect("a certificate");
-    for (name, text) in
-        [("ca.pem", authority.pem()), ("cert.pem", certificate.pem()), ("key.pem", key.serialize_pem())]
+    for (name, text) in [("ca.pem", authority.pem()), ("cert.pem", certificate.pem()), ("key.pem", key.serialize_pem())]
     {
         fs::write(dir.join(name), text).expect("a file in PEM");
     }
