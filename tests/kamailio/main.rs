@@ -89,33 +89,24 @@ impl Phone {
     }
 
     async fn registered(&mut self, lab: &Lab) -> Duration {
-        let wanted = |event: &Event| match event {
-            Event::Registered { expires } => Some(*expires),
-            _ => None,
-        };
+        let wanted = |event: &Event| if let Event::Registered { expires } = event { Some(*expires) } else { None };
         self.until(lab, "registered", LIMIT, wanted).await
     }
 
     /// Answers what rings, and waits for the sound.
     async fn answers(&mut self, lab: &Lab) {
-        let wanted = |event: &Event| match event {
-            Event::Incoming { from, auto_answer: false, .. } => Some(from.clone()),
-            _ => None,
+        let wanted = |event: &Event| {
+            if let Event::Incoming { from, auto_answer: false, .. } = event { Some(from.clone()) } else { None }
         };
         assert_eq!(self.until(lab, "ringing", LIMIT, wanted).await, "13800138000");
         self.softphone.send(Command::Answer);
-        let wanted = |event: &Event| match event {
-            Event::Media(MediaEvent::Up { codec }) => Some(*codec),
-            _ => None,
-        };
+        let wanted =
+            |event: &Event| if let Event::Media(MediaEvent::Up { codec }) = event { Some(*codec) } else { None };
         assert_eq!(self.until(lab, "sound", LIMIT, wanted).await, Codec::Pcma);
     }
 
     async fn ended(&mut self, lab: &Lab) -> EndCause {
-        let wanted = |event: &Event| match event {
-            Event::Ended { cause, .. } => Some(cause.clone()),
-            _ => None,
-        };
+        let wanted = |event: &Event| if let Event::Ended { cause, .. } = event { Some(cause.clone()) } else { None };
         self.until(lab, "the end of the call", LIMIT, wanted).await
     }
 }
@@ -232,9 +223,12 @@ async fn a_wrong_password_is_told_and_tried_again_and_a_customer_may_give_up() {
     let url = format!("ws://127.0.0.1:{}", lab.ws);
     let mut phone = Phone::new(&lab, "wrong", url, None);
     phone.register("wrong");
-    let refused = |event: &Event| match event {
-        Event::RegistrationFailed { error: SipError::Credentials, retry_in } => Some(*retry_in),
-        _ => None,
+    let refused = |event: &Event| {
+        if let Event::RegistrationFailed { error: SipError::Credentials, retry_in } = event {
+            Some(*retry_in)
+        } else {
+            None
+        }
     };
     let retry = phone.until(&lab, "the refusal is told", LIMIT, refused).await.expect("a next attempt");
     let again = phone.until(&lab, "it is tried again", retry + LIMIT, refused).await;
