@@ -212,7 +212,7 @@ fn a_token_source_is_asked_when_the_token_is_worth_nothing_but_not_in_a_circle()
     rig.timer(TimerId::Reconnect);
     rig.link(closed(3403));
     assert_eq!(renewals(&rig), 1, "one at a time");
-    assert!(!rig.notices().contains("ctl token"), "nothing to do for the agent yet: {}", rig.notices());
+    assert!(!rig.notices().contains("the phone goes on"), "nothing to do for the agent yet: {}", rig.notices());
     rig.event(Event::Token(Ok(token())));
     unauthorized(&mut rig, |r| matches!(r, Request::CheckToken { .. }));
     assert_eq!(renewals(&rig), 1, "the same again would not help");
