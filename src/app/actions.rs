@@ -18,11 +18,11 @@ impl State {
                 Phase::FetchingPhone | Phase::LoggingIn | Phase::Linking | Phase::Setting => Some("app.pending"),
             },
             Action::SignOut => match self.session.phase {
-                Phase::In => None,
+                Phase::In | Phase::Linking => None,
+                // What can be ended then are the attempts.
+                Phase::Out if self.session.wanted => None,
                 Phase::Out => Some("app.not_signed_in"),
-                Phase::Leaving | Phase::FetchingPhone | Phase::LoggingIn | Phase::Linking | Phase::Setting => {
-                    Some("app.pending")
-                }
+                Phase::Leaving | Phase::FetchingPhone | Phase::LoggingIn | Phase::Setting => Some("app.pending"),
             },
             Action::Ready | Action::Busy => self.state_change_problem(),
             Action::Dial | Action::DialAgent => self.dial_problem(),

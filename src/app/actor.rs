@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{
-    Asked, CommandId, CommandOutcome, Effect, Event, Handle, Input, Now, Profile, PublishedEvent, SdkEvent, Snapshot,
-    State, TimerId,
+    Asked, Command, CommandId, CommandOutcome, Effect, Event, Handle, Input, Now, Profile, PublishedEvent, SdkEvent,
+    Snapshot, State, TimerId,
 };
 
 /// Commands waiting to be taken; more means that the actor is stuck.
@@ -35,7 +35,16 @@ pub struct Actor {
     waiting: BTreeMap<CommandId, oneshot::Sender<CommandOutcome>>,
     last_command: u64,
     last_event: u64,
+    outbox: Vec<Outgoing>,
+    /// Asked before there was a world.
+    early: Vec<Asked>,
     exit: bool,
+}
+
+/// What goes out only when the snapshot that belongs to it is published: whoever hears it and then looks must see it.
+enum Outgoing {
+    Answer(oneshot::Sender<CommandOutcome>, CommandOutcome),
+    Event(SdkEvent),
 }
 
 impl Actor {
@@ -57,6 +66,8 @@ impl Actor {
             waiting: BTreeMap::new(),
             last_command: 0,
             last_event: 0,
+            outbox: Vec::new(),
+            early: Vec::new(),
             exit: false,
         };
         (actor, handle)
@@ -65,6 +76,9 @@ impl Actor {
     /// Runs until the program is to end, and gives the world back to be closed.
     pub async fn run<W: World>(mut self, mut world: W) -> W {
         self.input(&mut world, Input::Event(Event::Started));
+        for asked in std::mem::take(&mut self.early) {
+            self.command(&mut world, asked);
+        }
         self.publish_snapshot();
         while !self.exit {
             self.receive(&mut world).await;
@@ -76,6 +90,21 @@ impl Actor {
             self.publish_snapshot();
         }
         world
+    }
+
+    /// Returns once somebody asks for the end, for as long as there is no world to [`Actor::run`] with; what else is
+    /// asked meanwhile is kept. May be dropped at any time.
+    pub async fn asked_to_quit(&mut self) {
+        while let Some(asked) = self.commands.recv().await {
+            if matches!(asked.command, Command::Quit) {
+                break;
+            }
+            if self.early.len() < COMMANDS {
+                self.early.push(asked);
+            }
+        }
+        self.state.leave();
+        self.publish_snapshot();
     }
 
     async fn receive(&mut self, world: &mut impl World) {
@@ -133,14 +162,11 @@ impl Actor {
                     self.timers.remove(&timer);
                 }
                 Effect::Resolve { id, outcome } => {
-                    // Who asked may have gone away meanwhile; the outcome is on the screen as well.
-                    if let Some(reply) = self.waiting.remove(&id)
-                        && reply.send(outcome).is_err()
-                    {
-                        tracing::debug!("nobody waits for a command's outcome any more");
+                    if let Some(reply) = self.waiting.remove(&id) {
+                        self.outbox.push(Outgoing::Answer(reply, outcome));
                     }
                 }
-                Effect::Publish(event) => self.publish(event),
+                Effect::Publish(event) => self.outbox.push(Outgoing::Event(event)),
                 Effect::Exit => self.exit = true,
                 effect @ (Effect::Request { .. }
                 | Effect::OpenLink { .. }
@@ -158,7 +184,7 @@ impl Actor {
         self.last_event += 1;
         let event = PublishedEvent {
             seq: self.last_event,
-            time: Timestamp::now(),
+            time: wall_clock(),
             event_name: event.name,
             event_type: event.kind,
             status: event.status,
@@ -177,11 +203,28 @@ impl Actor {
             *current = Arc::new(snapshot);
             true
         });
+        for outgoing in std::mem::take(&mut self.outbox) {
+            match outgoing {
+                Outgoing::Event(event) => self.publish(event),
+                // Who asked may have gone away meanwhile; the outcome is on the screen as well.
+                Outgoing::Answer(reply, outcome) => {
+                    if reply.send(outcome).is_err() {
+                        tracing::debug!("nobody waits for a command's outcome any more");
+                    }
+                }
+            }
+        }
     }
 }
 
 fn now() -> Now {
-    Now { at: tokio::time::Instant::now().into_std(), wall: Timestamp::now(), random: rand::random() }
+    Now { at: tokio::time::Instant::now().into_std(), wall: wall_clock(), random: rand::random() }
+}
+
+/// The time in whole milliseconds, as the command contract writes it.
+fn wall_clock() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 #[cfg(test)]
@@ -192,7 +235,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        app::{Command, LinkState},
+        app::LinkState,
         cti::api::{ApiError, Reply, Request},
         domain::AgentState,
     };
@@ -217,7 +260,7 @@ mod tests {
                         Ok(json!({ "vccId": 1, "phopass": "p", "vccCode": "v" }))
                     }
                 }
-                Request::Login { .. } => Ok(json!({})),
+                Request::Login { .. } | Request::CallOut { .. } => Ok(json!({})),
                 _ => return,
             };
             let result = result.map(|data| Reply { code: 0, message: String::new(), data });
@@ -245,6 +288,32 @@ mod tests {
         let world = task.await.unwrap();
         assert_eq!(world.tries, 3);
         assert!(handle.ask(Command::Ready).await.is_err(), "nobody answers any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_can_be_asked_for_before_there_is_a_world() {
+        let (_events, received) = mpsc::unbounded_channel();
+        let (mut actor, handle) = Actor::new(crate::app::update::tests::rig::profile(), received);
+        assert!(handle.tell(Command::Ready) && handle.tell(Command::Quit));
+        actor.asked_to_quit().await;
+        assert!(handle.snapshots().borrow().exiting);
+        assert_eq!(actor.early.len(), 1, "what was asked before is kept");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_told_sees_what_was_told() {
+        let (handle, _task) = start(1);
+        handle.snapshots().wait_for(|s| s.agent.state == AgentState::Idle).await.unwrap();
+        let mut events = handle.events();
+        let content = crate::app::PanelContent::Text("x".into());
+        handle.ask(Command::SetPanel { content: content.clone() }).await.unwrap();
+        assert_eq!(handle.snapshots().borrow().panel, Some(content));
+        handle
+            .ask(Command::Dial { number: "139".into(), caller_id: None, queue_id: None, user_data: None })
+            .await
+            .unwrap();
+        assert_eq!(events.recv().await.unwrap().event_name, "callStarted");
+        assert!(handle.snapshots().borrow().call.phase.is_live());
     }
 
     #[tokio::test(start_paused = true)]

@@ -82,6 +82,10 @@ pub enum TimerId {
     ForgetCall,
     /// An unanswered command's deadline.
     CommandDeadline,
+    /// The call is over and the platform has not said what the agent is now, though a state is wanted.
+    AfterCall,
+    /// What was under way when the program was asked to end has had its time.
+    Exit,
     /// One of the lists (reasons, caller IDs, skill groups) is to be asked for again.
     Lists,
 }

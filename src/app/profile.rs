@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::{BusyAtSignIn, Config, LoginType},
+    config::{BusyAtSignIn, Config, LoginType, TokenSource},
     domain::{CallerId, TargetState},
     i18n::Locale,
 };
@@ -73,7 +73,7 @@ impl Profile {
             ws_reconnect_time: platform.ws_reconnect_time,
             token_call_back_time: platform.token_call_back_time,
             can_renew_token: !platform.token_call_back.is_empty()
-                || matches!(platform.token, crate::config::TokenSource::Command(_)),
+                || matches!(platform.token, TokenSource::Command(_) | TokenSource::File(_)),
             reg_id,
             ring: config.audio.ring,
             locale,

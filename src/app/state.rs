@@ -44,6 +44,10 @@ pub struct State {
     pub(super) panel: Option<PanelContent>,
     pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
+    /// Call-ID of a SIP leg whose call the platform has ended; to be ended from here if it stays.
+    pub(super) stray_leg: Option<String>,
+    /// The platform's name of the call that ended last: late words about it are not about the next one.
+    pub(super) over: Option<String>,
 }
 
 /// A dialled number was not reached; the end of the own leg, which may say why, is still awaited.
@@ -84,6 +88,16 @@ pub(super) struct Session {
     pub(super) force: bool,
     /// Failed attempts in a row.
     pub(super) failures: u32,
+    /// The request of the present step; an answer to an earlier attempt's is not for this one.
+    pub(super) step: Option<RequestId>,
+    /// The answer to our own sign-in was lost, so the platform may hold one that is ours without our knowing.
+    pub(super) login_unanswered: bool,
+    /// When the platform last made us sign in again, so that it cannot do so in a circle.
+    pub(super) again_at: Option<Instant>,
+    /// The token source has been asked and has not answered.
+    pub(super) renewing: bool,
+    /// When it was asked last.
+    pub(super) renewed_at: Option<Instant>,
     /// `RegID`.
     pub(super) reg_id: Option<String>,
     /// `agSta` of the sign-in reply.
@@ -136,6 +150,8 @@ pub(super) struct Sip {
     pub(super) since: Timestamp,
     pub(super) last_error: Option<Message>,
     pub(super) retry_at: Option<Instant>,
+    /// The softphone has been told to register.
+    pub(super) wanted: bool,
     /// Unregister as soon as there is no call.
     pub(super) leave_after_call: bool,
     /// The devices have been tried once.
@@ -170,6 +186,10 @@ pub(super) struct Call {
     pub(super) direction: Direction,
     pub(super) ring: Option<RingKind>,
     pub(super) call_id: Option<String>,
+    /// The platform's own name for it (`CallID`), where it sends one.
+    pub(super) platform_id: Option<String>,
+    /// The platform has spoken of it; until then it is this side's word alone.
+    pub(super) told: bool,
     pub(super) peer: Party,
     pub(super) queue_id: Option<i64>,
     pub(super) consult: ConsultView,
@@ -212,6 +232,8 @@ pub(super) struct Pending {
     pub(super) commands: BTreeMap<Action, Waiting>,
     /// A state asked for in the moment between the end of a call and the platform's next word.
     pub(super) after_call: Option<TargetState>,
+    /// The state that the platform was asked for last.
+    pub(super) state_asked: Option<TargetState>,
 }
 
 /// A command that waits.
@@ -219,6 +241,8 @@ pub(super) struct Pending {
 pub(super) struct Waiting {
     pub(super) id: CommandId,
     pub(super) deadline: Instant,
+    /// The request that was sent for it.
+    pub(super) request: Option<RequestId>,
 }
 
 /// Keypad digits not sent yet.
@@ -285,6 +309,7 @@ impl State {
                 since: now.wall,
                 last_error: None,
                 retry_at: None,
+                wanted: false,
                 leave_after_call: false,
                 devices_proven: false,
             },
@@ -300,8 +325,15 @@ impl State {
             panel: None,
             untold: None,
             exiting: false,
+            stray_leg: None,
+            over: None,
             profile,
         }
+    }
+
+    /// The program ends before anything has begun.
+    pub(super) fn leave(&mut self) {
+        self.exiting = true;
     }
 
     /// The phase of the call.

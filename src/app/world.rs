@@ -72,16 +72,21 @@ impl LiveWorld {
         })
     }
 
-    /// Closes everything: the link at once, the softphone with its BYE and its files.
+    /// Closes everything: the link with its close frame, the softphone with its BYE and its files.
     pub async fn close(self) {
-        if let Some(link) = self.link {
-            link.close();
-        }
-        if let Some(softphone) = self.softphone
-            && tokio::time::timeout(GOODBYE, softphone.shutdown()).await.is_err()
-        {
-            tracing::warn!("the softphone did not finish in time");
-        }
+        let link = async {
+            if let Some(link) = self.link {
+                link.shut_down().await;
+            }
+        };
+        let softphone = async {
+            if let Some(softphone) = self.softphone
+                && tokio::time::timeout(GOODBYE, softphone.shutdown()).await.is_err()
+            {
+                tracing::warn!("the softphone did not finish in time");
+            }
+        };
+        tokio::join!(link, softphone);
     }
 
     fn remember(&self, reg_id: Option<String>) {

@@ -51,7 +51,7 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     let session_file = (!manner.demo).then(|| session_file(paths, &config.platform.ag_no));
     let reg_id = session_file.as_deref().and_then(app::read_reg_id);
     let (events, received) = mpsc::unbounded_channel();
-    let (actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id), received);
+    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id), received);
     let socket = config.control.path.clone().unwrap_or_else(|| paths.control_socket(&config.platform.ag_no));
     // The socket comes first: another phone bar of this agent must be found out before anything is signed in.
     let server = if config.control.enabled {
@@ -62,7 +62,12 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     };
     let locale = manner.locale;
     let mut actor = tokio::spawn(async move {
-        match world(config, session_file, events).await {
+        let world = tokio::select! {
+            world = world(config, session_file, events) => world,
+            // A token source may take its time; whoever asks for the end meanwhile gets it.
+            () = actor.asked_to_quit() => return Ok(()),
+        };
+        match world {
             Ok(world) => {
                 actor.run(world).await.close().await;
                 Ok(())
@@ -114,10 +119,12 @@ fn told(error: &ui::UiError, locale: Locale) -> CliError {
     if error.is_config() { CliError::usage(text) } else { CliError::failed(text) }
 }
 
-/// Quits in good order on SIGTERM, SIGINT and SIGHUP.
+/// Quits in good order on SIGTERM, SIGINT and SIGHUP; a second one does not wait for what is under way.
 async fn quit_on_signals(handle: Handle) {
-    if wait_for_end().await {
-        handle.tell(Command::Quit);
+    while wait_for_end().await {
+        if handle.ask(Command::Quit).await.is_err() {
+            break;
+        }
     }
 }
 

@@ -4,6 +4,10 @@
 //! accepted whatever the certificate says of names, dates and purposes: so a self-signed one works, also one that
 //! calls itself a CA, which rustls refuses otherwise. And if it is a CA's, the certificates signed by it are accepted
 //! under the usual rules. The handshake's signature is checked in both cases.
+//!
+//! The system's authorities count besides the file's CA. They do not count once the file names a server's own
+//! certificate, that is one that is no CA's, or one that names hosts (as `openssl req -x509 -addext subjectAltName=..`
+//! makes, which calls itself a CA): what is named so is accepted alone.
 
 use std::{
     path::{Path, PathBuf},
@@ -112,7 +116,8 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErr
     Ok(certificates)
 }
 
-/// Accepts the certificates of `tls_ca_file`, what their CAs signed, and what the system's authorities signed.
+/// Accepts the certificates of `tls_ca_file`, what their CAs signed, and, unless a server's own certificate is among
+/// them, what the system's authorities signed.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,
@@ -120,6 +125,8 @@ struct Verifier {
     pinned: Vec<CertificateDer<'static>>,
     /// For what the CAs of the file signed; absent if there is none.
     own: Option<Arc<WebPkiServerVerifier>>,
+    /// Nothing but the file counts.
+    alone: bool,
     /// For what the system's authorities signed; read when first needed, absent if the system has none.
     system: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
 }
@@ -129,10 +136,14 @@ impl Verifier {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(named.iter().filter(|certificate| is_ca(certificate)).cloned());
         let own = verifier_of(roots, &provider);
-        Self { provider, pinned: named, own, system: OnceLock::new() }
+        let alone = named.iter().any(|certificate| !is_ca(certificate) || names_hosts(certificate));
+        Self { provider, pinned: named, own, alone, system: OnceLock::new() }
     }
 
     fn system(&self) -> Option<&WebPkiServerVerifier> {
+        if self.alone {
+            return None;
+        }
         let load = || {
             let found = rustls_native_certs::load_native_certs();
             for error in &found.errors {
@@ -203,16 +214,25 @@ fn verifier_of(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Option<A
 /// become able to vouch for others, and rustls would take any certificate for an authority.
 fn is_ca(certificate: &CertificateDer<'_>) -> bool {
     const BASIC_CONSTRAINTS: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x13];
-    const CRITICAL: [u8; 3] = [0x01, 0x01, 0xff];
     const IS_CA: [u8; 3] = [0x01, 0x01, 0xff];
-    let der = certificate.as_ref();
-    let Some(at) = der.windows(BASIC_CONSTRAINTS.len()).position(|window| window == BASIC_CONSTRAINTS) else {
-        return false;
-    };
-    let rest = der.get(at + BASIC_CONSTRAINTS.len()..).unwrap_or_default();
-    let rest = rest.strip_prefix(&CRITICAL).unwrap_or(rest);
+    let Some(rest) = extension(certificate, BASIC_CONSTRAINTS) else { return false };
     // OCTET STRING of a SEQUENCE whose first element is the BOOLEAN, all lengths below 128.
     matches!(rest, [0x04, _, 0x30, _, value @ ..] if value.starts_with(&IS_CA))
+}
+
+/// Whether a certificate names hosts or addresses (RFC 5280 section 4.2.1.6), as a server's does and a CA's does not.
+fn names_hosts(certificate: &CertificateDer<'_>) -> bool {
+    const ALTERNATIVE_NAMES: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x11];
+    extension(certificate, ALTERNATIVE_NAMES).is_some_and(|rest| rest.first() == Some(&0x04))
+}
+
+/// What follows an extension's identifier and its criticality: the OCTET STRING with its value, and the rest.
+fn extension<'c>(certificate: &'c CertificateDer<'_>, id: [u8; 5]) -> Option<&'c [u8]> {
+    const CRITICAL: [u8; 3] = [0x01, 0x01, 0xff];
+    let der = certificate.as_ref();
+    let at = der.windows(id.len()).position(|window| window == id)?;
+    let rest = der.get(at + id.len()..).unwrap_or_default();
+    Some(rest.strip_prefix(&CRITICAL).unwrap_or(rest))
 }
 
 #[cfg(test)]

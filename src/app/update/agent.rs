@@ -4,11 +4,19 @@ use std::time::{Duration, Instant};
 
 use super::Turn;
 use crate::{
-    app::{Action, state::Phase},
+    app::{
+        Action, Effect, TimerId,
+        state::{Call, Phase},
+    },
     cti::push::{AgentEvent, PhoneEvent, PhoneState},
     domain::{AgentState, CallPhase, RingKind, TargetState},
     i18n::Message,
 };
+
+/// Busy reasons up to this number are the platform's own (protocol `cti.md` 4.3).
+const OWN_REASONS: i64 = 10;
+/// For so long after an accepted call-out the platform's word on the agent may still be from before it.
+const JUST_DIALLED: Duration = Duration::from_secs(2);
 
 impl Turn<'_> {
     pub(super) fn agent_push(&mut self, event: &AgentEvent) {
@@ -19,8 +27,8 @@ impl Turn<'_> {
     pub(super) fn agent_number(&mut self, number: i64, reason: Option<i64>, wait_s: Option<u64>) {
         match number {
             0 => self.signed_out_by_platform(),
-            1 | 3 | 11 => self.working(AgentState::Idle, None, TargetState::Ready),
-            2 | 12 => self.working(AgentState::Busy, reason, TargetState::Busy(reason)),
+            1 | 3 | 11 => self.working(AgentState::Idle, None),
+            2 | 12 => self.working(AgentState::Busy, reason),
             4 => self.set_agent(AgentState::Occupied, None, None),
             5 => {
                 self.call_must_be_over();
@@ -33,11 +41,50 @@ impl Turn<'_> {
         }
     }
 
-    fn working(&mut self, state: AgentState, reason: Option<i64>, target: TargetState) {
+    fn working(&mut self, state: AgentState, reason: Option<i64>) {
         self.call_must_be_over();
         self.set_agent(state, reason, None);
-        self.state.session.target = Some(target);
+        self.want(state, reason);
         self.state_after_call();
+    }
+
+    /// Remembers a working state as the one to come back to.
+    fn want(&mut self, state: AgentState, reason: Option<i64>) {
+        let target = match state {
+            // 1 to 10 are the platform's own reasons, which nobody can ask for.
+            AgentState::Busy => TargetState::Busy(reason.filter(|id| *id > OWN_REASONS)),
+            AgentState::Idle => TargetState::Ready,
+            AgentState::SignedOut | AgentState::SigningIn | AgentState::Occupied | AgentState::WrapUp => return,
+        };
+        self.state.session.target = Some(target);
+    }
+
+    /// MT 10: a supervisor decided. During a call it counts for the time after it; the platform will say when.
+    pub(super) fn forced(&mut self, state: AgentState) {
+        if self.state.live_call().is_some() {
+            self.want(state, None);
+        } else {
+            self.working(state, None);
+        }
+    }
+
+    /// A state that was asked for and that nobody will push.
+    pub(super) fn adopt(&mut self, target: TargetState) {
+        let (state, reason) = match target {
+            TargetState::Ready => (AgentState::Idle, None),
+            TargetState::Busy(reason) => (AgentState::Busy, reason),
+        };
+        self.set_agent(state, reason, None);
+        self.state.session.target = Some(target);
+    }
+
+    /// The state asked for last is the agent's.
+    pub(super) fn adopt_asked(&mut self) {
+        if let Some(target) = self.state.pending.state_asked
+            && self.state.live_call().is_none()
+        {
+            self.adopt(target);
+        }
     }
 
     /// MT 4 "0".
@@ -48,6 +95,7 @@ impl Turn<'_> {
             return;
         }
         if matches!(self.state.session.phase, Phase::In | Phase::Setting) {
+            // Said once, although a supervisor's sign-out (MT 10) may have said it already in other words.
             let because = Message::new("app.signed_out_by_platform");
             self.error(because.clone());
             self.end_session(Some(because));
@@ -55,8 +103,16 @@ impl Turn<'_> {
     }
 
     /// A working state means that the platform holds no call for this agent; one without a SIP leg is a ghost.
+    ///
+    /// A call that was dialled a moment ago and that the platform has not spoken of yet is none: this is the word on
+    /// the time before it.
     fn call_must_be_over(&mut self) {
-        if self.state.live_call().is_some_and(|call| call.leg.is_none()) {
+        let at = self.now.at;
+        let just_dialled = |call: &Call| {
+            let age = call.clocks.started_at.map(|started| at.saturating_duration_since(started));
+            !call.told && age.is_some_and(|age| age < JUST_DIALLED)
+        };
+        if self.state.live_call().is_some_and(|call| call.leg.is_none() && !just_dialled(call)) {
             self.call_over();
         }
         self.forget_call();
@@ -64,7 +120,11 @@ impl Turn<'_> {
 
     /// Asks for the state that was wanted while the platform was still busy with the last call.
     fn state_after_call(&mut self) {
+        if self.state.live_call().is_some() {
+            return;
+        }
         let Some(target) = self.state.pending.after_call.take() else { return };
+        self.effects.push(Effect::StopTimer(TimerId::AfterCall));
         let action = match target {
             TargetState::Ready => Action::Ready,
             TargetState::Busy(_) => Action::Busy,
@@ -82,9 +142,24 @@ impl Turn<'_> {
         }
     }
 
+    /// The call is over and the platform stays silent: a sign-in that is newer than the call knows nothing of it.
+    pub(super) fn after_call_due(&mut self) {
+        if self.state.live_call().is_none()
+            && self.state.session.phase == Phase::In
+            && let Some(target) = self.state.pending.after_call.take()
+        {
+            self.request_state(target);
+        }
+    }
+
     /// MT 6: everything at once, after the link came back. `param` is the reason or the wrap-up time (9.3).
     pub(super) fn resynchronised(&mut self, ag_sta: i64, pho_sta: Option<i64>, param: Option<i64>) {
-        if ag_sta == 0 && self.state.session.phase != Phase::In {
+        if ag_sta == 0 {
+            // Known to the platform, but in no state yet: the first ready or busy never got there.
+            if self.state.session.phase == Phase::In && self.state.pending.after_call.is_none() {
+                self.state.session.state_set = false;
+                self.first_state();
+            }
             return;
         }
         let reason = (ag_sta == 2).then_some(param.or(self.state.agent.reason)).flatten();
@@ -94,6 +169,8 @@ impl Turn<'_> {
             self.set_agent(AgentState::Occupied, None, None);
             let event = |state| PhoneEvent { state, ..PhoneEvent::default() };
             match pho_sta {
+                // An answered leg is better known here than by a figure that may stand for "nothing to tell".
+                Some(0) if before.is_connected() && self.state.live_call().is_some_and(|c| c.leg.is_some()) => {}
                 // What is known better than the platform tells stays: a hold, a consultation, a three-way call.
                 Some(6) if before.is_connected() => {
                     if let Some(call) = self.state.live_call_mut()
@@ -107,13 +184,20 @@ impl Turn<'_> {
                 Some(0) => self.phone_push(event(PhoneState::HungUp)),
                 Some(_) | None => {}
             }
-        } else if self.state.live_call().is_some_and(|call| call.leg.is_some()) && matches!(ag_sta, 1..=3 | 5) {
+        } else if matches!(ag_sta, 1..=3 | 5) && self.has_leg_from_before_the_link() {
             // The platform has ended the call while the link was away; its BYE may be on the way.
             self.phone_push(PhoneEvent { state: PhoneState::HungUp, ..PhoneEvent::default() });
             self.agent_number(ag_sta, reason, wait_s);
         } else {
             self.agent_number(ag_sta, reason, wait_s);
         }
+    }
+
+    /// Whether the call was there before the link came back; one that came since is not what the platform tells of.
+    fn has_leg_from_before_the_link(&self) -> bool {
+        let up_since = self.state.link.since_at;
+        let old = |call: &Call| call.leg.is_some() && call.clocks.started_at.is_none_or(|at| at < up_since);
+        self.state.live_call().is_some_and(old)
     }
 
     /// Wrap-up seconds left: the platform's figure if it sends one, else what is left of the countdown.

@@ -6,7 +6,10 @@ use serde_json::json;
 
 use super::{Turn, answer, refusal, refused, unreachable};
 use crate::{
-    app::{Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, TimerId, state::Purpose},
+    app::{
+        Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, RequestId, TimerId,
+        state::{Phase, Purpose},
+    },
     cti::api::{ApiError, Reply, Request},
     domain::{self, AgentState, CallPhase, Direction, NumberError, TargetState},
     i18n::Message,
@@ -18,7 +21,13 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(6);
 /// Signing in takes several steps.
 const SIGN_IN_DEADLINE: Duration = Duration::from_secs(15);
 /// Between the end of a call and the platform's next word on the agent.
-const AFTER_CALL: Duration = Duration::from_millis(1500);
+pub(super) const AFTER_CALL: Duration = Duration::from_millis(1500);
+/// A call whose end the platform has accepted is over after this time, said or not.
+const STRAY_CALL: Duration = Duration::from_secs(3);
+/// For the sign-out when the program ends; HTTP itself waits 4 s.
+const SIGN_OUT_AT_EXIT: Duration = Duration::from_millis(4500);
+/// For commands under way when the program ends.
+const LAST_COMMANDS: Duration = Duration::from_millis(500);
 /// Already in that state: counts as done.
 const ALREADY_SO: i64 = 40403;
 
@@ -110,7 +119,13 @@ impl Turn<'_> {
     }
 
     fn change_state(&mut self, id: CommandId, action: Action, target: TargetState) {
+        let other = if action == Action::Ready { Action::Busy } else { Action::Ready };
         if self.state.agent.state == AgentState::Occupied && self.state.live_call().is_none() {
+            // The last wish counts; one that waits for the same moment would never be answered.
+            if self.state.pending.after_call.is_some() {
+                let gone = refusal(RefusalKind::Pending, Message::new("app.superseded"));
+                self.resolve_pending(other, Err(gone));
+            }
             // The call is over here; the platform will say so in a moment and would refuse until then.
             self.state.pending.after_call = Some(target);
             self.wait(action, id, AFTER_CALL);
@@ -174,26 +189,54 @@ impl Turn<'_> {
 
     fn quit(&mut self, id: CommandId) {
         self.done(id);
-        self.state.exiting = true;
-        if self.state.profile.sign_out_on_exit && self.state.agent.state.is_signed_in() {
-            self.begin_sign_out();
-        } else {
-            self.finish_exit();
+        if std::mem::replace(&mut self.state.exiting, true) {
+            // Asked for twice: whoever asks does not want to wait.
+            return self.effects.push(Effect::Exit);
+        }
+        let after = match self.state.session.phase {
+            Phase::Leaving => SIGN_OUT_AT_EXIT,
+            Phase::LoggingIn | Phase::Linking | Phase::Setting | Phase::In if self.state.profile.sign_out_on_exit => {
+                self.begin_sign_out();
+                SIGN_OUT_AT_EXIT
+            }
+            Phase::Out | Phase::FetchingPhone | Phase::LoggingIn | Phase::Linking | Phase::Setting | Phase::In => {
+                if !self.commands_under_way() {
+                    return self.effects.push(Effect::Exit);
+                }
+                LAST_COMMANDS
+            }
+        };
+        self.effects.push(Effect::StartTimer { timer: TimerId::Exit, after });
+    }
+
+    /// Ends the program if only answers were waited for.
+    pub(super) fn exit_when_done(&mut self) {
+        if self.state.exiting && self.state.session.phase != Phase::Leaving && !self.commands_under_way() {
+            self.effects.push(Effect::Exit);
         }
     }
 
-    /// Ends the program if that is what is waited for.
+    fn commands_under_way(&self) -> bool {
+        let asked = |p: &Purpose| matches!(p, Purpose::Command(_) | Purpose::RollBack | Purpose::Dtmf);
+        self.state.pending.requests.values().any(asked)
+    }
+
+    /// Ends the program if only the end of the sign-out was waited for.
     pub(super) fn finish_exit(&mut self) {
         if self.state.exiting {
-            self.effects.push(Effect::CloseLink);
             self.effects.push(Effect::Exit);
         }
     }
 
     /// The platform's answer to a command.
-    pub(super) fn command_reply(&mut self, action: Action, result: Result<Reply, ApiError>) {
+    pub(super) fn command_reply(&mut self, id: RequestId, action: Action, result: Result<Reply, ApiError>) {
+        let waits = self.state.pending.commands.get(&action).is_some_and(|waiting| waiting.request == Some(id));
         match action {
             Action::SignOut => return self.sign_out_reply(result),
+            // The call that was meant is over, and there may be another one by now.
+            Action::HangUp | Action::Reject | Action::Hold | Action::Unhold if !waits => {
+                return tracing::debug!(?action, "the answer came after the call");
+            }
             Action::HangUp | Action::Reject => return self.hang_up_reply(action, result),
             Action::SignIn
             | Action::Ready
@@ -214,6 +257,7 @@ impl Turn<'_> {
                 self.resolve_pending(action, Ok(answer(reply)));
             }
             Ok(reply) if reply.code == ALREADY_SO && matches!(action, Action::Ready | Action::Busy) => {
+                self.adopt_asked();
                 self.resolve_pending(action, Ok(answer(reply)));
             }
             Ok(reply) => self.command_failed(action, refused(&reply)),
@@ -232,6 +276,8 @@ impl Turn<'_> {
             Action::Hold => self.hold(true),
             Action::Unhold => self.hold(false),
             Action::Dial | Action::DialAgent => self.dialled(),
+            // Without the link nobody else will ever say so.
+            Action::Ready | Action::Busy if !self.state.profile.websocket => self.adopt_asked(),
             Action::SignIn
             | Action::SignOut
             | Action::Ready
@@ -262,20 +308,22 @@ impl Turn<'_> {
     fn hold(&mut self, on: bool) {
         let (at, wall) = (self.now.at, self.now.wall);
         let Some(call) = self.state.live_call_mut() else { return };
-        let from = if on { CallPhase::Talking } else { CallPhase::Held };
+        let (from, to) = if on { (CallPhase::Talking, CallPhase::Held) } else { (CallPhase::Held, CallPhase::Talking) };
         if call.phase != from {
             return;
         }
-        call.phase = if on { CallPhase::Held } else { CallPhase::Talking };
-        call.since = wall;
-        call.hold_uncertain = false;
         if on {
+            call.hold_uncertain = false;
             call.clocks.held_at = Some(at);
-        } else if let Some(held_at) = call.clocks.held_at.take() {
-            call.clocks.held_before_ms += at.saturating_duration_since(held_at).as_millis() as u64;
+            // Whatever the platform does with its legs, nobody hears the other while held.
+            self.phone(softphone::Command::SetHeld(true));
+        } else {
+            self.resume();
         }
-        // Whatever the platform does with its legs, nobody hears the other while held.
-        self.phone(softphone::Command::SetHeld(on));
+        if let Some(call) = self.state.live_call_mut() {
+            call.phase = to;
+            call.since = wall;
+        }
         self.publish(if on { "callHeld" } else { "callResumed" }, &["call"], "", json!({}));
     }
 
@@ -288,7 +336,7 @@ impl Turn<'_> {
                     self.phone(softphone::Command::HangUp);
                 } else if !self.state.profile.webrtc || self.state.live_call().is_some() {
                     // PhoSta 0 is on its way; without one the call must not stay.
-                    self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: Duration::from_secs(3) });
+                    self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: STRAY_CALL });
                 }
                 self.resolve_pending(action, Ok(answer(reply)));
             }
@@ -322,7 +370,11 @@ impl Turn<'_> {
 
     /// Nothing more was heard of a call whose end the platform accepted.
     pub(super) fn stray_call_due(&mut self) {
-        if self.state.live_call().is_some_and(|call| call.hang_up_asked && call.leg.is_none()) {
+        let Some(call) = self.state.live_call().filter(|call| call.hang_up_asked) else { return };
+        if call.leg.is_some() {
+            // The own leg came after the end was asked for.
+            self.phone(softphone::Command::HangUp);
+        } else {
             self.call_over();
         }
     }

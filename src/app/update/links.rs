@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::Turn;
 use crate::{
-    app::{Effect, LinkId, LinkState, TimerId, state::Phase},
+    app::{Effect, LinkId, LinkState, SipState, TimerId, state::Phase},
     cti::{
-        link::LinkEvent,
+        link::{LinkError, LinkEvent},
         push::{Forced, Push, PushMessage},
     },
+    domain::AgentState,
     i18n::Message,
 };
 
@@ -20,7 +21,9 @@ const GREETING: Duration = Duration::from_secs(5);
 const RETRY_MIN: f64 = 0.25;
 /// Longest pause between attempts (protocol `cti.md` 8.15), s.
 const RETRY_MAX: f64 = 3.0;
-/// "Do not come back" (protocol `cti.md` 3.8).
+/// "Do not come back" with this token (protocol `cti.md` 9).
+const BAD_TOKEN: u16 = 3403;
+/// The same for any reason (protocol `cti.md` 3.8).
 const FINAL_CODES: [u16; 5] = [3403, 3404, 3405, 3406, 3412];
 
 impl Turn<'_> {
@@ -70,6 +73,13 @@ impl Turn<'_> {
             LinkEvent::RoundTrip(_) => {}
             LinkEvent::Closed { code, reason } => self.link_closed(code, &reason),
             LinkEvent::Failed(error) => {
+                if matches!(error, LinkError::Refused { status: 401 | 403 }) {
+                    self.renew_old_token();
+                }
+                if self.state.link.state == LinkState::Up {
+                    // Nobody closed it, which the original tells as 1006.
+                    self.publish("wsLogout", &[], "websocket断开[1006]", json!({ "code": 1006 }));
+                }
                 self.state.link.last_error = Some(error.message());
                 self.link_lost(None);
             }
@@ -93,11 +103,11 @@ impl Turn<'_> {
             }
             PushMessage::Forced(Forced::Ready) => {
                 self.warn(Message::new("app.forced_ready"));
-                self.agent_number(1, None, None);
+                self.forced(AgentState::Idle);
             }
             PushMessage::Forced(Forced::Busy) => {
                 self.warn(Message::new("app.forced_busy"));
-                self.agent_number(2, None, None);
+                self.forced(AgentState::Busy);
             }
             PushMessage::Forced(Forced::TimedOut) => {
                 self.warn(Message::new("app.timed_out"));
@@ -109,7 +119,7 @@ impl Turn<'_> {
     /// MT 0. A second one on the same connection changes nothing.
     fn established(&mut self) {
         self.effects.push(Effect::StopTimer(TimerId::LinkGreeting));
-        if self.state.link.state == LinkState::Up {
+        if self.state.link.state != LinkState::Connecting {
             return;
         }
         let away_ms =
@@ -157,23 +167,32 @@ impl Turn<'_> {
             self.publish("linkDown", &["link"], "", json!({ "error": error }));
         }
         if let Some(code) = code.filter(|code| FINAL_CODES.contains(code)) {
+            if code == BAD_TOKEN && matches!(self.state.session.phase, Phase::In | Phase::Leaving) {
+                return self.token_refused(code);
+            }
+            if self.state.session.phase == Phase::Leaving {
+                // The way in which a platform ends what is signed out; its answer to the sign-out follows.
+                self.state.link.last_error = None;
+                self.set_agent(AgentState::SignedOut, None, None);
+                return self.set_link(LinkState::Down);
+            }
             // The platform no longer knows this sign-in after an absence: that is its way to say "timed out".
             if code == 3404 && coming_back {
                 self.warn(Message::new("app.timed_out"));
                 return self.sign_in_again();
             }
             let because = Message::new(match code {
-                3403 => "app.link_refused_token",
+                BAD_TOKEN => "app.link_refused_token",
                 3405 => "app.link_replaced",
                 _ => "app.link_refused",
             })
             .with("code", code);
-            return self.give_up(because);
+            return self.give_up(because, code == BAD_TOKEN);
         }
         let lost_at = *self.state.link.lost_at.get_or_insert(self.now.at);
         let away = self.now.at.saturating_duration_since(lost_at);
         if away >= self.state.profile.ws_reconnect_time {
-            return self.give_up(Message::new("app.link_given_up"));
+            return self.give_up(Message::new("app.link_given_up"), true);
         }
         // Proportional back-off: a short outage is over soon after its cause, a long one costs the server little.
         // The jitter keeps a whole floor of agents from coming back in the same instant.
@@ -192,33 +211,54 @@ impl Turn<'_> {
     }
 
     pub(super) fn reconnect_due(&mut self) {
-        if self.state.link.state == LinkState::Down && self.state.session.reg_id.is_some() {
+        if self.state.link.state == LinkState::Down && self.has_session() {
             self.open_link();
         }
+    }
+
+    /// Whether there is a sign-in that a link belongs to.
+    pub(super) fn has_session(&self) -> bool {
+        self.state.profile.websocket
+            && self.state.session.reg_id.is_some()
+            && matches!(self.state.session.phase, Phase::Linking | Phase::Setting | Phase::In | Phase::Leaving)
     }
 
     /// Tries at once what would be tried later.
     pub(super) fn reconnect_now(&mut self) {
         self.reconnect_due();
+        if self.state.sip.wanted && self.state.sip.state == SipState::Failed {
+            self.register();
+        }
         if self.state.session.phase == Phase::Out && self.state.session.wanted {
             self.sign_in_due();
         }
     }
 
-    fn give_up(&mut self, because: Message) {
+    /// Ends the session on this side. `known`: the platform may still hold it under the same `RegID`.
+    fn give_up(&mut self, because: Message, known: bool) {
         self.error(because.clone());
-        self.resolve_sign_in_with(&because);
-        self.end_session(Some(because.clone()));
+        if known {
+            self.stop_session(Some(because.clone()));
+        } else {
+            self.end_session(Some(because.clone()));
+        }
         self.state.link.last_error = Some(because);
         self.set_link(LinkState::GivenUp);
     }
 
-    fn resolve_sign_in_with(&mut self, because: &Message) {
-        let refusal = super::refusal(crate::app::RefusalKind::Platform, because.clone());
-        self.resolve_pending(crate::app::Action::SignIn, Err(refusal));
+    /// The token ran out in the middle of the shift: the phone and its calls go on, and the link waits for a new one.
+    fn token_refused(&mut self, code: u16) {
+        let because = Message::new("app.link_needs_token").with("code", code);
+        self.state.link.lost_at.get_or_insert(self.now.at);
+        self.state.link.retry_at = None;
+        if !self.renew_old_token() {
+            self.error(because.clone());
+        }
+        self.state.link.last_error = Some(because);
+        self.set_link(LinkState::GivenUp);
     }
 
-    fn set_link(&mut self, state: LinkState) {
+    pub(super) fn set_link(&mut self, state: LinkState) {
         let link = &mut self.state.link;
         if link.state != state {
             tracing::info!(from = ?link.state, to = ?state, "event websocket");

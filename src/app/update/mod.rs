@@ -1,7 +1,8 @@
 //! The pure state machine, one file per subject.
 //!
 //! `commands` takes what people ask, `session` signs in and out, `agent` and `phone` take the platform's words,
-//! `sip` the softphone's, `links` the event websocket's, `lists` the directory, `notices` tells the agent.
+//! `sip` the softphone's, `links` the event websocket's, `lists` the directory, `token` renews the token, `notices`
+//! tells the agent.
 
 mod agent;
 mod commands;
@@ -14,6 +15,7 @@ mod session;
 mod sip;
 #[cfg(test)]
 pub(super) mod tests;
+mod token;
 
 use serde_json::{Value, json};
 
@@ -53,7 +55,9 @@ impl Turn<'_> {
             Event::Started => self.started(),
             Event::Replied { id, result } => {
                 if let Some(purpose) = self.state.pending.requests.remove(&id) {
-                    self.replied(purpose, result);
+                    self.token_may_be_old(&result);
+                    self.replied(id, purpose, result);
+                    self.exit_when_done();
                 }
             }
             Event::Link { id, event } => {
@@ -63,22 +67,30 @@ impl Turn<'_> {
             }
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
-            Event::Token(Ok(token)) => self.use_token(token),
+            Event::Token(Ok(token)) => {
+                self.state.session.renewing = false;
+                self.use_token(token);
+            }
             Event::Token(Err(reason)) => {
+                self.state.session.renewing = false;
                 let reason = reason.render(self.state.profile.locale);
                 self.error(Message::new("app.token_renewal_failed").with("reason", reason));
             }
         }
     }
 
-    fn replied(&mut self, purpose: Purpose, result: Result<Reply, ApiError>) {
+    fn replied(&mut self, id: RequestId, purpose: Purpose, result: Result<Reply, ApiError>) {
+        let sign_in = matches!(purpose, Purpose::PhoneInfo | Purpose::Login | Purpose::FirstState(_));
+        if sign_in && self.state.session.step.take_if(|step| *step == id).is_none() {
+            return tracing::debug!(?purpose, "an answer to an earlier sign-in");
+        }
         match purpose {
             Purpose::PhoneInfo => self.phone_info(result),
             Purpose::Login => self.login_reply(result),
             Purpose::FirstState(target) => self.first_state_reply(target, result),
             Purpose::RollBack => {}
             Purpose::Bind => self.bind_reply(result),
-            Purpose::Command(action) => self.command_reply(action, result),
+            Purpose::Command(action) => self.command_reply(id, action, result),
             Purpose::BusyReasons => self.busy_reasons_reply(result),
             Purpose::CallerList => self.caller_list_reply(result),
             Purpose::SkillGroups => self.skill_groups_reply(result),
@@ -98,7 +110,9 @@ impl Turn<'_> {
             TimerId::StrayCall => self.stray_call_due(),
             TimerId::ForgetCall => self.forget_call(),
             TimerId::CommandDeadline => self.command_deadline(),
+            TimerId::AfterCall => self.after_call_due(),
             TimerId::Lists => self.ask_for_missing_lists(),
+            TimerId::Exit => self.effects.push(Effect::Exit),
         }
     }
 
@@ -107,6 +121,22 @@ impl Turn<'_> {
         let pending = &mut self.state.pending;
         pending.next_request += 1;
         let id = RequestId(pending.next_request);
+        match &purpose {
+            Purpose::PhoneInfo | Purpose::Login | Purpose::FirstState(_) => self.state.session.step = Some(id),
+            Purpose::Command(action) => {
+                if let Some(waiting) = pending.commands.get_mut(action) {
+                    waiting.request = Some(id);
+                }
+            }
+            Purpose::RollBack
+            | Purpose::Bind
+            | Purpose::BusyReasons
+            | Purpose::CallerList
+            | Purpose::SkillGroups
+            | Purpose::OwnRecord
+            | Purpose::Dtmf
+            | Purpose::TokenCheck => {}
+        }
         pending.requests.insert(id, purpose);
         self.effects.push(Effect::Request { id, request });
     }
@@ -141,7 +171,7 @@ impl Turn<'_> {
     /// Keeps a command until its answer comes or its deadline passes.
     fn wait(&mut self, action: Action, id: CommandId, limit: std::time::Duration) {
         let deadline = self.now.at + limit;
-        let older = self.state.pending.commands.insert(action, Waiting { id, deadline });
+        let older = self.state.pending.commands.insert(action, Waiting { id, deadline, request: None });
         if let Some(older) = older.filter(|older| older.id != id) {
             self.resolve(older.id, Err(refusal(RefusalKind::Pending, Message::new("app.superseded"))));
         }
@@ -172,11 +202,10 @@ impl Turn<'_> {
             if matches!(action, Action::Ready | Action::Busy) {
                 // The platform never said what came after the call: let it judge the wish itself.
                 if let Some(target) = self.state.pending.after_call.take() {
-                    self.request_state(target);
-                    let id = self.state.pending.commands.get(&action).map(|w| w.id);
-                    if let Some(id) = id {
+                    if let Some(id) = self.state.pending.commands.get(&action).map(|w| w.id) {
                         self.wait(action, id, commands::DEADLINE);
                     }
+                    self.request_state(target);
                     continue;
                 }
             }
@@ -189,6 +218,7 @@ impl Turn<'_> {
     }
 
     fn request_state(&mut self, target: TargetState) {
+        self.state.pending.state_asked = Some(target);
         match target {
             TargetState::Ready => self.request(Purpose::Command(Action::Ready), Request::Ready),
             TargetState::Busy(reason) => self.request(Purpose::Command(Action::Busy), Request::Busy { reason }),

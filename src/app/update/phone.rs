@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Turn;
+use super::{Turn, commands::AFTER_CALL};
 use crate::{
     app::{
         Action, CallClocks, ConsultView, Effect, JournalEntry, TimerId,
-        state::{Call, Leg, Untold},
+        state::{Call, Untold},
     },
     cti::push::{PhoneEvent, PhoneState},
     domain::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup, Unreached},
@@ -27,6 +27,12 @@ const JOURNAL: usize = 500;
 
 impl Turn<'_> {
     pub(super) fn phone_push(&mut self, event: PhoneEvent) {
+        if self.is_about_an_older_call(&event) {
+            return tracing::info!(state = ?event.state, "a late word about a call that is over");
+        }
+        if let Some(call) = self.state.live_call_mut() {
+            call.told = true;
+        }
         match event.state {
             PhoneState::HungUp => self.hung_up_by_platform(),
             PhoneState::CallOut => self.call_out(&event),
@@ -70,7 +76,35 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether a message is about a call before the present one, as far as the platform names its calls.
+    ///
+    /// A new ring or call-out never is: a customer who comes back may come under the same name. And what happens
+    /// during a call may have other names than the call itself, so only its end is compared.
+    fn is_about_an_older_call(&self, event: &PhoneEvent) -> bool {
+        let Some(id) = &event.call_id else { return false };
+        match (self.state.live_call(), event.state) {
+            (_, PhoneState::Ring(_) | PhoneState::CallOut) => false,
+            (Some(call), PhoneState::HungUp) => call.platform_id.as_ref().is_some_and(|own| own != id),
+            (Some(call), _) => call.platform_id.as_ref() != Some(id) && self.state.over.as_ref() == Some(id),
+            (None, _) => self.state.over.as_ref() == Some(id),
+        }
+    }
+
+    /// A call that nobody here has a leg of, and that is not the one that rings now, has ended unheard.
+    fn older_call_is_over(&mut self, event: &PhoneEvent) {
+        let another = |call: &Call| {
+            call.leg.is_none()
+                && call.platform_id.is_some()
+                && event.call_id.is_some()
+                && call.platform_id != event.call_id
+        };
+        if self.state.live_call().is_some_and(another) {
+            self.call_over();
+        }
+    }
+
     fn call_out(&mut self, event: &PhoneEvent) {
+        self.older_call_is_over(event);
         let direction = if event.agent_no.is_some() { Direction::Inner } else { Direction::Out };
         if self.state.live_call().is_none() {
             self.new_call(CallPhase::Dialing, direction);
@@ -84,15 +118,20 @@ impl Turn<'_> {
     }
 
     fn rings(&mut self, kind: RingKind, event: &PhoneEvent) {
+        let wall = self.now.wall;
         let direction = kind.direction(event.from_agent || event.agent_no.is_some());
         let offered = kind.is_offered();
         let phase = if offered { CallPhase::Ringing } else { CallPhase::Dialing };
+        self.older_call_is_over(event);
         match self.state.live_call_mut() {
             // The INVITE came first, or the message came twice.
             Some(call) if matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing) => {
                 call.ring = Some(kind);
                 call.direction = direction;
-                call.phase = phase;
+                if call.phase != phase {
+                    call.phase = phase;
+                    call.since = wall;
+                }
             }
             Some(_) => {
                 tracing::info!("a ring is announced during a call; the call goes on");
@@ -132,6 +171,7 @@ impl Turn<'_> {
     /// Both ends are in conversation.
     pub(super) fn talking(&mut self) {
         let (at, wall) = (self.now.at, self.now.wall);
+        self.resume();
         if let Some(call) = self.state.live_call_mut() {
             call.phase = CallPhase::Talking;
             call.since = wall;
@@ -147,7 +187,9 @@ impl Turn<'_> {
             self.new_call(CallPhase::Dialing, if phase == CallPhase::Spying { Direction::Spy } else { Direction::In });
         }
         let (at, wall) = (self.now.at, self.now.wall);
+        self.resume();
         if let Some(call) = self.state.live_call_mut() {
+            call.told = true;
             if call.phase != phase {
                 call.since = wall;
             }
@@ -155,6 +197,17 @@ impl Turn<'_> {
             call.clocks.answered_at.get_or_insert(at);
         }
         self.ring_tone();
+    }
+
+    /// A hold ends, asked for or by what the platform does next: its clock stops, and both ends hear each other.
+    pub(super) fn resume(&mut self) {
+        let at = self.now.at;
+        let Some(call) = self.state.live_call_mut().filter(|call| call.phase == CallPhase::Held) else { return };
+        call.hold_uncertain = false;
+        if let Some(held_at) = call.clocks.held_at.take() {
+            call.clocks.held_before_ms += at.saturating_duration_since(held_at).as_millis() as u64;
+        }
+        self.phone(softphone::Command::SetHeld(false));
     }
 
     fn consulted(&mut self, event: &PhoneEvent) {
@@ -183,18 +236,23 @@ impl Turn<'_> {
         take(&mut call.peer.ag_no, event.agent_no.as_ref());
         take(&mut call.peer.name, event.agent_name.as_ref());
         take(&mut call.call_id, event.call_id.as_ref());
+        take(&mut call.platform_id, event.call_id.as_ref());
+        call.told = true;
         call.queue_id = event.queue_id.filter(|id| *id != 0).or(call.queue_id);
     }
 
     pub(super) fn new_call(&mut self, phase: CallPhase, direction: Direction) {
         self.tell_unreached(None);
         self.effects.push(Effect::StopTimer(TimerId::ForgetCall));
-        self.effects.push(Effect::StopTimer(TimerId::StrayLeg));
+        self.effects.push(Effect::StopTimer(TimerId::StrayCall));
+        self.effects.push(Effect::StopTimer(TimerId::AfterCall));
         self.state.call = Some(Call {
             phase,
             direction,
             ring: None,
             call_id: None,
+            platform_id: None,
+            told: false,
             peer: Party::default(),
             queue_id: None,
             consult: ConsultView::default(),
@@ -232,22 +290,24 @@ impl Turn<'_> {
         let quick = call.own_ring_at.is_some_and(|at| self.now.at.saturating_duration_since(at) < TOO_QUICK);
         // A phone that has answered its own leg is well: then it was the other end.
         let own_phone_took_it = call.leg.as_ref().is_some_and(|leg| leg.answered);
-        if quick && !call.hang_up_asked && !own_phone_took_it {
+        let refused_here = quick && !call.hang_up_asked && !own_phone_took_it;
+        let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
+        if refused_here {
             self.error(Message::new("app.ended_too_quickly"));
             if let Some(call) = self.state.live_call_mut() {
                 call.hung_up_by = Some(HungUpBy::Fault);
             }
         }
-        if call_leg(self.state.call.as_ref()).is_some() {
+        if let Some(leg) = leg {
+            self.state.stray_leg = Some(leg);
             self.effects.push(Effect::StartTimer { timer: TimerId::StrayLeg, after: STRAY_LEG });
         }
         self.call_over();
     }
 
-    /// The SIP leg outlived its call.
+    /// The SIP leg outlived its call. It is the phone's only one: another could not have come in.
     pub(super) fn stray_leg_due(&mut self) {
-        let ended = self.state.call.as_ref().is_none_or(|call| !call.phase.is_live());
-        if ended {
+        if self.state.stray_leg.take().is_some() {
             self.phone(softphone::Command::HangUp);
             self.tell_unreached(None);
         }
@@ -256,6 +316,8 @@ impl Turn<'_> {
     /// The call is over: clocks stop, the journal gets its line, everything that rang is silent.
     pub(super) fn call_over(&mut self) {
         let (at, wall) = (self.now.at, self.now.wall);
+        // A call of which only the end is certain has begun all the same.
+        self.announce();
         let Some(call) = self.state.live_call_mut() else { return };
         let was = call.phase;
         if let Some(held_at) = call.clocks.held_at.take() {
@@ -289,6 +351,8 @@ impl Turn<'_> {
         let call_id = call.call_id.clone();
         let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
         let unreached = (outcome == Outcome::Unanswered).then(|| (entry.peer.short().to_owned(), entry.unreached));
+        let platform_id = call.platform_id.clone();
+        self.state.over = platform_id;
         self.finish_call(entry, call_id);
         if let Some((who, why)) = unreached {
             let waits = leg.is_some();
@@ -346,7 +410,11 @@ impl Turn<'_> {
         self.phone(softphone::Command::SetMuted(false));
         self.phone(softphone::Command::SetHeld(false));
         self.state.dtmf.queue.clear();
+        self.effects.push(Effect::StopTimer(TimerId::StrayCall));
         self.effects.push(Effect::StartTimer { timer: TimerId::ForgetCall, after: SHOWN_AFTER_END });
+        if self.state.pending.after_call.is_some() {
+            self.effects.push(Effect::StartTimer { timer: TimerId::AfterCall, after: AFTER_CALL });
+        }
         let done = json!({ "code": 0 });
         self.resolve_pending(Action::HangUp, Ok(done.clone()));
         self.resolve_pending(Action::Reject, Ok(done));
@@ -409,10 +477,6 @@ impl Turn<'_> {
             self.phone(softphone::Command::Play(wanted));
         }
     }
-}
-
-fn call_leg(call: Option<&Call>) -> Option<&Leg> {
-    call.and_then(|call| call.leg.as_ref())
 }
 
 fn take(known: &mut Option<String>, told: Option<&String>) {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{Turn, clean, number_of, refused, text_of, unreachable};
+use super::{Turn, clean, refused, text_of, unreachable};
 use crate::{
     app::{
-        Action, Effect, LinkState, Refusal, RefusalKind, SipState, TimerId,
+        Action, Effect, LinkState, Refusal, RefusalKind, TimerId,
         state::{Phase, Purpose},
     },
     config::LoginType,
-    cti::api::{ApiError, Reply, Request, SecretToken},
+    cti::api::{ApiError, Reply, Request},
     domain::{AgentState, TargetState},
     i18n::Message,
     softphone,
@@ -22,6 +22,12 @@ use crate::{
 const SIGNED_IN_ALREADY: i64 = 40101;
 /// Already in that state: counts as done.
 const ALREADY_SO: i64 = 40403;
+/// A sign-in waits this long for a sign-out still under way.
+const AFTER_SIGN_OUT: Duration = Duration::from_millis(200);
+/// Told to sign in again sooner than this after the last time, the client pauses first.
+const AGAIN_MIN: Duration = Duration::from_secs(10);
+/// That pause.
+const AGAIN_PAUSE: Duration = Duration::from_secs(3);
 /// Longest pause between two attempts to sign in, ms.
 const RETRY_MS: u64 = 3000;
 
@@ -49,6 +55,13 @@ impl Turn<'_> {
 
     fn attempt_sign_in(&mut self) {
         self.effects.push(Effect::StopTimer(TimerId::SignIn));
+        self.state.link.retry_at = None;
+        if self.is_under_way(&Purpose::RollBack) || self.is_under_way(&Purpose::Command(Action::SignOut)) {
+            // A sign-out that arrives after the new sign-in would undo it.
+            self.state.session.phase = Phase::Out;
+            self.effects.push(Effect::StartTimer { timer: TimerId::SignIn, after: AFTER_SIGN_OUT });
+            return;
+        }
         let session = &mut self.state.session;
         session.state_set = false;
         session.login_state = None;
@@ -101,6 +114,7 @@ impl Turn<'_> {
             return;
         }
         match result {
+            Ok(reply) if reply.is_ok() && !self.state.profile.websocket => self.logged_in_without_link(),
             Ok(reply) if reply.is_ok() => {
                 let login_state = text_of(reply.data.get("agSta")).unwrap_or_else(|| "0".into());
                 match text_of(reply.data.get("regId")) {
@@ -108,21 +122,22 @@ impl Turn<'_> {
                         self.logged_in(reg_id, Some(login_state.clone()));
                         self.adopt_state(&login_state);
                     }
-                    None if self.state.profile.websocket => {
-                        self.sign_in_refused(Refusal {
-                            kind: RefusalKind::Platform,
-                            message: Message::new("app.no_reg_id"),
-                            platform: Some((0, clean(&reply.message))),
-                        });
-                    }
-                    None => self.logged_in_without_link(),
+                    None => self.sign_in_refused(Refusal {
+                        kind: RefusalKind::Platform,
+                        message: Message::new("app.no_reg_id"),
+                        platform: Some((0, clean(&reply.message))),
+                    }),
                 }
             }
             Ok(reply) if reply.code == SIGNED_IN_ALREADY && self.state.profile.websocket => {
                 self.already_signed_in(&reply);
             }
             Ok(reply) => self.sign_in_refused(refused(&reply)),
-            Err(error) => self.sign_in_failed(unreachable(&error)),
+            Err(error) => {
+                // It may have been carried out all the same; what then stands in the way is our own.
+                self.state.session.login_unanswered = true;
+                self.sign_in_failed(unreachable(&error));
+            }
         }
     }
 
@@ -131,7 +146,8 @@ impl Turn<'_> {
         let field = |name: &str| text_of(reply.data.get(name)).unwrap_or_default();
         let (reg_id, ag_sta, ag_type, link) = (field("regId"), field("agSta"), field("agType"), field("wsLink"));
         let same_phone = field("phoNum") == self.state.profile.agent_phone;
-        let ours = self.state.session.reg_id.as_deref() == Some(reg_id.as_str()) && !reg_id.is_empty();
+        let known = self.state.session.reg_id.as_deref() == Some(reg_id.as_str()) && !reg_id.is_empty();
+        let ours = known || (self.state.session.login_unanswered && same_phone && link != "1");
         let by_matrix = match self.state.profile.login_type {
             LoginType::Dynamic => ag_type == "2" && link == "0",
             LoginType::Static => ag_type == "2",
@@ -172,6 +188,7 @@ impl Turn<'_> {
         let session = &mut self.state.session;
         session.login_state = login_state;
         session.reg_id = Some(reg_id.clone());
+        session.login_unanswered = false;
         session.phase = Phase::Linking;
         self.effects.push(Effect::RememberRegId(Some(reg_id)));
         self.register();
@@ -180,19 +197,16 @@ impl Turn<'_> {
 
     fn logged_in_without_link(&mut self) {
         self.register();
-        self.state.session.phase = Phase::In;
-        self.state.session.failures = 0;
-        let (state, reason) = match self.wanted_state() {
-            TargetState::Ready => (AgentState::Idle, None),
-            TargetState::Busy(reason) => (AgentState::Busy, reason),
-        };
-        self.set_agent(state, reason, None);
-        self.resolve_pending(Action::SignIn, Ok(json!({ "code": 0 })));
+        self.adopt(self.wanted_state());
+        self.state.link.last_error = None;
+        self.state.link.attempts = 0;
+        self.signed_in(Value::Null);
     }
 
     pub(super) fn register(&mut self) {
         if let Some(account) = self.state.session.account.clone() {
             self.state.sip.leave_after_call = false;
+            self.state.sip.wanted = true;
             self.phone(softphone::Command::Register(account));
         }
     }
@@ -211,14 +225,19 @@ impl Turn<'_> {
         if self.state.session.state_set {
             self.signed_in(Value::Null);
         } else {
-            self.state.session.phase = Phase::Setting;
-            let target = self.wanted_state();
-            let request = match target {
-                TargetState::Ready => Request::Ready,
-                TargetState::Busy(reason) => Request::Busy { reason },
-            };
-            self.request(Purpose::FirstState(target), request);
+            self.first_state();
         }
+    }
+
+    /// Asks for the first ready or busy of a sign-in.
+    pub(super) fn first_state(&mut self) {
+        self.state.session.phase = Phase::Setting;
+        let target = self.wanted_state();
+        let request = match target {
+            TargetState::Ready => Request::Ready,
+            TargetState::Busy(reason) => Request::Busy { reason },
+        };
+        self.request(Purpose::FirstState(target), request);
     }
 
     pub(super) fn first_state_reply(&mut self, target: TargetState, result: Result<Reply, ApiError>) {
@@ -229,11 +248,7 @@ impl Turn<'_> {
             Ok(reply) if reply.is_ok() || reply.code == ALREADY_SO => {
                 self.state.session.state_set = true;
                 if self.state.agent.state == AgentState::SigningIn {
-                    let (state, reason) = match target {
-                        TargetState::Ready => (AgentState::Idle, None),
-                        TargetState::Busy(reason) => (AgentState::Busy, reason),
-                    };
-                    self.set_agent(state, reason, None);
+                    self.adopt(target);
                 }
                 self.signed_in(reply.data);
             }
@@ -252,6 +267,7 @@ impl Turn<'_> {
         let session = &mut self.state.session;
         session.phase = Phase::In;
         session.failures = 0;
+        session.login_unanswered = false;
         session.force = self.state.profile.auto_force_login;
         self.resolve_pending(Action::SignIn, Ok(json!({ "code": 0, "data": data })));
     }
@@ -267,6 +283,7 @@ impl Turn<'_> {
     pub(super) fn sign_in_refused(&mut self, refusal: Refusal) {
         self.state.session.wanted = false;
         self.state.session.phase = Phase::Out;
+        self.leave_registration();
         self.signed_out(Some(refusal.message.clone()));
         self.error(refusal.message.clone());
         self.resolve_pending(Action::SignIn, Err(refusal));
@@ -278,7 +295,9 @@ impl Turn<'_> {
         session.phase = Phase::Out;
         session.failures += 1;
         let after = Duration::from_millis((500 << session.failures.min(4)).min(RETRY_MS));
-        self.state.link.state = LinkState::Down;
+        // The jitter keeps a whole floor of agents from coming back in the same instant.
+        let after = after.mul_f64(0.8 + 0.2 * self.now.random);
+        self.set_link(LinkState::Down);
         self.state.link.attempts = self.state.session.failures;
         self.state.link.last_error = Some(refusal.message.clone());
         self.state.link.retry_at = Some(self.now.at + after);
@@ -292,18 +311,38 @@ impl Turn<'_> {
     /// Signed out by the platform because the link was away: back in, same state as before.
     pub(super) fn sign_in_again(&mut self) {
         self.close_link();
-        self.state.session.wanted = true;
-        self.state.session.force = true;
-        self.state.session.failures = 0;
-        self.attempt_sign_in();
+        if self.state.session.phase == Phase::Leaving {
+            // That is what was asked for, only by another way.
+            self.end_call_locally();
+            self.end_session(None);
+            return self.resolve_pending(Action::SignOut, Ok(json!({ "code": 0 })));
+        }
+        let session = &mut self.state.session;
+        session.wanted = true;
+        session.force = true;
+        session.failures = 0;
+        let before = session.again_at.replace(self.now.at);
+        if before.is_some_and(|before| self.now.at.saturating_duration_since(before) < AGAIN_MIN) {
+            session.phase = Phase::Out;
+            self.set_agent(AgentState::SigningIn, None, None);
+            self.state.link.retry_at = Some(self.now.at + AGAIN_PAUSE);
+            self.effects.push(Effect::StartTimer { timer: TimerId::SignIn, after: AGAIN_PAUSE });
+        } else {
+            self.attempt_sign_in();
+        }
     }
 
     /// Signed out, and not to be signed in again by itself.
     pub(super) fn end_session(&mut self, because: Option<Message>) {
-        self.state.session.wanted = false;
-        self.state.session.phase = Phase::Out;
         self.state.session.reg_id = None;
         self.effects.push(Effect::RememberRegId(None));
+        self.stop_session(because);
+    }
+
+    /// The same, but the platform may still hold the sign-in, which is known again by its `RegID`.
+    pub(super) fn stop_session(&mut self, because: Option<Message>) {
+        self.state.session.wanted = false;
+        self.state.session.phase = Phase::Out;
         self.effects.push(Effect::StopTimer(TimerId::SignIn));
         self.effects.push(Effect::StopTimer(TimerId::TokenRenewal));
         self.close_link();
@@ -312,8 +351,14 @@ impl Turn<'_> {
     }
 
     fn signed_out(&mut self, because: Option<Message>) {
+        if let Some(because) = &because {
+            self.resolve_pending(Action::SignIn, Err(super::refusal(RefusalKind::Platform, because.clone())));
+        }
         self.state.session.signed_out_because = because;
+        self.state.session.step = None;
         self.state.pending.after_call = None;
+        self.state.link.retry_at = None;
+        self.effects.push(Effect::StopTimer(TimerId::AfterCall));
         self.set_agent(AgentState::SignedOut, None, None);
     }
 
@@ -323,7 +368,7 @@ impl Turn<'_> {
             self.state.sip.leave_after_call = true;
         } else {
             self.state.sip.leave_after_call = false;
-            if self.state.sip.state != SipState::Off {
+            if std::mem::take(&mut self.state.sip.wanted) {
                 self.phone(softphone::Command::Unregister);
             }
         }
@@ -331,6 +376,13 @@ impl Turn<'_> {
 
     /// The agent wants to leave.
     pub(super) fn begin_sign_out(&mut self) {
+        let gone = super::refusal(RefusalKind::Pending, Message::new("app.superseded"));
+        self.resolve_pending(Action::SignIn, Err(gone));
+        if self.state.session.phase == Phase::Out {
+            // Only the attempts to sign in are to end.
+            self.end_session(None);
+            return self.resolve_pending(Action::SignOut, Ok(json!({ "code": 0 })));
+        }
         self.state.session.phase = Phase::Leaving;
         self.state.session.wanted = false;
         self.request(Purpose::Command(Action::SignOut), Request::Logout);
@@ -338,9 +390,11 @@ impl Turn<'_> {
 
     pub(super) fn sign_out_reply(&mut self, result: Result<Reply, ApiError>) {
         match result {
-            Ok(reply) if reply.is_ok() => {
+            // The platform, or the link's end, may have said so first.
+            Ok(reply) if reply.is_ok() || self.is_out() => {
                 self.end_call_locally();
                 self.end_session(None);
+                self.state.session.target = Some(self.state.profile.target);
                 self.resolve_pending(Action::SignOut, Ok(super::answer(reply)));
                 self.finish_exit();
             }
@@ -350,47 +404,30 @@ impl Turn<'_> {
     }
 
     fn sign_out_failed(&mut self, refusal: Refusal) {
+        if self.is_out() {
+            self.end_session(None);
+            self.resolve_pending(Action::SignOut, Ok(json!({ "code": 0 })));
+            return self.finish_exit();
+        }
         if self.state.session.phase == Phase::Leaving {
-            self.state.session.phase = Phase::In;
             self.state.session.wanted = true;
+            if self.state.session.state_set || !self.state.profile.websocket {
+                self.state.session.phase = Phase::In;
+            } else {
+                self.state.session.phase = Phase::Linking;
+                if self.state.link.state == LinkState::Up {
+                    self.greeted();
+                }
+            }
         }
         self.error(refusal.message.clone());
         self.resolve_pending(Action::SignOut, Err(refusal));
         self.finish_exit();
     }
 
-    /// A token to use from now on, for HTTP and the next link.
-    pub(super) fn use_token(&mut self, token: SecretString) {
-        self.effects.push(Effect::UseToken(token.clone()));
-        if self.state.agent.state.is_signed_in() {
-            self.request(Purpose::TokenCheck, Request::CheckToken { token: SecretToken(token) });
-        }
-    }
-
-    pub(super) fn token_check_reply(&mut self, result: Result<Reply, ApiError>) {
-        match result {
-            Ok(reply) if reply.is_ok() => self.plan_token_renewal(&reply.data),
-            Ok(reply) => self.error(Message::new("app.token_refused").with("text", clean(&reply.message))),
-            Err(error) => self.warn(error.message()),
-        }
-    }
-
-    /// Runs the renewal timer from `expires` (epoch seconds; protocol `cti.md` 2.6).
-    fn plan_token_renewal(&mut self, data: &Value) {
-        let Some(expires) = number_of(data.get("expires")) else { return };
-        let left = expires.saturating_mul(1000).saturating_sub(self.now.wall.as_millisecond());
-        let lead = i64::try_from(self.state.profile.token_call_back_time.as_millis()).unwrap_or(i64::MAX);
-        let after = Duration::from_millis(u64::try_from(left.saturating_sub(lead)).unwrap_or(0));
-        self.effects.push(Effect::StartTimer { timer: TimerId::TokenRenewal, after });
-    }
-
-    pub(super) fn token_renewal_due(&mut self) {
-        self.publish("tokenExpiring", &["token"], "", Value::Null);
-        if self.state.profile.can_renew_token {
-            self.effects.push(Effect::RenewToken);
-        } else {
-            self.warn(Message::new("app.token_expiring"));
-        }
+    /// Whether the sign-in that was to be ended is gone already.
+    fn is_out(&self) -> bool {
+        self.state.session.phase == Phase::Out || self.state.agent.state == AgentState::SignedOut
     }
 
     /// The state to take after sign-in.

@@ -4,7 +4,10 @@ use serde_json::json;
 
 use super::Turn;
 use crate::{
-    app::{Action, MediaState, SipState, state::Leg},
+    app::{
+        Action, MediaState, SipState,
+        state::{Leg, Purpose},
+    },
     domain::{CallPhase, Direction, HungUpBy},
     i18n::Message,
     softphone::{self, EndCause, Event, MediaEvent, Tone},
@@ -76,9 +79,15 @@ impl Turn<'_> {
     }
 
     fn invited(&mut self, call_id: String, from: String, auto_answer: bool) {
+        // The softphone has room for one leg: an older one is gone.
+        self.state.stray_leg = None;
         if self.state.live_call().is_none() {
-            // The INVITE may be ahead of the platform's message, which will say who it is.
-            self.new_call(CallPhase::Ringing, Direction::In);
+            // The INVITE may be ahead of the platform's message, which will say who it is. One that the platform wants
+            // answered by itself is the own leg of a call out; the agent's switch answers those that ring.
+            let own_leg = auto_answer && !self.state.auto_answer;
+            let (phase, direction) =
+                if own_leg { (CallPhase::Dialing, Direction::Out) } else { (CallPhase::Ringing, Direction::In) };
+            self.new_call(phase, direction);
             if let Some(call) = self.state.live_call_mut() {
                 call.peer.number = Some(from).filter(|from| !from.is_empty());
             }
@@ -87,6 +96,12 @@ impl Turn<'_> {
         let Some(call) = self.state.live_call_mut() else { return };
         call.leg = Some(Leg { call_id: call_id.clone(), answered: false });
         call.call_id.get_or_insert(call_id);
+        let hang_up_asked = call.hang_up_asked;
+        let asking = [Action::HangUp, Action::Reject].map(Purpose::Command).iter().any(|p| self.is_under_way(p));
+        if hang_up_asked && !asking {
+            // The platform has agreed to the end of this call already.
+            return self.phone(softphone::Command::HangUp);
+        }
         if self.state.pending.commands.contains_key(&Action::Answer) {
             return self.phone(softphone::Command::Answer);
         }
@@ -103,7 +118,9 @@ impl Turn<'_> {
         let Some(leg) = call.leg.as_mut().filter(|leg| leg.call_id == call_id) else { return };
         leg.answered = true;
         let offered = call.ring.is_none_or(crate::domain::RingKind::is_offered);
-        if call.phase == CallPhase::Ringing && offered {
+        let rings = call.phase == CallPhase::Ringing && offered;
+        // Without the link nobody will say more about the other end.
+        if rings || (call.phase == CallPhase::Dialing && !self.state.profile.websocket) {
             // Answering happens here, not on the platform: its word (PhoSta 6) may be late or the link down.
             self.talking();
         } else {
@@ -122,6 +139,7 @@ impl Turn<'_> {
         if self.state.untold.as_ref().is_some_and(|untold| untold.leg == call_id) {
             self.tell_unreached(why);
         }
+        self.state.stray_leg.take_if(|stray| stray == call_id);
         let Some(call) = self.state.call.as_mut() else { return };
         if call.leg.as_ref().is_none_or(|leg| leg.call_id != call_id) {
             return;

@@ -4,6 +4,8 @@
 
 mod calls;
 mod links;
+mod races;
 mod random;
 pub(in crate::app) mod rig;
+mod sessions;
 mod sign_in;

@@ -1,6 +1,10 @@
 //! What is said on an open event websocket, on whatever stream it runs.
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::pin,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
@@ -27,6 +31,12 @@ pub(super) const LONGEST_MESSAGE: usize = 1 << 20;
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Without a frame or a pong for so long, the connection is taken for dead.
 const SILENCE_LIMIT: Duration = Duration::from_secs(25);
+/// How often the computer's sleep is looked for: the clock that timers run by stands still meanwhile.
+const LOOK_FOR_SLEEP: Duration = Duration::from_secs(2);
+/// A wall clock ahead of the timers' by so much means sleep; less may be an adjustment.
+const SLEPT: Duration = Duration::from_secs(5);
+/// For the other side to answer after a sleep: it may have given up long ago, and nobody could tell us.
+const PROBE_LIMIT: Duration = Duration::from_secs(3);
 /// For the other side to answer a close frame.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -105,6 +115,11 @@ struct Conversation<'c, S, T> {
     ping: (u64, Instant),
     /// Whether something unreadable came before.
     puzzled: bool,
+    /// Both clocks, when they were last compared.
+    clocks: (Instant, SystemTime),
+    /// Until when something must come after a sleep.
+    probe: Option<Instant>,
+    wall_clock: fn() -> SystemTime,
 }
 
 impl<'c, S, T> Conversation<'c, S, T>
@@ -114,7 +129,16 @@ where
 {
     fn new(stream: &'c mut WebSocketStream<S>, tell: &'c T) -> Self {
         let now = Instant::now();
-        Self { stream, tell, heard: now, ping: (0, now), puzzled: false }
+        let (clocks, wall_clock) = ((now, SystemTime::now()), SystemTime::now as fn() -> SystemTime);
+        Self { stream, tell, heard: now, ping: (0, now), puzzled: false, clocks, probe: None, wall_clock }
+    }
+
+    /// Whether the computer slept since this was last asked.
+    fn slept(&mut self) -> bool {
+        let now = (Instant::now(), (self.wall_clock)());
+        let before = std::mem::replace(&mut self.clocks, now);
+        let by_timers = now.0.saturating_duration_since(before.0);
+        now.1.duration_since(before.1).is_ok_and(|by_wall| by_wall > by_timers + SLEPT)
     }
 
     /// The last event of the connection.
@@ -128,15 +152,28 @@ where
         (self.tell)(LinkEvent::Opened);
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut waking = interval_at(Instant::now() + LOOK_FOR_SLEEP, LOOK_FOR_SLEEP);
+        waking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silence = pin!(sleep_until(self.heard + SILENCE_LIMIT));
         loop {
             tokio::select! {
                 frame = self.stream.next() => {
                     let Some(frame) = frame else { return Err(closed(ABNORMAL, "")) };
                     self.heard = Instant::now();
+                    self.probe = None;
                     self.take(frame.map_err(|error| ended_by(&error))?).await?;
                 }
                 _ = heartbeat.tick() => self.beat().await?,
+                _ = waking.tick() => {
+                    let now = Instant::now();
+                    if self.slept() {
+                        tracing::info!("the computer slept; the link is tried at once");
+                        self.probe = Some(now + PROBE_LIMIT);
+                        self.beat().await?;
+                    } else if self.probe.is_some_and(|limit| limit <= now) {
+                        return Err(LinkEvent::Failed(LinkError::Silent(PROBE_LIMIT.as_secs())));
+                    }
+                }
                 // Set anew only when it runs out, not with every frame.
                 () = &mut silence => {
                     if self.heard.elapsed() >= SILENCE_LIMIT {
@@ -234,4 +271,58 @@ fn ended_by(error: &Error) -> LinkEvent {
         | Error::HttpFormat(_) => ABNORMAL,
     };
     closed(code, &fault::reason(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    /// What the wall clock shows, s: set by hand, as a computer that slept finds it.
+    static WALL: AtomicU64 = AtomicU64::new(0);
+
+    fn wall_clock() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(WALL.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_sleep_the_other_side_must_answer_at_once() {
+        for answers in [true, false] {
+            WALL.store(0, Ordering::Relaxed);
+            let (ours, theirs) = tokio::io::duplex(4096);
+            let mut server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+            let server = tokio::spawn(async move {
+                while answers && let Some(Ok(_)) = server.next().await {}
+                // The socket stays open in any case.
+                std::future::pending::<()>().await;
+            });
+            let mut ours = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+            let tell = |_| {};
+            let mut conversation = Conversation::new(&mut ours, &tell);
+            conversation.wall_clock = wall_clock;
+            conversation.clocks = (Instant::now(), wall_clock());
+            let started = Instant::now();
+            let sleeper = async {
+                tokio::time::sleep(Duration::from_secs(13)).await;
+                WALL.store(3600, Ordering::Relaxed);
+                std::future::pending::<()>().await;
+            };
+            let last = tokio::select! {
+                last = conversation.run() => Some(last),
+                () = sleeper => None,
+                () = tokio::time::sleep(Duration::from_secs(200)) => None,
+            };
+            if answers {
+                assert_eq!(last, None);
+            } else {
+                assert_eq!(last, Some(LinkEvent::Failed(LinkError::Silent(3))));
+                // Looked for every 2 s: found at 14 s, and the 3 s are over when looked at again at 18 s.
+                assert_eq!(started.elapsed().as_secs(), 18);
+            }
+            server.abort();
+        }
+    }
 }

@@ -75,6 +75,38 @@ async fn a_named_self_signed_certificate_is_accepted_exactly() {
     }
 }
 
+/// Trust in a file, on a system that has one authority.
+fn on_a_system_with(authority: &Authority, pem: Option<&str>) -> Tls {
+    install_provider();
+    let named = pem.map(|pem| read_certificates(file(pem).path()).unwrap()).unwrap_or_default();
+    let builder = ClientConfig::builder();
+    let mut verifier = Verifier::new(named, builder.crypto_provider().clone());
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+    verifier.system = OnceLock::from(verifier_of(roots, &verifier.provider));
+    let config = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
+    Tls { config: Arc::new(config) }
+}
+
+#[tokio::test]
+async fn a_servers_own_certificate_is_accepted_alone_and_a_ca_besides_the_systems() {
+    let (system, own) = (Authority::new("the system's"), Authority::new("ours"));
+    let public = system.server("localhost");
+    assert_eq!(verdict(&on_a_system_with(&system, None), &public, "localhost").await, Ok(()));
+    let besides = on_a_system_with(&system, Some(&own.pem()));
+    assert_eq!(verdict(&besides, &public, "localhost").await, Ok(()), "a CA counts besides");
+    assert_eq!(verdict(&besides, &own.server("localhost"), "localhost").await, Ok(()));
+    for is_ca in [false, true] {
+        let (server, pem) = self_signed("localhost", is_ca);
+        for pem in [pem.clone(), format!("{pem}\n{}", own.pem())] {
+            let alone = on_a_system_with(&system, Some(&pem));
+            assert_eq!(verdict(&alone, &server, "localhost").await, Ok(()), "CA:{is_ca}");
+            let refused = verdict(&alone, &public, "localhost").await;
+            assert_eq!(refused, Err(UNTRUSTED.into()), "CA:{is_ca}: the system's authorities do not count");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_servers_own_certificate_does_not_vouch_for_others() {
     // CA:FALSE, and yet its key signs another certificate.

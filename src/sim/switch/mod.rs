@@ -7,6 +7,7 @@
 //!                                                                      peer <- codec <-----------+
 //! ```
 
+mod arrivals;
 mod codec;
 mod core;
 mod digest;

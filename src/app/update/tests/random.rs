@@ -1,20 +1,23 @@
 //! Random events and commands: whatever comes in whatever order, the screen stays true.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::rig::{Rig, token};
 use crate::{
-    app::{Action, Command, Effect, Event, RequestId, TimerId},
+    app::{
+        Action, Command, CommandId, Effect, Event, LinkId, LinkState, RequestId, TimerId,
+        state::{Phase, Purpose},
+    },
     config::Codec,
     cti::{
         api::{ApiError, Reply},
         link::{LinkError, LinkEvent},
         push::{AgentEvent, Forced, PhoneEvent, PhoneState, PushMessage},
     },
-    domain::{CallPhase, RingKind},
+    domain::{AgentState, CallPhase, RingKind},
     softphone::{self, EndCause, MediaEvent, SipError},
 };
 
@@ -74,7 +77,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(Step::Forced),
         1 => Just(Step::LinkOpened),
         1 => Just(Step::Established),
-        1 => prop_oneof![Just(1006u16), Just(3404), Just(3405)].prop_map(Step::LinkClosed),
+        1 => prop_oneof![Just(1006u16), Just(3403), Just(3404), Just(3405)].prop_map(Step::LinkClosed),
         1 => Just(Step::LinkFailed),
         3 => (0u8..3, any::<bool>()).prop_map(|(c, a)| Step::Invite(c, a)),
         3 => (0u8..3).prop_map(Step::Answered),
@@ -90,6 +93,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => prop_oneof![
             Just(TimerId::Reconnect), Just(TimerId::LinkGreeting), Just(TimerId::SignIn), Just(TimerId::StrayLeg),
             Just(TimerId::StrayCall), Just(TimerId::ForgetCall), Just(TimerId::CommandDeadline),
+            Just(TimerId::AfterCall), Just(TimerId::TokenRenewal),
         ].prop_map(Step::Timer),
         6 => (0u8..18).prop_map(Step::Command),
         2 => (0u16..9000).prop_map(Step::Later),
@@ -118,7 +122,91 @@ fn command(n: u8) -> Command {
     }
 }
 
-fn take(rig: &mut Rig, step: Step, open: &mut Vec<RequestId>, muted: &mut bool) {
+/// What the world around the state machine would know: which timers run, which link is open, what the phone was told.
+#[derive(Default)]
+struct Around {
+    timers: BTreeSet<TimerId>,
+    link: Option<LinkId>,
+    held: bool,
+    started: usize,
+    ended: usize,
+    asked: BTreeSet<CommandId>,
+    answered: BTreeSet<CommandId>,
+}
+
+impl Around {
+    fn hears(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::StartTimer { timer, .. } => drop(self.timers.insert(*timer)),
+                Effect::StopTimer(timer) => drop(self.timers.remove(timer)),
+                Effect::OpenLink { id, .. } => self.link = Some(*id),
+                Effect::CloseLink => self.link = None,
+                Effect::Phone(softphone::Command::SetHeld(on)) => self.held = *on,
+                Effect::Publish(event) if event.name == "callStarted" => self.started += 1,
+                Effect::Publish(event) if event.name == "callEnded" => self.ended += 1,
+                Effect::Resolve { id, .. } => assert!(self.answered.insert(*id), "answered twice"),
+                _ => {}
+            }
+        }
+    }
+
+    /// What must be so after every input: nothing waits for something that cannot come.
+    fn check(&self, rig: &Rig) {
+        let (state, shown) = (&rig.state, rig.shown());
+        let runs = |timer| self.timers.contains(&timer);
+        let under_way = |wanted: &dyn Fn(&Purpose) -> bool| state.pending.requests.values().any(wanted);
+        let session = &state.session;
+        match session.phase {
+            Phase::Out => assert!(!session.wanted || runs(TimerId::SignIn), "the sign-in is not tried again"),
+            Phase::FetchingPhone | Phase::LoggingIn | Phase::Setting => {
+                assert!(session.step.is_some_and(|id| state.pending.requests.contains_key(&id)), "{:?}", session.phase);
+            }
+            Phase::Leaving => assert!(under_way(&|p| *p == Purpose::Command(Action::SignOut)), "leaving for ever"),
+            Phase::Linking | Phase::In => {}
+        }
+        match shown.link.state {
+            LinkState::Down if session.phase == Phase::Linking || session.phase == Phase::In => {
+                assert!(runs(TimerId::Reconnect), "the link stays down in {:?}", session.phase);
+            }
+            LinkState::Down => {}
+            LinkState::Connecting | LinkState::Up => assert_eq!(self.link, Some(state.link.id)),
+            LinkState::GivenUp => assert!(!runs(TimerId::Reconnect), "given up and tried again"),
+        }
+        assert!(shown.link.retry_at.is_none() || shown.link.state == LinkState::Down, "{:?}", shown.link);
+        assert!(!runs(TimerId::Reconnect) || session.phase != Phase::Out, "a link without a sign-in");
+        if state.pending.after_call.is_some() {
+            let waits = [Action::Ready, Action::Busy].iter().any(|a| state.pending.commands.contains_key(a));
+            assert!(shown.call.phase.is_live() || runs(TimerId::AfterCall) || waits, "the wanted state is forgotten");
+        }
+        assert!(state.pending.commands.is_empty() || runs(TimerId::CommandDeadline), "a command waits for ever");
+        let open: BTreeSet<CommandId> = state.pending.commands.values().map(|w| w.id).collect();
+        let lost: Vec<_> = self.asked.iter().filter(|id| !self.answered.contains(id) && !open.contains(id)).collect();
+        assert!(lost.is_empty(), "never answered: {lost:?}");
+        assert_eq!(self.held, shown.call.phase == CallPhase::Held, "held as shown");
+        let announced = usize::from(state.call.as_ref().is_some_and(|c| c.announced && c.phase.is_live()));
+        assert_eq!(self.started, self.ended + announced, "each call begins once and ends once");
+        assert!(shown.agent.since_at <= rig.at && shown.link.since_at <= rig.at);
+        let wrap_up = shown.agent.state == AgentState::WrapUp;
+        assert!(wrap_up || shown.agent.wrap_up_left_ms.is_none());
+    }
+}
+
+fn is_link(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Agent(_)
+            | Step::Phone(_)
+            | Step::Init(..)
+            | Step::Forced(_)
+            | Step::LinkOpened
+            | Step::Established
+            | Step::LinkClosed(_)
+            | Step::LinkFailed
+    )
+}
+
+fn take(rig: &mut Rig, step: Step, open: &mut Vec<RequestId>, muted: &mut bool) -> Option<CommandId> {
     let call = |n: u8| format!("c{n}");
     match step {
         Step::Agent(state) => rig.push(PushMessage::Agent(AgentEvent {
@@ -167,11 +255,10 @@ fn take(rig: &mut Rig, step: Step, open: &mut Vec<RequestId>, muted: &mut bool) 
             }
         }
         Step::Timer(timer) => rig.event(Event::Timer(timer)),
-        Step::Command(n) => {
-            rig.command(command(n));
-        }
+        Step::Command(n) => return Some(rig.command(command(n))),
         Step::Later(ms) => rig.later(Duration::from_millis(ms.into())),
     }
+    None
 }
 
 proptest! {
@@ -182,11 +269,29 @@ proptest! {
         let mut rig = Rig::idle();
         let mut open: Vec<RequestId> = Vec::new();
         let mut muted = false;
+        let mut around = Around { link: Some(rig.link_id()), ..Around::default() };
         for step in steps {
+            if is_link(&step) && around.link != Some(rig.link_id()) {
+                continue;
+            }
+            if matches!(step, Step::LinkClosed(_) | Step::LinkFailed) {
+                around.link = None;
+            }
+            if let Step::Timer(timer) = &step
+                && !around.timers.remove(timer)
+            {
+                continue;
+            }
+            let before = (rig.shown().agent.state, rig.shown().agent.reason, rig.shown().agent.since_at);
             let ended_before = rig.shown().journal.len();
             let seen = rig.effects.len();
             let gone = matches!(step, Step::Phone(PhoneState::HungUp));
-            take(&mut rig, step, &mut open, &mut muted);
+            let command = take(&mut rig, step, &mut open, &mut muted);
+            around.asked.extend(command);
+            around.hears(&rig.effects[seen..]);
+            around.check(&rig);
+            let after = (rig.shown().agent.state, rig.shown().agent.reason, rig.shown().agent.since_at);
+            prop_assert!((before.0, &before.1) != (after.0, &after.1) || before.2 == after.2, "since when");
             for effect in &rig.effects[seen..] {
                 if let Effect::Request { id, .. } = effect {
                     open.push(*id);
@@ -208,13 +313,6 @@ proptest! {
             }
             // Each call enters the journal once.
             prop_assert!(shown.journal.len() <= ended_before + 1);
-            // Whoever asked gets at most one answer.
-            let mut answered = std::collections::BTreeSet::new();
-            for effect in &rig.effects {
-                if let Effect::Resolve { id, .. } = effect {
-                    prop_assert!(answered.insert(*id), "answered twice");
-                }
-            }
             // What is written for scripts can always be written.
             prop_assert!(serde_json::to_value(&shown).is_ok_and(|v| v != Value::Null));
         }

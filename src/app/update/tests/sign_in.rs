@@ -173,7 +173,7 @@ fn an_unknown_registration_after_an_absence_counts_as_timed_out() {
 
 #[test]
 fn kicked_out_is_explained_and_never_fought() {
-    for code in [3403, 3404, 3405, 3406, 3412] {
+    for code in [3404, 3405, 3406, 3412] {
         let mut rig = Rig::idle();
         rig.link(LinkEvent::Closed { code, reason: String::new() });
         let shown = rig.shown();
