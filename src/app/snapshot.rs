@@ -320,6 +320,9 @@ pub enum NoticeLevel {
 /// Something told to the agent; every toast is kept here.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NoticeView {
+    /// Catalogue key of what is told.
+    #[serde(skip)]
+    pub kind: &'static str,
     /// When.
     pub time: Timestamp,
     /// When, to count from.

@@ -65,6 +65,8 @@ impl fmt::Display for Locale {
 
 /// The argument that holds what the system or a library said, in English.
 const REASON: &str = "reason";
+/// A sound device, which may have no name but the library's own for the system's choice.
+const DEVICE: &str = "device";
 
 /// A sentence for a person, still without a language: the key of a catalogue text and what is filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +105,7 @@ impl Message {
             .args
             .iter()
             .map(|(name, value)| match *name {
-                REASON => (REASON, reason::in_words(value, locale)),
+                name @ (REASON | DEVICE) => (name, reason::in_words(value, locale)),
                 name => (name, value.clone()),
             })
             .unzip();

@@ -3,7 +3,7 @@
 use super::Locale;
 
 /// Catalogue keys of the reasons that are known. Their English text is what is looked for.
-const KNOWN: [&str; 46] = [
+const KNOWN: [&str; 50] = [
     "reason.refused",
     "reason.reset",
     "reason.closed_silently",
@@ -50,6 +50,10 @@ const KNOWN: [&str; 46] = [
     "reason.device_config",
     "reason.device_stopped",
     "reason.system_has_none",
+    "reason.sound_down",
+    "reason.no_such_device",
+    "reason.refused_by_system",
+    "reason.default_device",
 ];
 
 /// What a reason says in a language: what is known of it put into other words, the rest (numbers, names) as it is.

@@ -104,6 +104,7 @@ pub fn idle(locale: Locale) -> Snapshot {
         caller_id: Some(CallerId { value: "01058545832".into(), name: "01058545832".into() }),
         queue_waiting: None,
         notices: vec![NoticeView {
+            kind: "verbatim",
             time: time("2026-01-02T06:29:58Z"),
             at: ago(200),
             level: NoticeLevel::Info,
@@ -242,6 +243,7 @@ pub fn with_notice(mut snapshot: Snapshot, level: NoticeLevel, text: &str) -> Sn
         time: time("2026-01-02T06:33:10Z"),
         at: ago(1),
         level,
+        kind: "verbatim",
         text: text.into(),
         dismissed: false,
     });

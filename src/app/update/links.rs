@@ -131,6 +131,7 @@ impl Turn<'_> {
         link.was_up = true;
         self.set_link(LinkState::Up);
         self.publish("linkUp", &["link"], "", json!({ "away_ms": away_ms }));
+        self.settle(&["app.link_down", "app.link_down_in_call"]);
         if let Some(ms) = away_ms {
             self.info(Message::new("app.link_back").with("seconds", ms.div_ceil(1000)));
         }

@@ -46,9 +46,17 @@ impl Turn<'_> {
             time: self.now.wall,
             at: self.now.at,
             level,
+            kind: message.key(),
             text,
             dismissed: false,
         });
+    }
+
+    /// What was wrong is well again: nobody need be told of it any more. The notices stay in the list.
+    pub(super) fn settle(&mut self, kinds: &[&str]) {
+        for notice in self.state.notices.iter_mut().filter(|notice| kinds.contains(&notice.kind)) {
+            notice.dismissed = true;
+        }
     }
 
     pub(super) fn dismiss_notices(&mut self) {

@@ -58,6 +58,7 @@ impl Turn<'_> {
         let first = self.state.sip.state != SipState::Registered;
         self.state.sip.retry_at = None;
         self.state.sip.last_error = None;
+        self.settle(&["app.sip_failed"]);
         self.set_sip(SipState::Registered);
         if first {
             self.publish("sipRegistered", &["sip"], "", json!({}));
@@ -172,6 +173,7 @@ impl Turn<'_> {
                     self.state.media.state = MediaState::Up;
                     self.publish("mediaUp", &["media"], "", json!({ "codec": codec }));
                     if back {
+                        self.settle(&["app.media_lost"]);
                         self.info(Message::new("app.media_back"));
                     }
                 }
@@ -202,7 +204,9 @@ impl Turn<'_> {
                 }
             }
             MediaEvent::DevicesReady { input, output } => {
-                if !std::mem::take(&mut self.state.media.device_errors).is_empty() {
+                let well_again = std::mem::take(&mut self.state.media.device_errors);
+                if !well_again.is_empty() {
+                    self.settle(&well_again.iter().map(Message::key).collect::<Vec<_>>());
                     self.info(Message::new("app.devices_back").with("input", input).with("output", output));
                 }
             }

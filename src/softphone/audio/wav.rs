@@ -120,7 +120,10 @@ impl Drop for WavSink {
 }
 
 fn file_error(path: &Path, reason: impl ToString) -> AudioError {
-    AudioError::File { path: path.display().to_string(), reason: reason.to_string() }
+    let reason = reason.to_string();
+    // The system's error number helps nobody.
+    let reason = reason.split(" (os error").next().unwrap_or_default().to_owned();
+    AudioError::File { path: path.display().to_string(), reason }
 }
 
 #[cfg(test)]

@@ -71,8 +71,9 @@ pub fn row(canvas: &mut Canvas<'_>, area: Rect, y: u16, index: usize) -> bool {
 fn entries(canvas: &mut Canvas<'_>, area: Rect) {
     let snapshot = canvas.snapshot;
     if snapshot.journal.is_empty() {
-        let hint = canvas.t("ui.journal_empty");
-        canvas.put(area.x + 1, area.y, area.width.saturating_sub(1), &hint, Scope::Dim);
+        for (y, line) in (area.top()..area.bottom()).zip(text::wrap(&canvas.t("ui.journal_empty"), area.width - 1)) {
+            canvas.put(area.x + 1, y, area.width - 1, &line, Scope::Dim);
+        }
         return;
     }
     let columns = Columns::for_width(area.width);
@@ -97,7 +98,7 @@ impl Columns {
         let rest = width.saturating_sub(29);
         match rest {
             0..=19 => Self { who: rest, area: 0, group: 0, day: false },
-            20..=31 => Self { who: 16, area: rest - 16, group: 0, day: false },
+            20..=31 => Self { who: 13, area: rest - 13, group: 0, day: false },
             32..=59 => Self { who: 18, area: 10, group: (rest - 28).min(14), day: false },
             60.. => Self { who: 22, area: 14, group: 18, day: true },
         }

@@ -20,10 +20,25 @@ fn why_a_key_did_nothing_is_said_whole_before_the_ways_to_more() {
     let mut state = fixtures::state();
     let hint = "号码里不能有“b”，请改正后再试";
     state.hint(hint.into(), now());
-    for (width, height) in [(80, 24), (80, 3)] {
+    for (width, height) in [(80, 24), (120, 36), (80, 3)] {
         let screen = text(&fixtures::idle(Locale::ZhCn), &state, width, height);
         assert!(screen.contains(hint), "{screen}");
     }
+}
+
+#[test]
+fn a_hint_too_long_for_its_place_takes_the_row() {
+    let mut state = fixtures::state();
+    let hint = "'x' is not part of a number; correct it and try again";
+    state.hint(hint.into(), now());
+    let screen = text(&fixtures::idle(Locale::En), &state, 80, 24);
+    assert!(screen.contains(hint), "{screen}");
+    let mut nothing_yet = fixtures::idle(Locale::En);
+    nothing_yet.journal.clear();
+    let screen = text(&nothing_yet, &fixtures::state(), 80, 24).replace('│', "");
+    let words: Vec<&str> = screen.split_whitespace().collect();
+    assert!(words.join(" ").contains("press Enter to"), "{screen}");
+    assert!(screen.contains("call.") && !screen.contains('…'), "{screen}");
 }
 
 #[test]
@@ -49,7 +64,8 @@ fn toasts_leave_the_call_alone_and_do_not_repeat_the_banner() {
 
     let snapshot = fixtures::link_down(Locale::ZhCn);
     let told = crate::i18n::text(Locale::ZhCn, "app.link_down_in_call");
-    let snapshot = fixtures::with_notice(snapshot, NoticeLevel::Warn, &told);
+    let mut snapshot = fixtures::with_notice(snapshot, NoticeLevel::Warn, &told);
+    snapshot.notices.last_mut().unwrap().kind = "app.link_down_in_call";
     let screen = text(&snapshot, &fixtures::state(), 120, 36);
     assert!(!screen.contains(&told) && screen.contains("链路已断开 4 秒"), "{screen}");
 }

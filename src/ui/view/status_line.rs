@@ -10,7 +10,7 @@ use super::{
     words,
 };
 use crate::{
-    app::{Action, LinkState, SipState},
+    app::{Action, LinkState, NoticeView, SipState},
     i18n::Message,
     ui::{act::Target, input::UiAction, text, theme::Scope},
 };
@@ -34,6 +34,13 @@ pub fn lights(canvas: &Canvas<'_>) -> Run {
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     canvas.clear(area, Scope::Bar);
     let lights = lights(canvas);
+    let hint_room = area.width.saturating_sub(lights.cells() + 6);
+    if let Some(flash) = canvas.state.flash_at(now).filter(|flash| text::width(flash) > hint_room) {
+        // For its few seconds a long hint takes the whole row.
+        let flash = flash.to_owned();
+        canvas.put(area.x + 2, area.y, area.width.saturating_sub(4), &flash, Scope::BarWarn);
+        return;
+    }
     let left = canvas.run(area.x + 2, area.y, area.width.saturating_sub(2), &lights) + area.x + 2;
     let right = more(canvas, area, left + 2 + hint_cells(canvas, now));
     hint(canvas, left + 4, area.y, right.saturating_sub(2), now);
@@ -140,17 +147,15 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
     None
 }
 
-/// What the banner says, in its own words and in those of the notices that were given for the same thing.
-pub fn said(canvas: &Canvas<'_>, now: Instant) -> Vec<String> {
-    let Some((mut said, _)) = banner_text(canvas, now) else { return Vec::new() };
+/// Whether the banner says already what a notice says.
+pub fn says(canvas: &Canvas<'_>, notice: &NoticeView, now: Instant) -> bool {
+    let Some((parts, _)) = banner_text(canvas, now) else { return false };
     let snapshot = canvas.snapshot;
-    if snapshot.link.state != LinkState::Up {
-        said.extend([canvas.t("app.link_down"), canvas.t("app.link_down_in_call")]);
+    match notice.kind {
+        "app.link_down" | "app.link_down_in_call" => snapshot.link.state != LinkState::Up,
+        "app.sip_failed" => snapshot.link.state == LinkState::Up && snapshot.sip.state == SipState::Failed,
+        _ => parts.contains(&notice.text),
     }
-    if let Some(error) = &snapshot.sip.last_error {
-        said.push(Message::new("app.sip_failed").with("reason", error).render(snapshot.locale));
-    }
-    said
 }
 
 /// Draws the banner if something is broken; returns whether.
@@ -161,7 +166,12 @@ pub fn banner(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> bool {
     let between = format!(" {} ", canvas.glyphs.dot);
     let mut line = String::new();
     for part in parts {
-        let part = text::clean(&part).into_owned();
+        let mut part = text::clean(&part).into_owned();
+        if line.is_empty() && text::width(&part) > room {
+            // The first sentence says what is wrong; the notices have all of it.
+            let end = ["。", ". "].iter().filter_map(|stop| part.find(stop)).min();
+            part.truncate(end.unwrap_or(part.len()));
+        }
         let longer = if line.is_empty() { part } else { format!("{line}{between}{part}") };
         if text::width(&longer) > room && !line.is_empty() {
             break;

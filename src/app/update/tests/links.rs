@@ -165,3 +165,20 @@ fn how_long_the_link_has_been_away_counts_from_its_loss_through_all_attempts() {
     assert!(rig.at > lost);
     assert_eq!(rig.shown().link.since_at, lost);
 }
+
+#[test]
+fn what_is_well_again_is_not_told_any_more() {
+    let fresh = |rig: &Rig| rig.shown().notices.iter().filter(|n| !n.dismissed).map(|n| n.kind).collect::<Vec<_>>();
+    let mut rig = Rig::idle();
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    assert_eq!(fresh(&rig), ["app.link_down"]);
+    rig.timer(TimerId::Reconnect);
+    rig.push(PushMessage::Established);
+    assert_eq!(fresh(&rig), ["app.link_back"]);
+    let error = SipError::Timeout;
+    rig.phone(softphone::Event::RegistrationFailed { error, retry_in: Some(Duration::from_secs(1)) });
+    assert_eq!(fresh(&rig), ["app.link_back", "app.sip_failed"]);
+    rig.phone(softphone::Event::Registered { expires: Duration::from_secs(300) });
+    assert_eq!(fresh(&rig), ["app.link_back"]);
+    assert_eq!(rig.shown().notices.len(), 3, "the list keeps everything");
+}

@@ -144,7 +144,13 @@ pub fn open(
 
 /// A reason without the host's jargon in front, on one line.
 fn plain(error: &cpal::Error) -> String {
-    error.message().map_or_else(|| error.to_string(), str::to_owned).replace('\n', " ")
+    let text = error.message().map_or_else(|| error.to_string(), str::to_owned).replace('\n', " ");
+    // "ALSA function 'snd_pcm_open' failed with error 'Host is down (112)'": what is in the last quotes is for people.
+    let told = text.strip_prefix("ALSA function ").and_then(|rest| rest.split_once("with error '"));
+    match told.map(|(_, told)| told.trim_end_matches('\'')) {
+        Some(told) => told.rsplit_once(" (").map_or(told, |(told, _)| told).to_owned(),
+        None => text,
+    }
 }
 
 /// The configuration nearest to 48 kHz mono float.
@@ -260,6 +266,14 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_alsa_says_is_told_without_its_functions() {
+        let error = |text: &str| cpal::Error::with_message(ErrorKind::BackendError, text.to_owned());
+        let said = "ALSA function 'snd_pcm_open' failed with error 'Host is down (112)'";
+        assert_eq!(plain(&error(said)), "Host is down");
+        assert_eq!(plain(&error("it is\nbroken")), "it is broken");
+    }
 
     #[test]
     fn only_errors_that_last_or_say_so_end_a_stream() {
