@@ -63,6 +63,7 @@ impl Turn<'_> {
             return;
         }
         let session = &mut self.state.session;
+        session.refused = false;
         session.state_set = false;
         session.login_state = None;
         session.signed_out_because = None;
@@ -81,7 +82,11 @@ impl Turn<'_> {
         }
         let reply = match result {
             Ok(reply) if reply.is_ok() => reply,
-            Ok(reply) => return self.sign_in_refused(refused(&reply)),
+            Ok(reply) => {
+                // Nothing but the token can be wrong with this one, whatever the platform's code for it.
+                self.renew_old_token();
+                return self.sign_in_refused(refused(&reply));
+            }
             Err(error) => return self.sign_in_failed(unreachable(&error)),
         };
         let vcc_id = text_of(reply.data.get("vccId"));
@@ -282,6 +287,7 @@ impl Turn<'_> {
     /// The platform said no: told once, not repeated.
     pub(super) fn sign_in_refused(&mut self, refusal: Refusal) {
         self.state.session.wanted = false;
+        self.state.session.refused = true;
         self.state.session.phase = Phase::Out;
         self.leave_registration();
         self.signed_out(Some(refusal.message.clone()));
@@ -334,6 +340,7 @@ impl Turn<'_> {
 
     /// Signed out, and not to be signed in again by itself.
     pub(super) fn end_session(&mut self, because: Option<Message>) {
+        self.state.session.refused = false;
         self.state.session.reg_id = None;
         self.effects.push(Effect::RememberRegId(None));
         self.stop_session(because);

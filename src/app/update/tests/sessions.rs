@@ -212,7 +212,7 @@ fn a_token_source_is_asked_when_the_token_is_worth_nothing_but_not_in_a_circle()
     rig.timer(TimerId::Reconnect);
     rig.link(closed(3403));
     assert_eq!(renewals(&rig), 1, "one at a time");
-    assert!(!rig.notices().contains("ctl token"), "nothing to do for the agent yet: {}", rig.notices());
+    assert!(!rig.notices().contains("the phone goes on"), "nothing to do for the agent yet: {}", rig.notices());
     rig.event(Event::Token(Ok(token())));
     unauthorized(&mut rig, |r| matches!(r, Request::CheckToken { .. }));
     assert_eq!(renewals(&rig), 1, "the same again would not help");
@@ -237,6 +237,18 @@ fn a_new_token_ends_the_wait_of_a_sign_in() {
     unauthorized(&mut rig, phone_info);
     rig.command(Command::SetToken { token: token() });
     assert_eq!(requests(&rig, phone_info), 2);
+
+    let mut rig = started(profile());
+    rig.reply_to(phone_info, 40102, Value::Null);
+    assert_eq!(rig.shown().agent.state, AgentState::SignedOut);
+    rig.command(Command::SetToken { token: token() });
+    assert_eq!(requests(&rig, phone_info), 2, "also of one that was refused");
+
+    let mut rig = Rig::idle();
+    rig.command(Command::SignOut);
+    rig.reply_to(|r| *r == Request::Logout, 0, Value::Null);
+    rig.command(Command::SetToken { token: token() });
+    assert_eq!(requests(&rig, phone_info), 0, "but not of an agent who left");
 }
 
 #[test]
