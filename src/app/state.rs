@@ -15,6 +15,7 @@ use crate::{
     config::Codec,
     domain::{
         AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Party, RingKind, SkillGroup, TargetState,
+        Unreached,
     },
     i18n::Message,
     softphone::{MediaStats, Tone},
@@ -41,11 +42,20 @@ pub struct State {
     pub(super) notices: VecDeque<NoticeView>,
     pub(super) journal: VecDeque<JournalEntry>,
     pub(super) panel: Option<PanelContent>,
+    pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
     /// Call-ID of a SIP leg whose call the platform has ended; to be ended from here if it stays.
     pub(super) stray_leg: Option<String>,
     /// The platform's name of the call that ended last: late words about it are not about the next one.
     pub(super) over: Option<String>,
+}
+
+/// A dialled number was not reached; the end of the own leg, which may say why, is still awaited.
+#[derive(Debug)]
+pub(super) struct Untold {
+    /// SIP Call-ID of the leg.
+    pub(super) leg: String,
+    pub(super) who: String,
 }
 
 /// How far sign-in has come.
@@ -198,6 +208,8 @@ pub(super) struct Call {
     pub(super) hung_up_by: Option<HungUpBy>,
     /// The hold was known before the link was cut.
     pub(super) hold_uncertain: bool,
+    /// Why the other end was not reached, where it was said.
+    pub(super) unreached: Option<Unreached>,
     /// `callStarted` has been published.
     pub(super) announced: bool,
 }
@@ -313,6 +325,7 @@ impl State {
             notices: VecDeque::new(),
             journal: VecDeque::new(),
             panel: None,
+            untold: None,
             exiting: false,
             stray_leg: None,
             over: None,
