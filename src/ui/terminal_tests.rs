@@ -23,10 +23,9 @@ const MODE: &str = "WINCALL_SCREEN_TEST";
 /// Where standard error goes meanwhile.
 const STDERR: &str = "WINCALL_SCREEN_STDERR";
 
-/// The program's part: answers keys as the real one would, with the tests' snapshots.
+/// The program's part, played when the other tests start this test in a terminal of its own: answers keys as the real one would, with the tests' snapshots.
 #[test]
 #[expect(clippy::wildcard_enum_match_arm, reason = "the played part knows a few commands only")]
-#[ignore = "run by the other tests, in a terminal of their own"]
 fn child() {
     let Ok(mode) = std::env::var(MODE) else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -116,7 +115,7 @@ impl Terminal {
         let pair = native_pty_system().openpty(size).unwrap();
         let modes_before = format!("{:?}", pair.master.get_termios());
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-        command.args(["--ignored", "--exact", "ui::terminal_tests::child", "--nocapture", "--test-threads=1"]);
+        command.args(["--exact", "ui::terminal_tests::child", "--nocapture", "--test-threads=1"]);
         command.env(MODE, mode);
         command.env("TERM", "xterm-256color");
         command.env("COLORTERM", "truecolor");

@@ -119,7 +119,9 @@ impl Call {
                 self.playout.receive(packet);
             }
         }
-        let block = if self.receiving { self.playout.block(now) } else { [0.0; BLOCK] };
+        // Also what is not to be heard is played, so that nothing old waits for the end of a hold.
+        let played = self.playout.block(now);
+        let block = if self.receiving { played } else { [0.0; BLOCK] };
         self.far_end.add(&block);
         if silent { [0.0; BLOCK] } else { block }
     }

@@ -34,6 +34,8 @@ const WILD: i64 = 3000;
 const JUMP_BACK: i64 = 2000 * MS;
 /// A packet this much earlier than all others means that the stream's clock jumped ahead.
 const JUMP_AHEAD: i64 = 500 * MS;
+/// After nothing came for this long, a packet this late tells of a sender whose clock stood still meanwhile.
+const PAUSE: i64 = 300 * MS;
 /// Loss is counted over this many seconds.
 const LOSS_SECONDS: usize = 5;
 
@@ -90,6 +92,7 @@ pub struct JitterBuffer {
     target: i64,
     jitter: f64,
     last_transit: Option<i64>,
+    last_arrival: i64,
     received: u64,
     loss: LossWindow,
 }
@@ -120,6 +123,7 @@ impl JitterBuffer {
             target: FIRST_TARGET,
             jitter: 0.0,
             last_transit: None,
+            last_arrival: 0,
             received: 0,
             loss: LossWindow::default(),
         }
@@ -130,6 +134,7 @@ impl JitterBuffer {
         self.received += 1;
         let origin = *self.origin.get_or_insert(arrived);
         let arrival = samples_between(origin, arrived);
+        let paused = arrival - std::mem::replace(&mut self.last_arrival, arrival) > PAUSE;
         let mut result = Inserted::Stored;
         let (mut sequence, mut timestamp) = match self.newest {
             None => (i64::from(sequence), i64::from(timestamp)),
@@ -142,7 +147,8 @@ impl JitterBuffer {
                 self.restart();
                 (sequence, timestamp) = (sequence.rem_euclid(1 << 16), timestamp.rem_euclid(1 << 32));
                 result = Inserted::Restarted;
-            } else if late_by < -JUMP_AHEAD {
+            } else if late_by < -JUMP_AHEAD || (paused && late_by > PAUSE) {
+                // If it was the network that stood still, its burst shows the least delay again at once.
                 self.delays.clear();
                 self.last_transit = None;
             }
@@ -399,6 +405,21 @@ mod tests {
         put(&mut buffer, 40_001, start, 40);
         assert_eq!(buffer.insert(40_002, 5, Bytes::new(), at(start, 60)), Inserted::Restarted);
         assert_eq!(buffer.first(), Some(5));
+    }
+
+    #[test]
+    fn a_clock_that_stood_still_while_nothing_came_is_no_delay() {
+        let (mut buffer, start) = (JitterBuffer::new(48_000), Instant::now());
+        for n in 0..100 {
+            put(&mut buffer, n, start, u64::from(n) * 20);
+        }
+        for n in 100..150 {
+            put(&mut buffer, n, start, u64::from(n) * 20 + 1500);
+        }
+        let now = at(start, 149 * 20 + 1500);
+        let behind = buffer.edge(now).unwrap() - 149 * PACKET;
+        assert!(behind.abs() < MS, "the newest packet is taken to be {} ms late", behind / MS);
+        assert!(buffer.target() <= 40 * MS, "{} ms", buffer.target() / MS);
     }
 
     #[test]

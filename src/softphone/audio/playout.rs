@@ -43,6 +43,8 @@ pub struct Playout {
     position: Option<i64>,
     /// Made-up sound played in place of what should be at `position`, samples.
     hole: i64,
+    /// The stream began anew while it was being heard: sound is made up until its first packet has waited long enough.
+    bridging: bool,
     rest: u32,
     /// Made-up samples in what is played next.
     made_up: i64,
@@ -69,6 +71,7 @@ impl Playout {
             sound: Vec::new(),
             position: None,
             hole: 0,
+            bridging: false,
             rest: 0,
             made_up: 0,
             played: VecDeque::with_capacity(WINDOW),
@@ -83,7 +86,7 @@ impl Playout {
             Inserted::Late => tracing::trace!(sequence = packet.sequence, "packet came too late"),
             Inserted::Restarted => {
                 tracing::debug!(sequence = packet.sequence, "the far end's stream began anew");
-                self.position = None;
+                self.bridging = self.position.take().is_some() && self.hole < CONCEALS;
                 self.hole = 0;
             }
         }
@@ -128,10 +131,16 @@ impl Playout {
     /// Adds to `sound`, or moves on to where there is something to add.
     fn advance(&mut self, now: Instant) {
         let Some(position) = self.position.or_else(|| self.beginning(now)) else {
-            self.sound.resize(BLOCK.max(self.sound.len()), 0.0);
+            if self.bridging && self.hole < CONCEALS {
+                self.make_up(STEP);
+            } else {
+                self.sound.resize(BLOCK.max(self.sound.len()), 0.0);
+            }
             return;
         };
-        self.position = Some(position);
+        if self.position.replace(position).is_none() {
+            (self.hole, self.bridging) = (0, false);
+        }
         match self.buffer.next(position) {
             Next::Packet(packet) => {
                 self.hole = 0;
@@ -352,6 +361,34 @@ mod tests {
         });
         assert!(heard.made_up <= 0.5, "{} %", heard.made_up);
         assert_eq!(longest_gap_ms(&heard.sound[48_000..], -15.0), 0);
+    }
+
+    #[test]
+    fn another_stream_in_the_middle_is_heard_without_a_gap() {
+        for codec in [Codec::Opus, Codec::Pcma] {
+            let start = Instant::now();
+            let mut encoder = Encoder::new(codec).unwrap();
+            let mut playout = Playout::new(codec).unwrap();
+            let mut sound = Vec::new();
+            let clock = rtp_clock(codec) / 50;
+            for (n, frame) in sine(440.0, -12.0, 4 * 48_000).as_chunks::<FRAME>().0.iter().enumerate() {
+                let n = n as u32;
+                let other = if n < 100 { 0 } else { 1_000_000_000 };
+                playout.receive(RtpIn {
+                    payload_type: 0,
+                    sequence: (n + other / 40_000) as u16,
+                    timestamp: n * clock + other,
+                    marker: false,
+                    payload: encoder.encode(frame).unwrap(),
+                    arrived: start + Duration::from_millis(u64::from(n) * 20),
+                });
+                for half in 0..2 {
+                    sound.extend(playout.block(start + Duration::from_millis(u64::from(n) * 20 + half * 10 + 2)));
+                }
+            }
+            let steady = &sound[48_000..];
+            assert!(longest_gap_ms(steady, -18.0) <= 5, "{codec:?}: {} ms", longest_gap_ms(steady, -18.0));
+        }
     }
 
     #[test]

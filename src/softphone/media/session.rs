@@ -187,8 +187,11 @@ impl Session {
                 let setup = role(remote.setup);
                 let (peer, local) = Peer::answering(self.peer.number + 1, &remote, setup, self.wiring.clone()).await?;
                 let old = std::mem::replace(&mut self.peer, Arc::new(peer));
+                self.offered = None;
+                // In force before anything is waited for: a job that is given up on leaves nothing half done.
+                let answer = self.agree(engine, Agreed { remote, local, setup });
                 old.close().await;
-                Agreed { remote, local, setup }
+                return Ok(answer);
             }
         };
         self.offered = None;
@@ -252,7 +255,8 @@ impl Session {
             peer: self.peer.clone(),
             audio: Arc::downgrade(&audio),
             codec: Some(choice.codec),
-            receives: direction.receives(),
+            // Whoever has put us on hold may be silent.
+            receives: direction == Direction::SendRecv,
         });
         tracing::info!(
             call_id = self.call_id(),
@@ -269,8 +273,12 @@ impl Session {
     /// Ends it: no sound and no packet after this.
     pub async fn close(self) {
         self.watch.abort();
+        // Its last event comes before ours.
+        if self.watch.await.is_err_and(|error| error.is_panic()) {
+            tracing::error!("the media session's task panicked");
+        }
         drop(self.audio);
-        self.peer.close().await;
         (self.environment.on_event)(Event::Media(MediaEvent::Closed));
+        self.peer.close().await;
     }
 }

@@ -121,15 +121,8 @@ impl Watch {
         loop {
             let deadline = self.deadline.map(|(at, _)| at);
             tokio::select! {
-                packet = self.outbound.recv() => match packet {
-                    Some(packet) => if current.peer.send(packet).await { self.sent += 1 },
-                    None => return,
-                },
-                state = self.states.recv() => match state {
-                    Some((number, state)) if number == current.peer.number => self.follow(&current, state),
-                    Some(_) => {}
-                    None => return,
-                },
+                // What is in force is known before anything that happens to it.
+                biased;
                 changed = self.agreements.changed() => {
                     if changed.is_err() {
                         return;
@@ -137,6 +130,15 @@ impl Watch {
                     current = self.agreements.borrow_and_update().clone();
                     self.agreed(&current);
                 }
+                state = self.states.recv() => match state {
+                    Some((number, state)) if number == current.peer.number => self.follow(&current, state),
+                    Some(_) => {}
+                    None => return,
+                },
+                packet = self.outbound.recv() => match packet {
+                    Some(packet) => if current.peer.send(packet).await { self.sent += 1 },
+                    None => return,
+                },
                 () = at(deadline) => {
                     if let Some((_, reason)) = self.deadline.take() {
                         self.lose(reason);
@@ -161,8 +163,9 @@ impl Watch {
         if !self.connected && self.deadline.is_none() {
             self.expect(PATH_PATIENCE, "no network path to the far end was found in 10 s (ICE)");
         }
-        let late = self.connected && self.health == Health::Connecting;
-        if late || self.health == Health::Up && self.told != Some(codec) {
+        // Up already, with another codec or before one was agreed on.
+        let fresh = self.connected && self.health == Health::Connecting;
+        if fresh || (self.health == Health::Up && self.told != Some(codec)) {
             self.up(codec);
         }
     }

@@ -3,6 +3,7 @@
 //! Commands, frames, finished media jobs and time go in; [`Output`]s come out. It is the only place that decides; the
 //! main loop (`softphone::run`) only carries things to and fro.
 
+mod answered;
 mod bye;
 mod calls;
 mod requests;
@@ -13,7 +14,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use self::bye::Bye;
+use self::{answered::Answered, bye::Bye};
 use super::{
     call::{Call, Phase},
     identity::Identity,
@@ -24,6 +25,9 @@ use crate::softphone::{Account, EndCause, Event, SipError, media::MediaError};
 
 /// Pauses before the second, third .. attempt to connect; the first is made at once.
 const RECONNECT: [u64; 4] = [1, 2, 4, 7];
+/// After a loss the first attempt is made at once, but not oftener than this: a server that takes us in only to throw us
+/// out is not run against at full speed.
+const AT_ONCE_EVERY: Duration = Duration::from_secs(10);
 /// How long a farewell (REGISTER with `expires=0`, BYE) waits for its answer.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -87,6 +91,10 @@ pub(crate) struct Agent {
     link: Link,
     /// Attempts to connect since the last registration.
     attempts: usize,
+    /// When the last attempt at once was made.
+    at_once: Option<Instant>,
+    /// What was answered of late.
+    answered: Answered,
     /// Unregistering, at most until then.
     stopping: Option<Instant>,
     auto_answer: bool,
@@ -105,6 +113,8 @@ impl Agent {
             registration: None,
             link: Link::Off,
             attempts: 0,
+            at_once: None,
+            answered: Answered::default(),
             stopping: None,
             auto_answer: false,
             calls: Vec::new(),
@@ -180,6 +190,9 @@ impl Agent {
         for text in farewells {
             self.send(text);
         }
+        for call in &mut self.calls {
+            call.ask_for_ack_again(now);
+        }
     }
 
     /// The connection is gone, or could not be made. A call that is up goes on without it.
@@ -198,6 +211,12 @@ impl Agent {
             self.stop();
             return;
         }
+        if self.attempts == 0 {
+            match self.at_once {
+                Some(last) if now.saturating_duration_since(last) < AT_ONCE_EVERY => self.attempts = 1,
+                Some(_) | None => self.at_once = Some(now),
+            }
+        }
         let retry_in = match self.attempts.checked_sub(1) {
             None => Duration::ZERO,
             Some(failed) => {
@@ -215,7 +234,11 @@ impl Agent {
     /// A frame came. Whatever it is, the agent lives on.
     pub(crate) fn frame(&mut self, frame: &[u8], now: Instant) {
         match message::parse(frame) {
-            Ok(Incoming::Request(request)) => self.request(request, now),
+            Ok(Incoming::Request(request)) => match self.answered.find(&request, now) {
+                // The same once more: so the same answer (RFC 3261 17.2.2).
+                Some(text) => self.send(text),
+                None => self.request(request, now),
+            },
             Ok(Incoming::Response(response)) => {
                 let outcome = self.registration.as_mut().and_then(|r| r.response(&response, &self.identity, now));
                 match outcome {
@@ -239,7 +262,7 @@ impl Agent {
         link.into_iter()
             .chain(self.registration.as_ref().and_then(Registration::deadline))
             .chain(self.stopping)
-            .chain(self.calls.iter().filter_map(Call::deadline))
+            .chain(self.waiting_calls().filter_map(Call::deadline))
             .chain(self.byes.iter().map(|bye| bye.give_up))
             .min()
     }
@@ -259,8 +282,9 @@ impl Agent {
             }
             self.registration_outcome(outcome, now);
         }
-        while let Some((index, due)) =
-            self.calls.iter_mut().enumerate().find_map(|(index, call)| Some((index, call.tick(now)?)))
+        while self.link == Link::Up
+            && let Some((index, due)) =
+                self.calls.iter_mut().enumerate().find_map(|(index, call)| Some((index, call.tick(now)?)))
         {
             self.call_due(index, due, now);
         }
@@ -272,6 +296,12 @@ impl Agent {
             waiting
         });
         self.settle(now);
+    }
+
+    /// The calls that time means something to: without a connection nobody can be asked anything, and no silence of
+    /// the other side is its fault.
+    fn waiting_calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter().filter(|_| self.link == Link::Up)
     }
 
     fn registration_outcome(&mut self, outcome: Outcome, now: Instant) {
@@ -335,6 +365,7 @@ impl Agent {
 
     fn send(&mut self, text: String) {
         if self.link == Link::Up {
+            self.answered.note(&text);
             self.out.push_back(Output::Send(text));
         }
     }

@@ -197,6 +197,13 @@ impl Call {
         });
     }
 
+    /// There is a connection again: the other side gets another full chance to acknowledge what it may never have got.
+    pub(super) fn ask_for_ack_again(&mut self, now: Instant) {
+        for unacknowledged in &mut self.unacknowledged {
+            (unacknowledged.next, unacknowledged.pause, unacknowledged.give_up) = (now, T1 / 2, now + TIMER_F);
+        }
+    }
+
     /// When [`Self::tick`] has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let ring = match self.phase {

@@ -80,13 +80,16 @@ pub(super) fn parse(frame: &[u8]) -> Result<Incoming, Junk> {
     if frame.iter().all(|b| matches!(b, b'\r' | b'\n')) {
         return Ok(if frame.len() > 2 { Incoming::Ping } else { Incoming::Pong });
     }
-    let text = String::from_utf8_lossy(frame);
-    let text = text.trim_start_matches(['\r', '\n']);
-    let (head, body) = text.split_once("\r\n\r\n").or_else(|| text.split_once("\n\n")).ok_or(Junk::NoEnd)?;
+    let from = frame.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or_default();
+    let message = frame.get(from..).unwrap_or_default();
+    let (head, body) = cut(message, b"\r\n\r\n").or_else(|| cut(message, b"\n\n")).ok_or(Junk::NoEnd)?;
+    let head = String::from_utf8_lossy(head);
     let mut lines = head.lines();
     let start = lines.next().ok_or(Junk::Start)?;
     let headers = read_headers(lines);
+    // Counted in bytes, before anything that is not UTF-8 changes its length.
     let (body, truncated) = cut_body(body, headers.get("Content-Length"));
+    let body = String::from_utf8_lossy(body).into_owned();
     if let Some(rest) = start.strip_prefix("SIP/2.0 ") {
         let (code, reason) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
         let code = code.parse().ok().filter(|code| (100..700).contains(code)).ok_or(Junk::Start)?;
@@ -103,7 +106,7 @@ pub(super) fn parse(frame: &[u8]) -> Result<Incoming, Junk> {
     if headers.get("Via").is_none() {
         return Err(Junk::NoVia);
     }
-    Ok(Incoming::Request(Request { method: method.into(), uri: uri.into(), headers, body: body.to_owned(), truncated }))
+    Ok(Incoming::Request(Request { method: method.into(), uri: uri.into(), headers, body, truncated }))
 }
 
 fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> Headers {
@@ -138,12 +141,17 @@ fn long_name(name: &str) -> &str {
 }
 
 /// On a WebSocket the frame ends the message, so that Content-Length may be missing (RFC 7118 5.1).
-fn cut_body<'a>(body: &'a str, length: Option<&str>) -> (&'a str, bool) {
+fn cut_body<'a>(body: &'a [u8], length: Option<&str>) -> (&'a [u8], bool) {
     match length.and_then(|l| l.parse::<usize>().ok()) {
-        Some(length) if length > body.len() => (body, true),
-        Some(length) => (body.get(..length).unwrap_or(body), false),
+        Some(length) => body.get(..length).map_or((body, true), |body| (body, false)),
         None => (body, false),
     }
+}
+
+/// What stands before and after the first `mark`.
+fn cut<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes.windows(mark.len()).position(|window| window == mark)?;
+    Some((bytes.get(..at)?, bytes.get(at + mark.len()..)?))
 }
 
 /// Control characters in a header value can only do harm further on.
@@ -387,6 +395,19 @@ mod tests {
         assert_eq!(request.body, "v=0\r\n");
         assert_eq!(request.flaw(), None);
         assert_eq!(user_of(name_addr(request.headers.get("From").unwrap()).unwrap().0), "1380");
+    }
+
+    #[test]
+    fn the_length_counts_bytes_also_where_they_are_no_utf_8() {
+        let body = b"v=0\r\ns=\xd6\xd0\xce\xc4\r\na=sendonly\r\n";
+        let mut frame =
+            format!("\r\nINFO sip:a@b SIP/2.0\r\nVia: SIP/2.0/WS x;branch=1\r\nContent-Length: {}\r\n\r\n", body.len())
+                .into_bytes();
+        frame.extend_from_slice(body);
+        frame.extend_from_slice(b"not of it");
+        let Ok(Incoming::Request(request)) = parse(&frame) else { panic!() };
+        assert!(!request.truncated);
+        assert!(request.body.ends_with("\r\na=sendonly\r\n"), "{:?}", request.body);
     }
 
     #[test]

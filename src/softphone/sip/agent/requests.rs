@@ -16,7 +16,7 @@ use crate::{
     softphone::{EndCause, Event},
 };
 
-/// Extensions an INVITE may require of us (RFC 3261 8.2.2.3). `100rel` is met by sending nothing provisional.
+/// Extensions a request may require of us (RFC 3261 8.2.2.3). `100rel` is met by sending nothing provisional.
 const KNOWN_EXTENSIONS: [&str; 5] = ["100rel", "outbound", "path", "gruu", "timer"];
 
 /// What the body of a request is to a session.
@@ -38,6 +38,10 @@ impl Agent {
         if let Some((code, reason)) = request.flaw() {
             tracing::debug!(method = request.method, code, reason, "a flawed request");
             self.reply(&request, code, reason);
+            return;
+        }
+        // The end of a call is never refused.
+        if !matches!(request.method.as_str(), "CANCEL" | "BYE") && self.asks_too_much(&request) {
             return;
         }
         match request.method.as_str() {
@@ -62,6 +66,20 @@ impl Agent {
                 self.send(writer.header("Allow", ALLOW).end_known());
             }
         }
+    }
+
+    /// Whether it requires an extension we do not know of (RFC 3261 8.2.2.3); says so then.
+    fn asks_too_much(&mut self, request: &Request) -> bool {
+        let unknown: Vec<&str> = request
+            .headers
+            .values("Require")
+            .filter(|tag| !KNOWN_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(tag)))
+            .collect();
+        if !unknown.is_empty() {
+            let writer = Writer::response(request, 420, "Bad Extension", Some(&token(10)));
+            self.send(writer.header("Unsupported", &unknown.join(", ")).end_known());
+        }
+        !unknown.is_empty()
     }
 
     fn reply(&mut self, request: &Request, code: u16, reason: &str) {
@@ -91,16 +109,6 @@ impl Agent {
         }
         if let Body::Foreign = body(&request) {
             self.unsupported_media(&request);
-            return;
-        }
-        let unknown: Vec<&str> = request
-            .headers
-            .values("Require")
-            .filter(|tag| !KNOWN_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(tag)))
-            .collect();
-        if !unknown.is_empty() {
-            let writer = Writer::response(&request, 420, "Bad Extension", Some(&token(10)));
-            self.send(writer.header("Unsupported", &unknown.join(", ")).end_known());
             return;
         }
         let reliable = request.headers.values("Require").any(|tag| tag.eq_ignore_ascii_case("100rel"));
@@ -274,7 +282,7 @@ impl Agent {
 
     fn unsupported_media(&mut self, request: &Request) {
         let writer = Writer::response(request, 415, "Unsupported Media Type", Some(&token(10)));
-        self.send(writer.header("Accept", "application/sdp").end_known());
+        self.send(writer.header("Accept", "application/sdp").header("Accept-Encoding", "identity").end_known());
     }
 }
 
@@ -292,8 +300,10 @@ fn unreached(request: &Request) -> Option<Unreached> {
 }
 
 fn body(request: &Request) -> Body<'_> {
+    let encoding = request.headers.get("Content-Encoding").unwrap_or("identity");
     match request.content_type().as_deref() {
         _ if request.body.trim().is_empty() => Body::Empty,
+        _ if !encoding.eq_ignore_ascii_case("identity") => Body::Foreign,
         Some("application/sdp") => Body::Offer(&request.body),
         _ => Body::Foreign,
     }

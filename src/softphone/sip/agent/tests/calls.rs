@@ -40,7 +40,11 @@ fn a_call_rings_is_answered_and_hung_up_by_the_other_side() {
     assert_eq!(bench.events[2..], [ended("c1", EndCause::RemoteBye)]);
     assert_eq!(bench.jobs[1..], [Job { id: 0, call_id: "c1".into(), task: Task::Close }]);
     bench.frame(&bye);
+    assert!(bench.last("SIP/2.0 ").starts_with("SIP/2.0 200"), "the same BYE again, the same answer");
+    let another = bench.in_dialog("BYE", 12, "", "");
+    bench.frame(&another);
     assert!(bench.last("SIP/2.0 ").starts_with("SIP/2.0 481"));
+    assert_eq!(bench.events.len(), 3);
 }
 
 #[test]
@@ -157,8 +161,46 @@ fn cancel_takes_the_call_back_with_one_tag() {
         assert!(!bench.sent.iter().any(|t| t.starts_with("SIP/2.0 200") && t.contains("10 INVITE")));
         assert!(!bench.events.contains(&Event::Answered { call_id: "c1".into() }));
         bench.frame(&cancel);
+        assert_eq!(bench.sent.last(), bench.sent.iter().find(|t| t.contains("10 CANCEL")), "asked again, told again");
+        bench.frame(&cancel.replace("10 CANCEL", "11 CANCEL"));
         assert!(bench.last("SIP/2.0 ").starts_with("SIP/2.0 481"));
     }
+}
+
+#[test]
+fn an_invite_that_comes_again_after_its_refusal_does_not_ring_again() {
+    let mut bench = Bench::registered();
+    bench.frame(&invite("c1", ""));
+    bench.wait(Duration::from_secs(40));
+    bench.hang_up();
+    let refusal = bench.last("SIP/2.0 480").to_owned();
+    bench.forget();
+    bench.frame(&invite("c1", ""));
+    assert_eq!(bench.sent, [refusal], "the same answer, to the letter");
+    assert!(bench.events.is_empty());
+    bench.wait(Duration::from_secs(33));
+    bench.frame(&invite("c1", ""));
+    assert_eq!(bench.events.len(), 1, "much later it is another call");
+}
+
+#[test]
+fn while_there_is_no_connection_a_missing_ack_is_nobodys_fault() {
+    let mut bench = Bench::registered();
+    bench.frame(&invite("c1", ""));
+    bench.answer();
+    bench.done(Ok(Some("a".into())));
+    bench.down();
+    bench.wait(Duration::from_secs(60));
+    assert!(!bench.events.iter().any(|e| matches!(e, Event::Ended { .. })), "{:?}", bench.events);
+    bench.forget();
+    bench.up();
+    bench.wait(T);
+    assert!(bench.last("SIP/2.0 200").contains("10 INVITE"), "asked for again at once");
+    let ack = bench.in_dialog("ACK", 10, "", "");
+    bench.frame(&ack);
+    bench.forget();
+    bench.wait(Duration::from_secs(31));
+    assert!(bench.sent.is_empty() && bench.events.is_empty());
 }
 
 #[test]
@@ -317,6 +359,11 @@ fn other_requests_are_answered_as_they_should() {
     assert!(ask(&mut bench, "NOTIFY", "", "", 17).starts_with("SIP/2.0 481"));
     assert!(ask(&mut bench, "MESSAGE", "", "hi", 18).starts_with("SIP/2.0 200"));
     assert!(ask(&mut bench, "DANCE", "", "", 19).starts_with("SIP/2.0 405"));
+    assert!(ask(&mut bench, "INFO", "Require: tango\r\n", "", 20).starts_with("SIP/2.0 420"));
+    assert!(
+        ask(&mut bench, "INVITE", "Require: tango\r\nContact: <sip:x@y>\r\n", "", 21)
+            .contains("\r\nUnsupported: tango\r\n")
+    );
     let events = bench.events.len();
 
     // Outside any dialog.
@@ -339,10 +386,11 @@ fn other_requests_are_answered_as_they_should() {
 fn invites_we_cannot_take_are_refused() {
     let mut bench = Bench::registered();
     for (text, status) in [
-        (invite("c1", "").replace("Contact: ", "X: "), "400"),
-        (invite("c1", "").replace("Content-Length: 11", "Content-Length: 12"), "400"),
-        (invite_with("c1", "Content-Type: multipart/mixed\r\n", "x"), "415"),
-        (invite("c1", "Require: 100rel, precondition\r\n"), "420"),
+        (invite("a", "").replace("Contact: ", "X: "), "400"),
+        (invite("b", "").replace("Content-Length: 11", "Content-Length: 12"), "400"),
+        (invite_with("c", "Content-Type: multipart/mixed\r\n", "x"), "415"),
+        (invite("d", "Content-Encoding: gzip\r\n"), "415"),
+        (invite("e", "Require: 100rel, precondition\r\n"), "420"),
     ] {
         bench.frame(&text);
         assert!(bench.sent.last().unwrap().starts_with(&format!("SIP/2.0 {status}")), "{text}");

@@ -63,6 +63,21 @@ fn reconnecting_goes_on_for_ever_and_never_in_a_tight_loop() {
 }
 
 #[test]
+fn a_server_that_takes_us_in_only_to_throw_us_out_is_not_run_against() {
+    let mut bench = Bench::registered();
+    bench.down();
+    for _ in 0..4 {
+        bench.events.clear();
+        bench.up();
+        bench.grant();
+        bench.down();
+        let paused = |event: &Event| matches!(event, Event::RegistrationFailed { retry_in: Some(pause), .. } if *pause >= Duration::from_millis(800));
+        assert!(bench.events.iter().any(paused), "{:?}", bench.events);
+        bench.wait(Duration::from_secs(2));
+    }
+}
+
+#[test]
 fn after_a_reconnect_it_is_the_same_phone() {
     let mut bench = Bench::bare();
     bench.agent.register(account(), bench.now);
