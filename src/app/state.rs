@@ -92,6 +92,8 @@ pub(super) struct Session {
     pub(super) step: Option<RequestId>,
     /// The answer to our own sign-in was lost, so the platform may hold one that is ours without our knowing.
     pub(super) login_unanswered: bool,
+    /// The last sign-in was refused; the next token is reason enough to try again.
+    pub(super) refused: bool,
     /// When the platform last made us sign in again, so that it cannot do so in a circle.
     pub(super) again_at: Option<Instant>,
     /// The token source has been asked and has not answered.

@@ -238,6 +238,7 @@ impl Turn<'_> {
     fn give_up(&mut self, because: Message, known: bool) {
         self.error(because.clone());
         if known {
+            self.state.session.refused = true;
             self.stop_session(Some(because.clone()));
         } else {
             self.end_session(Some(because.clone()));

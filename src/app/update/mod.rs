@@ -1,17 +1,19 @@
 //! The pure state machine, one file per subject.
 //!
-//! `commands` takes what people ask, `session` signs in and out, `agent` and `phone` take the platform's words,
-//! `sip` the softphone's, `links` the event websocket's, `lists` the directory, `token` renews the token, `notices`
-//! tells the agent.
+//! `commands` takes what people ask, `session` signs in, `sign_out` out, `agent` and `phone` take the platform's words,
+//! `ending` ends calls, `sip` takes the softphone's words, `links` the event websocket's, `lists` the directory, `token`
+//! renews the token, `notices` tells the agent.
 
 mod agent;
 mod commands;
+mod ending;
 mod keypad;
 mod links;
 mod lists;
 mod notices;
 mod phone;
 mod session;
+mod sign_out;
 mod sip;
 #[cfg(test)]
 pub(super) mod tests;

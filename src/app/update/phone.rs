@@ -1,29 +1,15 @@
 //! The platform's word on the call: MT 3 (protocol `cti.md` 4.2, 5.2).
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use super::{Turn, commands::AFTER_CALL};
+use super::Turn;
 use crate::{
-    app::{
-        Action, CallClocks, ConsultView, Effect, JournalEntry, TimerId,
-        state::{Call, Untold},
-    },
+    app::{Action, CallClocks, ConsultView, Effect, TimerId, state::Call},
     cti::push::{PhoneEvent, PhoneState},
-    domain::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup, Unreached},
+    domain::{CallPhase, Direction, HungUpBy, Party, RingKind},
     i18n::Message,
     softphone::{self, Tone},
 };
-
-/// A call that ends this soon after the own leg rang was refused by the own phone (`softphone.md` 4.7).
-const TOO_QUICK: Duration = Duration::from_millis(1500);
-/// The platform ends the SIP leg together with the call; after this time it is ended from here.
-const STRAY_LEG: Duration = Duration::from_secs(2);
-/// An ended call is shown this long if the platform says nothing more.
-const SHOWN_AFTER_END: Duration = Duration::from_secs(8);
-/// Calls kept in this run's journal.
-const JOURNAL: usize = 500;
 
 impl Turn<'_> {
     pub(super) fn phone_push(&mut self, event: PhoneEvent) {
@@ -282,169 +268,6 @@ impl Turn<'_> {
             "area": call.peer.area,
         });
         self.publish("callStarted", &["call"], "", data);
-    }
-
-    /// PhoSta 0.
-    fn hung_up_by_platform(&mut self) {
-        let Some(call) = self.state.live_call() else { return };
-        let quick = call.own_ring_at.is_some_and(|at| self.now.at.saturating_duration_since(at) < TOO_QUICK);
-        // A phone that has answered its own leg is well: then it was the other end.
-        let own_phone_took_it = call.leg.as_ref().is_some_and(|leg| leg.answered);
-        let refused_here = quick && !call.hang_up_asked && !own_phone_took_it;
-        let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
-        if refused_here {
-            self.error(Message::new("app.ended_too_quickly"));
-            if let Some(call) = self.state.live_call_mut() {
-                call.hung_up_by = Some(HungUpBy::Fault);
-            }
-        }
-        if let Some(leg) = leg {
-            self.state.stray_leg = Some(leg);
-            self.effects.push(Effect::StartTimer { timer: TimerId::StrayLeg, after: STRAY_LEG });
-        }
-        self.call_over();
-    }
-
-    /// The SIP leg outlived its call. It is the phone's only one: another could not have come in.
-    pub(super) fn stray_leg_due(&mut self) {
-        if self.state.stray_leg.take().is_some() {
-            self.phone(softphone::Command::HangUp);
-            self.tell_unreached(None);
-        }
-    }
-
-    /// The call is over: clocks stop, the journal gets its line, everything that rang is silent.
-    pub(super) fn call_over(&mut self) {
-        let (at, wall) = (self.now.at, self.now.wall);
-        // A call of which only the end is certain has begun all the same.
-        self.announce();
-        let Some(call) = self.state.live_call_mut() else { return };
-        let was = call.phase;
-        if let Some(held_at) = call.clocks.held_at.take() {
-            call.clocks.held_before_ms += at.saturating_duration_since(held_at).as_millis() as u64;
-        }
-        call.phase = CallPhase::Ended;
-        call.since = wall;
-        call.clocks.ended_at = Some(at);
-        let answered = call.clocks.answered_at.is_some();
-        let by = call.hung_up_by.unwrap_or(if call.hang_up_asked { HungUpBy::Agent } else { HungUpBy::Peer });
-        let outcome = match (answered, was, call.hang_up_asked) {
-            (true, _, _) => Outcome::Answered,
-            (false, CallPhase::Ringing, true) => Outcome::Rejected,
-            (false, CallPhase::Ringing, false) => Outcome::Missed,
-            (false, _, true) => Outcome::Cancelled,
-            (false, _, false) if by == HungUpBy::Fault => Outcome::Failed,
-            (false, _, false) => Outcome::Unanswered,
-        };
-        let entry = JournalEntry {
-            time: call.began,
-            direction: call.direction,
-            peer: call.peer.clone(),
-            queue: call.queue_id.map(|id| SkillGroup { id, name: String::new() }),
-            ring_ms: call.clocks.ring_ms(at),
-            talk_ms: call.clocks.talk_ms(at),
-            hold_ms: call.clocks.hold_ms(at),
-            outcome,
-            hung_up_by: by,
-            unreached: call.unreached.filter(|_| outcome == Outcome::Unanswered),
-        };
-        let call_id = call.call_id.clone();
-        let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
-        let unreached = (outcome == Outcome::Unanswered).then(|| (entry.peer.short().to_owned(), entry.unreached));
-        let platform_id = call.platform_id.clone();
-        self.state.over = platform_id;
-        self.finish_call(entry, call_id);
-        if let Some((who, why)) = unreached {
-            let waits = leg.is_some();
-            self.state.untold = Some(Untold { leg: leg.unwrap_or_default(), who });
-            if !waits {
-                self.tell_unreached(why);
-            }
-        }
-    }
-
-    /// Says once that the number dialled last was not reached, and why if that is known by now.
-    pub(super) fn tell_unreached(&mut self, why: Option<Unreached>) {
-        let Some(Untold { who, .. }) = self.state.untold.take() else { return };
-        if let Some(entry) = self.state.journal.front_mut().filter(|entry| entry.peer.short() == who) {
-            entry.unreached = why;
-        }
-        let key = match why {
-            None => "app.unreached",
-            Some(Unreached::Busy) => "app.unreached_busy",
-            Some(Unreached::NoAnswer) => "app.unreached_no_answer",
-            Some(Unreached::Rejected) => "app.unreached_rejected",
-            Some(Unreached::Unreachable) => "app.unreached_no_way",
-        };
-        self.warn(Message::new(key).with("who", who));
-    }
-
-    fn finish_call(&mut self, mut entry: JournalEntry, call_id: Option<String>) {
-        if let Some(queue) = &mut entry.queue {
-            queue.name = self.state.group_name(queue.id);
-        }
-        self.publish(
-            "callEnded",
-            &["call"],
-            "",
-            json!({
-                "call_id": call_id,
-                "direction": entry.direction,
-                "number": entry.peer.number,
-                "ag_no": entry.peer.ag_no,
-                "ring_ms": entry.ring_ms,
-                "talk_ms": entry.talk_ms,
-                "hold_ms": entry.hold_ms,
-                "outcome": entry.outcome,
-                "hung_up_by": entry.hung_up_by,
-            }),
-        );
-        if entry.outcome == Outcome::Missed {
-            self.warn(Message::new("app.missed").with("who", entry.peer.short()));
-        }
-        self.state.journal.truncate(JOURNAL - 1);
-        self.state.journal.push_front(entry);
-        self.ring_tone();
-        self.phone(softphone::Command::Play(Some(Tone::HangUp)));
-        // The next call begins with an open microphone and an open ear.
-        self.phone(softphone::Command::SetMuted(false));
-        self.phone(softphone::Command::SetHeld(false));
-        self.state.dtmf.queue.clear();
-        self.effects.push(Effect::StopTimer(TimerId::StrayCall));
-        self.effects.push(Effect::StartTimer { timer: TimerId::ForgetCall, after: SHOWN_AFTER_END });
-        if self.state.pending.after_call.is_some() {
-            self.effects.push(Effect::StartTimer { timer: TimerId::AfterCall, after: AFTER_CALL });
-        }
-        let done = json!({ "code": 0 });
-        self.resolve_pending(Action::HangUp, Ok(done.clone()));
-        self.resolve_pending(Action::Reject, Ok(done));
-        for action in [Action::Answer, Action::Hold, Action::Unhold, Action::SendDtmf, Action::Mute, Action::Unmute] {
-            let gone = super::refusal(crate::app::RefusalKind::NotNow, Message::new("app.call_is_over"));
-            self.resolve_pending(action, Err(gone));
-        }
-        if self.state.sip.leave_after_call {
-            self.leave_registration();
-        }
-    }
-
-    /// An ended call leaves the screen.
-    pub(super) fn forget_call(&mut self) {
-        if self.state.call.as_ref().is_some_and(|call| !call.phase.is_live()) {
-            self.state.call = None;
-            self.effects.push(Effect::StopTimer(TimerId::ForgetCall));
-        }
-    }
-
-    /// Ends what is shown as a call without asking anyone: there is nobody left to ask.
-    pub(super) fn end_call_locally(&mut self) {
-        if let Some(call) = self.state.live_call_mut() {
-            call.hang_up_asked = true;
-            let leg = call.leg.is_some();
-            if leg {
-                self.phone(softphone::Command::HangUp);
-            }
-            self.call_over();
-        }
     }
 
     /// Rings while somebody has to be called to the phone, and not a moment longer.

@@ -1,4 +1,4 @@
-//! Signing in and out (protocol `cti.md` 2.3, 3.5, 3.9), and the token.
+//! Signing in (protocol `cti.md` 2.3, 3.5, 3.9).
 
 use std::time::Duration;
 
@@ -63,6 +63,7 @@ impl Turn<'_> {
             return;
         }
         let session = &mut self.state.session;
+        session.refused = false;
         session.state_set = false;
         session.login_state = None;
         session.signed_out_because = None;
@@ -81,7 +82,11 @@ impl Turn<'_> {
         }
         let reply = match result {
             Ok(reply) if reply.is_ok() => reply,
-            Ok(reply) => return self.sign_in_refused(refused(&reply)),
+            Ok(reply) => {
+                // Nothing but the token can be wrong with this one, whatever the platform's code for it.
+                self.renew_old_token();
+                return self.sign_in_refused(refused(&reply));
+            }
             Err(error) => return self.sign_in_failed(unreachable(&error)),
         };
         let vcc_id = text_of(reply.data.get("vccId"));
@@ -282,6 +287,7 @@ impl Turn<'_> {
     /// The platform said no: told once, not repeated.
     pub(super) fn sign_in_refused(&mut self, refusal: Refusal) {
         self.state.session.wanted = false;
+        self.state.session.refused = true;
         self.state.session.phase = Phase::Out;
         self.leave_registration();
         self.signed_out(Some(refusal.message.clone()));
@@ -330,104 +336,6 @@ impl Turn<'_> {
         } else {
             self.attempt_sign_in();
         }
-    }
-
-    /// Signed out, and not to be signed in again by itself.
-    pub(super) fn end_session(&mut self, because: Option<Message>) {
-        self.state.session.reg_id = None;
-        self.effects.push(Effect::RememberRegId(None));
-        self.stop_session(because);
-    }
-
-    /// The same, but the platform may still hold the sign-in, which is known again by its `RegID`.
-    pub(super) fn stop_session(&mut self, because: Option<Message>) {
-        self.state.session.wanted = false;
-        self.state.session.phase = Phase::Out;
-        self.effects.push(Effect::StopTimer(TimerId::SignIn));
-        self.effects.push(Effect::StopTimer(TimerId::TokenRenewal));
-        self.close_link();
-        self.leave_registration();
-        self.signed_out(because);
-    }
-
-    fn signed_out(&mut self, because: Option<Message>) {
-        if let Some(because) = &because {
-            self.resolve_pending(Action::SignIn, Err(super::refusal(RefusalKind::Platform, because.clone())));
-        }
-        self.state.session.signed_out_because = because;
-        self.state.session.step = None;
-        self.state.pending.after_call = None;
-        self.state.link.retry_at = None;
-        self.effects.push(Effect::StopTimer(TimerId::AfterCall));
-        self.set_agent(AgentState::SignedOut, None, None);
-    }
-
-    /// Unregisters, after the call if there is one: signalling never ends a conversation.
-    pub(super) fn leave_registration(&mut self) {
-        if self.state.live_call().is_some() {
-            self.state.sip.leave_after_call = true;
-        } else {
-            self.state.sip.leave_after_call = false;
-            if std::mem::take(&mut self.state.sip.wanted) {
-                self.phone(softphone::Command::Unregister);
-            }
-        }
-    }
-
-    /// The agent wants to leave.
-    pub(super) fn begin_sign_out(&mut self) {
-        let gone = super::refusal(RefusalKind::Pending, Message::new("app.superseded"));
-        self.resolve_pending(Action::SignIn, Err(gone));
-        if self.state.session.phase == Phase::Out {
-            // Only the attempts to sign in are to end.
-            self.end_session(None);
-            return self.resolve_pending(Action::SignOut, Ok(json!({ "code": 0 })));
-        }
-        self.state.session.phase = Phase::Leaving;
-        self.state.session.wanted = false;
-        self.request(Purpose::Command(Action::SignOut), Request::Logout);
-    }
-
-    pub(super) fn sign_out_reply(&mut self, result: Result<Reply, ApiError>) {
-        match result {
-            // The platform, or the link's end, may have said so first.
-            Ok(reply) if reply.is_ok() || self.is_out() => {
-                self.end_call_locally();
-                self.end_session(None);
-                self.state.session.target = Some(self.state.profile.target);
-                self.resolve_pending(Action::SignOut, Ok(super::answer(reply)));
-                self.finish_exit();
-            }
-            Ok(reply) => self.sign_out_failed(refused(&reply)),
-            Err(error) => self.sign_out_failed(unreachable(&error)),
-        }
-    }
-
-    fn sign_out_failed(&mut self, refusal: Refusal) {
-        if self.is_out() {
-            self.end_session(None);
-            self.resolve_pending(Action::SignOut, Ok(json!({ "code": 0 })));
-            return self.finish_exit();
-        }
-        if self.state.session.phase == Phase::Leaving {
-            self.state.session.wanted = true;
-            if self.state.session.state_set || !self.state.profile.websocket {
-                self.state.session.phase = Phase::In;
-            } else {
-                self.state.session.phase = Phase::Linking;
-                if self.state.link.state == LinkState::Up {
-                    self.greeted();
-                }
-            }
-        }
-        self.error(refusal.message.clone());
-        self.resolve_pending(Action::SignOut, Err(refusal));
-        self.finish_exit();
-    }
-
-    /// Whether the sign-in that was to be ended is gone already.
-    fn is_out(&self) -> bool {
-        self.state.session.phase == Phase::Out || self.state.agent.state == AgentState::SignedOut
     }
 
     /// The state to take after sign-in.

@@ -30,6 +30,8 @@ impl Turn<'_> {
         }
         if self.state.link.state == LinkState::GivenUp && self.has_session() {
             self.open_link();
+        } else if self.state.session.refused && self.state.session.phase == Phase::Out {
+            self.begin_sign_in(false);
         } else {
             self.reconnect_now();
         }

@@ -237,6 +237,18 @@ fn a_new_token_ends_the_wait_of_a_sign_in() {
     unauthorized(&mut rig, phone_info);
     rig.command(Command::SetToken { token: token() });
     assert_eq!(requests(&rig, phone_info), 2);
+
+    let mut rig = started(profile());
+    rig.reply_to(phone_info, 40102, Value::Null);
+    assert_eq!(rig.shown().agent.state, AgentState::SignedOut);
+    rig.command(Command::SetToken { token: token() });
+    assert_eq!(requests(&rig, phone_info), 2, "also of one that was refused");
+
+    let mut rig = Rig::idle();
+    rig.command(Command::SignOut);
+    rig.reply_to(|r| *r == Request::Logout, 0, Value::Null);
+    rig.command(Command::SetToken { token: token() });
+    assert_eq!(requests(&rig, phone_info), 0, "but not of an agent who left");
 }
 
 #[test]
