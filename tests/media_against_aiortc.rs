@@ -3,10 +3,15 @@
 //!
 //! Needs `python3` with `aiortc` and `numpy`; says so and stops where they are missing.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+// A test's helpers may stop the test.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
+
+#[path = "common/could_not_run.rs"]
+mod could_not_run;
 
 use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
+use could_not_run::could_not_run;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
@@ -114,7 +119,7 @@ async fn call(codec: Codec) {
     let mut peer = match Peer::start(codec).await {
         Ok(peer) => peer,
         Err(reason) => {
-            println!("NOT RUN: {reason}");
+            could_not_run(&reason);
             return;
         }
     };

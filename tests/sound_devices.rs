@@ -9,6 +9,10 @@
     reason = "a test: helpers outside of #[test] functions may fail loudly too"
 )]
 
+#[path = "common/could_not_run.rs"]
+mod could_not_run;
+
+use could_not_run::could_not_run;
 use std::{
     io::Read as _,
     path::Path,
@@ -42,11 +46,11 @@ fn a_headset_is_heard_and_spoken_through() {
     let missing: Vec<&str> = PROGRAMS.into_iter().filter(|program| !installed(program)).collect();
     if !missing.is_empty() {
         let packages = Command::new(SCRIPT).arg("packages").output().unwrap().stdout;
-        println!(
-            "COULD NOT RUN: no virtual sound card without {}; apt-get install {}",
+        could_not_run(&format!(
+            "no virtual sound card without {}; apt-get install {}",
             missing.join(", "),
             String::from_utf8_lossy(&packages)
-        );
+        ));
         return;
     }
     let dir = tempfile::tempdir().unwrap();

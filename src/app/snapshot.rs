@@ -9,7 +9,10 @@ use serde::Serialize;
 
 use super::{Action, PanelContent};
 use crate::{
-    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup},
+    domain::{
+        AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup,
+        Unreached,
+    },
     i18n::{Locale, Message},
 };
 
@@ -132,7 +135,7 @@ pub struct LinkView {
     pub state: LinkState,
     /// Since when.
     pub since: Timestamp,
-    /// The same instant, to count from.
+    /// To count from: while it is lost, the loss, however many attempts there have been since.
     #[serde(skip)]
     pub since_at: Instant,
     /// Attempts since it was last up.
@@ -352,4 +355,6 @@ pub struct JournalEntry {
     pub outcome: Outcome,
     /// Who ended it.
     pub hung_up_by: HungUpBy,
+    /// Why the other end was not reached, where it was said.
+    pub unreached: Option<Unreached>,
 }

@@ -15,6 +15,7 @@ use crate::{
     config::Codec,
     domain::{
         AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Party, RingKind, SkillGroup, TargetState,
+        Unreached,
     },
     i18n::Message,
     softphone::{MediaStats, Tone},
@@ -41,7 +42,16 @@ pub struct State {
     pub(super) notices: VecDeque<NoticeView>,
     pub(super) journal: VecDeque<JournalEntry>,
     pub(super) panel: Option<PanelContent>,
+    pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
+}
+
+/// A dialled number was not reached; the end of the own leg, which may say why, is still awaited.
+#[derive(Debug)]
+pub(super) struct Untold {
+    /// SIP Call-ID of the leg.
+    pub(super) leg: String,
+    pub(super) who: String,
 }
 
 /// How far sign-in has come.
@@ -176,6 +186,8 @@ pub(super) struct Call {
     pub(super) hung_up_by: Option<HungUpBy>,
     /// The hold was known before the link was cut.
     pub(super) hold_uncertain: bool,
+    /// Why the other end was not reached, where it was said.
+    pub(super) unreached: Option<Unreached>,
     /// `callStarted` has been published.
     pub(super) announced: bool,
 }
@@ -286,6 +298,7 @@ impl State {
             notices: VecDeque::new(),
             journal: VecDeque::new(),
             panel: None,
+            untold: None,
             exiting: false,
             profile,
         }

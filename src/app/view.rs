@@ -28,7 +28,7 @@ impl State {
             link: LinkView {
                 state: self.link.state,
                 since: self.link.since,
-                since_at: self.link.since_at,
+                since_at: self.link.lost_at.unwrap_or(self.link.since_at),
                 attempts: self.link.attempts,
                 last_error: self.link.last_error.as_ref().map(|m| m.render(locale)),
                 retry_in_ms: None,

@@ -8,7 +8,12 @@ use std::{
 
 use thiserror::Error;
 use tracing_appender::{non_blocking::WorkerGuard, rolling};
-use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer,
+    filter::{Targets, filter_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{
     config::{LogConfig, paths::Paths},
@@ -62,7 +67,7 @@ pub(super) fn start(log: &LogConfig, paths: &Paths) -> Result<Option<WorkerGuard
     if level.trim().eq_ignore_ascii_case("off") {
         return Ok(None);
     }
-    let filter = EnvFilter::try_new(filter(&level)).map_err(|_| LogError::Filter { value: level })?;
+    let filter: Targets = filter(&level).parse().map_err(|_| LogError::Filter { value: level })?;
     let dir = log.dir.clone().unwrap_or_else(|| paths.log_dir());
     let fail = |reason: String| LogError::Io { dir: dir.clone(), reason };
     private_directory(&dir).map_err(|error| fail(error.to_string()))?;
@@ -75,11 +80,8 @@ pub(super) fn start(log: &LogConfig, paths: &Paths) -> Result<Option<WorkerGuard
         .map_err(|error| fail(error.to_string()))?;
     let (writer, guard) = tracing_appender::non_blocking(file);
     // What libraries print of the wire would hold tokens and passwords, whatever level is asked for.
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(writer)
-        .with_ansi(false)
-        .with_filter(filter)
-        .with_filter(filter_fn(net::may_log));
+    let layer =
+        tracing_subscriber::fmt::layer().with_writer(writer).with_filter(filter).with_filter(filter_fn(net::may_log));
     if tracing_subscriber::registry().with(layer).try_init().is_err() {
         return Err(fail("a log is open already".into()));
     }

@@ -2,7 +2,12 @@
 
 use std::{io, path::Path};
 
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use super::{CliError, Global, SimArgs, assembly, config::paths, logging, print};
 use crate::{
@@ -56,8 +61,15 @@ pub(super) fn refused(error: &io::Error, global: &Global) -> CliError {
 
 /// The platform has no screen, so its log may go where people look.
 fn log_to_standard_error() {
-    let filter =
-        EnvFilter::try_from_env(logging::ENV).unwrap_or_else(|_| EnvFilter::new("warn,webrtc=error,rtc=error"));
+    let asked: Option<Targets> = std::env::var(logging::ENV)
+        .ok()
+        .filter(|filter| !filter.trim().is_empty())
+        .and_then(|filter| filter.parse().ok());
+    let usual = || {
+        let quiet = [("webrtc", LevelFilter::ERROR), ("rtc", LevelFilter::ERROR)];
+        Targets::new().with_default(LevelFilter::WARN).with_targets(quiet)
+    };
+    let filter = asked.unwrap_or_else(usual);
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(filter);
     tracing_subscriber::registry().with(layer.with_filter(tracing_subscriber::filter::filter_fn(net::may_log))).init();
 }

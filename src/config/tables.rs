@@ -159,7 +159,7 @@ pub(super) fn control(mut table: Section<'_>) -> ControlConfig {
 pub(super) fn log(mut table: Section<'_>, debug: bool) -> LogConfig {
     let default = LogConfig::default();
     let level = table.string("level").and_then(|(text, place)| {
-        if tracing_subscriber::EnvFilter::try_new(&text).is_ok() {
+        if text.parse::<tracing_subscriber::filter::Targets>().is_ok() {
             return Some(text);
         }
         table.problem(place, Message::new("config.bad_log_level").with("value", text));

@@ -48,7 +48,7 @@ pub enum TokenError {
         /// Its exit status, in words.
         status: String,
     },
-    /// The command took longer than [`COMMAND_DEADLINE`].
+    /// The command took longer than 15 s.
     #[error("{}", self.message().render(Locale::En))]
     TooSlow {
         /// The program.

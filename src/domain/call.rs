@@ -152,3 +152,41 @@ pub enum Outcome {
     /// It ended too soon for a working phone (protocol `softphone.md` 4.7).
     Failed,
 }
+
+/// Why a dialled number was not reached, where the network says so (`Reason` of RFC 3326).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unreached {
+    /// The other end talks already.
+    Busy,
+    /// It rang and nobody came.
+    NoAnswer,
+    /// It was declined there.
+    Rejected,
+    /// No such number, switched off, or no way to it.
+    Unreachable,
+}
+
+impl Unreached {
+    /// By the cause of ITU-T Q.850; none for those that say nothing of the called party, such as normal clearing.
+    pub fn from_q850(cause: u16) -> Option<Self> {
+        match cause {
+            17 => Some(Unreached::Busy),
+            18 | 19 => Some(Unreached::NoAnswer),
+            21 => Some(Unreached::Rejected),
+            1..=3 | 20 | 22 | 27 | 28 | 34 | 38 | 41 | 42 | 44 => Some(Unreached::Unreachable),
+            _ => None,
+        }
+    }
+
+    /// By the SIP status that the called party's side gave.
+    pub fn from_sip(status: u16) -> Option<Self> {
+        match status {
+            486 | 600 => Some(Unreached::Busy),
+            408 | 480 => Some(Unreached::NoAnswer),
+            603 | 607 => Some(Unreached::Rejected),
+            404 | 410 | 484 | 502 | 503 | 604 => Some(Unreached::Unreachable),
+            _ => None,
+        }
+    }
+}

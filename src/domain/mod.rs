@@ -9,7 +9,7 @@ mod number;
 mod skill_group;
 
 pub use agent::{AgentState, BusyReason, TargetState};
-pub use call::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind};
+pub use call::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, Unreached};
 pub use caller_id::CallerId;
 pub use number::{NumberError, clean_agent_number, clean_number};
 pub use skill_group::SkillGroup;

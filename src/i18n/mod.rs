@@ -4,6 +4,8 @@
 //! `%{name}` for what is filled in. State and errors carry a [`Message`] (key and arguments); only the edge turns
 //! it into words with [`Message::render`].
 
+mod reason;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +63,9 @@ impl fmt::Display for Locale {
     }
 }
 
+/// The argument that holds what the system or a library said, in English.
+const REASON: &str = "reason";
+
 /// A sentence for a person, still without a language: the key of a catalogue text and what is filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -94,7 +99,14 @@ impl Message {
     /// The sentence in a language.
     pub fn render(&self, locale: Locale) -> String {
         let text = crate::_rust_i18n_translate(locale.tag(), self.key);
-        let (names, values): (Vec<&str>, Vec<String>) = self.args.iter().map(|(n, v)| (*n, v.clone())).unzip();
+        let (names, values): (Vec<&str>, Vec<String>) = self
+            .args
+            .iter()
+            .map(|(name, value)| match *name {
+                REASON => (REASON, reason::in_words(value, locale)),
+                name => (name, value.clone()),
+            })
+            .unzip();
         rust_i18n::replace_patterns(&text, &names, &values)
     }
 }

@@ -133,6 +133,7 @@ fn leg_json(world: &World, who: &str, party: Option<PartyId>) -> Value {
     json!({
         "who": who, "packets_in": heard.packets_in, "packets_out": heard.packets_out,
         "heard_hz": heard.hz, "heard_dbfs": heard.dbfs,
+        "first_packet": heard.pace.first.map(|at| format!("{at:.6}")), "packet_spacing_ms": heard.pace.spacing_ms,
     })
 }
 

@@ -275,9 +275,13 @@ impl World {
         if let Some(party) = call.customer.as_ref().and_then(|c| c.party) {
             self.switch.remove_party(party);
         }
+        let unreached = call.customer.as_ref().filter(|_| call.kind == Kind::Outbound && !talked && by.is_none());
+        let cause = unreached.and_then(|customer| self.behaviour(&customer.number).outcome.q850());
         for leg in &call.legs {
             if by == Some(leg.ag_no.as_str()) {
                 self.after(LEG_PATIENCE, Timer::DropLeg { ag_no: leg.ag_no.clone(), leg: leg.leg });
+            } else if let Some(cause) = cause {
+                self.switch.hang_up_because(leg.leg, cause);
             } else {
                 self.switch.hang_up(leg.leg);
             }

@@ -110,6 +110,15 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Whether it is the switch's, SIP or sound.
+    fn is_the_switchs(self) -> bool {
+        let faults =
+            [Fault::DropSip, Fault::StallSip, Fault::RtpLoss, Fault::RtpJitter, Fault::RtpReorder, Fault::RtpBlackhole];
+        faults.contains(&self)
+    }
+}
+
 /// A fault in force.
 #[derive(Clone, Debug)]
 struct InForce {
@@ -174,7 +183,9 @@ impl World {
             }
         }
         let id = self.next_number();
-        self.faults.0.push(InForce { id, fault: order.fault, value: order.value, agent: order.agent });
+        // The switch knows no agents: its faults are everybody's.
+        let agent = order.agent.filter(|_| !order.fault.is_the_switchs());
+        self.faults.0.push(InForce { id, fault: order.fault, value: order.value, agent });
         if let Some(lasting) = order.lasting {
             self.after(lasting, Timer::FaultOver { id });
         }

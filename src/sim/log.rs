@@ -31,7 +31,7 @@ pub struct LogEntry {
 /// A kept entry, as `GET {admin}/log` shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Kept {
-    /// Wall clock, RFC 3339 with milliseconds.
+    /// Wall clock, RFC 3339 with microseconds.
     pub time: String,
     /// As in [`LogEntry`].
     pub source: &'static str,
@@ -57,7 +57,7 @@ impl LogBook {
         }
         tracing::trace!(source = entry.source, direction = entry.direction, text, "platform");
         let kept = Kept {
-            time: format!("{:.3}", jiff::Timestamp::now()),
+            time: format!("{:.6}", jiff::Timestamp::now()),
             source: entry.source,
             direction: entry.direction,
             text,

@@ -47,6 +47,17 @@ impl Outcome {
             _ => return None,
         })
     }
+
+    /// What the network calls it (ITU-T Q.850); none where the far end is reached.
+    pub fn q850(self) -> Option<u16> {
+        match self {
+            Outcome::Answer => None,
+            Outcome::Busy => Some(17),
+            Outcome::NoAnswer => Some(19),
+            Outcome::Reject => Some(21),
+            Outcome::Unreachable => Some(20),
+        }
+    }
 }
 
 /// How a dialled number behaves.

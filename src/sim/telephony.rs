@@ -16,6 +16,10 @@ pub trait Telephony: Send + Sync + 'static {
     fn call(&self, user: &str, from: &str, auto_answer: bool) -> LegId;
     /// Ends a leg in whatever state it is.
     fn hang_up(&self, leg: LegId);
+    /// The same, and a BYE says why the far end was not reached (ITU-T Q.850 cause).
+    fn hang_up_because(&self, leg: LegId, _cause: u16) {
+        self.hang_up(leg);
+    }
     /// Creates a virtual party.
     fn add_party(&self, voice: Voice) -> PartyId;
     /// Removes a virtual party.
@@ -48,7 +52,11 @@ impl Telephony for Switch {
     }
 
     fn hang_up(&self, leg: LegId) {
-        Switch::hang_up(self, leg);
+        Switch::hang_up(self, leg, None);
+    }
+
+    fn hang_up_because(&self, leg: LegId, cause: u16) {
+        Switch::hang_up(self, leg, Some(cause));
     }
 
     fn add_party(&self, voice: Voice) -> PartyId {

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::{
     config::{AudioConfig, Codec},
+    domain::Unreached,
     i18n::Message,
     net::tls::Tls,
 };
@@ -130,6 +131,8 @@ pub enum Event {
 pub enum EndCause {
     /// BYE from the other side.
     RemoteBye,
+    /// The same, and it says why the called party was not reached.
+    Unreached(Unreached),
     /// CANCEL while ringing.
     Cancelled,
     /// We hung up or refused.

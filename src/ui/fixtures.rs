@@ -67,6 +67,7 @@ fn entry(when: &str, direction: Direction, number: &str, area: &str, talk_ms: u6
         hold_ms: 0,
         outcome,
         hung_up_by: HungUpBy::Peer,
+        unreached: None,
     }
 }
 

@@ -8,10 +8,10 @@ use super::Turn;
 use crate::{
     app::{
         Action, CallClocks, ConsultView, Effect, JournalEntry, TimerId,
-        state::{Call, Leg},
+        state::{Call, Leg, Untold},
     },
     cti::push::{PhoneEvent, PhoneState},
-    domain::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup},
+    domain::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup, Unreached},
     i18n::Message,
     softphone::{self, Tone},
 };
@@ -187,6 +187,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn new_call(&mut self, phase: CallPhase, direction: Direction) {
+        self.tell_unreached(None);
         self.effects.push(Effect::StopTimer(TimerId::ForgetCall));
         self.effects.push(Effect::StopTimer(TimerId::StrayLeg));
         self.state.call = Some(Call {
@@ -206,6 +207,7 @@ impl Turn<'_> {
             hang_up_asked: false,
             hung_up_by: None,
             hold_uncertain: false,
+            unreached: None,
             announced: false,
         });
     }
@@ -228,8 +230,13 @@ impl Turn<'_> {
     fn hung_up_by_platform(&mut self) {
         let Some(call) = self.state.live_call() else { return };
         let quick = call.own_ring_at.is_some_and(|at| self.now.at.saturating_duration_since(at) < TOO_QUICK);
-        if quick && !call.hang_up_asked {
+        // A phone that has answered its own leg is well: then it was the other end.
+        let own_phone_took_it = call.leg.as_ref().is_some_and(|leg| leg.answered);
+        if quick && !call.hang_up_asked && !own_phone_took_it {
             self.error(Message::new("app.ended_too_quickly"));
+            if let Some(call) = self.state.live_call_mut() {
+                call.hung_up_by = Some(HungUpBy::Fault);
+            }
         }
         if call_leg(self.state.call.as_ref()).is_some() {
             self.effects.push(Effect::StartTimer { timer: TimerId::StrayLeg, after: STRAY_LEG });
@@ -242,6 +249,7 @@ impl Turn<'_> {
         let ended = self.state.call.as_ref().is_none_or(|call| !call.phase.is_live());
         if ended {
             self.phone(softphone::Command::HangUp);
+            self.tell_unreached(None);
         }
     }
 
@@ -276,9 +284,35 @@ impl Turn<'_> {
             hold_ms: call.clocks.hold_ms(at),
             outcome,
             hung_up_by: by,
+            unreached: call.unreached.filter(|_| outcome == Outcome::Unanswered),
         };
         let call_id = call.call_id.clone();
+        let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
+        let unreached = (outcome == Outcome::Unanswered).then(|| (entry.peer.short().to_owned(), entry.unreached));
         self.finish_call(entry, call_id);
+        if let Some((who, why)) = unreached {
+            let waits = leg.is_some();
+            self.state.untold = Some(Untold { leg: leg.unwrap_or_default(), who });
+            if !waits {
+                self.tell_unreached(why);
+            }
+        }
+    }
+
+    /// Says once that the number dialled last was not reached, and why if that is known by now.
+    pub(super) fn tell_unreached(&mut self, why: Option<Unreached>) {
+        let Some(Untold { who, .. }) = self.state.untold.take() else { return };
+        if let Some(entry) = self.state.journal.front_mut().filter(|entry| entry.peer.short() == who) {
+            entry.unreached = why;
+        }
+        let key = match why {
+            None => "app.unreached",
+            Some(Unreached::Busy) => "app.unreached_busy",
+            Some(Unreached::NoAnswer) => "app.unreached_no_answer",
+            Some(Unreached::Rejected) => "app.unreached_rejected",
+            Some(Unreached::Unreachable) => "app.unreached_no_way",
+        };
+        self.warn(Message::new(key).with("who", who));
     }
 
     fn finish_call(&mut self, mut entry: JournalEntry, call_id: Option<String>) {

@@ -10,6 +10,9 @@ use crate::{
     softphone::{self, EndCause, Event, MediaEvent, Tone},
 };
 
+/// Failures of the registration that pass without anybody doing anything.
+const PASSING: [&str; 3] = ["sip.connect", "sip.lost", "sip.timeout"];
+
 impl Turn<'_> {
     pub(super) fn phone_event(&mut self, event: Event) {
         match event {
@@ -22,13 +25,17 @@ impl Turn<'_> {
             Event::RegistrationFailed { error, retry_in } => {
                 let message = error.message();
                 let new = self.state.sip.last_error.as_ref() != Some(&message);
+                let first = self.state.sip.state != SipState::Failed;
                 self.state.sip.retry_at = retry_in.map(|after| self.now.at + after);
                 self.state.sip.last_error = Some(message.clone());
                 self.set_sip(SipState::Failed);
                 if new {
                     let text = message.render(self.state.profile.locale);
                     self.publish("sipFailed", &["sip"], "", json!({ "error": text }));
-                    self.error(Message::new("app.sip_failed").with("reason", text));
+                    // One outage is told once, however its attempts fail; the banner shows how the last one did.
+                    if first || !PASSING.contains(&message.key()) {
+                        self.error(Message::new("app.sip_failed").with("reason", text));
+                    }
                 }
             }
             Event::Unregistered => {
@@ -105,6 +112,15 @@ impl Turn<'_> {
     }
 
     fn leg_ended(&mut self, call_id: &str, cause: EndCause) {
+        let why = match cause {
+            EndCause::Unreached(why) => Some(why),
+            EndCause::RemoteBye | EndCause::Cancelled | EndCause::NoAnswer | EndCause::Local | EndCause::Failed(_) => {
+                None
+            }
+        };
+        if self.state.untold.as_ref().is_some_and(|untold| untold.leg == call_id) {
+            self.tell_unreached(why);
+        }
         let Some(call) = self.state.call.as_mut() else { return };
         if call.leg.as_ref().is_none_or(|leg| leg.call_id != call_id) {
             return;
@@ -113,8 +129,9 @@ impl Turn<'_> {
         if !call.phase.is_live() {
             return;
         }
+        call.unreached = why;
         match cause {
-            EndCause::RemoteBye | EndCause::Cancelled | EndCause::NoAnswer => {}
+            EndCause::RemoteBye | EndCause::Unreached(_) | EndCause::Cancelled | EndCause::NoAnswer => {}
             EndCause::Local => call.hang_up_asked = true,
             EndCause::Failed(reason) => {
                 call.hung_up_by = Some(HungUpBy::Fault);

@@ -156,17 +156,17 @@ impl Core {
     }
 
     /// Asks a call to end; nothing happens if it has.
-    pub fn hang_up(&self, leg: LegId) {
+    pub fn hang_up(&self, leg: LegId, cause: Option<u16>) {
         if let Some(inputs) = locked(&self.calls).by_leg.get(&leg) {
             // The task is ending by itself if it listens no more.
-            inputs.send(Input::HangUp).ok();
+            inputs.send(Input::HangUp(cause)).ok();
         }
     }
 
     /// Asks every call to end.
     pub fn hang_up_all(&self) {
         for inputs in locked(&self.calls).by_leg.values() {
-            inputs.send(Input::HangUp).ok();
+            inputs.send(Input::HangUp(None)).ok();
         }
     }
 

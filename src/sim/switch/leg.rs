@@ -41,8 +41,8 @@ pub(super) struct Call {
 pub(super) enum Input {
     /// A message with its Call-ID, and the socket it came over.
     Message(Box<Message>, SocketId),
-    /// The platform ends the call.
-    HangUp,
+    /// The platform ends the call, for a Q.850 cause if there is one to tell.
+    HangUp(Option<u16>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ struct Leg {
     /// Whether Ringing has been told, and the end of the leg.
     told_ringing: bool,
     told_end: bool,
+    /// What a BYE gives as its reason.
+    cause: Option<u16>,
     /// A request not answered yet, and the socket it left over.
     outstanding: Option<(Message, Option<SocketId>)>,
 }
@@ -145,6 +147,7 @@ impl Leg {
             peer: Some(peer),
             told_ringing: false,
             told_end: false,
+            cause: None,
             outstanding: None,
             core,
         })
@@ -164,7 +167,10 @@ impl Leg {
             tokio::select! {
                 input = inputs.recv() => match input {
                     Some(Input::Message(message, socket)) => self.on_message(*message, socket).await,
-                    Some(Input::HangUp) => self.hang_up(487).await,
+                    Some(Input::HangUp(cause)) => {
+                        self.cause = cause;
+                        self.hang_up(487).await;
+                    }
                     None => return,
                 },
                 () = tokio::time::sleep_until(self.deadline) => match self.phase {
@@ -252,7 +258,10 @@ impl Leg {
 
     fn bye(&mut self) {
         let number = self.cseq + 1;
-        let Some(bye) = self.in_dialog("BYE", number) else { return };
+        let Some(mut bye) = self.in_dialog("BYE", number) else { return };
+        if let Some(cause) = self.cause {
+            bye.push("Reason", &format!("Q.850;cause={cause}"));
+        }
         let socket = self.core.send_to(&self.user, &bye);
         self.outstanding = Some((bye, socket));
         (self.phase, self.deadline) = (Phase::Ending, Instant::now() + PATIENCE);

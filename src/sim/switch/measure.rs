@@ -2,6 +2,7 @@
 
 use std::f32::consts::TAU;
 
+use super::arrivals::Pace;
 use super::mixer::RATE;
 
 /// Below this nothing is heard, in dBFS.
@@ -22,6 +23,8 @@ pub struct Heard {
     pub packets_in: u64,
     /// RTP packets to the party, or 20 ms frames a virtual party heard.
     pub packets_out: u64,
+    /// How the party's RTP packets come; nothing for a virtual party.
+    pub pace: Pace,
 }
 
 /// The level of samples at full scale 1, in dBFS of a sine: a sine of peak 1 is 0 dBFS.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::arrivals::Arrivals;
 use super::jitter::Inbound;
 use super::measure::{self, Heard};
 use super::voices::{Babble, Tone};
@@ -43,6 +44,8 @@ pub(super) struct Port {
     /// RTP packets from and to the leg.
     pub packets_in: Arc<AtomicU64>,
     pub packets_out: Arc<AtomicU64>,
+    /// When those from the leg came.
+    pub arrivals: Arc<Mutex<Arrivals>>,
 }
 
 enum Source {
@@ -94,6 +97,7 @@ impl Mixer {
             inbound: Arc::new(Mutex::new(Inbound::new())),
             packets_in: Arc::default(),
             packets_out: Arc::default(),
+            arrivals: Arc::default(),
         };
         let (outbound, frames) = mpsc::channel(OUTBOUND_DEPTH);
         self.add(id, Source::Leg { port: port.clone(), outbound });
@@ -149,6 +153,7 @@ impl Mixer {
             if let Source::Leg { port, .. } = &party.source {
                 heard.packets_in = port.packets_in.load(Ordering::Relaxed);
                 heard.packets_out = port.packets_out.load(Ordering::Relaxed);
+                heard.pace = locked(&port.arrivals).pace();
             }
             (party.memory.iter().copied().collect::<Vec<f32>>(), heard)
         };

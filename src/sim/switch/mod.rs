@@ -7,6 +7,7 @@
 //!                                                                      peer <- codec <-----------+
 //! ```
 
+mod arrivals;
 mod codec;
 mod core;
 mod digest;
@@ -150,9 +151,9 @@ impl Switch {
         leg
     }
 
-    /// Ends a call by CANCEL or BYE; nothing happens if it has ended.
-    pub fn hang_up(&self, leg: LegId) {
-        self.core.hang_up(leg);
+    /// Ends a call by CANCEL or BYE; nothing happens if it has ended. A BYE says why, if there is a Q.850 cause for it.
+    pub fn hang_up(&self, leg: LegId, cause: Option<u16>) {
+        self.core.hang_up(leg, cause);
     }
 
     /// Adds a virtual party, which hears nobody until routed.

@@ -283,6 +283,7 @@ async fn receive(track: Arc<dyn TrackRemote>, port: Port, faults: SharedFaults) 
         }
         while let Some(packet) = line.pop(now) {
             port.packets_in.fetch_add(1, Ordering::Relaxed);
+            locked(&port.arrivals).note(now);
             let header = packet.header;
             locked(&port.inbound).push(header.ssrc, header.payload_type, header.sequence_number, packet.payload);
         }

@@ -212,7 +212,7 @@ async fn the_invite_is_what_the_protocol_says() {
     for part in ["opus/48000/2", "PCMA/8000", "PCMU/8000", "telephone-event/8000", "127.0.0.1", "a=setup:actpass"] {
         assert!(invite.body.contains(part), "{part} is missing in\n{}", invite.body);
     }
-    stage.switch.hang_up(leg);
+    stage.switch.hang_up(leg, None);
     stage.expect(SwitchEvent::Failed { leg, status: 487 }).await;
     let cancel = client.expect("CANCEL").await;
     assert_eq!(cancel.header("Via"), invite.header("Via"), "CANCEL belongs to the INVITE's transaction");
@@ -248,7 +248,7 @@ async fn an_answer_that_crosses_the_end_is_acknowledged_and_ended() {
     let (mut stage, mut client) = Stage::with_client().await;
     let leg = stage.switch.call(USER, "1", false);
     let invite = client.expect("INVITE").await;
-    stage.switch.hang_up(leg);
+    stage.switch.hang_up(leg, None);
     stage.expect(SwitchEvent::Failed { leg, status: 487 }).await;
     client.line.send(client.reply(&invite, 200, "OK"));
     client.expect("ACK").await;
@@ -272,10 +272,11 @@ async fn either_side_may_say_bye() {
     let repeated = client.reply(&first.invite, 200, "OK");
     client.line.send(repeated);
     client.expect("ACK").await;
-    stage.switch.hang_up(first.leg);
+    stage.switch.hang_up(first.leg, Some(17));
     stage.expect(SwitchEvent::Ended { leg: first.leg }).await;
     let bye = client.expect("BYE").await;
     assert!(bye.to_text().starts_with(&format!("BYE {} SIP/2.0\r\n", client.contact())));
+    assert_eq!(bye.header("Reason"), Some("Q.850;cause=17"));
     assert_eq!(bye.cseq().0, first.invite.cseq().0 + 1);
     client.line.send(client.reply(&bye, 200, "OK"));
 
@@ -326,7 +327,7 @@ async fn dropped_links_are_refused_until_over_and_a_bye_follows_the_client() {
     client.line.closed().await;
     assert!(Line::connect(address).await.is_err(), "new connections are refused");
     assert!(stage.switch.is_registered(USER));
-    stage.switch.hang_up(talk.leg);
+    stage.switch.hang_up(talk.leg, None);
     stage.expect(SwitchEvent::Ended { leg: talk.leg }).await;
     stage.switch.set_faults(SwitchFaults::default());
     client.reconnect(address, "secret").await;
@@ -348,7 +349,7 @@ async fn a_call_goes_on_over_the_clients_new_socket() {
             client.line.send(client.in_dialog(&talk.invite, "BYE", 1));
             assert_eq!(client.line.next().await.code(), Some(200));
         } else {
-            stage.switch.hang_up(talk.leg);
+            stage.switch.hang_up(talk.leg, None);
             client.expect("BYE").await;
         }
         stage.expect(SwitchEvent::Ended { leg: talk.leg }).await;

@@ -60,7 +60,8 @@ async fn http_faults() {
 #[tokio::test]
 async fn faults_of_the_switch_are_passed_on_and_taken_back() {
     let s = stage().await;
-    s.fault(json!({"fault": "drop_sip", "for_ms": 50})).await;
+    // The switch knows no agents: naming one makes no difference.
+    s.fault(json!({"fault": "drop_sip", "for_ms": 50, "agent": "8001"})).await;
     s.fault(json!({"fault": "rtp_loss_pct", "value": 5})).await;
     let on = Asked::Faults(SwitchFaults { drop_sip: true, rtp_loss_pct: 5.0, ..Default::default() });
     let off = Asked::Faults(SwitchFaults { rtp_loss_pct: 5.0, ..Default::default() });

@@ -153,7 +153,7 @@ impl Telephony for FakeSwitch {
     }
 
     fn heard(&self, party: PartyId) -> Heard {
-        Heard { hz: Some(party.0 as f32), dbfs: Some(-12.0), packets_in: 1, packets_out: 2 }
+        Heard { hz: Some(party.0 as f32), dbfs: Some(-12.0), packets_in: 1, packets_out: 2, ..Heard::default() }
     }
 
     fn set_faults(&self, faults: SwitchFaults) {

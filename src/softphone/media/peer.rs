@@ -227,7 +227,9 @@ impl Peer {
             connection,
             track,
             ssrc,
-            sequence: AtomicU16::new(rand::random()),
+            // In the lower half: a wrap among the first packets, should they get lost, could not be told from none, and
+            // SRTP would never agree on the index again (RFC 3711 3.3.1).
+            sequence: AtomicU16::new(rand::random::<u16>() >> 1),
             inner_choice: choice,
             payload_type,
             connected: AtomicBool::new(false),

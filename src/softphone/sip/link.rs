@@ -199,8 +199,12 @@ fn told(host: &str, error: &WsError) -> SipError {
     match error {
         WsError::Connect { host, reason } => SipError::Connect { host: host.clone(), reason: reason.clone() },
         WsError::Certificate { host, reason } => SipError::Certificate { host: host.clone(), reason: reason.clone() },
-        WsError::Refused { .. } | WsError::Protocol { .. } | WsError::Timeout { .. } => {
-            SipError::Connect { host: host.to_owned(), reason: error.to_string() }
+        WsError::Protocol { host, reason } => SipError::Connect { host: host.clone(), reason: reason.clone() },
+        WsError::Timeout { host, ms } => {
+            SipError::Connect { host: host.clone(), reason: format!("no answer within {ms} ms") }
+        }
+        WsError::Refused { status } => {
+            SipError::Connect { host: host.to_owned(), reason: format!("HTTP status {status}") }
         }
     }
 }

@@ -77,40 +77,40 @@ fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
 /// Draws the right side as far as it fits behind `left_end`; returns where it begins. What matters least goes first.
 fn right_side(canvas: &mut Canvas<'_>, area: Rect, left_end: u16) -> u16 {
     let snapshot = canvas.snapshot;
-    let mut segments: Vec<(Run, Option<UiAction>)> = Vec::new();
-    let auto_scope = if snapshot.auto_answer { Scope::BarWarn } else { Scope::BarDim };
+    let auto_answer = snapshot.auto_answer;
+    // The most expendable first; with its place in the row. Calls that answer themselves are not a thing to hide.
+    let mut segments: Vec<(u8, Run, Option<UiAction>)> = Vec::new();
+    let auto_scope = if auto_answer { Scope::BarWarn } else { Scope::BarDim };
     let mut auto = Run::default();
     push_key(canvas, &mut auto, UiAction::AutoAnswer);
     auto.push(canvas.t("ui.auto_answer"), Scope::BarDim)
         .push(" ", Scope::Bar)
-        .push(canvas.t(if snapshot.auto_answer { "ui.on" } else { "ui.off" }), auto_scope);
-    segments.push((auto, Some(UiAction::AutoAnswer)));
+        .push(canvas.t(if auto_answer { "ui.on" } else { "ui.off" }), auto_scope);
     if let Some(caller) = &snapshot.caller_id {
         let mut run = Run::default();
         push_key(canvas, &mut run, UiAction::CallerId);
         run.push(canvas.t("ui.caller_id"), Scope::BarDim).push(" ", Scope::Bar).push(&caller.name, Scope::BarStrong);
-        segments.push((run, Some(UiAction::CallerId)));
+        segments.push((0, run, Some(UiAction::CallerId)));
     }
+    segments.insert(if auto_answer { segments.len() } else { 0 }, (1, auto, Some(UiAction::AutoAnswer)));
     let mut agent = Run::default();
     agent.push(&snapshot.agent.ag_no, Scope::BarStrong);
     if let Some(name) = &snapshot.agent.name {
         agent.push(" ", Scope::Bar).push(name, Scope::BarDim);
     }
-    segments.push((agent, None));
+    segments.push((2, agent, None));
 
     let right = area.right().saturating_sub(1);
     let mut skip = 0;
-    let needed = |skip: usize| segments.iter().skip(skip).map(|(run, _)| run.cells() + 3).sum::<u16>();
+    let needed = |skip: usize| segments.iter().skip(skip).map(|(_, run, _)| run.cells() + 3).sum::<u16>();
     while skip < segments.len() && left_end.saturating_add(needed(skip)) > right {
         skip += 1;
     }
-    // Shown from the left: caller ID, auto-answer, agent; given up in the order of the list.
-    let mut kept: Vec<&(Run, Option<UiAction>)> = segments.iter().skip(skip).collect();
-    if kept.len() == 3 {
-        kept.swap(0, 1);
-    }
+    let all_given_up = skip >= segments.len();
+    let mut kept: Vec<(u8, Run, Option<UiAction>)> = segments.into_iter().skip(skip).collect();
+    kept.sort_by_key(|(place, ..)| *place);
     let mut x = right;
-    for (run, action) in kept.into_iter().rev() {
+    for (_, run, action) in kept.iter().rev() {
         x = x.saturating_sub(run.cells());
         canvas.run(x, area.y, run.cells(), run);
         if let Some(action) = action {
@@ -118,7 +118,7 @@ fn right_side(canvas: &mut Canvas<'_>, area: Rect, left_end: u16) -> u16 {
         }
         x = x.saturating_sub(3);
     }
-    x.saturating_add(if skip < 3 { 3 } else { 0 })
+    x.saturating_add(if all_given_up { 0 } else { 3 })
 }
 
 fn push_key(canvas: &Canvas<'_>, run: &mut Run, action: UiAction) {
@@ -172,12 +172,14 @@ struct Offer {
     pending: bool,
 }
 
-/// What can be done now, the most wanted first; ending the call is not among them.
+/// What can be done now, the most wanted first; ending the call is not among them. What is possible and makes no sense
+/// (ready while ready, muting what only rings, signing out under a customer) keeps its key and is not offered.
 fn offers(canvas: &Canvas<'_>) -> Vec<Offer> {
     let snapshot = canvas.snapshot;
     let resume = snapshot.call.phase == CallPhase::Held;
     let muted = snapshot.call.muted;
-    let signed_in = snapshot.agent.state.is_signed_in();
+    let live = snapshot.call.phase.is_live();
+    let sign_out = canvas.state.show_sign_out && snapshot.agent.state.is_signed_in() && !live;
     let candidates = [
         (UiAction::Answer, "ui.act_answer"),
         (UiAction::Hold, if resume { "ui.act_resume" } else { "ui.act_hold" }),
@@ -192,7 +194,9 @@ fn offers(canvas: &Canvas<'_>) -> Vec<Offer> {
     ];
     candidates
         .into_iter()
-        .filter(|(action, _)| *action != UiAction::SignOut || (canvas.state.show_sign_out && signed_in))
+        .filter(|(action, _)| *action != UiAction::SignOut || sign_out)
+        .filter(|(action, _)| *action != UiAction::Ready || snapshot.agent.state != AgentState::Idle)
+        .filter(|(action, _)| *action != UiAction::Mute || snapshot.call.phase != CallPhase::Ringing)
         .filter_map(|(action, label)| {
             let needed = act::app_action(snapshot, action)?;
             let pending = snapshot.is_pending(needed);

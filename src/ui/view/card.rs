@@ -9,8 +9,8 @@ use super::{
     words,
 };
 use crate::{
-    app::MediaState,
-    domain::{AgentState, CallPhase, Direction},
+    app::{JournalEntry, MediaState, Snapshot},
+    domain::{AgentState, CallPhase, Direction, Outcome},
     ui::{text, theme::Scope},
 };
 
@@ -37,6 +37,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> u16 {
     if phase != CallPhase::None {
         head(canvas, inner, y);
         y += 2 + gap;
+    } else if let Some(last) = wrapped_up(canvas.snapshot) {
+        last_head(canvas, inner, y, last);
+        y += 2 + gap;
     }
     clocks(canvas, inner, y, now);
     y += 1 + gap;
@@ -51,6 +54,27 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> u16 {
         y += 1 + gap;
     }
     y - area.y
+}
+
+/// The call that is being wrapped up: whom the notes are about.
+pub fn wrapped_up(snapshot: &Snapshot) -> Option<&JournalEntry> {
+    let wraps_up = snapshot.agent.state == AgentState::WrapUp && snapshot.call.phase == CallPhase::None;
+    snapshot.journal.first().filter(|entry| wraps_up && entry.outcome == Outcome::Answered)
+}
+
+/// The same two lines as of a call, for one that is over.
+fn last_head(canvas: &mut Canvas<'_>, area: Rect, y: u16, last: &JournalEntry) {
+    let way = format!(
+        "{} {} {}",
+        canvas.t(words::direction_word(last.direction)),
+        canvas.glyphs.dot,
+        canvas.t("ui.call_ended")
+    );
+    let way_x = canvas.put_right(area.right(), y, area.width, &way, Scope::Dim);
+    let who = words::who(&last.peer, canvas.snapshot.locale);
+    canvas.put(area.x, y, way_x.saturating_sub(area.x + 2), &who, Scope::Strong);
+    let whence = words::whence(&last.peer, last.queue.as_ref(), canvas.glyphs);
+    canvas.put(area.x, y + 1, area.width, &whence, Scope::Dim);
 }
 
 /// Who and which way; where from and what is on.
@@ -113,6 +137,9 @@ fn clocks(canvas: &mut Canvas<'_>, area: Rect, y: u16, now: Instant) {
     {
         let left = text::seconds_left(words::ms_until(end, now)) * 1000;
         clocks.push(("ui.clock_wrap_up", left, Scope::Warn));
+        if let Some(last) = wrapped_up(canvas.snapshot) {
+            clocks.push(("ui.clock_talk", last.talk_ms, Scope::Base));
+        }
     }
     if call.phase != CallPhase::None {
         let answered = call.clocks.answered_at.is_some();
@@ -200,7 +227,7 @@ fn quality(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
         }
         MediaState::Up => {
             let mut codec = Run::default();
-            codec.push(media.codec.unwrap_or(canvas.glyphs.none), Scope::Base);
+            codec.push(media.codec.map_or(canvas.glyphs.none, codec_word), Scope::Base);
             facts.push(codec);
             let mut fact = |label: &'static str, value: String, scope: Scope| {
                 let mut run = Run::default();
@@ -210,10 +237,9 @@ fn quality(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
             let rtt = media.rtt_ms.map_or_else(|| text::pad_left(canvas.glyphs.none, 3), |rtt| format!("{rtt:>3.0}"));
             fact("ui.rtt", format!("{rtt} ms"), grade(media.rtt_ms.unwrap_or(0.0), 200.0, 400.0));
             fact("ui.jitter", format!("{:>2.0} ms", media.jitter_ms), grade(media.jitter_ms, 30.0, 60.0));
-            fact("ui.loss", format!("{:>3.1} %", media.loss_pct), grade(media.loss_pct, 1.0, 5.0));
-            if let Some(mos) = media.mos {
-                fact("ui.mos", format!("{mos:.1}"), grade(-mos, -3.8, -3.0));
-            }
+            fact("ui.loss", format!("{:>4.1} %", media.loss_pct), grade(media.loss_pct, 1.0, 5.0));
+            let mos = media.mos.map_or_else(|| text::pad_left(canvas.glyphs.none, 3), |mos| format!("{mos:.1}"));
+            fact("ui.mos", mos, media.mos.map_or(Scope::Dim, |mos| grade(-mos, -3.8, -3.0)));
         }
     }
     let cells = |facts: &[Run]| facts.iter().map(|run| run.cells() + 3).sum::<u16>().saturating_sub(3);
@@ -227,6 +253,11 @@ fn quality(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
     for run in &facts {
         x += canvas.run(x, y, area.right().saturating_sub(x), run) + 3;
     }
+}
+
+/// A codec as people write it.
+fn codec_word(name: &'static str) -> &'static str {
+    if name == "opus" { "Opus" } else { name }
 }
 
 /// Look of a figure that is worse the higher it is.

@@ -90,7 +90,12 @@ fn answers(canvas: &Canvas<'_>, run: &mut Run, question: Question, between: &str
 
 fn window(canvas: &mut Canvas<'_>, area: Rect, title: &'static str) -> Rect {
     let title = canvas.t(title);
-    canvas.window(area, &title, Scope::Window, Scope::WindowFrame, Scope::WindowTitle)
+    let inner = canvas.window(area, &title, Scope::Window, Scope::WindowFrame, Scope::WindowTitle);
+    let back = format!(" Esc {} ", canvas.t("ui.no"));
+    if inner.width > text::width(&back) + 2 {
+        canvas.put_right(inner.right() - 1, inner.bottom(), inner.width, &back, Scope::WindowDim);
+    }
+    inner
 }
 
 fn list(canvas: &mut Canvas<'_>, area: Rect, dialog: &Dialog, open: &ListDialog, title: &'static str, width: u16) {

@@ -125,7 +125,7 @@ fn line(canvas: &mut Canvas<'_>, area: Rect, y: u16, entry: &JournalEntry, colum
     let duration = if entry.talk_ms > 0 { text::clock(entry.talk_ms) } else { canvas.glyphs.none.to_owned() };
     canvas.put_right(x + 7, y, 7, &duration, look(Scope::Base));
     x += 9;
-    let (word, scope) = words::outcome_word(entry.outcome);
+    let (word, scope) = words::came_out(entry);
     let word = canvas.t(word);
     canvas.put(x, y, area.right().saturating_sub(x), &word, look(scope));
 }

@@ -18,6 +18,8 @@ mod tick;
 mod words;
 
 #[cfg(test)]
+mod narrow_tests;
+#[cfg(test)]
 mod tests;
 
 use std::time::Instant;
@@ -88,7 +90,7 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         dialog::draw_in_row(canvas, Rect { y: area.bottom() - 1, height: 1, ..area });
         return;
     }
-    let main = full(canvas, area, now);
+    let (main, card_end) = full(canvas, area, now);
     // Windows hide neither the bar nor the bottom row, and an incoming call leaves the panel free.
     let below_bar = Rect { y: area.y + 2, height: area.height - 3, ..area };
     let ringing = ringing::draw(canvas, main, now);
@@ -98,11 +100,12 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let room = below_bar.bottom().saturating_sub(top);
     let for_dialog = if room >= DIALOG_MIN { Rect { y: top, height: room, ..below_bar } } else { below_bar };
     dialog::draw(canvas, for_dialog);
-    notices::draw_toasts(canvas, area, now);
+    notices::draw_toasts(canvas, area, card_end, now);
 }
 
-/// Everything of the full screen but what lies over it; returns the part left of the panel.
-fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Rect {
+/// Everything of the full screen but what lies over it; returns the part left of the panel, and the row under the
+/// card.
+fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> (Rect, u16) {
     bar::draw(canvas, area, now);
     let bottom = area.bottom() - 1;
     status_line::draw(canvas, Rect { y: bottom, height: 1, ..area }, now);
@@ -119,5 +122,5 @@ fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Rect {
     let gap = u16::from(used == 0);
     let rest = Rect { y: body.y + used + gap, height: body.height.saturating_sub(used + gap), ..body };
     journal::draw(canvas, rest);
-    body
+    (body, body.y + used)
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use ratatui::layout::Rect;
 
-use super::{canvas::Canvas, journal};
+use super::{canvas::Canvas, journal, status_line};
 use crate::{
     app::{NoticeLevel, NoticeView},
     ui::{state, text, theme::Scope},
@@ -46,24 +46,29 @@ fn mark(canvas: &Canvas<'_>, level: NoticeLevel) -> (&'static str, Scope) {
     }
 }
 
-/// Notices still to be shown as toasts, newest last.
-pub fn toasts(notices: &[NoticeView], now: Instant) -> Vec<&NoticeView> {
-    let fresh = |notice: &&NoticeView| !notice.dismissed && notice.at + state::toast_time(notice) > now;
-    let mut newest: Vec<&NoticeView> = notices.iter().rev().filter(fresh).take(TOASTS).collect();
+/// Notices still to be shown as toasts, newest last; not those that the banner says already.
+pub fn toasts<'a>(canvas: &Canvas<'a>, now: Instant) -> Vec<&'a NoticeView> {
+    let banner = status_line::said(canvas, now);
+    let fresh = |notice: &&NoticeView| {
+        !notice.dismissed && notice.at + state::toast_time(notice) > now && !banner.contains(&notice.text)
+    };
+    let mut newest: Vec<&NoticeView> = canvas.snapshot.notices.iter().rev().filter(fresh).take(TOASTS).collect();
     newest.reverse();
     newest
 }
 
-/// Draws the toasts above the bottom row, at the right.
-pub fn draw_toasts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
-    let toasts = toasts(&canvas.snapshot.notices, now);
+/// Draws the toasts above the bottom row, at the right. The newest is always shown; older ones only below `top`, where
+/// the call's card ends. The rest is counted at the notices tab.
+pub fn draw_toasts(canvas: &mut Canvas<'_>, area: Rect, top: u16, now: Instant) {
+    let toasts = toasts(canvas, now);
     let width = TOAST_WIDTH.min(area.width.saturating_sub(4));
     let mut bottom = area.bottom().saturating_sub(2);
-    for toast in toasts.iter().rev() {
+    for (older, toast) in toasts.iter().rev().enumerate() {
         let lines: Vec<String> =
             text::wrap(&text::clean(&toast.text), width.saturating_sub(6)).into_iter().take(3).collect();
         let rows = u16::try_from(lines.len()).unwrap_or(1);
-        if bottom < area.y + rows + 1 {
+        let highest = if older == 0 { area.y + 1 } else { top };
+        if bottom < highest + rows {
             return;
         }
         let cells = lines.iter().map(|l| text::width(l)).max().unwrap_or(0) + 5;

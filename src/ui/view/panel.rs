@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run},
-    words,
+    card, words,
 };
 use crate::{
     app::PanelContent,
@@ -68,21 +68,24 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 /// What is known of the caller.
 fn caller_lines(canvas: &Canvas<'_>) -> Vec<Line> {
     let call = &canvas.snapshot.call;
-    if call.phase == CallPhase::None {
-        return Vec::new();
-    }
+    let last = card::wrapped_up(canvas.snapshot);
+    let (peer, queue, direction) = match last {
+        Some(last) => (&last.peer, last.queue.as_ref(), Some(last.direction)),
+        None if call.phase == CallPhase::None => return Vec::new(),
+        None => (&call.peer, call.queue.as_ref(), call.direction),
+    };
     let mut lines = Vec::new();
     let mut field = |label: &'static str, value: Option<&str>| {
         if let Some(value) = value.map(str::trim).filter(|v| !v.is_empty()) {
             lines.push(Line::Field(canvas.t(label), text::clean(value).into_owned()));
         }
     };
-    field("ui.field_number", call.peer.number.as_deref());
-    field("ui.field_agent", call.peer.ag_no.as_deref());
-    field("ui.field_name", call.peer.name.as_deref());
-    field("ui.field_area", call.peer.area.as_deref());
-    field("ui.field_group", call.queue.as_ref().map(|q| q.name.as_str()));
-    if let Some(direction) = call.direction {
+    field("ui.field_number", peer.number.as_deref());
+    field("ui.field_agent", peer.ag_no.as_deref());
+    field("ui.field_name", peer.name.as_deref());
+    field("ui.field_area", peer.area.as_deref());
+    field("ui.field_group", queue.map(|q| q.name.as_str()));
+    if let Some(direction) = direction {
         field("ui.field_direction", Some(&canvas.t(words::direction_word(direction))));
     }
     field("ui.field_call_id", call.call_id.as_deref());

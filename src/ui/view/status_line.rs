@@ -10,7 +10,7 @@ use super::{
     words,
 };
 use crate::{
-    app::{LinkState, SipState},
+    app::{Action, LinkState, SipState},
     i18n::Message,
     ui::{act::Target, input::UiAction, text, theme::Scope},
 };
@@ -35,7 +35,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     canvas.clear(area, Scope::Bar);
     let lights = lights(canvas);
     let left = canvas.run(area.x + 2, area.y, area.width.saturating_sub(2), &lights) + area.x + 2;
-    let right = more(canvas, area, left + 2);
+    let right = more(canvas, area, left + 2 + hint_cells(canvas, now));
     hint(canvas, left + 4, area.y, right.saturating_sub(2), now);
 }
 
@@ -60,6 +60,11 @@ pub fn more(canvas: &mut Canvas<'_>, area: Rect, left: u16) -> u16 {
         x = start.saturating_sub(3);
     }
     x + 3
+}
+
+/// Room that a hint of the screen's own wants before the ways to more: it is gone soon, they come back.
+pub fn hint_cells(canvas: &Canvas<'_>, now: Instant) -> u16 {
+    canvas.state.flash_at(now).map_or(0, |flash| text::width(flash) + 4)
 }
 
 /// The chord being typed, else a hint of the screen's own, else the prefix that keys need.
@@ -105,7 +110,9 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
         });
         if live {
             parts.push(canvas.t("ui.link_call_goes_on"));
-            parts.push(canvas.t("ui.link_waits"));
+            // Holding goes over HTTP, which may work all the while: said only where it does not.
+            let possible = [Action::Hold, Action::Unhold].iter().any(|action| snapshot.can(*action));
+            parts.extend((!possible).then(|| canvas.t("ui.link_waits")));
         } else {
             parts.push(canvas.t("ui.link_no_calls"));
         }
@@ -131,6 +138,19 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
         return Some((vec![error.render(locale)], Scope::BannerWarn));
     }
     None
+}
+
+/// What the banner says, in its own words and in those of the notices that were given for the same thing.
+pub fn said(canvas: &Canvas<'_>, now: Instant) -> Vec<String> {
+    let Some((mut said, _)) = banner_text(canvas, now) else { return Vec::new() };
+    let snapshot = canvas.snapshot;
+    if snapshot.link.state != LinkState::Up {
+        said.extend([canvas.t("app.link_down"), canvas.t("app.link_down_in_call")]);
+    }
+    if let Some(error) = &snapshot.sip.last_error {
+        said.push(Message::new("app.sip_failed").with("reason", error).render(snapshot.locale));
+    }
+    said
 }
 
 /// Draws the banner if something is broken; returns whether.

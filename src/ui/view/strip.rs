@@ -35,17 +35,22 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let lights = status_line::lights(canvas);
     let mut x = last.x + 2;
     x += canvas.run(x, last.y, last.width.saturating_sub(2), &lights) + 4;
-    let right = status_line::more(canvas, last, x);
+    let toast = notices::toasts(canvas, now).last().map(|toast| (toast.level, toast.text.clone()));
+    let wanted = match &toast {
+        Some((_, text)) => text::width(text) + 4,
+        None => 0,
+    };
+    let right = status_line::more(canvas, last, x.saturating_add(wanted.max(status_line::hint_cells(canvas, now))));
     let right = right.saturating_sub(2);
     if canvas.state.flash_at(now).is_some() || canvas.state.prefix_typed {
         status_line::hint(canvas, x, last.y, right, now);
-    } else if let Some(toast) = notices::toasts(&canvas.snapshot.notices, now).last() {
-        let scope = match toast.level {
+    } else if let Some((level, text)) = toast {
+        let scope = match level {
             NoticeLevel::Info => Scope::BarStrong,
             NoticeLevel::Warn => Scope::BarWarn,
             NoticeLevel::Error => Scope::BarBad,
         };
-        canvas.put(x, last.y, right.saturating_sub(x), &toast.text, scope);
+        canvas.put(x, last.y, right.saturating_sub(x), &text, scope);
     } else if canvas.snapshot.call.phase.is_connected() {
         sound(canvas, x, last.y, right);
     } else {
@@ -88,7 +93,7 @@ fn latest(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16) {
     if entry.talk_ms > 0 {
         run.push(text::clock(entry.talk_ms), Scope::BarDim);
     } else {
-        run.push(canvas.t(words::outcome_word(entry.outcome).0), Scope::BarDim);
+        run.push(canvas.t(words::came_out(entry).0), Scope::BarDim);
     }
     canvas.run(x, y, right.saturating_sub(x), &run);
 }

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-fn render(snapshot: &Snapshot, state: &ViewState, width: u16, height: u16) -> (Buffer, Drawn) {
+pub(super) fn render(snapshot: &Snapshot, state: &ViewState, width: u16, height: u16) -> (Buffer, Drawn) {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let mut drawn = Drawn::default();
     terminal.draw(|frame| drawn = draw(frame, snapshot, state, now())).unwrap();
@@ -28,7 +28,7 @@ fn render(snapshot: &Snapshot, state: &ViewState, width: u16, height: u16) -> (B
 }
 
 /// The frame as lines, the second half of wide characters left out, so that columns can be checked by eye.
-fn lines(buffer: &Buffer) -> String {
+pub(super) fn lines(buffer: &Buffer) -> String {
     let mut all = String::new();
     for y in 0..buffer.area.height {
         let mut line = String::new();

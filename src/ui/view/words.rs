@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::glyphs::Glyphs;
 use crate::{
-    app::{LinkState, MediaState, SipState, Snapshot},
-    domain::{AgentState, CallPhase, Direction, Outcome, Party, RingKind, SkillGroup},
+    app::{JournalEntry, LinkState, MediaState, SipState, Snapshot},
+    domain::{AgentState, CallPhase, Direction, Outcome, Party, RingKind, SkillGroup, Unreached},
     i18n::{self, Locale},
     ui::{text, theme::Scope},
 };
@@ -55,7 +55,9 @@ pub fn shown(snapshot: &Snapshot, glyphs: &'static Glyphs, now: Instant) -> Show
         },
         CallPhase::Talking => talking("ui.state_talking"),
         CallPhase::Held => {
-            Shown { scope: Scope::StateHeld, glyph: glyphs.pause, word: t("ui.state_held"), clock: talk() }
+            // How long the customer has been waiting; the whole talk has its clock on the card.
+            let held = clocks.held_at.map(|at| text::clock(ms_since(at, now)));
+            Shown { scope: Scope::StateHeld, glyph: glyphs.pause, word: t("ui.state_held"), clock: held.or_else(talk) }
         }
         CallPhase::ConsultOut | CallPhase::Consulting => talking("ui.state_consulting"),
         CallPhase::ThreeWay => talking("ui.state_three_way"),
@@ -123,7 +125,7 @@ pub fn direction_glyph(direction: Direction, glyphs: &Glyphs) -> &'static str {
 }
 
 /// Catalogue key and look of how a call came out.
-pub fn outcome_word(outcome: Outcome) -> (&'static str, Scope) {
+fn outcome_word(outcome: Outcome) -> (&'static str, Scope) {
     match outcome {
         Outcome::Answered => ("ui.outcome_answered", Scope::Good),
         Outcome::Missed => ("ui.outcome_missed", Scope::Bad),
@@ -132,6 +134,19 @@ pub fn outcome_word(outcome: Outcome) -> (&'static str, Scope) {
         Outcome::Cancelled => ("ui.outcome_cancelled", Scope::Dim),
         Outcome::Failed => ("ui.outcome_failed", Scope::Bad),
     }
+}
+
+/// The same for a line of the journal, which may know more.
+pub fn came_out(entry: &JournalEntry) -> (&'static str, Scope) {
+    let (word, scope) = outcome_word(entry.outcome);
+    let word = match entry.unreached {
+        None => word,
+        Some(Unreached::Busy) => "ui.unreached_busy",
+        Some(Unreached::NoAnswer) => "ui.unreached_no_answer",
+        Some(Unreached::Rejected) => "ui.unreached_rejected",
+        Some(Unreached::Unreachable) => "ui.unreached_no_way",
+    };
+    (word, scope)
 }
 
 /// Who: agent number and name, else the telephone number; a word when nobody was told.

@@ -10,7 +10,7 @@ use crate::{
         link::LinkEvent,
         push::{PhoneEvent, PhoneState, PushMessage},
     },
-    domain::{AgentState, CallPhase, Direction, HungUpBy, Outcome, RingKind},
+    domain::{AgentState, CallPhase, Direction, HungUpBy, Outcome, RingKind, Unreached},
     softphone::{self, EndCause, Tone},
 };
 
@@ -244,6 +244,67 @@ fn a_phone_that_refuses_its_own_leg_is_told_of() {
     rig.later(Duration::from_millis(900));
     rig.pho(PhoneState::HungUp);
     assert!(rig.notices().contains("too quickly"), "{}", rig.notices());
+    assert_eq!(rig.shown().journal[0].outcome, Outcome::Failed);
+}
+
+#[test]
+fn why_a_dialled_number_was_not_reached_is_said_once() {
+    let dialled = || {
+        let mut rig = Rig::idle();
+        rig.agent("4");
+        let rings = PhoneState::Ring(RingKind::Outbound);
+        rig.push(PushMessage::Phone(PhoneEvent { state: rings, called: Some("139".into()), ..PhoneEvent::default() }));
+        rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: "1".into(), auto_answer: true });
+        rig.phone(softphone::Event::Answered { call_id: "c1".into() });
+        rig.later(Duration::from_millis(900));
+        rig
+    };
+    // The platform's word and the BYE come in either order; the agent's next state may be between them.
+    let busy = || ended(EndCause::Unreached(Unreached::Busy));
+    let ends: [fn(&mut Rig, softphone::Event); 3] = [
+        |rig, bye| {
+            rig.phone(bye);
+            rig.pho(PhoneState::HungUp);
+            rig.agent("1");
+        },
+        |rig, bye| {
+            rig.pho(PhoneState::HungUp);
+            rig.agent("1");
+            assert_eq!(rig.notices(), "", "the BYE may say why");
+            rig.phone(bye);
+        },
+        |rig, bye| {
+            rig.pho(PhoneState::HungUp);
+            rig.phone(bye);
+            rig.timer(TimerId::StrayLeg);
+        },
+    ];
+    for end in ends {
+        let mut rig = dialled();
+        end(&mut rig, busy());
+        let entry = rig.shown().journal[0].clone();
+        assert_eq!((entry.outcome, entry.unreached), (Outcome::Unanswered, Some(Unreached::Busy)));
+        assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
+        assert!(rig.notices().contains("139 was not reached: busy"), "{}", rig.notices());
+    }
+
+    // A BYE that says nothing, or none at all: it is said all the same.
+    let mut rig = dialled();
+    rig.pho(PhoneState::HungUp);
+    rig.phone(ended(EndCause::RemoteBye));
+    assert!(rig.notices().contains("139 was not reached"), "{}", rig.notices());
+    let mut rig = dialled();
+    rig.pho(PhoneState::HungUp);
+    rig.timer(TimerId::StrayLeg);
+    assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
+
+    // Given up by the agent: nothing to explain.
+    let mut rig = dialled();
+    rig.command(Command::HangUp);
+    rig.reply_to(|r| *r == Request::HangUp, 0, Value::Null);
+    rig.pho(PhoneState::HungUp);
+    rig.phone(ended(EndCause::Local));
+    assert_eq!(rig.notices(), "");
 }
 
 #[test]

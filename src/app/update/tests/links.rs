@@ -8,6 +8,7 @@ use crate::{
         push::PushMessage,
     },
     domain::{AgentState, CallPhase},
+    softphone::{self, SipError},
 };
 
 #[test]
@@ -134,4 +135,33 @@ fn junk_on_the_link_is_told_once() {
     }
     assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
     assert_eq!(rig.shown().link.state, LinkState::Up);
+}
+
+#[test]
+fn an_outage_of_the_registration_is_told_once_and_a_new_cause_to_act_on_again() {
+    let mut rig = Rig::idle();
+    let fails = |rig: &mut Rig, error: SipError| {
+        rig.phone(softphone::Event::RegistrationFailed { error, retry_in: Some(Duration::from_secs(1)) });
+    };
+    let reach = |reason: &str| SipError::Connect { host: "pbx".into(), reason: reason.into() };
+    fails(&mut rig, SipError::Lost("it was cut".into()));
+    fails(&mut rig, reach("connection refused"));
+    fails(&mut rig, reach("no answer"));
+    assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
+    assert!(rig.shown().sip.last_error.is_some_and(|e| e.contains("no answer")), "the banner has the newest");
+    fails(&mut rig, SipError::Credentials);
+    assert_eq!(rig.shown().notices.len(), 2, "{}", rig.notices());
+}
+
+#[test]
+fn how_long_the_link_has_been_away_counts_from_its_loss_through_all_attempts() {
+    let mut rig = Rig::idle();
+    let lost = rig.at;
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    for _ in 0..4 {
+        rig.timer(TimerId::Reconnect);
+        rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    }
+    assert!(rig.at > lost);
+    assert_eq!(rig.shown().link.since_at, lost);
 }

@@ -6,12 +6,15 @@ use super::{
     super::{
         call::{Call, Pending, Phase, wants_auto_answer},
         identity::{ALLOW, token},
-        message::{Request, Writer},
+        message::{Request, Writer, param},
     },
     Agent, Task,
     calls::reason,
 };
-use crate::softphone::{EndCause, Event};
+use crate::{
+    domain::Unreached,
+    softphone::{EndCause, Event},
+};
 
 /// Extensions a request may require of us (RFC 3261 8.2.2.3). `100rel` is met by sending nothing provisional.
 const KNOWN_EXTENSIONS: [&str; 5] = ["100rel", "outbound", "path", "gruu", "timer"];
@@ -245,7 +248,7 @@ impl Agent {
                 if let Some(pending) = call.pending.take() {
                     self.send(call.refuse(&pending.request, 487, reason(487)));
                 }
-                self.over(&call, EndCause::RemoteBye);
+                self.over(&call, unreached(request).map_or(EndCause::RemoteBye, EndCause::Unreached));
             }
             // We were about to say it ourselves.
             Phase::Leaving => {
@@ -281,6 +284,19 @@ impl Agent {
         let writer = Writer::response(request, 415, "Unsupported Media Type", Some(&token(10)));
         self.send(writer.header("Accept", "application/sdp").header("Accept-Encoding", "identity").end_known());
     }
+}
+
+/// What the `Reason` of a BYE says of the party that the platform called for us (RFC 3326).
+fn unreached(request: &Request) -> Option<Unreached> {
+    request.headers.values("Reason").find_map(|value| {
+        let (protocol, params) = value.split_once(';')?;
+        let cause = param(params, "cause")?.parse().ok()?;
+        match protocol.trim().to_ascii_uppercase().as_str() {
+            "Q.850" => Unreached::from_q850(cause),
+            "SIP" => Unreached::from_sip(cause),
+            _ => None,
+        }
+    })
 }
 
 fn body(request: &Request) -> Body<'_> {

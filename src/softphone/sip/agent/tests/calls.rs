@@ -1,6 +1,7 @@
 //! One call, from INVITE to its end.
 
 use super::*;
+use crate::domain::Unreached;
 
 #[test]
 fn a_call_rings_is_answered_and_hung_up_by_the_other_side() {
@@ -399,4 +400,21 @@ fn invites_we_cannot_take_are_refused() {
     bench.frame(&invite("c1", "Require: 100rel\r\n"));
     assert_eq!(bench.starts(), ["SIP/2.0 100 Trying"], "nothing provisional that would have to be reliable");
     assert_eq!(bench.events.len(), 1);
+}
+
+#[test]
+fn a_bye_may_say_why_nobody_was_reached() {
+    for (reason, cause) in [
+        ("Q.850;cause=17;text=\"User busy, try again\"", EndCause::Unreached(Unreached::Busy)),
+        ("SIP;cause=200, q.850 ;cause=21", EndCause::Unreached(Unreached::Rejected)),
+        ("SIP;cause=480;text=\"x\"", EndCause::Unreached(Unreached::NoAnswer)),
+        ("Q.850;cause=16", EndCause::RemoteBye),
+        ("Q.850;cause=x", EndCause::RemoteBye),
+        (";;", EndCause::RemoteBye),
+    ] {
+        let mut bench = Bench::talking();
+        let bye = bench.in_dialog("BYE", 11, &format!("Reason: {reason}\r\n"), "");
+        bench.frame(&bye);
+        assert_eq!(bench.events.last(), Some(&ended("c1", cause)), "{reason}");
+    }
 }

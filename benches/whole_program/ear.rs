@@ -1,0 +1,103 @@
+//! Mouth to ear: chirps spoken into the one file, echoed by the platform's customer, found again in the other.
+//!
+//! Both files are read and written in the same 10 ms blocks, from the call's beginning on, so the distance of a chirp
+//! from its echo, in samples, is its delay. In it are two whole legs: capture, encoder, network, the platform's jitter
+//! buffer and mixer; then its encoder, network, and the phone bar's jitter buffer, decoder and playback.
+
+use std::{f64::consts::TAU, path::Path, time::Duration};
+
+use crate::{
+    common::{Home, audio::Recording},
+    setting::{self, LOG},
+    table::{Table, Target},
+};
+
+const RATE: usize = 48_000;
+/// Between two chirps; no delay may be longer.
+const PERIOD: usize = RATE / 2;
+/// A chirp: 30 ms, 500 to 3000 Hz.
+const CHIRP: usize = RATE * 30 / 1000;
+/// Calls: the clocks of the two sides meet differently in each.
+const CALLS: usize = 10;
+/// Chirps in each.
+const CHIRPS: usize = 12;
+/// Chirps left out at the beginning of each: what delay the jitter buffers start with.
+const STARTING: usize = 4;
+/// A chirp that is less like the one spoken than this is not counted.
+const LIKENESS: f64 = 0.6;
+
+pub fn measure(table: &mut Table) {
+    let home = Home::new();
+    let platform = setting::platform(&home);
+    let (mouth, ear) = (home.path("mouth.wav"), home.path("ear.wav"));
+    speak(&mouth);
+    setting::file_sound(&platform, &mouth, &ear);
+    let mut screen = setting::ready(&home, &platform, LOG);
+    let (mut starting, mut steady) = (Vec::new(), Vec::new());
+    for _ in 0..CALLS {
+        // The input begins anew with each call, the output goes on where it was.
+        let before = if ear.exists() { Recording::read(&ear).samples.len() } else { 0 };
+        setting::answered(&mut screen, &platform, "echo");
+        std::thread::sleep(Duration::from_secs_f64((CHIRPS * PERIOD) as f64 / RATE as f64 + 1.0));
+        setting::hang_up(&mut screen);
+        std::thread::sleep(Duration::from_millis(300));
+        let delays = delays(&Recording::read(&ear).samples[before..]);
+        starting.extend_from_slice(&delays[..STARTING]);
+        steady.extend_from_slice(&delays[STARTING..]);
+    }
+    screen.stop();
+    let found: Vec<Duration> = steady.iter().copied().flatten().collect();
+    let figure = "mouth to ear and back through an echo (two legs), file devices";
+    table.ranked(figure, Some(Target::new(120.0, 80.0, "ms")), &found, 95);
+    let beginning: Vec<Duration> = starting.iter().copied().flatten().collect();
+    table.ranked("the same in a call's first 2 s", None, &beginning, 95);
+    let lost = steady.len() - found.len();
+    table.told("chirps not found again after 2 s", format!("{lost} of {}", steady.len()));
+}
+
+fn chirp() -> Vec<f64> {
+    let seconds = CHIRP as f64 / RATE as f64;
+    let sample = |n: usize| {
+        let t = n as f64 / RATE as f64;
+        let fade = (TAU * n as f64 / CHIRP as f64).cos().mul_add(-0.5, 0.5);
+        0.5 * fade * (TAU * (500.0 * t + 1250.0 * t * t / seconds)).sin()
+    };
+    (0..CHIRP).map(sample).collect()
+}
+
+/// A chirp at the beginning of each period.
+fn speak(path: &Path) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE as u32,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(path, spec).expect("a WAV file");
+    let chirp = chirp();
+    for _ in 0..CHIRPS + 4 {
+        for n in 0..PERIOD {
+            let sample = chirp.get(n).copied().unwrap_or(0.0);
+            wav.write_sample((sample * 32_767.0) as i16).expect("a sample");
+        }
+    }
+    wav.finalize().expect("a whole WAV file");
+}
+
+/// For each chirp of a call the delay at which it is found best; none for one that is not found.
+fn delays(ear: &[f64]) -> Vec<Option<Duration>> {
+    let chirp = chirp();
+    let energy: f64 = chirp.iter().map(|s| s * s).sum();
+    let search = |n: usize| {
+        let part = ear.get(n * PERIOD..(n + 1) * PERIOD + CHIRP)?;
+        let likeness = |at: usize| {
+            let heard = &part[at..at + CHIRP];
+            let product: f64 = heard.iter().zip(&chirp).map(|(a, b)| a * b).sum();
+            let power: f64 = heard.iter().map(|s| s * s).sum();
+            if power < energy * 0.01 { 0.0 } else { product / (power * energy).sqrt() }
+        };
+        let (at, best) = (0..PERIOD).map(|at| (at, likeness(at))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (best > LIKENESS).then(|| Duration::from_secs_f64(at as f64 / RATE as f64))
+    };
+    (0..CHIRPS).map(search).collect()
+}

@@ -1,0 +1,97 @@
+//! Reasons in the program's language: the system and the libraries give them in English.
+
+use super::Locale;
+
+/// Catalogue keys of the reasons that are known. Their English text is what is looked for.
+const KNOWN: [&str; 46] = [
+    "reason.refused",
+    "reason.reset",
+    "reason.closed_silently",
+    "reason.no_answer_within",
+    "reason.no_answer",
+    "reason.no_route_host",
+    "reason.no_route_network",
+    "reason.name_unknown",
+    "reason.name_not_now",
+    "reason.name_without_address",
+    "reason.no_address",
+    "reason.no_tls",
+    "reason.no_websocket",
+    "reason.http_status",
+    "reason.unknown_issuer",
+    "reason.expired",
+    "reason.not_valid_yet",
+    "reason.other_name",
+    "reason.self_signed",
+    "reason.no_certificate",
+    "reason.cut",
+    "reason.server_ended",
+    "reason.server_closed",
+    "reason.no_keep_alive",
+    "reason.server_not_reading",
+    "reason.sip_lost",
+    "reason.no_ack",
+    "reason.ack_without_answer",
+    "reason.offer_not_acceptable",
+    "reason.media_failed",
+    "reason.sound_not_ready",
+    "reason.silence",
+    "reason.far_end_gone",
+    "reason.far_end_failed",
+    "reason.no_path",
+    "reason.no_encryption",
+    "reason.no_such_file",
+    "reason.no_permission_grant",
+    "reason.no_permission",
+    "reason.device_in_use",
+    "reason.device_busy",
+    "reason.device_gone",
+    "reason.host_gone",
+    "reason.device_config",
+    "reason.device_stopped",
+    "reason.system_has_none",
+];
+
+/// What a reason says in a language: what is known of it put into other words, the rest (numbers, names) as it is.
+pub(super) fn in_words(reason: &str, locale: Locale) -> String {
+    if locale == Locale::En || !reason.is_ascii() {
+        return reason.to_owned();
+    }
+    let mut said = reason.to_owned();
+    let mut known: Vec<(String, &'static str)> = KNOWN.map(|key| (super::text(Locale::En, key), key)).to_vec();
+    known.retain(|(text, _)| reason.contains(text));
+    // The longer ones first: one may hold another.
+    known.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+    for (text, key) in known {
+        said = said.replace(&text, &super::text(locale, key));
+    }
+    // The full stop is the sentence's, not the reason's.
+    said.trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Message;
+    use super::*;
+
+    #[test]
+    fn known_reasons_are_said_in_chinese_and_the_rest_stays() {
+        let said = |reason: &str| Message::new("app.sip_failed").with("reason", reason).render(Locale::ZhCn);
+        assert_eq!(said("connection refused"), "软电话未注册：连接被拒绝");
+        assert_eq!(said("no answer within 10000 ms"), "软电话未注册：无应答，已等待 10000 ms");
+        assert_eq!(said("the server closed it (code 1001)"), "软电话未注册：服务器关闭了连接 (code 1001)");
+        assert_eq!(said("Q-17 whatever"), "软电话未注册：Q-17 whatever");
+        assert_eq!(said("密码错误 connection reset"), "软电话未注册：密码错误 connection reset");
+        let english = Message::new("app.sip_failed").with("reason", "no answer").render(Locale::En);
+        assert!(english.ends_with("no answer"), "{english}");
+    }
+
+    #[test]
+    fn every_known_reason_is_found_whole() {
+        for key in KNOWN {
+            let known = super::super::text(Locale::En, key);
+            assert_ne!(known, key, "the catalogue has it");
+            assert_eq!(in_words(&known, Locale::ZhCn), super::super::text(Locale::ZhCn, key), "{key}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What must not be given up where there is little room.
+
+use super::{
+    tests::{lines, render},
+    *,
+};
+use crate::{
+    app::NoticeLevel,
+    domain::{AgentState, CallPhase, Outcome},
+    i18n::Locale,
+    ui::fixtures::{self, now},
+};
+
+fn text(snapshot: &Snapshot, state: &ViewState, width: u16, height: u16) -> String {
+    lines(&render(snapshot, state, width, height).0)
+}
+
+#[test]
+fn why_a_key_did_nothing_is_said_whole_before_the_ways_to_more() {
+    let mut state = fixtures::state();
+    let hint = "号码里不能有“b”，请改正后再试";
+    state.hint(hint.into(), now());
+    for (width, height) in [(80, 24), (80, 3)] {
+        let screen = text(&fixtures::idle(Locale::ZhCn), &state, width, height);
+        assert!(screen.contains(hint), "{screen}");
+    }
+}
+
+#[test]
+fn that_calls_answer_themselves_is_shown_before_the_caller_id() {
+    let mut snapshot = fixtures::idle(Locale::ZhCn);
+    assert!(!text(&snapshot, &fixtures::state(), 80, 24).contains("自动接听"));
+    snapshot.auto_answer = true;
+    assert!(text(&snapshot, &fixtures::state(), 80, 24).contains("自动接听 开"));
+    assert!(text(&snapshot, &fixtures::state(), 160, 24).contains("主叫 01058545832   A 自动接听 开"));
+}
+
+#[test]
+fn toasts_leave_the_call_alone_and_do_not_repeat_the_banner() {
+    let mut snapshot = fixtures::talking(Locale::ZhCn);
+    for i in 0..3 {
+        let told = format!("{i} {}", "扬声器无法使用，请检查是否已插好、是否被其他程序占用。".repeat(3));
+        snapshot = fixtures::with_notice(snapshot, NoticeLevel::Error, &told);
+    }
+    let screen = text(&snapshot, &fixtures::state(), 80, 24);
+    for kept in ["通话 02:31    振铃 00:06", "-24 dB", "-19 dB", "音质 4.4", "× 2 "] {
+        assert!(screen.contains(kept), "{kept}: {screen}");
+    }
+
+    let snapshot = fixtures::link_down(Locale::ZhCn);
+    let told = crate::i18n::text(Locale::ZhCn, "app.link_down_in_call");
+    let snapshot = fixtures::with_notice(snapshot, NoticeLevel::Warn, &told);
+    let screen = text(&snapshot, &fixtures::state(), 120, 36);
+    assert!(!screen.contains(&told) && screen.contains("链路已断开 4 秒"), "{screen}");
+}
+
+#[test]
+fn while_wrapping_up_the_last_customer_stays_in_view() {
+    let mut snapshot = fixtures::wrap_up(Locale::ZhCn);
+    snapshot.call = crate::app::CallView::default();
+    let screen = text(&snapshot, &fixtures::state(), 80, 24);
+    assert!(screen.contains("呼出 · 通话结束") && screen.contains("通话 00:48"), "{screen}");
+    assert!(screen.contains("号码    02187654321"), "{screen}");
+
+    // A call that was missed is not what is being wrapped up.
+    snapshot.journal[0].outcome = Outcome::Missed;
+    assert!(!text(&snapshot, &fixtures::state(), 80, 24).contains("通话结束"));
+    snapshot.journal[0].outcome = Outcome::Answered;
+    snapshot.agent.state = AgentState::Idle;
+    assert!(!text(&snapshot, &fixtures::state(), 80, 24).contains("通话结束"));
+}
+
+#[test]
+fn figures_stand_where_they_stood_before_the_first_ones_came() {
+    let late = fixtures::talking(Locale::ZhCn);
+    let mut early = late.clone();
+    early.media.mos = None;
+    early.media.rtt_ms = None;
+    let columns = |snapshot: &Snapshot| {
+        let screen = text(snapshot, &fixtures::state(), 80, 24);
+        let line = screen.lines().find(|l| l.contains("Opus")).unwrap().to_owned();
+        ["往返", "丢包", "音质"].map(|word| line.find(word).map(|at| crate::ui::text::width(&line[..at])))
+    };
+    assert_eq!(columns(&early), columns(&late));
+    assert!(columns(&early).iter().all(Option::is_some));
+}
+
+#[test]
+fn only_what_makes_sense_is_offered() {
+    let everything = |mut snapshot: Snapshot| {
+        fixtures::allow(&mut snapshot, &crate::app::Action::ALL);
+        text(&snapshot, &fixtures::state(), 120, 36).lines().nth(1).unwrap().to_owned()
+    };
+    assert!(!everything(fixtures::idle(Locale::ZhCn)).contains("示闲"));
+    assert!(everything(fixtures::wrap_up(Locale::ZhCn)).contains("示闲"));
+    let ringing = everything(fixtures::ringing(Locale::ZhCn));
+    assert!(!ringing.contains("静音") && !ringing.contains("签出"), "{ringing}");
+    let talking = fixtures::talking(Locale::ZhCn);
+    assert_eq!(talking.call.phase, CallPhase::Talking);
+    let talking = everything(talking);
+    assert!(talking.contains("静音") && !talking.contains("签出"), "{talking}");
+}

@@ -1,0 +1,50 @@
+//! The first thing a person tries: it needs nothing, is idle at once, and a customer calls by itself.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Home, screen::Terminal, until};
+
+#[test]
+fn without_a_screen() {
+    let home = Home::new();
+    let child = home.command(&["demo", "--headless", "--set", "audio.backend=null"]).spawn().expect("the demo starts");
+    let demo = common::Process::from(child);
+    until("the control socket", Duration::from_secs(5), || home.try_ctl(&["status"]).code == Some(0));
+    home.wait("idle");
+    home.wait("ringing");
+    home.ctl(&["answer"]);
+    home.until("sound both ways", |s| {
+        s["media"]["packets_sent"].as_u64() > Some(50) && s["media"]["packets_received"].as_u64() > Some(50)
+    });
+    home.ctl(&["hangup"]);
+    home.wait("wrap-up");
+    home.wait("idle");
+    assert_eq!(demo.terminate(), Some(0));
+}
+
+#[test]
+fn on_a_screen() {
+    let home = Home::new();
+    let mut demo = Terminal::start(&home, &["demo", "--locale", "zh-CN"], 80, 24);
+    demo.shows("空闲");
+    demo.shows("客户来电");
+    demo.keys("a");
+    demo.shows("通话中");
+    // Both meters move: somebody speaks into the microphone and the customer speaks.
+    demo.until("the agent's meter", |screen| meter(screen, "我"));
+    demo.until("the customer's meter", |screen| meter(screen, "对方"));
+    demo.keys("x");
+    demo.shows("事后处理");
+    demo.shows("空闲");
+    demo.keys("q");
+    assert_eq!(demo.ended(), 0);
+}
+
+/// Whether the meter of that name shows a level.
+fn meter(screen: &str, name: &str) -> bool {
+    screen.lines().any(|line| line.contains(name) && line.contains('█'))
+}
