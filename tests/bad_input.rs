@@ -113,9 +113,11 @@ fn junk_on_the_link_is_told_once_and_ignored() {
 
 #[test]
 fn an_html_page_a_server_error_and_silence_from_the_api() {
-    for (fault, value, told) in
-        [("http_html", json!(true), "502 Bad Gateway"), ("http_status", json!(500), "500"), ("http_delay_ms", json!(6000), "4")]
-    {
+    for (fault, value, told) in [
+        ("http_html", json!(true), "502 Bad Gateway"),
+        ("http_status", json!(500), "500"),
+        ("http_delay_ms", json!(6000), "4"),
+    ] {
         let home = Home::new();
         let (platform, _client) = idle(&home);
         platform.fault(fault, value, Some(5000));
