@@ -167,7 +167,8 @@ impl Session {
     /// As [`super::Media::answer`].
     pub async fn answer_again(&mut self, engine: &AudioEngine, offer: &str) -> Result<String, MediaError> {
         let current = self.agreed.as_ref().map(|agreed| agreed.remote.choice.codec);
-        let remote = sdp::read_offer(offer, &self.environment.codecs, current)?;
+        let mut remote = sdp::read_offer(offer, &self.environment.codecs, current)?;
+        remote.hold_by_address();
         // A far end that now wants the role we have asks for a new association.
         let continued = self
             .agreed

@@ -463,6 +463,16 @@ async fn the_far_end_holds_and_resumes() {
             assert_eq!(far.heard(), before, "{direction}: nothing is sent");
         }
     }
+    // The old form: no address; with the port of a description without candidates it means nothing.
+    let media = offer.lines().find(|line| line.starts_with("m=audio")).unwrap();
+    let connection = offer.lines().find(|line| line.starts_with("c=")).unwrap();
+    for (port, answered) in [("4000", "recvonly"), ("9", "sendrecv")] {
+        let mut words: Vec<&str> = media.split(' ').collect();
+        words[1] = port;
+        let held = offer.replace(media, &words.join(" ")).replace(connection, "c=IN IP4 0.0.0.0");
+        let answer = phone.media.answer(CALL, &held).await.unwrap();
+        assert!(answer.contains(&format!("a={answered}\r\n")), "{held}{answer}");
+    }
     assert_eq!(far.heard.ssrcs.lock().unwrap().len(), 1, "one stream from first to last");
     phone.media.close(CALL).await;
     phone.expect(MediaEvent::Closed).await;

@@ -40,6 +40,14 @@ impl Direction {
         }
     }
 
+    /// The same, but for the writer who no longer listens.
+    pub fn without_listening(self) -> Self {
+        match self {
+            Direction::SendRecv | Direction::SendOnly => Direction::SendOnly,
+            Direction::RecvOnly | Direction::Inactive => Direction::Inactive,
+        }
+    }
+
     /// Whether the writer sends.
     pub fn sends(self) -> bool {
         matches!(self, Direction::SendRecv | Direction::SendOnly)

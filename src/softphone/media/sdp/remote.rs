@@ -55,6 +55,9 @@ pub struct Remote {
     pub rtcp_mux: bool,
     /// It takes reduced-size RTCP (RFC 5506).
     pub rtcp_rsize: bool,
+    /// Its address is 0.0.0.0: in a later offer that is hold, in the words of RFC 2543 (B.5). With port 9 it only means
+    /// that the candidates count (RFC 8839 4.3.1).
+    pub no_address: bool,
 }
 
 /// Reads an offer. `preferences` are our codecs, best first; `current` is the one a call in progress already speaks and
@@ -146,14 +149,14 @@ fn speak(
         .map(|place| place.attributes("candidate").filter_map(candidate).take(MAX_CANDIDATES).collect::<Vec<_>>())
         .find(|found| !found.is_empty())
         .unwrap_or_default();
-    let connection = section.line('c').or_else(|| description.session.line('c'));
-    let loopback = connection
+    let connection: Option<IpAddr> = section
+        .line('c')
+        .or_else(|| description.session.line('c'))
         .and_then(|line| line.split_ascii_whitespace().last())
         .and_then(|word| word.split('/').next())
-        .and_then(|address| address.parse::<IpAddr>().ok())
-        .into_iter()
-        .chain(candidates.iter().map(|(_, address)| *address))
-        .any(|address| address.is_loopback());
+        .and_then(|address| address.parse().ok());
+    let addresses = connection.into_iter().chain(candidates.iter().map(|(_, address)| *address));
+    let loopback = addresses.into_iter().any(|address| address.is_loopback());
 
     let offered = |media: &Media| OfferedMedia {
         kind: media.kind.clone(),
@@ -180,6 +183,7 @@ fn speak(
         bundle,
         rtcp_mux: section.has("rtcp-mux"),
         rtcp_rsize: section.has("rtcp-rsize"),
+        no_address: media.port != 9 && connection.is_some_and(|address| address.is_unspecified()),
     })
 }
 
@@ -327,6 +331,13 @@ impl Remote {
         lines.extend(self.candidates.iter().map(|candidate| format!("a=candidate:{candidate}")));
         lines.push(String::new());
         lines.join("\r\n")
+    }
+
+    /// Hold in the old form, said in the new one.
+    pub fn hold_by_address(&mut self) {
+        if self.no_address {
+            self.direction = self.direction.without_listening();
+        }
     }
 
     /// Whether `other` continues the same DTLS association: a new one needs a new peer (RFC 8842 4).
