@@ -154,3 +154,96 @@ fn messages_are_in_the_programs_language() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("没有来电"), "{}", ran.err);
 }
+
+#[test]
+fn a_control_socket_that_cannot_be_made_is_told_with_its_path() {
+    let home = Home::new();
+    let platform = Platform::start(&home);
+    // A directory below a file: also root cannot write there.
+    std::fs::write(home.path("file"), "").expect("a file");
+    let socket = home.path("file").join("8001.sock");
+    platform.configure("control", &[("path", json!(socket))]);
+    let config = platform.config.to_string_lossy().into_owned();
+    for (locale, advice) in [("en", "set [control] path"), ("zh-CN", "请在 [control] 中")] {
+        let ran = home.run(&["run", "--headless", "--config", &config, "--locale", locale]);
+        assert_eq!(ran.code, Some(1), "{}", ran.err);
+        assert!(ran.err.contains(&*home.path("file").to_string_lossy()), "{}", ran.err);
+        assert!(ran.err.contains(advice), "{}", ran.err);
+        assert_eq!(ran.err.trim().lines().count(), 1, "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_missing_input_file_is_told_with_its_place_in_the_config() {
+    let home = Home::new();
+    let platform = Platform::start(&home);
+    let missing = home.path("no-such.wav");
+    platform.configure("audio", &[("backend", json!("file")), ("input_file", json!(missing))]);
+    let config = platform.config.to_string_lossy().into_owned();
+    let text = std::fs::read_to_string(&platform.config).expect("the config");
+    let line = 1 + text.lines().position(|line| line.starts_with("input_file")).expect("the line");
+    for (locale, advice) in [("en", "correct the path"), ("zh-CN", "路径")] {
+        let ran = home.run(&["run", "--headless", "--config", &config, "--locale", locale]);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(ran.err.contains(&format!("{config}:{line}:")) && ran.err.contains("no-such.wav"), "{}", ran.err);
+        assert!(ran.err.contains(advice), "{}", ran.err);
+        assert_eq!(ran.err.trim().lines().count(), 1, "{}", ran.err);
+    }
+}
+
+#[test]
+fn no_sound_card_at_all_is_said_in_the_programs_language() {
+    for (locale, microphone, speaker, advice) in
+        [("en", "The microphone", "The speaker", "plugged in"), ("zh-CN", "麦克风“", "扬声器“", "请检查是否已插好")]
+    {
+        let home = Home::new();
+        let platform = Platform::start(&home);
+        platform.configure("audio", &[("backend", json!("device"))]);
+        let nothing = "pcm.!default { type hw card 99 }\nctl.!default { type hw card 99 }\n";
+        std::fs::write(home.path("asound.conf"), nothing).expect("a file");
+        let config = platform.config.to_string_lossy().into_owned();
+        let child = home
+            .command(&["run", "--headless", "--config", &config, "--locale", locale])
+            .env("ALSA_CONFIG_PATH", home.path("asound.conf"))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("the phone bar starts");
+        let _client = common::Process::from(child);
+        become_idle(&home);
+        talking(&home, &platform, "tone:440");
+        home.until("packets both ways", |s| {
+            s["media"]["packets_sent"].as_u64() > Some(50) && s["media"]["packets_received"].as_u64() > Some(50)
+        });
+        home.until("both devices are told", |s| {
+            let notices = s["notices"].to_string();
+            notices.contains(microphone) && notices.contains(speaker) && notices.contains(advice)
+        });
+        assert_eq!(home.status()["call"]["phase"], "talking");
+    }
+}
+
+#[test]
+fn what_fails_outside_is_told_in_chinese_too() {
+    let home = Home::new();
+    let platform = Platform::start(&home);
+    platform.configure_tone(&home, 1000.0);
+    let _client = headless_with(&home, &platform.config, &["--locale", "zh-CN"]);
+    become_idle(&home);
+    platform.fault("garbage_frame", json!("<html>junk"), None);
+    home.until("junk is told", |s| s["notices"].to_string().contains("平台发来无法识别的消息"));
+    for (fault, value) in [("http_html", json!(true)), ("http_status", json!(500)), ("http_delay_ms", json!(6000))] {
+        platform.fault(fault, value, Some(20_000));
+        let ran = home.try_ctl(&["busy"]);
+        assert_eq!(ran.code, Some(1), "{fault}");
+        assert_eq!(ran.err.trim().lines().count(), 1, "{fault}: {}", ran.err);
+        assert!(ran.err.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)), "{fault}: {}", ran.err);
+        platform.admin("DELETE", "/faults", serde_json::Value::Null);
+    }
+    let config = platform.config.clone();
+    platform.stop();
+    home.until("the platform is gone", |s| s["link"]["last_error"].as_str().is_some_and(|e| e.contains("无法连接")));
+    let second = home.run(&["run", "--headless", "--config", &config.to_string_lossy(), "--locale", "zh-CN"]);
+    assert_eq!(second.code, Some(1));
+    assert!(second.err.contains("另一个电话条"), "{}", second.err);
+}

@@ -6,19 +6,23 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Home, screen::Terminal, until};
+use common::{Home, audio, screen::Terminal, until};
 
 #[test]
 fn without_a_screen() {
     let home = Home::new();
-    let child = home.command(&["demo", "--headless", "--set", "audio.backend=null"]).spawn().expect("the demo starts");
+    audio::write_tone(&home.path("mic.wav"), 1000.0, -12.0);
+    let microphone = format!("audio.input_file={}", home.path("mic.wav").display());
+    let args = ["demo", "--headless", "--set", "audio.backend=file", "--set", &microphone];
+    let child = home.command(&args).spawn().expect("the demo starts");
     let demo = common::Process::from(child);
     until("the control socket", Duration::from_secs(5), || home.try_ctl(&["status"]).code == Some(0));
     home.wait("idle");
-    home.wait("ringing");
+    home.ctl(&["wait", "ringing", "--timeout", "10"]);
     home.ctl(&["answer"]);
     home.until("sound both ways", |s| {
-        s["media"]["packets_sent"].as_u64() > Some(50) && s["media"]["packets_received"].as_u64() > Some(50)
+        let loud = |name: &str| s["media"][name].as_f64() > Some(-40.0);
+        s["media"]["packets_sent"].as_u64() > Some(50) && loud("level_in_dbfs") && loud("level_out_dbfs")
     });
     home.ctl(&["hangup"]);
     home.wait("wrap-up");

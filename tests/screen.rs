@@ -34,7 +34,10 @@ fn a_call_by_keys_at_every_size_in_both_languages() {
         terminal.keys("a");
         terminal.shows(say("talking", "通话中"));
         terminal.shows("00:02");
-        terminal.until("a level meter that moves", |screen| screen.contains(['█', '▇', '▆', '▅']));
+        terminal.shows("00:03");
+        for name in [say("me", "我"), say("peer", "对方")] {
+            terminal.until(&format!("the meter '{name}'"), |screen| meter(screen, name));
+        }
         terminal.keys("h");
         terminal.shows(say("on hold", "保持中"));
         terminal.keys("h");
@@ -46,11 +49,33 @@ fn a_call_by_keys_at_every_size_in_both_languages() {
         home.until("not muted", |s| s["call"]["muted"] == false);
         terminal.keys("x");
         terminal.shows(say("wrap-up", "事后处理"));
+        let mut left = Vec::new();
+        terminal.until("a countdown", |screen| {
+            if let Some(shown) = seconds(screen).filter(|shown| left.last() != Some(shown)) {
+                left.push(shown);
+            }
+            left.len() >= 3
+        });
+        assert!(left.is_sorted_by(|a, b| a > b), "wrap-up counts down, not {left:?}");
         terminal.shows(say("ready", "空闲"));
         terminal.keys("q");
         assert_eq!(terminal.ended(), 0, "{columns}x{rows} {locale}");
-        assert!(!terminal.is_alternate() && !terminal.cursor_is_hidden(), "the terminal is as it was");
+        terminal.is_as_it_was();
     }
+}
+
+/// Whether the meter of that name shows a level: something filled right of the name.
+fn meter(screen: &str, name: &str) -> bool {
+    let filled = |rest: &str| rest.chars().take(8).any(|c| "█▇▆▅".contains(c));
+    screen.lines().any(|line| line.match_indices(name).any(|(at, _)| filled(&line[at + name.len()..])))
+}
+
+/// Seconds of the first clock in the bar.
+fn seconds(screen: &str) -> Option<u32> {
+    let bar = screen.lines().find(|line| !line.trim().is_empty())?;
+    let clock = bar.split_whitespace().find(|word| word.len() == 5 && word.as_bytes().get(2) == Some(&b':'))?;
+    let (minutes, seconds) = clock.split_once(':')?;
+    Some(minutes.parse::<u32>().ok()? * 60 + seconds.parse::<u32>().ok()?)
 }
 
 #[test]
@@ -65,6 +90,13 @@ fn dialling_busy_and_ready_by_keys() {
     terminal.keys("\r");
     home.until("busy with a reason", |s| s["agent"]["reason"]["name"] == "就餐");
     terminal.shows("就餐");
+    terminal.keys("r");
+    home.wait("idle");
+    // A line's number chooses it.
+    terminal.keys("b");
+    terminal.shows("小休");
+    terminal.keys("1");
+    home.until("busy by the line's number", |s| s["agent"]["reason"]["name"] == "小休");
     terminal.keys("r");
     home.wait("idle");
     // Pasted with dashes, dialled with Enter.
@@ -162,6 +194,43 @@ fn every_way_out_gives_the_terminal_back() {
         let pid = terminal.process_id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process");
         kill_process(pid, signal).expect("the process is there");
         assert_eq!(terminal.ended(), 0, "{signal:?}");
-        assert!(!terminal.is_alternate() && !terminal.cursor_is_hidden(), "{signal:?}");
+        terminal.is_as_it_was();
     }
+}
+
+#[test]
+fn a_signal_in_a_call_and_ctrl_c_give_the_terminal_back_too() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let (home, platform) = stage();
+    let mut terminal = Terminal::phone_bar(&home, &platform.config, "en", 80, 24);
+    idle(&home, &terminal, "ready");
+    platform.customer_calls("tone:440");
+    home.wait("ringing");
+    terminal.keys("a");
+    home.wait("talking");
+    // Ctrl-C is a key like q: with a call up it asks.
+    terminal.keys("\x03");
+    terminal.shows("Hang up and quit?");
+    terminal.keys("\x1b");
+    terminal.shows_no_more("Hang up and quit?");
+    let pid = terminal.process_id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process");
+    kill_process(pid, Signal::TERM).expect("the process is there");
+    assert_eq!(terminal.ended(), 0);
+    terminal.is_as_it_was();
+
+    let mut terminal = Terminal::phone_bar(&home, &platform.config, "en", 80, 24);
+    terminal.until("the bar", |screen| screen.contains("8001"));
+    terminal.keys("\x03");
+    assert_eq!(terminal.ended(), 0);
+    terminal.is_as_it_was();
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_program() {
+    let (home, platform) = stage();
+    let mut terminal = Terminal::phone_bar(&home, &platform.config, "en", 80, 24);
+    idle(&home, &terminal, "ready");
+    terminal.close();
+    assert_eq!(terminal.ended(), 0, "it ends by itself, in good order");
+    assert_ne!(home.try_ctl(&["status"]).code, Some(0), "nothing is left behind");
 }

@@ -86,7 +86,17 @@ fn a_seat_taken_over_is_explained_and_not_fought_for() {
     let told = first.home.until("the first is signed out", |s| s["agent"]["state"] == "signed_out");
     assert_eq!(told["link"]["state"], "given_up");
     assert!(told["notices"].to_string().contains("3405"), "{}", told["notices"]);
-    second_home.wait("idle");
+    // A fight would show in the sign-ins that the platform sees.
+    let sign_ins =
+        |platform: &Platform| platform.log().iter().filter(|e| e.to_string().contains("/agent/login")).count();
+    let before = sign_ins(&platform);
+    platform.customer_calls("tone:440");
+    second_home.wait("ringing");
+    second_home.ctl(&["answer"]);
+    second_home.until("two seconds of talk", |s| s["call"]["talk_ms"].as_u64() > Some(2000));
+    assert_eq!(sign_ins(&platform), before, "the first phone bar signs in again");
+    assert_eq!(first.home.status()["agent"]["state"], "signed_out");
+    assert_eq!(first.process.terminate(), Some(0));
 }
 
 #[test]

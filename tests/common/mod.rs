@@ -196,7 +196,16 @@ impl Platform {
         Self::start_with(home, &[])
     }
 
+    /// The platform at its most talkative.
+    pub fn start_traced(home: &Home) -> Self {
+        Self::start_as(home, &[], "trace")
+    }
+
     pub fn start_with(home: &Home, more: &[&str]) -> Self {
+        Self::start_as(home, more, "debug")
+    }
+
+    fn start_as(home: &Home, more: &[&str], log_level: &str) -> Self {
         let config = home.path("client.toml");
         let config_arg = config.to_string_lossy().into_owned();
         let mut args =
@@ -205,6 +214,7 @@ impl Platform {
         let log = fs::File::create(home.path("sim.log")).expect("a log file");
         let mut child = home
             .command(&args)
+            .env("WINCALL_LOG", log_level)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -3,7 +3,10 @@
 use std::{
     io::{Read, Write},
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,15 +18,21 @@ use super::{Home, PROGRAM};
 pub struct Terminal {
     parser: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
-    writer: Box<dyn Write + Send>,
-    master: Box<dyn portable_pty::MasterPty + Send>,
+    writer: Option<Box<dyn Write + Send>>,
+    master: Option<Box<dyn portable_pty::MasterPty + Send>>,
     child: Box<dyn portable_pty::Child + Send + Sync>,
+    /// The terminal's modes before the program had it.
+    modes_before: String,
+    /// Asks the reader to give its end of the terminal up.
+    hang_up: Arc<AtomicBool>,
+    reader: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Terminal {
     pub fn start(home: &Home, args: &[&str], columns: u16, rows: u16) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let modes_before = format!("{:?}", pair.master.get_termios());
         let mut command = CommandBuilder::new(PROGRAM);
         command.args(args);
         command.env_clear();
@@ -35,8 +44,9 @@ impl Terminal {
         let parser = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let raw = Arc::new(Mutex::new(Vec::new()));
         let mut reader = pair.master.try_clone_reader().expect("its output");
-        let (screen, bytes) = (parser.clone(), raw.clone());
-        std::thread::spawn(move || {
+        let hang_up = Arc::new(AtomicBool::new(false));
+        let (screen, bytes, stop) = (parser.clone(), raw.clone(), hang_up.clone());
+        let reading = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             while let Ok(n) = reader.read(&mut buffer) {
                 if n == 0 {
@@ -44,10 +54,14 @@ impl Terminal {
                 }
                 screen.lock().expect("the screen").process(&buffer[..n]);
                 bytes.lock().expect("the bytes").extend(&buffer[..n]);
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
             }
         });
-        let writer = pair.master.take_writer().expect("its keyboard");
-        Self { parser, raw, writer, master: pair.master, child }
+        let writer = Some(pair.master.take_writer().expect("its keyboard"));
+        let (master, reader) = (Some(pair.master), Some(reading));
+        Self { parser, raw, writer, master, child, modes_before, hang_up, reader }
     }
 
     pub fn phone_bar(home: &Home, config: &Path, locale: &str, columns: u16, rows: u16) -> Self {
@@ -74,13 +88,45 @@ impl Terminal {
     }
 
     pub fn keys(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).expect("keys go in");
-        self.writer.flush().expect("keys go in");
+        let writer = self.writer.as_mut().expect("a terminal that was not closed");
+        writer.write_all(keys.as_bytes()).expect("keys go in");
+        writer.flush().expect("keys go in");
     }
 
     pub fn resize(&mut self, columns: u16, rows: u16) {
         self.parser.lock().expect("the screen").screen_mut().set_size(rows, columns);
-        self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).expect("a new size");
+        let master = self.master.as_ref().expect("a terminal that was not closed");
+        master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).expect("a new size");
+    }
+
+    /// Closes the terminal's other side, as a window that is closed or a lost connection does.
+    pub fn close(&mut self) {
+        self.hang_up.store(true, Ordering::SeqCst);
+        // The reader gives up with the next output: the frame that this key brings, or the program's last.
+        self.keys("p");
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the reader ends");
+        }
+        self.writer = None;
+        self.master = None;
+    }
+
+    /// After the end: alternate screen left, cursor shown, modes as before.
+    #[track_caller]
+    pub fn is_as_it_was(&mut self) {
+        // With the program gone nobody holds the terminal's near side, so the reader comes to the output's end.
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the reader ends");
+        }
+        let parser = self.parser.lock().expect("the screen");
+        let screen = parser.screen();
+        assert!(!screen.alternate_screen(), "the alternate screen is still on");
+        assert!(!screen.hide_cursor(), "the cursor is still hidden");
+        assert!(!screen.bracketed_paste(), "bracketed paste is still on");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "the mouse is still reported");
+        drop(parser);
+        let modes = self.master.as_ref().map(|master| format!("{:?}", master.get_termios()));
+        assert_eq!(modes.as_ref(), Some(&self.modes_before), "the terminal's modes have changed");
     }
 
     /// Waits until the screen shows a text.
@@ -92,7 +138,7 @@ impl Terminal {
         self.until(&format!("no {gone}"), |screen| !screen.contains(gone));
     }
 
-    pub fn until(&self, what: &str, is_so: impl Fn(&str) -> bool) {
+    pub fn until(&self, what: &str, mut is_so: impl FnMut(&str) -> bool) {
         let begun = Instant::now();
         while !is_so(&self.text()) {
             assert!(begun.elapsed() < Duration::from_secs(15), "never on screen: {what}\n{}", self.text());
