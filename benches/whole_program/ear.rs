@@ -34,14 +34,16 @@ pub fn measure(table: &mut Table) {
     setting::file_sound(&platform, &mouth, &ear);
     let mut screen = setting::ready(&home, &platform, LOG);
     let (mut starting, mut steady) = (Vec::new(), Vec::new());
+    // The input begins anew with each call, the output goes on where it was.
+    let mut before = 0;
     for _ in 0..CALLS {
-        // The input begins anew with each call, the output goes on where it was.
-        let before = if ear.exists() { Recording::read(&ear).samples.len() } else { 0 };
         setting::answered(&mut screen, &platform, "echo");
         std::thread::sleep(Duration::from_secs_f64((CHIRPS * PERIOD) as f64 / RATE as f64 + 1.0));
         setting::hang_up(&mut screen);
         std::thread::sleep(Duration::from_millis(300));
-        let delays = delays(&Recording::read(&ear).samples[before..]);
+        let heard = Recording::read(&ear).samples;
+        let delays = delays(&heard[before..]);
+        before = heard.len();
         starting.extend_from_slice(&delays[..STARTING]);
         steady.extend_from_slice(&delays[STARTING..]);
     }
