@@ -53,8 +53,9 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let running = self.0.try_wait().is_ok_and(|status| status.is_none());
-        // Its children too. A group that is gone already is as good.
-        if running {
+        // Asked first: Kamailio ends its children itself, which need not be in its group.
+        if running && self.stop().is_none() {
+            // What is gone already is as good.
             kill_process_group(Pid::from_child(&self.0), Signal::KILL).ok();
             self.0.wait().ok();
         }
