@@ -185,6 +185,24 @@ fn help_palette_resize_and_a_terminal_that_is_too_small() {
 }
 
 #[test]
+fn a_key_pressed_while_the_window_changes_its_size_is_not_lost() {
+    let (home, platform) = stage();
+    let mut terminal = Terminal::phone_bar(&home, &platform.config, "en", 120, 36);
+    idle(&home, &terminal, "ready");
+    for round in 0..8 {
+        for typed in 1..=8 {
+            terminal.resize(if (round + typed) % 2 == 0 { 120 } else { 110 }, 36);
+            terminal.keys("5");
+            terminal.shows(&"5".repeat(typed));
+        }
+        terminal.keys(&"\x7f".repeat(8));
+        terminal.shows_no_more("55");
+    }
+    terminal.keys("\x03");
+    assert_eq!(terminal.ended(), 0);
+}
+
+#[test]
 fn every_way_out_gives_the_terminal_back() {
     use rustix::process::{Pid, Signal, kill_process};
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
