@@ -146,16 +146,12 @@ fn assert_ear(path: &Path, seconds: f64, allowed_gap_ms: f64) {
     assert!(gap <= allowed_gap_ms, "{gap} ms of silence");
 }
 
-/// One call at a time: the sound is measured in real time, and servers that start would take its time away.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
 fn lab() -> Option<Lab> {
     Lab::start().map_err(|reason| could_not_run(&reason)).ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_held_resumed_and_hung_up_by_the_customer() {
-    let _alone = ALONE.lock().await;
     let _alone = ALONE.lock().await;
     let Some(lab) = lab() else { return };
     let mut phone = Phone::new(&lab, "hold", format!("ws://127.0.0.1:{}", lab.ws), None);
@@ -186,7 +182,6 @@ async fn a_call_is_held_resumed_and_hung_up_by_the_customer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_outlives_the_server_over_wss_and_the_agent_hangs_up() {
-    let _alone = ALONE.lock().await;
     let _alone = ALONE.lock().await;
     let Some(mut lab) = lab() else { return };
     let mut phone = Phone::new(&lab, "restart", format!("wss://127.0.0.1:{}", lab.wss), Some(&lab.path("ca.pem")));
@@ -223,7 +218,6 @@ async fn a_call_outlives_the_server_over_wss_and_the_agent_hangs_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_and_tried_again_and_a_customer_may_give_up() {
-    let _alone = ALONE.lock().await;
     let _alone = ALONE.lock().await;
     let Some(lab) = lab() else { return };
     let url = format!("ws://127.0.0.1:{}", lab.ws);
