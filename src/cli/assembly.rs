@@ -48,7 +48,7 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     if !manner.headless {
         setup.check().map_err(|error| told(&error, manner.locale))?;
     }
-    let session_file = (!manner.demo).then(|| session_file(paths, &config.platform.ag_no));
+    let session_file = (!manner.demo).then(|| paths.session_file(&config.platform.ag_no));
     let reg_id = session_file.as_deref().and_then(app::read_reg_id);
     let (events, received) = mpsc::unbounded_channel();
     let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id), received);
@@ -177,10 +177,4 @@ fn off_the_main_path<T: Send + 'static>(
 ) -> impl Future<Output = Result<T, Message>> {
     let task = tokio::task::spawn_blocking(work);
     async { task.await.map_err(|error| Message::verbatim(&error.to_string())) }
-}
-
-/// Where an agent's `RegID` is kept over a restart.
-fn session_file(paths: &Paths, ag_no: &str) -> PathBuf {
-    let name: String = ag_no.chars().filter(char::is_ascii_alphanumeric).collect();
-    paths.state_dir.join(format!("session-{name}"))
 }

@@ -63,9 +63,18 @@ impl Paths {
 
     /// The control socket of an agent, unless `[control] path` or `--socket` says otherwise.
     pub fn control_socket(&self, ag_no: &str) -> PathBuf {
-        let name: String = ag_no.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        self.runtime_dir.join(format!("{name}.sock"))
+        self.runtime_dir.join(format!("{}.sock", file_name(ag_no)))
     }
+
+    /// Where an agent's `RegID` is kept over a restart.
+    pub fn session_file(&self, ag_no: &str) -> PathBuf {
+        self.state_dir.join(format!("session-{}", file_name(ag_no)))
+    }
+}
+
+/// An agent number as part of a file's name: nothing in it leads to another directory.
+fn file_name(ag_no: &str) -> String {
+    ag_no.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
 #[cfg(test)]
@@ -77,5 +86,7 @@ mod tests {
         let paths = Paths { config_dir: "/c".into(), state_dir: "/s".into(), runtime_dir: "/r".into() };
         assert_eq!(paths.control_socket("8001"), PathBuf::from("/r/8001.sock"));
         assert_eq!(paths.control_socket("../x"), PathBuf::from("/r/___x.sock"));
+        assert_eq!(paths.session_file("8001"), PathBuf::from("/s/session-8001"));
+        assert_eq!(paths.session_file("../x"), PathBuf::from("/s/session-___x"));
     }
 }
