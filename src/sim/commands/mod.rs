@@ -1,0 +1,159 @@
+//! The command interface: what each command under `/interface/v2` does and answers (protocol `cti.md` 2.2 to 2.6).
+//!
+//! Here are the table of commands and what they share; `agent` signs in and sets states, `call` makes and ends calls.
+
+mod agent;
+mod call;
+
+use serde_json::{Value, json};
+
+use super::{
+    state::{Call, Rest, Session},
+    tokens::Worth,
+    world::World,
+};
+use crate::i18n::{Locale, Message};
+
+/// Codes this platform answers with. 0, 40101, 40403 and 41005 are the vendor's (protocol `cti.md` 2.7); the others are
+/// this platform's own.
+pub(in crate::sim) mod code {
+    pub const OK: i64 = 0;
+    pub const BAD_REQUEST: i64 = 40001;
+    pub const TOKEN_UNKNOWN: i64 = 40100;
+    pub const SIGNED_IN_ALREADY: i64 = 40101;
+    pub const TOKEN_EXPIRED: i64 = 40102;
+    pub const TOKEN_OF_OTHER: i64 = 40103;
+    pub const NOT_SIGNED_IN: i64 = 40401;
+    pub const NOT_NOW: i64 = 40402;
+    pub const NO_CHANGE: i64 = 40403;
+    pub const NO_CALL: i64 = 40404;
+    pub const PHONE: i64 = 40405;
+    pub const CALLED_AWAY: i64 = 40406;
+    pub const BAD_NUMBER: i64 = 40407;
+    pub const NOT_OFFERED: i64 = 40499;
+    pub const NOT_IN_PROJECT: i64 = 41005;
+}
+
+/// An answer, still without a language.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// 0 or the reason why not.
+    pub code: i64,
+    message: Message,
+    /// `data`.
+    pub data: Value,
+}
+
+impl Reply {
+    pub(in crate::sim) fn ok() -> Self {
+        Self::data(json!({}))
+    }
+
+    pub(in crate::sim) fn data(data: Value) -> Self {
+        Self { code: code::OK, message: Message::new("sim.ok"), data }
+    }
+
+    pub(in crate::sim) fn no(code: i64, message: Message) -> Self {
+        Self { code, message, data: json!({}) }
+    }
+
+    /// The envelope on the wire.
+    pub fn to_json(&self, locale: Locale) -> Value {
+        json!({"code": self.code, "message": self.message.render(locale), "data": self.data})
+    }
+}
+
+/// The result of a command, refusals on the left so that `?` reads well.
+pub(in crate::sim) type Answer = Result<Reply, Reply>;
+
+/// Who asks, as the token says.
+///
+/// # Errors
+/// The refusal.
+pub fn caller(world: &World, token: &str) -> Result<String, Reply> {
+    match world.tokens.check(token) {
+        Worth::Good { ag_no, .. } => Ok(ag_no),
+        Worth::Expired => Err(Reply::no(code::TOKEN_EXPIRED, Message::new("sim.token_expired"))),
+        Worth::Unknown => Err(Reply::no(code::TOKEN_UNKNOWN, Message::new("sim.token_unknown"))),
+    }
+}
+
+/// Runs a command: `path` below the base, such as `agent/login`.
+pub fn run(world: &mut World, path: &str, token: &str, body: &[u8]) -> Reply {
+    answer(world, path, token, body).unwrap_or_else(|refusal| refusal)
+}
+
+fn answer(world: &mut World, path: &str, token: &str, body: &[u8]) -> Answer {
+    let body: Value = serde_json::from_slice(body).map_err(|_| bad_field("JSON"))?;
+    if path == "agent/check" {
+        // The old token may have expired: the one in the body counts (protocol `cti.md` 8.28).
+        return agent::check(world, &body);
+    }
+    let ag_no = caller(world, token)?;
+    if body.get("agNo").and_then(Value::as_str) != Some(ag_no.as_str()) {
+        let asked = body.get("agNo").and_then(Value::as_str).unwrap_or_default();
+        return Err(Reply::no(code::TOKEN_OF_OTHER, Message::new("sim.token_of_other").with("agent", asked)));
+    }
+    let ag_no = ag_no.as_str();
+    match path {
+        "agent/rtcInfo" => agent::rtc_info(world, token, &body),
+        "agent/login" => agent::login(world, ag_no, &body),
+        "agent/logout" => agent::logout(world, ag_no),
+        "agent/ready" => agent::set_rest(world, ag_no, Rest::Ready),
+        "agent/busy" => agent::busy(world, ag_no, &body),
+        "agent/changeBindTel" => agent::change_phone(world, ag_no, &body),
+        "agent/switchMode" => agent::switch_mode(world, ag_no, &body),
+        "agent/busyReason" => Ok(agent::busy_reasons(world)),
+        "agent/callerList" => Ok(agent::caller_list(world)),
+        "agent/agentPro" => Ok(agent::projects(world)),
+        "agent/busyInfo" => Ok(Reply::data(json!([]))),
+        "agent/agentAtOut" => Err(Reply::no(code::NOT_IN_PROJECT, Message::new("sim.not_in_project"))),
+        "agent/callOut" => call::call_out(world, ag_no, &body),
+        "agent/callInner" => call::call_inner(world, ag_no, &body),
+        "agent/callOutCancel" => call::cancel(world, ag_no),
+        "agent/refuse" => call::refuse(world, ag_no),
+        "agent/hangup" => call::hang_up(world, ag_no),
+        "agent/hold" => call::hold(world, ag_no, true),
+        "agent/unhold" => call::hold(world, ag_no, false),
+        "agent/sendDTMF" => call::send_dtmf(world, ag_no, &body),
+        other => Err(Reply::no(code::NOT_OFFERED, Message::new("sim.not_offered").with("path", other))),
+    }
+}
+
+pub(in crate::sim) fn bad_field(field: &str) -> Reply {
+    Reply::no(code::BAD_REQUEST, Message::new("sim.bad_json").with("field", field))
+}
+
+pub(in crate::sim) fn wrong_phase() -> Reply {
+    Reply::no(code::NOT_NOW, Message::new("sim.not_in_this_phase"))
+}
+
+pub(in crate::sim) fn text<'a>(body: &'a Value, field: &str) -> Result<&'a str, Reply> {
+    body.get(field).and_then(Value::as_str).filter(|t| !t.is_empty()).ok_or_else(|| bad_field(field))
+}
+
+/// A whole number, also as a string: configured values go out as they are (protocol `cti.md` 2.2).
+pub(in crate::sim) fn integer(body: &Value, field: &str) -> Option<i64> {
+    let value = body.get(field)?;
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+pub(in crate::sim) fn signed_in<'a>(world: &'a World, ag_no: &str) -> Result<&'a Session, Reply> {
+    world
+        .session(ag_no)
+        .ok_or_else(|| Reply::no(code::NOT_SIGNED_IN, Message::new("sim.not_signed_in").with("agent", ag_no)))
+}
+
+pub(in crate::sim) fn session<'a>(world: &'a mut World, ag_no: &str) -> Result<&'a mut Session, Reply> {
+    signed_in(world, ag_no)?;
+    world
+        .session_mut(ag_no)
+        .ok_or_else(|| Reply::no(code::NOT_SIGNED_IN, Message::new("sim.not_signed_in").with("agent", ag_no)))
+}
+
+pub(in crate::sim) fn own_call<'a>(world: &'a World, ag_no: &str) -> Result<&'a Call, Reply> {
+    signed_in(world, ag_no)?
+        .call
+        .and_then(|no| world.calls.get(&no))
+        .ok_or_else(|| Reply::no(code::NO_CALL, Message::new("sim.no_call")))
+}
