@@ -36,6 +36,8 @@ pub struct Incoming {
     pub hangup_after: Option<Duration>,
     /// The scenario's arrival it belongs to.
     pub arrival: Option<usize>,
+    /// The predictive project it belongs to.
+    pub project: Option<i64>,
 }
 
 impl World {
@@ -55,6 +57,7 @@ impl World {
             shown: None,
             hangup_after: None,
             arrival: None,
+            project: None,
         }
     }
 
@@ -70,6 +73,7 @@ impl World {
         call.queue = queue;
         call.hangup_after = incoming.hangup_after;
         call.arrival = incoming.arrival;
+        call.project = incoming.project;
         let (no, id) = (call.no, call.id.clone());
         self.calls.insert(no, call);
         self.after(incoming.answer_timeout, Timer::GiveUp { call: no });
@@ -116,10 +120,14 @@ impl World {
                 "QueId": call.queue, "OAgId": 0,
             }),
         );
+        let project = call.project;
         let leg = self.switch.call(&user, &customer.number, false);
         call.legs = vec![AgentLeg { ag_no: ag_no.to_owned(), leg, up: false }];
         if let Some(session) = self.session_mut(ag_no) {
             session.call = Some(no);
+        }
+        if let Some(project) = project {
+            merge(&mut ring, self.project_fields(project));
         }
         self.push(ag_no, ring);
     }
@@ -233,6 +241,9 @@ impl World {
         }
         let (frame, hangup_after) = (call.frame(6), call.hangup_after);
         let agents: Vec<String> = call.legs.iter().map(|l| l.ag_no.clone()).collect();
+        if let (Some(project), [ag_no]) = (call.project, agents.as_slice()) {
+            self.prospect_connected(ag_no, project);
+        }
         self.route_call(no, true);
         for ag_no in agents {
             self.push(&ag_no, frame.clone());

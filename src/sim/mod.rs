@@ -11,16 +11,21 @@
 //! `faults`) hold and change the state without doing any I/O.
 
 mod admin;
+mod approvals;
 mod calls;
 mod commands;
+mod desk;
 mod directory;
 mod faults;
 mod http;
 pub mod log;
 mod people;
 mod platform;
+mod projects;
 mod push;
+mod restrictions;
 mod scenario;
+mod schedule;
 mod session;
 mod state;
 pub mod switch;
@@ -28,6 +33,7 @@ mod telephony;
 mod tls;
 mod tokens;
 mod voice;
+mod web;
 mod world;
 
 #[cfg(test)]

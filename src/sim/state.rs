@@ -248,6 +248,8 @@ pub struct Call {
     pub hangup_after: Option<Duration>,
     /// The scenario's arrival it belongs to.
     pub arrival: Option<usize>,
+    /// The predictive project it belongs to.
+    pub project: Option<i64>,
 }
 
 impl Call {
@@ -290,6 +292,10 @@ pub enum Timer {
     DropLeg { ag_no: String, leg: LegId },
     /// A customer of the scenario calls.
     Arrival { index: usize },
+    /// The approver of the scenario answers a request.
+    Approval { ag_no: String, request: u64 },
+    /// A customer of an agent's predictive project has answered, if the agent still waits for this one.
+    Prospect { ag_no: String, due: Instant },
     /// A fault ends.
     FaultOver { id: u64 },
 }

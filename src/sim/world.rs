@@ -7,11 +7,13 @@ use std::{
     time::Duration,
 };
 
+use jiff::Zoned;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
     calls::merge,
+    desk::Desk,
     faults::Faults,
     people::{ArrivalState, Behaviour},
     scenario::{Arrival, Scenario},
@@ -43,8 +45,12 @@ pub struct World {
     pub behaviours: HashMap<String, Behaviour>,
     /// Faults in force.
     pub faults: Faults,
+    /// The agents' days, by agent number.
+    pub desks: HashMap<String, Desk>,
     /// The scenario's callers.
     pub arrivals: Vec<ArrivalState>,
+    /// The time of day, which periods are about.
+    pub clock: fn() -> Zoned,
     timers: BTreeMap<(Instant, u64), Timer>,
     pub(super) count: u64,
 }
@@ -55,10 +61,12 @@ impl World {
         let mut agents = Vec::new();
         let mut phones = HashMap::new();
         let mut tokens = Tokens::default();
-        for (n, entry) in scenario.agents.iter().enumerate() {
+        for phone in scenario.agents.iter().map(|a| &a.phone).chain(&scenario.spare_phones) {
             let password = format!("{:016x}", rand::random::<u64>());
-            switch.set_account(&sip_user(scenario.vcc_id, &entry.phone), &password);
-            phones.insert(entry.phone.clone(), password);
+            switch.set_account(&sip_user(scenario.vcc_id, phone), &password);
+            phones.insert(phone.clone(), password);
+        }
+        for (n, entry) in scenario.agents.iter().enumerate() {
             tokens.issue(&entry.ag_no, Duration::from_secs(scenario.token_hours * 3600));
             agents.push(Agent {
                 entry: entry.clone(),
@@ -80,7 +88,9 @@ impl World {
             calls: BTreeMap::new(),
             behaviours: HashMap::new(),
             faults: Faults::default(),
+            desks: HashMap::new(),
             arrivals,
+            clock: Zoned::now,
             timers: BTreeMap::new(),
             count: 0,
         }
@@ -171,6 +181,7 @@ impl World {
             Sta::Ready => {
                 self.expect_arrivals();
                 self.dispatch();
+                self.expect_prospect(ag_no);
             }
             Sta::Initial | Sta::Busy | Sta::Occupied => {}
         }
@@ -237,6 +248,33 @@ impl World {
         }
     }
 
+    /// Replaces the caller numbers, if there are new ones, and tells this agent, or all (`MT` 8 `Param` 2).
+    pub fn change_callers(&mut self, ag_no: Option<&str>, numbers: Option<Vec<String>>) {
+        if let Some(numbers) = numbers {
+            self.scenario.caller_numbers = numbers;
+        }
+        self.tell_update(ag_no, 2);
+    }
+
+    /// Replaces the skill groups of this agent, or of all, if there are new ones, and tells it (`MT` 8 `Param` 1).
+    pub fn change_groups(&mut self, ag_no: Option<&str>, groups: Option<Vec<i64>>) {
+        if let Some(groups) = groups {
+            for agent in self.agents.iter_mut().filter(|a| ag_no.is_none_or(|wanted| wanted == a.entry.ag_no)) {
+                agent.entry.groups.clone_from(&groups);
+            }
+        }
+        self.tell_update(ag_no, 1);
+        self.dispatch();
+    }
+
+    fn tell_update(&mut self, ag_no: Option<&str>, param: u8) {
+        let there = self.agents.iter().filter(|a| a.session.is_some()).map(|a| a.entry.ag_no.clone());
+        let told: Vec<String> = there.filter(|a| ag_no.is_none_or(|wanted| wanted == a)).collect();
+        for ag_no in told {
+            self.push(&ag_no, json!({"MT": 8, "Param": param}));
+        }
+    }
+
     /// When something will happen by itself next.
     pub fn next_due(&self) -> Option<Instant> {
         self.timers.keys().next().map(|(when, _)| *when)
@@ -276,6 +314,8 @@ impl World {
             Timer::CustomerDone { call } => self.end_call(call, None),
             Timer::DropLeg { leg, .. } => self.switch.hang_up(leg),
             Timer::Arrival { index } => self.arrive(index),
+            Timer::Approval { ag_no, request } => self.approver_answers(&ag_no, request),
+            Timer::Prospect { ag_no, due } => self.prospect_answers(&ag_no, due),
             Timer::FaultOver { id } => self.fault_over(id),
         }
     }

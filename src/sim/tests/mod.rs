@@ -1,12 +1,15 @@
 //! The platform on real sockets, driven by a raw HTTP and websocket client that shares no code with the program's own;
 //! only the telephone switch is a stand-in whose phones do what the test says.
 
+mod breaks;
 mod browser;
 mod calling;
 mod faults;
 mod links;
+mod projects;
 mod sign_in;
 mod tls;
+mod web;
 mod whole;
 
 use std::{
