@@ -36,8 +36,20 @@ pub fn talking(now: Instant) -> Snapshot {
         unreached: None,
     };
     Snapshot {
+        after_call: None,
+        directory: Default::default(),
+        queue: Default::default(),
+        projects: Default::default(),
+        breaks: Default::default(),
+        reminders: Vec::new(),
+        shift_ends: None,
+        overtime: None,
+        quiet: false,
         version: "0",
         agent: AgentView {
+            phone: "9001".into(),
+            web_phone: true,
+            login_type: wincall_tui::config::LoginType::Dynamic,
             ag_no: "8001".into(),
             name: Some("张三".into()),
             state: AgentState::Occupied,

@@ -173,6 +173,7 @@ impl Actor {
                 | Effect::CloseLink
                 | Effect::Phone(_)
                 | Effect::RememberRegId(_)
+                | Effect::Remember(_)
                 | Effect::SetTenant(_)
                 | Effect::UseToken(_)
                 | Effect::RenewToken) => world.carry_out(effect),

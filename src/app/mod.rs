@@ -10,6 +10,8 @@
 mod actions;
 mod actor;
 mod command;
+mod directory;
+mod duty;
 mod effect;
 mod event;
 mod handle;
@@ -22,6 +24,8 @@ mod world;
 
 pub use actor::{Actor, World};
 pub use command::*;
+pub use directory::*;
+pub use duty::*;
 pub use effect::*;
 pub use event::*;
 pub use handle::*;

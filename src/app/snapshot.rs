@@ -7,8 +7,9 @@ use std::{collections::BTreeMap, time::Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Action, PanelContent};
+use super::{Action, BreaksView, DirectoryView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted};
 use crate::{
+    config::LoginType,
     domain::{
         AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup,
         Unreached,
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub caller_id: Option<CallerId>,
     /// Customers waiting, if asked for.
     pub queue_waiting: Option<u32>,
+    /// The state wanted after the call.
+    pub after_call: Option<Wanted>,
     /// Newest last, at most 200.
     pub notices: Vec<NoticeView>,
     /// What is possible now, and why the rest is not.
@@ -52,6 +55,30 @@ pub struct Snapshot {
     /// Whether calls answer themselves.
     #[serde(skip)]
     pub auto_answer: bool,
+    /// Who can be consulted, transferred to or listened to.
+    #[serde(skip)]
+    pub directory: DirectoryView,
+    /// Who waits.
+    #[serde(skip)]
+    pub queue: QueueView,
+    /// Predictive projects.
+    #[serde(skip)]
+    pub projects: ProjectsView,
+    /// Raising the hand.
+    #[serde(skip)]
+    pub breaks: BreaksView,
+    /// Reminders to be shown, oldest first.
+    #[serde(skip)]
+    pub reminders: Vec<Reminder>,
+    /// Until when sign-out is locked: the scheduled end of the shift.
+    #[serde(skip)]
+    pub shift_ends: Option<Timestamp>,
+    /// A state that has lasted too long.
+    #[serde(skip)]
+    pub overtime: Option<Overtime>,
+    /// Quiet mode.
+    #[serde(skip)]
+    pub quiet: bool,
     /// Calls of this run, newest first, at most 500.
     #[serde(skip)]
     pub journal: Vec<JournalEntry>,
@@ -94,6 +121,12 @@ pub struct AgentView {
     pub ag_no: String,
     /// The agent's name, once known.
     pub name: Option<String>,
+    /// The phone that is bound.
+    pub phone: String,
+    /// The phone is the built-in one.
+    pub web_phone: bool,
+    /// Dynamic or static sign-in.
+    pub login_type: LoginType,
     /// State.
     pub state: AgentState,
     /// Why busy.
@@ -202,6 +235,8 @@ pub struct CallView {
     pub queue: Option<SkillGroup>,
     /// Who is consulted.
     pub consult: ConsultView,
+    /// Number of the agent who is listened to.
+    pub monitored: Option<String>,
     /// Whether the microphone is muted: the capture path's word.
     pub muted: bool,
     /// Since when this phase.

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     config::Codec,
     domain::{
-        AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Party, RingKind, SkillGroup, TargetState,
-        Unreached,
+        AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Party, Remembered, RingKind, SkillGroup,
+        TargetState, Unreached,
     },
     i18n::Message,
     softphone::{MediaStats, Tone},
@@ -35,6 +35,8 @@ pub struct State {
     pub(super) pending: Pending,
     pub(super) dtmf: Dtmf,
     pub(super) auto_answer: bool,
+    /// What the agent chose and finds again after a restart.
+    pub(super) remembered: Remembered,
     /// The looping tone that plays.
     pub(super) tone: Option<Tone>,
     /// Number of the outbound call that was asked for last, and whether it is an agent's.
@@ -195,6 +197,8 @@ pub(super) struct Call {
     pub(super) peer: Party,
     pub(super) queue_id: Option<i64>,
     pub(super) consult: ConsultView,
+    /// Number of the agent who is listened to.
+    pub(super) monitored: Option<String>,
     pub(super) began: Timestamp,
     pub(super) since: Timestamp,
     pub(super) clocks: CallClocks,
@@ -320,6 +324,7 @@ impl State {
             pending: Pending::default(),
             dtmf: Dtmf::default(),
             auto_answer: false,
+            remembered: profile.remembered.clone(),
             tone: None,
             dialled: None,
             notices: VecDeque::new(),

@@ -151,6 +151,7 @@ impl World for LiveWorld {
                 }
             }
             Effect::RememberRegId(reg_id) => self.remember(reg_id),
+            Effect::Remember(_) => {}
             Effect::SetTenant(vcc_code) => self.api.set_tenant(vcc_code),
             Effect::UseToken(token) => {
                 self.api.set_token(token.clone());

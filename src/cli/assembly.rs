@@ -13,6 +13,7 @@ use crate::{
     app::{self, Actor, Command, Handle, LiveWorld, Profile},
     config::{self, Config, paths::Paths},
     control::server,
+    domain::Remembered,
     i18n::{Locale, Message},
     net::tls::{Tls, TlsError},
     softphone::{Settings, Softphone},
@@ -51,7 +52,7 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     let session_file = (!manner.demo).then(|| paths.session_file(&config.platform.ag_no));
     let reg_id = session_file.as_deref().and_then(app::read_reg_id);
     let (events, received) = mpsc::unbounded_channel();
-    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id), received);
+    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id, Remembered::default()), received);
     let socket = config.control.path.clone().unwrap_or_else(|| paths.control_socket(&config.platform.ag_no));
     // The socket comes first: another phone bar of this agent must be found out before anything is signed in.
     let server = if config.control.enabled {

@@ -136,7 +136,7 @@ fn leg_json(world: &World, who: &str, party: Option<PartyId>) -> Value {
     let heard = party.map(|p| world.switch.heard(p)).unwrap_or_default();
     json!({
         "who": who, "packets_in": heard.packets_in, "packets_out": heard.packets_out,
-        "heard_hz": heard.hz, "heard_dbfs": heard.dbfs,
+        "heard_hz": heard.hz, "heard_dbfs": heard.dbfs, "heard_tones": heard.tones,
         "first_packet": heard.pace.first.map(|at| format!("{at:.6}")), "packet_spacing_ms": heard.pace.spacing_ms,
     })
 }

@@ -77,8 +77,20 @@ pub fn idle(locale: Locale) -> Snapshot {
     let mut inner = entry("2026-01-02T05:58:00Z", Direction::Inner, "8003", "", 70_000, Outcome::Answered);
     inner.peer = Party { ag_no: Some("8003".into()), name: Some("李四".into()), ..Party::default() };
     let mut snapshot = Snapshot {
+        after_call: None,
+        directory: Default::default(),
+        queue: Default::default(),
+        projects: Default::default(),
+        breaks: Default::default(),
+        reminders: Vec::new(),
+        shift_ends: None,
+        overtime: None,
+        quiet: false,
         version: "0.1.0",
         agent: AgentView {
+            phone: "9001".into(),
+            web_phone: true,
+            login_type: crate::config::LoginType::Dynamic,
             ag_no: "8001".into(),
             name: Some("张三".into()),
             state: AgentState::Idle,

@@ -242,6 +242,7 @@ impl Turn<'_> {
             peer: Party::default(),
             queue_id: None,
             consult: ConsultView::default(),
+            monitored: None,
             began: self.now.wall,
             since: self.now.wall,
             clocks: CallClocks { started_at: Some(self.now.at), ..CallClocks::default() },

@@ -47,6 +47,7 @@ pub(in crate::app) fn profile() -> Profile {
         token_call_back_time: Duration::from_secs(1800),
         can_renew_token: false,
         reg_id: None,
+        remembered: crate::domain::Remembered::default(),
         ring: true,
         locale: Locale::En,
     }
