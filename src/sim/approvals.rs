@@ -16,7 +16,7 @@ use crate::i18n::{Locale, Message};
 /// Longest remark, characters.
 const LONGEST_REMARK: usize = 256;
 /// Approvers who are no agents are numbered from here.
-const FIRST_APPROVER_ID: u64 = 2001;
+const FIRST_APPROVER_ID: u64 = 9001;
 
 /// A request for a break.
 #[derive(Clone, Debug)]
