@@ -4,10 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{
-    state::{Phase, Sta},
-    world::World,
-};
+use super::{calls::Phase, state::Sta, world::World};
 
 /// Answers a look-up: `path` is the whole path.
 pub fn look_up(world: &World, path: &str, query: &HashMap<String, String>) -> Value {

@@ -20,6 +20,7 @@ pub mod log;
 mod people;
 mod platform;
 mod push;
+mod roll;
 mod scenario;
 mod session;
 mod state;
