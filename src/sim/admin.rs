@@ -15,11 +15,10 @@ use serde_json::{Value, json};
 
 use super::{
     approvals::Decision,
-    calls::Incoming,
+    calls::{Call, Incoming, Role},
     faults::{Fault, Order},
     people::{Behaviour, Outcome, parse_voice},
     platform::Shared,
-    state::Call,
     switch::{PartyId, Voice},
     world::World,
 };
@@ -122,10 +121,15 @@ async fn list_calls(State(shared): State<Arc<Shared>>) -> Json<Value> {
 }
 
 fn call_json(world: &World, call: &Call) -> Value {
-    let agents = call.legs.iter().filter(|l| l.up);
-    let agents = agents.map(|l| (format!("agent:{}", l.ag_no), Some(world.switch.party_of(l.leg))));
+    let agents = call.legs.iter().filter(|l| l.up).map(|l| {
+        let what = if matches!(l.role, Role::Spy { .. }) { "spy" } else { "agent" };
+        (format!("{what}:{}", l.ag_no), world.party_of(l))
+    });
     let customer = call.customer.iter().map(|c| (format!("customer:{}", c.number), c.party));
-    let legs: Vec<Value> = agents.chain(customer).map(|(who, party)| leg_json(world, &who, party)).collect();
+    let third = call.third.iter().filter(|c| c.party.is_some()).map(|c| (format!("number:{}", c.number), c.party));
+    let script = call.script.iter().map(|s| (s.who.clone(), Some(s.party)));
+    let outside = customer.chain(third).chain(script);
+    let legs: Vec<Value> = agents.chain(outside).map(|(who, party)| leg_json(world, &who, party)).collect();
     json!({
         "call_id": call.id, "phase": call.phase.word(), "legs": legs,
         "queue": call.queue, "to_agent": call.to_agent, "caller_id": call.shown, "digits": call.digits,

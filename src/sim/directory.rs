@@ -5,11 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{
-    commands::integer,
-    state::{Agent, Phase, Sta},
-    world::World,
-};
+use super::{commands::integer, people::ArrivalState, state::Sta, world::World};
 use crate::i18n::{Locale, Message};
 
 /// Done, in the look-ups and the queue's figures.
@@ -63,16 +59,11 @@ fn queues(world: &World) -> Value {
 
 /// Agents who are ready and in no call. `state` and `que` are this platform's own.
 fn free(world: &World) -> Value {
-    let free = world.agents.iter().filter(|a| a.sta() == Some(Sta::Ready));
-    let free = free.map(|a| {
-        let groups: Vec<&str> = a.entry.groups.iter().map(|id| group(world, *id)).collect();
-        json!({"ag_num": a.entry.ag_no, "ag_name": a.entry.name, "state": state(a), "que": groups})
+    let free = world.free_agents().into_iter().map(|a| {
+        let groups: Vec<&str> = a.groups.iter().map(|id| group(world, *id)).collect();
+        json!({"ag_num": a.ag_no, "ag_name": a.name, "state": Sta::Ready.number().to_string(), "que": groups})
     });
     free.collect()
-}
-
-fn state(agent: &Agent) -> String {
-    agent.sta().map_or(0, Sta::number).to_string()
 }
 
 fn group(world: &World, id: i64) -> &str {
@@ -119,40 +110,39 @@ pub fn wrap(answer: &Value, query: &HashMap<String, String>) -> Option<String> {
     valid.then(|| format!("{name}({answer});"))
 }
 
-/// Agents in conversation, with whom and since when.
+/// Agents in calls, with whom and since when. The fields are this platform's own: the vendor's client passes them on.
 fn on_the_line(world: &World) -> Value {
-    let rows = world.agents.iter().filter_map(|a| {
-        let call = a.session.as_ref()?.call.and_then(|no| world.calls.get(&no))?;
-        let since = a.session.as_ref()?.since.elapsed().as_secs();
-        let peer = call.customer.as_ref().map(|c| c.number.clone()).unwrap_or_default();
-        Some(json!({
-            "ag_num": a.entry.ag_no, "ag_name": a.entry.name, "caller": peer, "number": peer,
-            "start_time": jiff::Timestamp::now().as_second() - since as i64,
-            "que_name": call.queue.map(|q| group(world, q)).unwrap_or_default(), "state": state(a),
-        }))
+    let rows = world.on_the_line().into_iter().map(|a| {
+        json!({
+            "ag_num": a.ag_no, "ag_name": a.name, "caller": a.peer, "number": a.peer, "start_time": a.since_epoch_s,
+            "que_name": a.queue.map_or("", |id| group(world, id)), "state": a.state, "can_be_spied": a.can_be_spied,
+        })
     });
     rows.collect()
 }
 
 fn counted(world: &World, groups: &[i64]) -> Value {
-    let waits = world.calls.values().filter(|c| c.phase == Phase::Queued);
-    let waits = waits.filter(|c| c.queue.is_some_and(|q| groups.contains(&q))).count();
-    json!({"code": OK, "result": waits})
+    let waits = world.waiting().into_iter().filter(|w| w.queue.is_some_and(|id| groups.contains(&id)));
+    json!({"code": OK, "result": waits.count()})
 }
 
-/// Who waits for the asking agent's groups, by group.
+/// Who waits for the asking agent's groups, by group, longest waiting first.
 pub fn queue_detail(world: &World, ag_no: &str) -> Value {
+    let waiting = world.waiting();
     let groups = world.agent(ag_no).map(|a| a.entry.groups.as_slice()).unwrap_or_default();
     let rows = groups.iter().map(|id| {
-        let waits = world.calls.values().filter(|c| c.phase == Phase::Queued && c.queue == Some(*id));
-        let users = waits.filter_map(|c| {
-            let customer = c.customer.as_ref()?;
-            Some(json!({
-                "incomingCallNum": customer.number, "agNum": c.to_agent.clone().unwrap_or_default(),
-                "city": customer.area, "enterTime": jiff::Timestamp::now().as_second(),
-                "level": c.arrival.and_then(|n| world.arrivals.get(n)).map_or(0, |a| a.level()),
-                "callId": c.id, "queueName": group(world, *id),
-            }))
+        let users = waiting.iter().filter(|w| w.queue == Some(*id)).map(|w| {
+            let call = world.calls.values().find(|c| c.id == w.call_id);
+            let arrival = call.and_then(|c| c.arrival).and_then(|n| world.arrivals.get(n));
+            json!({
+                "incomingCallNum": w.number,
+                "agNum": call.and_then(|c| c.to_agent.as_deref()).unwrap_or_default(),
+                "city": w.area,
+                "enterTime": w.since_epoch_s,
+                "level": arrival.map_or(0, ArrivalState::level),
+                "callId": w.call_id,
+                "queueName": group(world, *id),
+            })
         });
         json!({"queueId": id.to_string(), "queueName": group(world, *id), "users": users.collect::<Vec<_>>()})
     });

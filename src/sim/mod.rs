@@ -25,6 +25,7 @@ mod platform;
 mod projects;
 mod push;
 mod restrictions;
+mod roll;
 mod scenario;
 mod schedule;
 mod session;

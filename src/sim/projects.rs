@@ -35,12 +35,12 @@ impl World {
         self.desks.get(ag_no).and_then(|d| d.project)
     }
 
-    fn answered(&self, ag_no: &str, project: i64) -> u32 {
+    fn answered_in(&self, ag_no: &str, project: i64) -> u32 {
         self.desks.get(ag_no).and_then(|d| d.answered.get(&project)).copied().unwrap_or(0)
     }
 
     fn used_up(&self, ag_no: &str, project: &ProjectEntry) -> bool {
-        project.connected_limit > 0 && self.answered(ag_no, project.id) >= project.connected_limit
+        project.connected_limit > 0 && self.answered_in(ag_no, project.id) >= project.connected_limit
     }
 
     /// `data` of `/agent/agentPro` for an agent. `agent_joined` is this platform's own: the protocol tells a client that
@@ -53,7 +53,7 @@ impl World {
                 "pro_name": p.name,
                 "pro_state": if p.enabled { "1" } else { "0" },
                 "agent_connected_limit": p.connected_limit,
-                "agent_connected_current": self.answered(ag_no, p.id),
+                "agent_connected_current": self.answered_in(ag_no, p.id),
                 "agent_joined": joined == Some(p.id),
             })
         });
@@ -112,7 +112,7 @@ impl World {
             self.expect_prospect(ag_no);
             return;
         }
-        let turn = self.answered(ag_no, project.id) as usize;
+        let turn = self.answered_in(ag_no, project.id) as usize;
         let listed = project.customers.get(turn.checked_rem(project.customers.len()).unwrap_or(0));
         let (from, area) = match listed {
             Some(customer) => (customer.number.clone(), customer.area.clone()),

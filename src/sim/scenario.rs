@@ -1,5 +1,6 @@
 //! The world the platform starts with: agents, skill groups, busy reasons, caller numbers, and who calls when.
 
+mod colleagues;
 mod office;
 mod shipped;
 
@@ -7,7 +8,10 @@ use std::{io, path::Path};
 
 use serde::Deserialize;
 
-pub use self::office::*;
+pub use self::{
+    colleagues::{ColleagueBehaviour, ColleagueEntry, IvrEntry},
+    office::*,
+};
 use super::{people::parse_voice, switch::Voice};
 
 /// The embedded default, also the reference of every key.
@@ -74,6 +78,12 @@ pub struct Scenario {
     /// Customers who call by themselves.
     #[serde(default)]
     pub arrivals: Vec<Arrival>,
+    /// Agents the platform plays itself.
+    #[serde(default)]
+    pub colleagues: Vec<ColleagueEntry>,
+    /// Voice menus.
+    #[serde(default)]
+    pub ivrs: Vec<IvrEntry>,
 }
 
 /// An agent of the tenant.
@@ -214,9 +224,12 @@ impl Scenario {
         if let Some(reason) = self.reasons.iter().find(|r| r.id <= 10) {
             return Err(format!("busy reason {}: ids up to 10 belong to the platform itself", reason.id));
         }
-        for arrival in &self.arrivals {
-            if parse_voice(&arrival.audio).is_none() {
-                return Err(format!("audio '{}': use speech, echo, silence or tone:HZ", arrival.audio));
+        colleagues::check(self)?;
+        let arrivals = self.arrivals.iter().map(|a| &a.audio);
+        let colleagues = self.colleagues.iter().map(|c| &c.audio);
+        for audio in arrivals.chain(colleagues).chain(self.ivrs.iter().map(|i| &i.audio)) {
+            if parse_voice(audio).is_none() {
+                return Err(format!("audio '{audio}': use speech, echo, silence or tone:HZ"));
             }
         }
         office::check(self)

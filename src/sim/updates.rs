@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::world::World;
+use super::{state::Agent, world::World};
 
 impl World {
     /// Replaces the caller numbers, if there are new ones, and tells this agent, or all (`MT` 8 `Param` 2).
@@ -13,10 +13,14 @@ impl World {
         self.tell_update(ag_no, 2);
     }
 
-    /// Replaces the skill groups of this agent, or of all, if there are new ones, and tells it (`MT` 8 `Param` 1).
+    /// Replaces the skill groups of this agent, or of all but the colleagues, if there are new ones, and tells it (`MT` 8 `Param` 1).
     pub fn change_groups(&mut self, ag_no: Option<&str>, groups: Option<Vec<i64>>) {
         if let Some(groups) = groups {
-            for agent in self.agents.iter_mut().filter(|a| ag_no.is_none_or(|wanted| wanted == a.entry.ag_no)) {
+            let concerned = |a: &&mut Agent| match ag_no {
+                Some(wanted) => wanted == a.entry.ag_no,
+                None => a.colleague.is_none(),
+            };
+            for agent in self.agents.iter_mut().filter(concerned) {
                 agent.entry.groups.clone_from(&groups);
             }
         }

@@ -7,7 +7,8 @@ use crate::{
     domain::clean_number,
     i18n::Message,
     sim::{
-        state::{Kind, Phase, Sta},
+        calls::{Kind, Role},
+        state::Sta,
         world::World,
     },
 };
@@ -32,10 +33,14 @@ pub(super) fn caller_id(world: &World, body: &Value) -> Result<Option<String>, R
     Err(Reply::no(code::BAD_NUMBER, Message::new("sim.caller_unknown").with("number", shown)))
 }
 
+/// A number that can be called.
+pub(super) fn number_in(body: &Value, field: &str) -> Result<String, Reply> {
+    let tel = text(body, field)?;
+    clean_number(tel).map_err(|_| Reply::no(code::BAD_NUMBER, Message::new("sim.bad_number").with("number", tel)))
+}
+
 pub(super) fn call_out(world: &mut World, ag_no: &str, body: &Value) -> Answer {
-    let tel = text(body, "tel")?;
-    let number = clean_number(tel)
-        .map_err(|_| Reply::no(code::BAD_NUMBER, Message::new("sim.bad_number").with("number", tel)))?;
+    let number = number_in(body, "tel")?;
     let shown = caller_id(world, body)?;
     may_call(world, ag_no)?;
     world.dial_out(ag_no, &number, shown, integer(body, "queueId"));
@@ -54,7 +59,7 @@ pub(super) fn call_inner(world: &mut World, ag_no: &str, body: &Value) -> Answer
 
 pub(super) fn hold(world: &mut World, ag_no: &str, hold: bool) -> Answer {
     let no = own_call(world, ag_no)?.no;
-    if world.set_hold(no, hold) { Ok(Reply::ok()) } else { Err(wrong_phase()) }
+    if world.set_hold(no, ag_no, hold) { Ok(Reply::ok()) } else { Err(wrong_phase()) }
 }
 
 pub(super) fn send_dtmf(world: &mut World, ag_no: &str, body: &Value) -> Answer {
@@ -63,7 +68,7 @@ pub(super) fn send_dtmf(world: &mut World, ag_no: &str, body: &Value) -> Answer 
         return Err(bad_field("digits"));
     }
     let call = own_call(world, ag_no)?;
-    if !call.phase.is_connected() {
+    if !call.phase.is_connected() || call.leg(ag_no).is_none_or(|l| l.role != Role::Main) {
         return Err(wrong_phase());
     }
     let no = call.no;
@@ -90,17 +95,13 @@ pub(super) fn refuse(world: &mut World, ag_no: &str) -> Answer {
         return Err(wrong_phase());
     }
     let no = call.no;
-    world.refuse_call(no, ag_no);
+    world.hang_up(no, ag_no);
     Ok(Reply::ok())
 }
 
 pub(super) fn hang_up(world: &mut World, ag_no: &str) -> Answer {
     let call = own_call(world, ag_no)?;
-    let (no, rings) = (call.no, call.phase == Phase::Ringing);
-    if rings {
-        world.refuse_call(no, ag_no);
-    } else {
-        world.end_call(no, Some(ag_no));
-    }
+    let no = call.no;
+    world.hang_up(no, ag_no);
     Ok(Reply::ok())
 }

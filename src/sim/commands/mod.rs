@@ -1,16 +1,19 @@
 //! The command interface: what each command under `/interface/v2` does and answers (protocol `cti.md` 2.2 to 2.6).
 //!
-//! Here are the table of commands and what they share; `agent` signs in and sets states, `call` makes and ends calls, `office` is
-//! about breaks and predictive projects.
+//! Here are the table of commands and what they share; `agent` signs in and sets states, `call` makes and ends calls,
+//! `consult` brings others in, `monitor` is for supervisors, `office` is about breaks and predictive projects.
 
 mod agent;
 mod call;
+mod consult;
+mod monitor;
 mod office;
 
 use serde_json::{Value, json};
 
 use super::{
-    state::{Call, Rest, Session},
+    calls::{Call, Listening},
+    state::{Rest, Session},
     tokens::Worth,
     world::World,
 };
@@ -32,6 +35,14 @@ pub(in crate::sim) mod code {
     pub const PHONE: i64 = 40405;
     pub const CALLED_AWAY: i64 = 40406;
     pub const BAD_NUMBER: i64 = 40407;
+    pub const NO_CUSTOMER: i64 = 40408;
+    pub const QUEUE_UNKNOWN: i64 = 40409;
+    pub const TENANT_UNKNOWN: i64 = 40410;
+    pub const IVR_UNKNOWN: i64 = 40411;
+    pub const NOBODY_WAITS: i64 = 40412;
+    pub const NOT_SUPERVISOR: i64 = 40413;
+    pub const NOT_ON_THE_LINE: i64 = 40414;
+    pub const NOT_LISTENING: i64 = 40415;
     pub const NOT_OFFERED: i64 = 40499;
     pub const PROJECT_UNKNOWN: i64 = 41001;
     pub const PROJECT_OFF: i64 = 41002;
@@ -131,6 +142,24 @@ fn answer(world: &mut World, path: &str, token: &str, body: &[u8]) -> Answer {
         "agent/hangup" => call::hang_up(world, ag_no),
         "agent/hold" => call::hold(world, ag_no, true),
         "agent/unhold" => call::hold(world, ag_no, false),
+        "agent/consultAg" => consult::consult_agent(world, ag_no, &body),
+        "agent/consultTel" => consult::consult_tel(world, ag_no, &body),
+        "agent/consultCancel" => consult::consult_return(world, ag_no),
+        "agent/consultTransfer" => consult::consult_transfer(world, ag_no),
+        "agent/consultThreeway" => consult::three_way(world, ag_no),
+        "agent/consultThreewayReturn" => consult::three_way_return(world, ag_no),
+        "agent/transferAg" => consult::transfer_agent(world, ag_no, &body),
+        "agent/transferTel" => consult::transfer_tel(world, ag_no, &body),
+        "agent/transferQueue" => consult::transfer_queue(world, ag_no, &body),
+        "agent/transferIVR" => consult::transfer_ivr(world, ag_no, &body),
+        "agent/transferEvaluate" => consult::evaluate(world, ag_no),
+        "agent/interact" => consult::interact(world, ag_no, &body),
+        "agent/takeOutQueue" => consult::take_out_of_queue(world, ag_no, &body),
+        "manager/spy" => monitor::spy(world, ag_no, &body),
+        "manager/whisper" => monitor::listen(world, ag_no, &body, Listening::Whisper),
+        "manager/whisperCancel" => monitor::listen(world, ag_no, &body, Listening::WhisperNoMore),
+        "manager/barge" => monitor::listen(world, ag_no, &body, Listening::Barge),
+        "manager/disconnect" => monitor::disconnect(world, ag_no, &body),
         "agent/sendDTMF" => call::send_dtmf(world, ag_no, &body),
         other => Err(Reply::no(code::NOT_OFFERED, Message::new("sim.not_offered").with("path", other))),
     }

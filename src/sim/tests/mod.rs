@@ -102,6 +102,15 @@ impl FakeSwitch {
         until("the switch is asked to call", async || found()).await
     }
 
+    /// The newest party with this voice.
+    pub fn party(&self, voice: Voice) -> PartyId {
+        let added = |asked: &Asked| match asked {
+            Asked::AddParty(said, party) if *said == voice => Some(*party),
+            _ => None,
+        };
+        self.asked().iter().rev().find_map(added).unwrap()
+    }
+
     /// Whom a party hears now.
     pub fn hears(&self, party: PartyId) -> Vec<PartyId> {
         let mut hears = Vec::new();

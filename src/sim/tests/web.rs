@@ -143,7 +143,7 @@ async fn who_is_on_the_line_with_whom_and_since_when() {
     assert!((before - 1..=now()).contains(&start), "{start}");
     let expected = json!({
         "ag_num": "8001", "ag_name": "张三", "caller": "13900139000", "number": "13900139000", "que_name": "售后",
-        "state": "4",
+        "state": "talking", "can_be_spied": true,
     });
     assert_eq!(row, expected);
 }
