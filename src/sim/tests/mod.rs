@@ -7,6 +7,7 @@ mod calling;
 mod faults;
 mod links;
 mod projects;
+mod shipped;
 mod sign_in;
 mod tls;
 mod web;

@@ -111,6 +111,47 @@ async fn free_agents_are_ready_ones_in_no_call() {
 }
 
 #[tokio::test]
+async fn colleagues_are_among_the_free_ones_and_on_the_line() {
+    let colleagues = "[[colleagues]]\nag_no = '8101'\nname = '陈晨'\ngroups = [1]\n\
+        [[colleagues]]\nag_no = '8102'\nname = '赵敏'\ngroups = [1]\nbehaviour = 'busy'\n\
+        [[colleagues]]\nag_no = '8103'\nname = '刘洋'\ngroups = [2]\nin_call_with = '13600136000'";
+    let s = stage_with(colleagues, Options::default()).await;
+    let line = until("the colleague's call", async || {
+        let line = s.look_up("/v2/wintelapi/api/agent/ontheline").await["data"][0].clone();
+        (line["state"] == "talking").then_some(line)
+    });
+    let line = line.await;
+    assert_eq!((&line["ag_num"], &line["number"]), (&json!("8103"), &json!("13600136000")));
+    let free = s.look_up("/v2/wintelapi/api/agent/free").await;
+    assert_eq!(free["data"], json!([{"ag_num": "8101", "ag_name": "陈晨", "state": "1", "que": ["售前"]}]));
+}
+
+#[tokio::test]
+async fn a_customer_can_be_handed_to_a_partners_group() {
+    let s = stage_with("wrap_up_s = 0", Options::default()).await;
+    let mut link = s.signed_in("8001").await;
+    let groups = s.look_up("/v2/wintelapi/api/jsonp/queue/list").await;
+    let partner = groups["data"].as_array().unwrap().iter().find(|g| g["vcc_id"] != 77).unwrap().clone();
+    let id: i64 = partner["id"].as_str().unwrap().parse().unwrap();
+    s.admin(Method::POST, "/calls", json!({"to_agent": "8001"})).await;
+    let (.., leg) = s.switch.call(0).await;
+    s.switch.tell(SwitchEvent::Answered { leg });
+    while link.next().await["PhoSta"] != 6 {}
+    let transfer = async |fields: Value| s.command("8001", "/agent/transferQueue", fields).await["code"].clone();
+    assert_ne!(transfer(json!({"queueId": id, "transVcc": 99})).await, 0, "no such tenant");
+    assert_ne!(transfer(json!({"queueId": 99, "transVcc": partner["vcc_id"]})).await, 0, "no such group there");
+    assert_eq!(transfer(json!({"queueId": id, "transVcc": partner["vcc_id"]})).await, 0);
+    assert_eq!(link.phone().await["PhoSta"], 33);
+    assert_eq!(link.phone().await["PhoSta"], 0);
+    assert_eq!(link.next().await, json!({"MT": 4, "State": "1"}));
+    until("somebody there answers", async || {
+        let calls = s.admin(Method::GET, "/calls", json!({})).await;
+        (calls[0]["legs"].as_array()?.len() == 2).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn groups_of_other_tenants_and_common_numbers_are_listed() {
     let s = stage().await;
     let groups = s.look_up("/v2/wintelapi/api/jsonp/queue/list").await;
