@@ -11,6 +11,7 @@ mod breaks;
 mod commands;
 mod consult;
 mod ending;
+mod journal;
 mod keypad;
 mod links;
 mod lists;
@@ -79,6 +80,8 @@ impl Turn<'_> {
             }
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
+            Event::JournalLoaded(entries) => self.journal_loaded(entries),
+            Event::NotKept(message) => self.error(message),
             Event::Token(Ok(token)) => {
                 self.state.session.renewing = false;
                 self.use_token(token);
