@@ -3,8 +3,10 @@
 
 mod browser;
 mod calling;
+mod consulting;
 mod faults;
 mod links;
+mod monitoring;
 mod sign_in;
 mod tls;
 mod whole;
@@ -55,6 +57,8 @@ pub struct FakeSwitch {
     events: mpsc::UnboundedSender<SwitchEvent>,
     asked: Mutex<Vec<Asked>>,
     away: Mutex<HashSet<String>>,
+    /// Legs that ended by themselves.
+    gone: Mutex<HashSet<PartyId>>,
     next: AtomicU64,
 }
 
@@ -68,6 +72,9 @@ impl FakeSwitch {
     }
 
     pub fn tell(&self, event: SwitchEvent) {
+        if let SwitchEvent::Failed { leg, .. } | SwitchEvent::Ended { leg } = event {
+            self.gone.lock().unwrap().insert(PartyId(leg.0));
+        }
         self.events.send(event).unwrap();
     }
 
@@ -106,6 +113,22 @@ impl FakeSwitch {
             _ => None,
         };
         self.asked().iter().rev().find_map(added).unwrap()
+    }
+
+    /// Legs and parties that have not been ended, by either side.
+    pub fn live(&self) -> HashSet<PartyId> {
+        let mut live = HashSet::new();
+        for asked in self.asked() {
+            match asked {
+                Asked::Call { leg, .. } => drop(live.insert(PartyId(leg.0))),
+                Asked::AddParty(_, party) => drop(live.insert(party)),
+                Asked::HangUp(leg) => drop(live.remove(&PartyId(leg.0))),
+                Asked::RemoveParty(party) => drop(live.remove(&party)),
+                Asked::Route(..) | Asked::Faults(_) => {}
+            }
+        }
+        live.retain(|party| !self.gone.lock().unwrap().contains(party));
+        live
     }
 
     /// Whom a party hears now.
@@ -197,8 +220,13 @@ pub async fn stage() -> Stage {
 pub async fn stage_with(scenario: &str, options: Options) -> Stage {
     rustls::crypto::ring::default_provider().install_default().ok();
     let (events, events_out) = mpsc::unbounded_channel();
-    let switch =
-        Arc::new(FakeSwitch { events, asked: Mutex::default(), away: Mutex::default(), next: AtomicU64::new(1) });
+    let switch = Arc::new(FakeSwitch {
+        events,
+        asked: Mutex::default(),
+        away: Mutex::default(),
+        gone: Mutex::default(),
+        next: AtomicU64::new(1),
+    });
     let telephony: Arc<dyn Telephony> = Arc::clone(&switch) as _;
     let scenario = Scenario::parse(scenario, "test").unwrap();
     let tls = options.tls.as_deref().map(super::tls::make).transpose().unwrap();
