@@ -9,6 +9,7 @@ mod links;
 mod monitoring;
 mod sign_in;
 mod tls;
+mod who_hears_whom;
 mod whole;
 
 use std::{
@@ -63,6 +64,11 @@ pub struct FakeSwitch {
 }
 
 impl FakeSwitch {
+    fn new(events: mpsc::UnboundedSender<SwitchEvent>) -> Arc<Self> {
+        let (asked, away, gone) = Default::default();
+        Arc::new(Self { events, asked, away, gone, next: AtomicU64::new(1) })
+    }
+
     fn note(&self, asked: Asked) {
         self.asked.lock().unwrap().push(asked);
     }
@@ -220,13 +226,7 @@ pub async fn stage() -> Stage {
 pub async fn stage_with(scenario: &str, options: Options) -> Stage {
     rustls::crypto::ring::default_provider().install_default().ok();
     let (events, events_out) = mpsc::unbounded_channel();
-    let switch = Arc::new(FakeSwitch {
-        events,
-        asked: Mutex::default(),
-        away: Mutex::default(),
-        gone: Mutex::default(),
-        next: AtomicU64::new(1),
-    });
+    let switch = FakeSwitch::new(events);
     let telephony: Arc<dyn Telephony> = Arc::clone(&switch) as _;
     let scenario = Scenario::parse(scenario, "test").unwrap();
     let tls = options.tls.as_deref().map(super::tls::make).transpose().unwrap();
