@@ -1,6 +1,6 @@
 //! The switch from outside, over real sockets on loopback.
 
-mod client;
+pub(in crate::sim) mod client;
 
 use std::time::Duration;
 

@@ -4,13 +4,16 @@
 mod breaks;
 mod browser;
 mod calling;
+mod consulting;
 mod faults;
 mod links;
+mod monitoring;
 mod projects;
 mod shipped;
 mod sign_in;
 mod tls;
 mod web;
+mod who_hears_whom;
 mod whole;
 
 use std::{
@@ -59,10 +62,17 @@ pub struct FakeSwitch {
     events: mpsc::UnboundedSender<SwitchEvent>,
     asked: Mutex<Vec<Asked>>,
     away: Mutex<HashSet<String>>,
+    /// Legs that ended by themselves.
+    gone: Mutex<HashSet<PartyId>>,
     next: AtomicU64,
 }
 
 impl FakeSwitch {
+    fn new(events: mpsc::UnboundedSender<SwitchEvent>) -> Arc<Self> {
+        let (asked, away, gone) = Default::default();
+        Arc::new(Self { events, asked, away, gone, next: AtomicU64::new(1) })
+    }
+
     fn note(&self, asked: Asked) {
         self.asked.lock().unwrap().push(asked);
     }
@@ -72,6 +82,9 @@ impl FakeSwitch {
     }
 
     pub fn tell(&self, event: SwitchEvent) {
+        if let SwitchEvent::Failed { leg, .. } | SwitchEvent::Ended { leg } = event {
+            self.gone.lock().unwrap().insert(PartyId(leg.0));
+        }
         self.events.send(event).unwrap();
     }
 
@@ -110,6 +123,22 @@ impl FakeSwitch {
             _ => None,
         };
         self.asked().iter().rev().find_map(added).unwrap()
+    }
+
+    /// Legs and parties that have not been ended, by either side.
+    pub fn live(&self) -> HashSet<PartyId> {
+        let mut live = HashSet::new();
+        for asked in self.asked() {
+            match asked {
+                Asked::Call { leg, .. } => drop(live.insert(PartyId(leg.0))),
+                Asked::AddParty(_, party) => drop(live.insert(party)),
+                Asked::HangUp(leg) => drop(live.remove(&PartyId(leg.0))),
+                Asked::RemoveParty(party) => drop(live.remove(&party)),
+                Asked::Route(..) | Asked::Faults(_) => {}
+            }
+        }
+        live.retain(|party| !self.gone.lock().unwrap().contains(party));
+        live
     }
 
     /// Whom a party hears now.
@@ -201,8 +230,7 @@ pub async fn stage() -> Stage {
 pub async fn stage_with(scenario: &str, options: Options) -> Stage {
     rustls::crypto::ring::default_provider().install_default().ok();
     let (events, events_out) = mpsc::unbounded_channel();
-    let switch =
-        Arc::new(FakeSwitch { events, asked: Mutex::default(), away: Mutex::default(), next: AtomicU64::new(1) });
+    let switch = FakeSwitch::new(events);
     let telephony: Arc<dyn Telephony> = Arc::clone(&switch) as _;
     let scenario = Scenario::parse(scenario, "test").unwrap();
     let tls = options.tls.as_deref().map(super::tls::make).transpose().unwrap();
