@@ -24,6 +24,9 @@ pub fn talking(now: Instant) -> Snapshot {
     let customer = Party { number: Some("13800138000".into()), area: Some("北京".into()), ..Party::default() };
     let group = SkillGroup { id: 2, name: "售后".into() };
     let past = JournalEntry {
+        id: 1,
+        call_id: None,
+        caller_id: None,
         time: since,
         direction: Direction::In,
         peer: customer.clone(),
@@ -97,7 +100,7 @@ pub fn talking(now: Instant) -> Snapshot {
         caller_ids: Vec::new(),
         busy_reasons: Vec::new(),
         auto_answer: false,
-        journal: vec![past; 500],
+        journal: vec![past; 500].into(),
         panel: None,
         locale: Locale::ZhCn,
         exiting: false,
