@@ -7,6 +7,7 @@ mod consulting;
 mod faults;
 mod links;
 mod monitoring;
+mod random;
 mod sign_in;
 mod tls;
 mod who_hears_whom;
