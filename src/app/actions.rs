@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Action, Possible, State, state::Phase};
 use crate::{
-    domain::{AgentState, CallPhase},
+    domain::{AgentState, CallPhase, Direction},
     i18n::Message,
 };
 
@@ -37,6 +37,22 @@ impl State {
                 let talking = [CallPhase::Talking, CallPhase::Consulting, CallPhase::ThreeWay, CallPhase::Barging];
                 (!talking.contains(&self.call_phase())).then_some("app.not_talking")
             }
+            Action::CancelDial => (self.call_phase() != CallPhase::Dialing).then_some("app.no_call"),
+            Action::Consult
+            | Action::ConsultReturn
+            | Action::ConsultTransfer
+            | Action::ThreeWay
+            | Action::ThreeWayReturn
+            | Action::Transfer
+            | Action::Evaluate
+            | Action::Interact => self.consult_problem(action),
+            Action::Spy | Action::Whisper | Action::WhisperCancel | Action::Barge | Action::Disconnect => {
+                self.monitor_problem(action)
+            }
+            Action::ChangePhone | Action::SwitchMode => self.binding_problem(),
+            Action::JoinProject | Action::LeaveProject => self.project_problem(action),
+            Action::RaiseHand => self.raise_hand_problem(),
+            Action::TakeFromQueue => self.dial_problem(),
             Action::ChooseCallerId => self.lists.caller_ids.is_empty().then_some("app.no_caller_ids"),
         };
         problem.map_or(Possible::Yes, |key| Possible::No(Message::new(key)))
@@ -70,6 +86,57 @@ impl State {
             AgentState::SigningIn => Some("app.pending"),
             AgentState::SignedOut => Some("app.not_signed_in"),
         }
+    }
+
+    /// What a conversation allows (protocol `cti.md` 5.2).
+    fn consult_problem(&self, action: Action) -> Option<&'static str> {
+        use CallPhase::{ConsultOut, Consulting, Held, Talking, ThreeWay};
+        let phase = self.call_phase();
+        let (possible, problem): (&[CallPhase], _) = if action == Action::ConsultReturn {
+            (&[ConsultOut, Consulting], "app.not_consulting")
+        } else if matches!(action, Action::ConsultTransfer | Action::ThreeWay) {
+            (&[Consulting], "app.not_consulting")
+        } else if action == Action::ThreeWayReturn {
+            (&[ThreeWay], "app.not_three_way")
+        } else {
+            (&[Talking, Held], "app.not_talking")
+        };
+        // A consulted agent can only mute and hang up (protocol `phone-bar.md` 3.2), and a supervisor is a guest.
+        let guest = self.live_call().is_some_and(|call| matches!(call.direction, Direction::Consult | Direction::Spy));
+        (guest || !possible.contains(&phase)).then_some(problem)
+    }
+
+    fn monitor_problem(&self, action: Action) -> Option<&'static str> {
+        use CallPhase::{Barging, Spying, Whispering};
+        let phase = self.call_phase();
+        let possible = if action == Action::Spy {
+            return self.dial_problem();
+        } else if action == Action::WhisperCancel {
+            phase == Whispering
+        } else if action == Action::Whisper {
+            matches!(phase, Spying | Barging)
+        } else if action == Action::Barge {
+            matches!(phase, Spying | Whispering)
+        } else {
+            matches!(phase, Spying | Whispering | Barging)
+        };
+        (!possible).then_some("app.not_monitoring")
+    }
+
+    /// Another phone or another kind of sign-in.
+    fn binding_problem(&self) -> Option<&'static str> {
+        if self.live_call().is_some() {
+            return Some("app.in_a_call");
+        }
+        (!self.agent.state.is_signed_in()).then_some("app.not_signed_in")
+    }
+
+    fn project_problem(&self, _action: Action) -> Option<&'static str> {
+        Some("app.not_yet")
+    }
+
+    fn raise_hand_problem(&self) -> Option<&'static str> {
+        Some("app.not_yet")
     }
 
     fn answer_problem(&self) -> Option<&'static str> {

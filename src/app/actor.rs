@@ -173,6 +173,8 @@ impl Actor {
                 | Effect::CloseLink
                 | Effect::Phone(_)
                 | Effect::RememberRegId(_)
+                | Effect::Remember(_)
+                | Effect::Journal(_)
                 | Effect::SetTenant(_)
                 | Effect::UseToken(_)
                 | Effect::RenewToken) => world.carry_out(effect),

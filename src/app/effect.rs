@@ -6,7 +6,11 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::{CommandId, CommandOutcome, LinkId, RequestId};
-use crate::{cti, softphone};
+use crate::{
+    cti,
+    domain::{JournalChange, Remembered},
+    softphone,
+};
 
 /// Something for the shell to do. Results come back as events.
 #[derive(Clone, Debug)]
@@ -53,6 +57,10 @@ pub enum Effect {
     Publish(SdkEvent),
     /// Keep this `RegID` over a restart, so that the platform knows us again; `None`: forget it.
     RememberRegId(Option<String>),
+    /// Keep the agent's choices over a restart.
+    Remember(Remembered),
+    /// Keep this of the journal over a restart.
+    Journal(JournalChange),
     /// Use this tenant code in look-ups from now on.
     SetTenant(String),
     /// Use this token for HTTP and the link from now on.
@@ -86,6 +94,22 @@ pub enum TimerId {
     AfterCall,
     /// What was under way when the program was asked to end has had its time.
     Exit,
+    /// Customers waiting are to be counted again.
+    QueueSum,
+    /// The list that is looked at is to be asked for again.
+    Watched,
+    /// Restrictions of busy reasons are to be asked for again.
+    BusyInfo,
+    /// News of break requests are to be asked for again.
+    BreakNews,
+    /// The schedule is to be asked for again.
+    WorkTime,
+    /// The next reminder is due.
+    Reminder,
+    /// Rules of overtime are to be asked for again.
+    WarningRules,
+    /// The next overtime threshold is reached.
+    Overtime,
     /// One of the lists (reasons, caller IDs, skill groups) is to be asked for again.
     Lists,
 }

@@ -10,6 +10,8 @@
 mod actions;
 mod actor;
 mod command;
+mod directory;
+mod duty;
 mod effect;
 mod event;
 mod handle;
@@ -22,10 +24,12 @@ mod world;
 
 pub use actor::{Actor, World};
 pub use command::*;
+pub use directory::*;
+pub use duty::*;
 pub use effect::*;
 pub use event::*;
 pub use handle::*;
 pub use profile::*;
 pub use snapshot::*;
 pub use state::State;
-pub use world::{LiveWorld, read_reg_id};
+pub use world::LiveWorld;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     config::{BusyAtSignIn, Config, LoginType, TokenSource},
-    domain::{CallerId, TargetState},
+    domain::{CallerId, Remembered, TargetState},
     i18n::Locale,
 };
 
@@ -43,6 +43,10 @@ pub struct Profile {
     pub can_renew_token: bool,
     /// `RegID` of an earlier run, by which the platform knows us again.
     pub reg_id: Option<String>,
+    /// What the agent chose in an earlier run.
+    pub remembered: Remembered,
+    /// Calls kept in the journal.
+    pub journal_keep: usize,
     /// Ring aloud.
     pub ring: bool,
     /// Language of notices.
@@ -51,7 +55,7 @@ pub struct Profile {
 
 impl Profile {
     /// Picks what matters out of the configuration.
-    pub fn new(config: &Config, locale: Locale, reg_id: Option<String>) -> Self {
+    pub fn new(config: &Config, locale: Locale, reg_id: Option<String>, remembered: Remembered) -> Self {
         let platform = &config.platform;
         Self {
             ag_no: platform.ag_no.clone(),
@@ -75,6 +79,8 @@ impl Profile {
             can_renew_token: !platform.token_call_back.is_empty()
                 || matches!(platform.token, TokenSource::Command(_) | TokenSource::File(_)),
             reg_id,
+            remembered,
+            journal_keep: config.journal.keep,
             ring: config.audio.ring,
             locale,
         }

@@ -2,19 +2,19 @@
 //!
 //! Serialised, it is exactly the JSON of the command contract; fields for the screen alone are skipped there.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Action, PanelContent};
+use super::{Action, BreaksView, DirectoryView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted};
 use crate::{
-    domain::{
-        AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup,
-        Unreached,
-    },
+    config::LoginType,
+    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, Party, RingKind, SkillGroup},
     i18n::{Locale, Message},
 };
+
+pub use crate::domain::JournalEntry;
 
 /// One consistent picture of everything.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub caller_id: Option<CallerId>,
     /// Customers waiting, if asked for.
     pub queue_waiting: Option<u32>,
+    /// The state wanted after the call.
+    pub after_call: Option<Wanted>,
     /// Newest last, at most 200.
     pub notices: Vec<NoticeView>,
     /// What is possible now, and why the rest is not.
@@ -52,9 +54,32 @@ pub struct Snapshot {
     /// Whether calls answer themselves.
     #[serde(skip)]
     pub auto_answer: bool,
-    /// Calls of this run, newest first, at most 500.
+    /// Who can be consulted, transferred to or listened to.
     #[serde(skip)]
-    pub journal: Vec<JournalEntry>,
+    pub directory: DirectoryView,
+    /// Who waits.
+    #[serde(skip)]
+    pub queue: QueueView,
+    /// Predictive projects.
+    #[serde(skip)]
+    pub projects: ProjectsView,
+    /// Raising the hand.
+    #[serde(skip)]
+    pub breaks: BreaksView,
+    /// Reminders to be shown, oldest first.
+    #[serde(skip)]
+    pub reminders: Vec<Reminder>,
+    /// Until when sign-out is locked: the scheduled end of the shift.
+    #[serde(skip)]
+    pub shift_ends: Option<Timestamp>,
+    /// A state that has lasted too long.
+    #[serde(skip)]
+    pub overtime: Option<Overtime>,
+    /// Quiet mode.
+    pub quiet: bool,
+    /// Calls, newest first: those of this run, and of earlier ones as far as they are kept.
+    #[serde(skip)]
+    pub journal: Arc<Vec<JournalEntry>>,
     /// What fills the right-hand panel.
     #[serde(skip)]
     pub panel: Option<PanelContent>,
@@ -94,6 +119,12 @@ pub struct AgentView {
     pub ag_no: String,
     /// The agent's name, once known.
     pub name: Option<String>,
+    /// The phone that is bound.
+    pub phone: String,
+    /// The phone is the built-in one.
+    pub web_phone: bool,
+    /// Dynamic or static sign-in.
+    pub login_type: LoginType,
     /// State.
     pub state: AgentState,
     /// Why busy.
@@ -202,6 +233,8 @@ pub struct CallView {
     pub queue: Option<SkillGroup>,
     /// Who is consulted.
     pub consult: ConsultView,
+    /// Number of the agent who is listened to.
+    pub monitored: Option<String>,
     /// Whether the microphone is muted: the capture path's word.
     pub muted: bool,
     /// Since when this phase.
@@ -335,29 +368,4 @@ pub struct NoticeView {
     /// Read, or out of date: not shown as a toast any more.
     #[serde(skip)]
     pub dismissed: bool,
-}
-
-/// One call in the journal.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct JournalEntry {
-    /// When it began.
-    pub time: Timestamp,
-    /// Direction.
-    pub direction: Direction,
-    /// Who.
-    pub peer: Party,
-    /// Through which skill group.
-    pub queue: Option<SkillGroup>,
-    /// Ringing time, ms.
-    pub ring_ms: u64,
-    /// Talk time, ms.
-    pub talk_ms: u64,
-    /// Hold time, ms.
-    pub hold_ms: u64,
-    /// How it came out.
-    pub outcome: Outcome,
-    /// Who ended it.
-    pub hung_up_by: HungUpBy,
-    /// Why the other end was not reached, where it was said.
-    pub unreached: Option<Unreached>,
 }

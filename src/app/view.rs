@@ -1,9 +1,10 @@
 //! The snapshot of a state: everything derived, nothing kept.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
-    AgentView, CallView, LinkView, MediaView, SipView, Snapshot, State,
+    AgentView, BreaksView, CallView, DirectoryView, LinkView, MediaView, ProjectsView, QueueView, SipView, Snapshot,
+    State,
     state::{Call, Media},
 };
 use crate::domain::{AgentState, BusyReason, SkillGroup};
@@ -17,6 +18,9 @@ impl State {
             agent: AgentView {
                 ag_no: self.profile.ag_no.clone(),
                 name: self.agent.name.clone(),
+                phone: self.profile.agent_phone.clone(),
+                web_phone: self.profile.webrtc,
+                login_type: self.profile.login_type,
                 state: self.agent.state,
                 reason: self.busy_reason(),
                 since: self.agent.since,
@@ -44,13 +48,22 @@ impl State {
             media: media_view(&self.media),
             caller_id: self.lists.caller_id.clone(),
             queue_waiting: None,
+            after_call: None,
             notices: self.notices.iter().cloned().collect(),
             actions: self.actions(),
             pending: self.pending.commands.keys().copied().collect(),
             caller_ids: self.lists.caller_ids.clone(),
             busy_reasons: self.lists.busy_reasons.clone(),
             auto_answer: self.auto_answer,
-            journal: self.journal.iter().cloned().collect(),
+            directory: DirectoryView::default(),
+            queue: QueueView::default(),
+            projects: ProjectsView::default(),
+            breaks: BreaksView::default(),
+            reminders: Vec::new(),
+            shift_ends: None,
+            overtime: None,
+            quiet: self.remembered.quiet,
+            journal: Arc::clone(&self.journal),
             panel: self.panel.clone(),
             locale,
             exiting: self.exiting,
@@ -73,6 +86,7 @@ impl State {
             peer: call.peer.clone(),
             queue: call.queue_id.map(|id| SkillGroup { id, name: self.group_name(id) }),
             consult: call.consult.clone(),
+            monitored: call.monitored.clone(),
             muted: self.media.muted,
             since: Some(call.since),
             ring_ms: 0,

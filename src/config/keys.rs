@@ -39,6 +39,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "panel",
             "hooks",
             "control",
+            "journal",
             "log",
         ],
     ),
@@ -80,6 +81,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("panel", &["command", "url"]),
     ("hooks", &[]),
     ("control", &["enabled", "path"]),
+    ("journal", &["enabled", "keep", "days"]),
     ("log", &["level", "dir", "keep_files"]),
 ];
 

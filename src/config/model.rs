@@ -32,6 +32,8 @@ pub struct Config {
     pub hooks: BTreeMap<String, Vec<String>>,
     /// The control socket.
     pub control: ControlConfig,
+    /// The journal of calls.
+    pub journal: JournalConfig,
     /// The log file.
     pub log: LogConfig,
     /// What is legal in the file and still worth telling: a token that others can read, keys without effect.
@@ -268,6 +270,17 @@ pub struct ControlConfig {
     pub path: Option<PathBuf>,
 }
 
+/// The journal of calls, kept per agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// Whether it is kept on disk at all.
+    pub enabled: bool,
+    /// Most calls kept, 1 to 10000; also in memory.
+    pub keep: usize,
+    /// Calls older than this are forgotten at start, days, 1 to 3650.
+    pub days: u16,
+}
+
 /// The log file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
@@ -333,6 +346,12 @@ impl Default for AudioConfig {
 impl Default for ControlConfig {
     fn default() -> Self {
         Self { enabled: true, path: None }
+    }
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self { enabled: true, keep: 1000, days: 90 }
     }
 }
 

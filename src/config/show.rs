@@ -150,6 +150,11 @@ fn rest(out: &mut Output, config: &Config) {
     out.line("enabled", config.control.enabled);
     out.optional("path", config.control.path.as_deref().map(text));
 
+    out.table("journal");
+    out.line("enabled", config.journal.enabled);
+    out.line("keep", config.journal.keep as i64);
+    out.line("days", i64::from(config.journal.days));
+
     out.table("log");
     out.line("level", config.log.level.clone());
     out.optional("dir", config.log.dir.as_deref().map(text));

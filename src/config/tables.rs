@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, LogConfig, PanelConfig, UiConfig,
+    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, LogConfig, PanelConfig,
+    UiConfig,
     color::parse_color,
     section::Section,
     tree::{Entry, Kind},
@@ -154,6 +155,15 @@ pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {
 
 pub(super) fn control(mut table: Section<'_>) -> ControlConfig {
     ControlConfig { enabled: table.boolean("enabled").unwrap_or(true), path: table.path("path").map(|(path, _)| path) }
+}
+
+pub(super) fn journal(mut table: Section<'_>) -> JournalConfig {
+    let default = JournalConfig::default();
+    JournalConfig {
+        enabled: table.boolean("enabled").unwrap_or(default.enabled),
+        keep: table.whole("keep", 1, 10_000).map_or(default.keep, usize::from),
+        days: table.whole("days", 1, 3650).unwrap_or(default.days),
+    }
 }
 
 pub(super) fn log(mut table: Section<'_>, debug: bool) -> LogConfig {

@@ -55,7 +55,7 @@ const METHODS: &[(&str, &[&str])] = &[
     ("Agent.ready", &[]),
     ("Agent.unready", &["reason"]),
     ("Agent.callOut", &["tel", "callerID", "queueId", "userData"]),
-    ("Agent.callInner", &["calledAgNo"]),
+    ("Agent.callInner", &["calledAgNo", "callerID"]),
     ("Session.answer", &[]),
     ("Session.refuse", &[]),
     ("Session.hangup", &[]),
@@ -133,7 +133,9 @@ fn command(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Com
             queue_id: params.integer("queueId")?,
             user_data: params.string("userData")?,
         },
-        "Agent.callInner" => Command::DialAgent { ag_no: params.required("calledAgNo")? },
+        "Agent.callInner" => {
+            Command::DialAgent { ag_no: params.required("calledAgNo")?, caller_id: params.string("callerID")? }
+        }
         "Session.answer" => Command::Answer,
         "Session.refuse" => Command::Reject,
         "Session.hangup" | "Session.callOutCancel" => Command::HangUp,

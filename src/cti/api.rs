@@ -3,7 +3,7 @@
 use std::fmt;
 
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use thiserror::Error;
 use url::Url;
 
@@ -21,10 +21,13 @@ pub enum Request {
     Logout,
     /// `/agent/ready`.
     Ready,
-    /// `/agent/busy` with a reason's number where one is wanted.
-    Busy { reason: Option<i64> },
+    /// `/agent/busy` with a reason's number where one is wanted; `check` (`ischk`) and the reason's name only where
+    /// breaks are asked for (protocol `phone-bar.md` 8.2).
+    Busy { reason: Option<i64>, check: Option<bool>, name: Option<String> },
     /// `/agent/changeBindTel`.
-    ChangeBindTel { bind_tel: String },
+    ChangeBindTel { bind_tel: String, is_webrtc: Option<bool> },
+    /// `/agent/switchMode`: 1 dynamic, 2 static.
+    SwitchMode { ag_type: u8 },
     /// `/agent/busyReason`: the list of busy reasons.
     BusyReasons,
     /// `/agent/callerList`: the list of caller IDs.
@@ -49,8 +52,99 @@ pub enum Request {
     Unhold,
     /// `/agent/sendDTMF`.
     SendDtmf { digits: String },
+    /// `/agent/consultAg`.
+    ConsultAgent { consult_ag_no: String, caller_id: Option<String> },
+    /// `/agent/consultTel`.
+    ConsultTel { consult_tel: String, caller_id: Option<String> },
+    /// `/agent/consultCancel`, which is also the return from a consultation (protocol `cti.md` 8.29).
+    ConsultCancel,
+    /// `/agent/consultTransfer` with the original bar's `limitTimeSecond`.
+    ConsultTransfer,
+    /// `/agent/consultThreeway`.
+    ConsultThreeway,
+    /// `/agent/consultThreewayReturn`.
+    ConsultThreewayReturn,
+    /// `/agent/transferTel`; the caller ID is never added by itself.
+    TransferTel { transfer_tel: String, caller_id: Option<String> },
+    /// `/agent/transferAg`.
+    TransferAgent { transfer_ag_no: String },
+    /// `/agent/transferQueue`; `trans_vcc` 0 is the own tenant.
+    TransferQueue { queue_id: i64, trans_vcc: i64 },
+    /// `/agent/transferIVR`.
+    TransferIvr { ivr_code: String, ivr_node: String, vcc_id: Option<i64> },
+    /// `/agent/transferEvaluate`.
+    TransferEvaluate,
+    /// `/agent/interact`.
+    Interact { ivr_code: String, ivr_param: Option<String> },
+    /// `/manager/spy`.
+    Spy { monitored_ag_no: String },
+    /// `/manager/whisper`.
+    Whisper { monitored_ag_no: String },
+    /// `/manager/whisperCancel`.
+    WhisperCancel,
+    /// `/manager/barge`.
+    Barge { monitored_ag_no: String },
+    /// `/manager/disconnect`.
+    Disconnect { monitored_ag_no: String },
+    /// `/agent/agentPro`: predictive projects.
+    Projects,
+    /// `/agent/agentAtIn`.
+    JoinProject { pro_id: String },
+    /// `/agent/agentAtOut`.
+    LeaveProject,
+    /// `/agent/takeOutQueue`; its fields are the integrator's.
+    TakeOutQueue { fields: Map<String, Value> },
+    /// `/agent/busyInfo`: restrictions of busy reasons.
+    BusyInfo,
+    /// `/agent/busyReason1`, which the SDK calls `getwarnRuleList`.
+    WarnRuleList,
+    /// JSONP `/v2/wintelapi/api/agent/free`: free agents.
+    FreeAgents,
+    /// JSONP `/v2/wintelapi/api/agent/ontheline`: agents in a call.
+    AgentsOnLine,
+    /// JSONP `/v2/wintelapi/api/jsonp/consultouter`: outside numbers to consult.
+    OutsideNumbers,
+    /// JSONP `/token/jsonp/get/free/agent`: free agents by number.
+    FreeAgentsByNumber { fields: Map<String, Value> },
+    /// `/api/agent/queue/sum`: how many customers wait.
+    QueueSum { ag_ids: Vec<Value> },
+    /// `/api/agent/queue/detail`: who waits.
+    QueueDetail,
+    /// `/api/v3/monitor/queueUpNumById`; its fields are the integrator's.
+    QueueUpNum { fields: Map<String, Value> },
+    /// `/v2/wintelapi/schedule/agent/worktime`: meals and shifts.
+    WorkTime { ag_id: String },
+    /// `/v3/api/busy/apply/agent`: who approves breaks.
+    Approvers { search: String },
+    /// `/v3/web/busy/apply/query`: the agent's break requests.
+    BreakRequests,
+    /// `/v3/web/busy/apply/isChange`: whether a break request has been decided.
+    BreakNews,
+    /// `/v3/web/busy/apply/add`.
+    AddBreakRequest(BreakRequest),
+    /// `/api/v3/setting/warning`: when a state has lasted too long.
+    WarningRules,
     /// `/agent/check`: is this token good (protocol `cti.md` 2.6).
     CheckToken { token: SecretToken },
+}
+
+/// A request for a break (protocol `cti.md` 2.10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BreakRequest {
+    /// Busy reason's number.
+    pub busy_reason_id: i64,
+    /// First minute, `HH:MM`.
+    pub apply_from: String,
+    /// Last minute, `HH:MM`.
+    pub apply_to: String,
+    /// Why, at most 256 characters.
+    pub remark: String,
+    /// The approver's id, as the platform gave it.
+    pub approve_userid: Value,
+    /// The approver's name.
+    pub approve_username: String,
+    /// The approver's number.
+    pub approve_workid: String,
 }
 
 /// A token inside a request; compares by identity of text, prints as `[REDACTED]`.

@@ -13,12 +13,13 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION},
 };
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use url::Url;
 
 use super::{
     api::{ApiConfig, ApiError, Reply, Request},
     envelope,
-    request::{Wire, body},
+    request::{Wire, body, integrator_body},
 };
 use crate::net::{fault, ws::host_of};
 
@@ -86,7 +87,12 @@ impl Api {
         let started = Instant::now();
         let wire = request.wire();
         let path = match &wire {
-            Wire::Command { path, .. } | Wire::LookUp { path, .. } => *path,
+            Wire::Command { path, .. }
+            | Wire::Integrator { path, .. }
+            | Wire::LookUp { path, .. }
+            | Wire::Monitor { path, .. }
+            | Wire::Web { path, .. }
+            | Wire::Rules { path } => *path,
         };
         let limit = ApiError::Timeout(u64::try_from(TIME_LIMIT.as_millis()).unwrap_or(u64::MAX));
         let result = tokio::time::timeout(TIME_LIMIT, self.exchange(wire)).await.unwrap_or(Err(limit));
@@ -99,38 +105,80 @@ impl Api {
     }
 
     async fn exchange(&self, wire: Wire) -> Result<Reply, ApiError> {
-        let http = self.http()?;
+        let config = &self.shared.config;
         match wire {
             Wire::Command { path, fields } => {
-                let url = below(&self.shared.config.api_server, path);
-                let authorization = authorization(&held(&self.shared.token))?;
-                let request = http
-                    .post(url.clone())
-                    .header(ACCEPT, "*/*")
-                    .header(CONTENT_TYPE, "application/json")
-                    .header(AUTHORIZATION, authorization)
-                    .body(body(&self.shared.config.ag_no, fields).to_string());
-                let (status, text) = answer(&url, request).await?;
-                envelope::command(status, &text)
+                self.post(below(&config.api_server, path), body(&config.ag_no, fields), envelope::command).await
             }
-            Wire::LookUp { path, callback } => {
-                let url = self.look_up_url(path, callback);
-                let (status, text) = answer(&url, http.get(url.clone()).header(ACCEPT, "*/*")).await?;
+            Wire::Integrator { path, fields } => {
+                let body = integrator_body(&config.ag_no, fields);
+                self.post(below(&config.api_server, path), body, envelope::command).await
+            }
+            Wire::Monitor { path, body } => {
+                self.post(below(&config.jsonp_server, path), Value::Object(body), envelope::web).await
+            }
+            Wire::LookUp { path, callback, fields } => {
+                let url = self.look_up_url(path, callback, &fields);
+                let (status, text) = answer(&url, self.http()?.get(url.clone()).header(ACCEPT, "*/*")).await?;
                 envelope::look_up(status, &text)
+            }
+            Wire::Web { path, query, body } => {
+                let mut url = below(&config.jsonp_server, path);
+                for (name, value) in query.iter().filter(|(_, value)| !value.is_empty()) {
+                    url.query_pairs_mut().append_pair(name, value);
+                }
+                let token = bare_token(&held(&self.shared.token));
+                let http = self.http()?;
+                let request = if body.is_some() { http.post(url.clone()) } else { http.get(url.clone()) };
+                let request = with_headers(request, authorization(&token)?);
+                let request = match body.filter(|body| !body.is_null()) {
+                    Some(body) => request.body(body.to_string()),
+                    None => request,
+                };
+                let (status, text) = answer(&url, request).await?;
+                envelope::web(status, &text)
+            }
+            Wire::Rules { path } => {
+                let url = below(&config.jsonp_server, path);
+                let token = authorization(&held(&self.shared.token))?;
+                let (status, text) = answer(&url, with_headers(self.http()?.get(url.clone()), token)).await?;
+                envelope::web(status, &text)
             }
         }
     }
 
+    /// POSTs a body with the whole token.
+    async fn post(
+        &self,
+        url: Url,
+        body: Value,
+        read: fn(u16, &str) -> Result<Reply, ApiError>,
+    ) -> Result<Reply, ApiError> {
+        let token = authorization(&held(&self.shared.token))?;
+        let request = with_headers(self.http()?.post(url.clone()), token).body(body.to_string());
+        let (status, text) = answer(&url, request).await?;
+        read(status, &text)
+    }
+
     /// The query in jQuery's order (protocol `cti.md` 2.8).
-    fn look_up_url(&self, path: &str, callback: &str) -> Url {
+    fn look_up_url(&self, path: &str, callback: &str, fields: &[(String, String)]) -> Url {
         let shared = &self.shared;
         let count = shared.look_ups.fetch_add(1, Ordering::Relaxed);
         let mut url = below(&shared.config.jsonp_server, path);
-        url.query_pairs_mut()
-            .append_pair(callback, &format!("jQuery361_{count}"))
-            .append_pair("ag_num", &shared.config.ag_no)
-            .append_pair("vcc_code", &held(&shared.vcc_code))
-            .append_pair("_", &count.to_string());
+        let overridden = |name: &str| fields.iter().any(|(field, _)| field == name);
+        let mut query = url.query_pairs_mut();
+        query.append_pair(callback, &format!("jQuery361_{count}"));
+        if !overridden("ag_num") {
+            query.append_pair("ag_num", &shared.config.ag_no);
+        }
+        if !overridden("vcc_code") {
+            query.append_pair("vcc_code", &held(&shared.vcc_code));
+        }
+        for (name, value) in fields {
+            query.append_pair(name, value);
+        }
+        query.append_pair("_", &count.to_string());
+        drop(query);
         url
     }
 
@@ -186,6 +234,16 @@ fn told(url: &Url, error: &reqwest::Error) -> ApiError {
         Some(reason) => ApiError::Certificate { host, reason },
         None => ApiError::Connect { host, reason: fault::reason(error) },
     }
+}
+
+fn with_headers(request: RequestBuilder, authorization: HeaderValue) -> RequestBuilder {
+    request.header(ACCEPT, "*/*").header(CONTENT_TYPE, "application/json").header(AUTHORIZATION, authorization)
+}
+
+/// The token without its type: the web API wants only its second word (protocol `cti.md` 2.10).
+fn bare_token(token: &SecretString) -> SecretString {
+    let token = token.expose_secret();
+    SecretString::from(token.split_once(' ').map_or(token, |(_, bare)| bare))
 }
 
 /// A path below a base, whether or not the base ends with a slash.

@@ -30,6 +30,28 @@ pub(super) fn look_up(status: u16, body: &str) -> Result<Reply, ApiError> {
     Ok(reply)
 }
 
+/// Codes of success in the web API (protocol `cti.md` 2.7).
+const WEB_OK: [i64; 3] = [0, 200, 1000];
+
+/// Reads an answer of the original bar's web API: without a code it is success, and what is told may be in `result`.
+///
+/// # Errors
+/// As [`command`].
+pub(super) fn web(status: u16, body: &str) -> Result<Reply, ApiError> {
+    let mut parsed = parse(body);
+    if let Some(Value::Object(fields)) = &mut parsed {
+        fields.entry("code").or_insert_with(|| Value::from(0));
+        if let Some(result) = fields.remove("result") {
+            fields.insert("data".to_owned(), result);
+        }
+    }
+    let mut reply = read(status, body, parsed)?;
+    if WEB_OK.contains(&reply.code) {
+        reply.code = 0;
+    }
+    Ok(reply)
+}
+
 fn parse(text: &str) -> Option<Value> {
     serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()
 }

@@ -1,9 +1,12 @@
 //! A [`Request`] as it travels: which path, and what is in the body (protocol `cti.md` 2.2 to 2.8).
 
 use secrecy::ExposeSecret;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::api::Request;
+use super::api::{BreakRequest, Request};
+
+/// `limitTimeSecond` of a completed transfer, as the original bar sends it (protocol `phone-bar.md` 5).
+const CONSULT_TRANSFER_LIMIT_S: u32 = 100;
 
 /// How a request travels.
 pub(super) enum Wire {
@@ -14,12 +17,42 @@ pub(super) enum Wire {
         /// The body's fields besides `agNo`, in order.
         fields: Vec<(&'static str, Value)>,
     },
+    /// As [`Wire::Command`], with fields that somebody else named.
+    Integrator {
+        /// Path below `api_server`.
+        path: &'static str,
+        /// The body's fields besides `agNo`, which they may override.
+        fields: Map<String, Value>,
+    },
+    /// GET from `jsonp_server` with the whole token.
+    Rules {
+        /// Path below `jsonp_server`.
+        path: &'static str,
+    },
     /// JSONP GET from `jsonp_server`.
     LookUp {
         /// Path below `jsonp_server`.
         path: &'static str,
         /// The query parameter that names the callback.
         callback: &'static str,
+        /// Fields of the query besides the usual ones.
+        fields: Vec<(String, String)>,
+    },
+    /// POST of a JSON body to `jsonp_server` with the whole token (protocol `cti.md` 2.9).
+    Monitor {
+        /// Path below `jsonp_server`.
+        path: &'static str,
+        /// The body's fields; `agNo` is not added.
+        body: Map<String, Value>,
+    },
+    /// The original bar's web API on `jsonp_server`, with the token's second word (protocol `cti.md` 2.10).
+    Web {
+        /// Path below `jsonp_server`.
+        path: &'static str,
+        /// Query of a GET.
+        query: Vec<(&'static str, String)>,
+        /// Body of a POST; none: GET.
+        body: Option<Value>,
     },
 }
 
@@ -28,6 +61,9 @@ impl Request {
     pub(super) fn wire(&self) -> Wire {
         let command = |path, fields| Wire::Command { path, fields };
         let plain = |path| Wire::Command { path, fields: Vec::new() };
+        let look_up = |path| Wire::LookUp { path, callback: "jsonpcallback", fields: Vec::new() };
+        let get = |path, query| Wire::Web { path, query, body: None };
+        let monitored = |path, ag_no: &str| Wire::Command { path, fields: vec![("monitoredAgNo", text(ag_no))] };
         match self {
             Request::RtcInfo { pho_num } => command("/agent/rtcInfo", vec![("phoNum", text(pho_num))]),
             Request::Login { bind_tel, login_type, state } => command(
@@ -40,14 +76,33 @@ impl Request {
             ),
             Request::Logout => plain("/agent/logout"),
             Request::Ready => plain("/agent/ready"),
-            Request::Busy { reason } => command("/agent/busy", present([("reason", reason.map(Value::from))])),
-            Request::ChangeBindTel { bind_tel } => command("/agent/changeBindTel", vec![("bindTel", text(bind_tel))]),
+            Request::Busy { reason, check, name } => command(
+                "/agent/busy",
+                present([
+                    ("reason", reason.map(Value::from)),
+                    ("ischk", check.map(|on| Value::from(u8::from(on)))),
+                    ("busyReason", name.as_deref().map(text)),
+                ]),
+            ),
+            Request::ChangeBindTel { bind_tel, is_webrtc } => command(
+                "/agent/changeBindTel",
+                present([("bindTel", Some(text(bind_tel))), ("isWebrtc", is_webrtc.map(Value::from))]),
+            ),
+            Request::SwitchMode { ag_type } => command("/agent/switchMode", vec![("agType", Value::from(*ag_type))]),
             Request::BusyReasons => plain("/agent/busyReason"),
             Request::CallerList => plain("/agent/callerList"),
-            Request::SkillGroups => {
-                Wire::LookUp { path: "/v2/wintelapi/api/jsonp/queue/list", callback: "jsonpcallback" }
+            Request::SkillGroups => look_up("/v2/wintelapi/api/jsonp/queue/list"),
+            Request::AgentBaseInfo => {
+                Wire::LookUp { path: "/v2/wintelapi/api/jsonp/agent", callback: "callback", fields: Vec::new() }
             }
-            Request::AgentBaseInfo => Wire::LookUp { path: "/v2/wintelapi/api/jsonp/agent", callback: "callback" },
+            Request::FreeAgents => look_up("/v2/wintelapi/api/agent/free"),
+            Request::AgentsOnLine => look_up("/v2/wintelapi/api/agent/ontheline"),
+            Request::OutsideNumbers => look_up("/v2/wintelapi/api/jsonp/consultouter"),
+            Request::FreeAgentsByNumber { fields } => Wire::LookUp {
+                path: "/token/jsonp/get/free/agent",
+                callback: "jsonpcallback",
+                fields: fields.iter().map(|(name, value)| (name.clone(), query_text(value))).collect(),
+            },
             Request::CallOut { tel, caller_id, queue_id, user_data } => command(
                 "/agent/callOut",
                 present([
@@ -67,6 +122,75 @@ impl Request {
             Request::Hold => plain("/agent/hold"),
             Request::Unhold => plain("/agent/unhold"),
             Request::SendDtmf { digits } => command("/agent/sendDTMF", vec![("digits", text(digits))]),
+            Request::ConsultAgent { consult_ag_no, caller_id } => command(
+                "/agent/consultAg",
+                present([("consultAgNo", Some(text(consult_ag_no))), ("callerID", caller_id.as_deref().map(text))]),
+            ),
+            Request::ConsultTel { consult_tel, caller_id } => command(
+                "/agent/consultTel",
+                present([("consultTel", Some(text(consult_tel))), ("callerID", caller_id.as_deref().map(text))]),
+            ),
+            Request::ConsultCancel => plain("/agent/consultCancel"),
+            Request::ConsultTransfer => {
+                command("/agent/consultTransfer", vec![("limitTimeSecond", Value::from(CONSULT_TRANSFER_LIMIT_S))])
+            }
+            Request::ConsultThreeway => plain("/agent/consultThreeway"),
+            Request::ConsultThreewayReturn => plain("/agent/consultThreewayReturn"),
+            Request::TransferTel { transfer_tel, caller_id } => command(
+                "/agent/transferTel",
+                present([("transferTel", Some(text(transfer_tel))), ("callerID", caller_id.as_deref().map(text))]),
+            ),
+            Request::TransferAgent { transfer_ag_no } => {
+                command("/agent/transferAg", vec![("transferAgNo", text(transfer_ag_no))])
+            }
+            Request::TransferQueue { queue_id, trans_vcc } => command(
+                "/agent/transferQueue",
+                vec![("queueId", Value::from(*queue_id)), ("transVcc", Value::from(*trans_vcc))],
+            ),
+            Request::TransferIvr { ivr_code, ivr_node, vcc_id } => command(
+                "/agent/transferIVR",
+                present([
+                    ("ivrCode", Some(text(ivr_code))),
+                    ("ivrNode", Some(text(ivr_node))),
+                    ("vccId", vcc_id.map(Value::from)),
+                ]),
+            ),
+            Request::TransferEvaluate => plain("/agent/transferEvaluate"),
+            Request::Interact { ivr_code, ivr_param } => command(
+                "/agent/interact",
+                present([("ivrCode", Some(text(ivr_code))), ("ivrParam", ivr_param.as_deref().map(text))]),
+            ),
+            Request::Spy { monitored_ag_no } => monitored("/manager/spy", monitored_ag_no),
+            Request::Whisper { monitored_ag_no } => monitored("/manager/whisper", monitored_ag_no),
+            Request::WhisperCancel => plain("/manager/whisperCancel"),
+            Request::Barge { monitored_ag_no } => monitored("/manager/barge", monitored_ag_no),
+            Request::Disconnect { monitored_ag_no } => monitored("/manager/disconnect", monitored_ag_no),
+            Request::Projects => plain("/agent/agentPro"),
+            Request::JoinProject { pro_id } => command("/agent/agentAtIn", vec![("proID", text(pro_id))]),
+            Request::LeaveProject => plain("/agent/agentAtOut"),
+            Request::TakeOutQueue { fields } => {
+                Wire::Integrator { path: "/agent/takeOutQueue", fields: fields.clone() }
+            }
+            Request::BusyInfo => plain("/agent/busyInfo"),
+            Request::WarnRuleList => plain("/agent/busyReason1"),
+            Request::QueueSum { ag_ids } => Wire::Monitor {
+                path: "/api/agent/queue/sum",
+                body: Map::from_iter([("ag_ids".to_owned(), Value::from(ag_ids.clone()))]),
+            },
+            Request::QueueUpNum { fields } => {
+                Wire::Monitor { path: "/api/v3/monitor/queueUpNumById", body: fields.clone() }
+            }
+            Request::QueueDetail => {
+                Wire::Web { path: "/api/agent/queue/detail", query: Vec::new(), body: Some(Value::Null) }
+            }
+            Request::WorkTime { ag_id } => get("/v2/wintelapi/schedule/agent/worktime", vec![("ag_id", ag_id.clone())]),
+            Request::Approvers { search } => get("/v3/api/busy/apply/agent", vec![("search", search.clone())]),
+            Request::BreakRequests => get("/v3/web/busy/apply/query", Vec::new()),
+            Request::BreakNews => get("/v3/web/busy/apply/isChange", Vec::new()),
+            Request::AddBreakRequest(wanted) => {
+                Wire::Web { path: "/v3/web/busy/apply/add", query: Vec::new(), body: Some(break_request(wanted)) }
+            }
+            Request::WarningRules => Wire::Rules { path: "/api/v3/setting/warning" },
             Request::CheckToken { token } => command("/agent/check", vec![("token", text(token.0.expose_secret()))]),
         }
     }
@@ -77,6 +201,30 @@ pub(super) fn body(ag_no: &str, fields: Vec<(&'static str, Value)>) -> Value {
     let own = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
     let body: Map<String, Value> = std::iter::once(("agNo".to_owned(), text(ag_no))).chain(own).collect();
     Value::Object(body)
+}
+
+/// The same with fields that somebody else named; theirs count.
+pub(super) fn integrator_body(ag_no: &str, fields: Map<String, Value>) -> Value {
+    let mut body = Map::from_iter([("agNo".to_owned(), text(ag_no))]);
+    body.extend(fields);
+    Value::Object(body)
+}
+
+fn break_request(wanted: &BreakRequest) -> Value {
+    json!({
+        "busyReasonId": wanted.busy_reason_id,
+        "applyFrom": wanted.apply_from,
+        "applyTo": wanted.apply_to,
+        "remark": wanted.remark,
+        "approveUserid": wanted.approve_userid,
+        "approveUsername": wanted.approve_username,
+        "approveWorkid": wanted.approve_workid,
+    })
+}
+
+/// A value as it stands in a query.
+fn query_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn text(text: &str) -> Value {
@@ -94,7 +242,11 @@ mod tests {
     fn sent(request: &Request) -> (&'static str, String) {
         match request.wire() {
             Wire::Command { path, fields } => (path, body("8001", fields).to_string()),
-            Wire::LookUp { path, callback } => (path, callback.to_owned()),
+            Wire::LookUp { path, callback, .. } => (path, callback.to_owned()),
+            Wire::Integrator { path, fields } => (path, integrator_body("8001", fields).to_string()),
+            Wire::Monitor { path, body } => (path, Value::Object(body).to_string()),
+            Wire::Web { path, query, body } => (path, body.map_or_else(|| format!("{query:?}"), |b| b.to_string())),
+            Wire::Rules { path } => (path, String::new()),
         }
     }
 
@@ -114,10 +266,14 @@ mod tests {
             (login, "/agent/login", r#"{"agNo":"8001","bindTel":"9001","loginType":1,"state":0}"#),
             (Request::Logout, "/agent/logout", r#"{"agNo":"8001"}"#),
             (Request::Ready, "/agent/ready", r#"{"agNo":"8001"}"#),
-            (Request::Busy { reason: None }, "/agent/busy", r#"{"agNo":"8001"}"#),
-            (Request::Busy { reason: Some(11) }, "/agent/busy", r#"{"agNo":"8001","reason":11}"#),
+            (Request::Busy { reason: None, check: None, name: None }, "/agent/busy", r#"{"agNo":"8001"}"#),
             (
-                Request::ChangeBindTel { bind_tel: "9002".into() },
+                Request::Busy { reason: Some(11), check: None, name: None },
+                "/agent/busy",
+                r#"{"agNo":"8001","reason":11}"#,
+            ),
+            (
+                Request::ChangeBindTel { bind_tel: "9002".into(), is_webrtc: None },
                 "/agent/changeBindTel",
                 r#"{"agNo":"8001","bindTel":"9002"}"#,
             ),

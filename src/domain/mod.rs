@@ -5,11 +5,17 @@
 mod agent;
 mod call;
 mod caller_id;
+mod destination;
+mod journal;
 mod number;
+mod remembered;
 mod skill_group;
 
 pub use agent::{AgentState, BusyReason, TargetState};
 pub use call::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, Unreached};
 pub use caller_id::CallerId;
+pub use destination::{Callee, Destination};
+pub use journal::{JournalChange, JournalEntry};
 pub use number::{NumberError, clean_agent_number, clean_number};
+pub use remembered::{Preference, Remembered};
 pub use skill_group::SkillGroup;

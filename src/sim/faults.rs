@@ -242,6 +242,7 @@ impl World {
                 Fault::Restart => {
                     if order.value.as_str() == Some("forget") {
                         self.sign_out(ag_no, false);
+                        self.desks.remove(ag_no);
                     }
                     self.tell_link(ag_no, LinkOp::Cut);
                 }

@@ -17,7 +17,7 @@ const NO_ANSWER: Duration = Duration::from_secs(60);
 /// How soon an arrival that found nobody idle tries again.
 const RETRY: Duration = Duration::from_secs(5);
 /// Customers of the demonstration, in turn: number and area.
-const CUSTOMERS: [(&str, &str); 4] =
+pub(super) const CUSTOMERS: [(&str, &str); 4] =
     [("13800138000", "北京"), ("02164700000", "上海"), ("13912345678", "江苏苏州"), ("+442079460018", "英国伦敦")];
 
 /// What happens when a number is dialled.
@@ -127,7 +127,14 @@ impl ArrivalState {
             again_after_s: Some(20),
             answer_timeout_s: 30,
             audio: "speech".to_owned(),
+            queues_up: false,
+            level: 0,
         }
+    }
+
+    /// How important the customer is.
+    pub fn level(&self) -> u8 {
+        self.arrival.level
     }
 }
 
@@ -207,14 +214,15 @@ impl World {
         }
     }
 
-    /// A customer of the scenario calls, if anybody is idle.
+    /// A customer of the scenario calls, if anybody is idle, or there at all for those who queue up.
     pub fn arrive(&mut self, index: usize) {
         let Some(arrival) = self.arrivals.get(index).map(|s| s.arrival.clone()) else { return };
-        let idle = self.agents.iter().filter(|a| a.sta() == Some(Sta::Ready)).any(|a| match &arrival.to_agent {
-            Some(wanted) => *wanted == a.entry.ag_no,
-            None => a.takes_queue_calls(),
+        let calls = self.agents.iter().any(|a| match (&arrival.to_agent, a.sta()) {
+            (Some(wanted), Some(Sta::Ready)) => *wanted == a.entry.ag_no,
+            (None, Some(Sta::Ready)) => a.takes_queue_calls(),
+            (_, sta) => arrival.queues_up && sta.is_some() && a.colleague.is_none(),
         });
-        if !idle {
+        if !calls {
             self.after(RETRY, Timer::Arrival { index });
             return;
         }
@@ -237,6 +245,7 @@ impl World {
             voice: arrival.voice(),
             hangup_after: None,
             arrival: Some(index),
+            project: None,
         });
     }
 

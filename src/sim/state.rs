@@ -202,6 +202,10 @@ pub enum Timer {
     DropLeg { ag_no: String, leg: LegId },
     /// A customer of the scenario calls.
     Arrival { index: usize },
+    /// The approver of the scenario answers a request.
+    Approval { ag_no: String, request: u64 },
+    /// A customer of an agent's predictive project has answered, if the agent still waits for this one.
+    Prospect { ag_no: String, due: Instant },
     /// A fault ends.
     FaultOver { id: u64 },
 }
@@ -223,6 +227,8 @@ impl Timer {
             | Timer::ColleagueCall { .. }
             | Timer::DropLeg { .. }
             | Timer::Arrival { .. }
+            | Timer::Approval { .. }
+            | Timer::Prospect { .. }
             | Timer::FaultOver { .. } => false,
         }
     }
@@ -243,6 +249,8 @@ impl Timer {
             | Timer::ColleagueCall { .. }
             | Timer::DropLeg { .. }
             | Timer::Arrival { .. }
+            | Timer::Approval { .. }
+            | Timer::Prospect { .. }
             | Timer::FaultOver { .. } => false,
         }
     }

@@ -7,11 +7,13 @@ use std::{
     time::Duration,
 };
 
+use jiff::Zoned;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
     calls::{Call, Goodbye, merge},
+    desk::Desk,
     faults::Faults,
     people::{ArrivalState, Behaviour},
     scenario::{Arrival, Scenario},
@@ -43,8 +45,12 @@ pub struct World {
     pub behaviours: HashMap<String, Behaviour>,
     /// Faults in force.
     pub faults: Faults,
+    /// The agents' days, by agent number.
+    pub desks: HashMap<String, Desk>,
     /// The scenario's callers.
     pub arrivals: Vec<ArrivalState>,
+    /// The time of day, which periods are about.
+    pub clock: fn() -> Zoned,
     timers: BTreeMap<(Instant, u64), Timer>,
     pub(super) count: u64,
 }
@@ -55,10 +61,12 @@ impl World {
         let mut agents = Vec::new();
         let mut phones = HashMap::new();
         let mut tokens = Tokens::default();
-        for (n, entry) in scenario.agents.iter().enumerate() {
+        for phone in scenario.agents.iter().map(|a| &a.phone).chain(&scenario.spare_phones) {
             let password = format!("{:016x}", rand::random::<u64>());
-            switch.set_account(&sip_user(scenario.vcc_id, &entry.phone), &password);
-            phones.insert(entry.phone.clone(), password);
+            switch.set_account(&sip_user(scenario.vcc_id, phone), &password);
+            phones.insert(phone.clone(), password);
+        }
+        for (n, entry) in scenario.agents.iter().enumerate() {
             tokens.issue(&entry.ag_no, Duration::from_secs(scenario.token_hours * 3600));
             agents.push(Agent::new(1001 + n as u64, entry.clone()));
         }
@@ -77,7 +85,9 @@ impl World {
             calls: BTreeMap::new(),
             behaviours: HashMap::new(),
             faults: Faults::default(),
+            desks: HashMap::new(),
             arrivals,
+            clock: Zoned::now,
             timers: BTreeMap::new(),
             count: 0,
         };
@@ -175,6 +185,7 @@ impl World {
                 self.expect_arrivals();
                 self.colleague_idle(ag_no);
                 self.dispatch();
+                self.expect_prospect(ag_no);
             }
             Sta::Initial | Sta::Busy | Sta::Occupied => {}
         }
@@ -281,6 +292,8 @@ impl World {
             Timer::CustomerDone { call } => self.end_call(call, None),
             Timer::DropLeg { leg, .. } => self.switch.hang_up(leg),
             Timer::Arrival { index } => self.arrive(index),
+            Timer::Approval { ag_no, request } => self.approver_answers(&ag_no, request),
+            Timer::Prospect { ag_no, due } => self.prospect_answers(&ag_no, due),
             Timer::FaultOver { id } => self.fault_over(id),
         }
     }

@@ -7,10 +7,12 @@ use crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
 use super::{
-    dial,
+    calls, dial,
     dialog::{self, Choice, Dialog, ListDialog, Outcome, Question},
+    duty,
     input::{KeyMap, UiAction},
     keys::Chord,
+    reading,
     state::{Focus, Tab, ViewState},
 };
 use crate::{
@@ -76,7 +78,34 @@ pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
         UiAction::Busy => Action::Busy,
         UiAction::SignIn => Action::SignIn,
         UiAction::SignOut => Action::SignOut,
+        UiAction::Consult => Action::Consult,
+        UiAction::Return if call.phase == CallPhase::ThreeWay => Action::ThreeWayReturn,
+        UiAction::Return => Action::ConsultReturn,
+        UiAction::ConsultTransfer => Action::ConsultTransfer,
+        UiAction::ThreeWay => Action::ThreeWay,
+        UiAction::Transfer => Action::Transfer,
+        UiAction::Evaluate => Action::Evaluate,
+        UiAction::Spy => Action::Spy,
+        UiAction::Whisper if call.phase == CallPhase::Whispering => Action::WhisperCancel,
+        UiAction::Whisper => Action::Whisper,
+        UiAction::Barge => Action::Barge,
+        UiAction::Disconnect => Action::Disconnect,
+        UiAction::Redial => Action::Dial,
+        UiAction::Projects => Action::JoinProject,
+        UiAction::RaiseHand => Action::RaiseHand,
+        UiAction::Phone => Action::ChangePhone,
         UiAction::Number
+        | UiAction::BreakRequests
+        | UiAction::Reminder
+        | UiAction::Directory
+        | UiAction::Queue
+        | UiAction::Find
+        | UiAction::Copy
+        | UiAction::PanelNarrower
+        | UiAction::PanelWider
+        | UiAction::PanelPick
+        | UiAction::PanelClear
+        | UiAction::Quiet
         | UiAction::AutoAnswer
         | UiAction::Reconnect
         | UiAction::Journal
@@ -324,6 +353,31 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
             return Some(Ask::SetMouse(state.mouse));
         }
         UiAction::Redraw => return Some(Ask::Redraw),
+        UiAction::Consult
+        | UiAction::Return
+        | UiAction::ConsultTransfer
+        | UiAction::ThreeWay
+        | UiAction::Transfer
+        | UiAction::Evaluate
+        | UiAction::Spy
+        | UiAction::Whisper
+        | UiAction::Barge
+        | UiAction::Disconnect
+        | UiAction::Redial => return calls::perform(state, snapshot, action, now),
+        UiAction::Projects
+        | UiAction::RaiseHand
+        | UiAction::BreakRequests
+        | UiAction::Reminder
+        | UiAction::Phone
+        | UiAction::Directory
+        | UiAction::Queue
+        | UiAction::Find
+        | UiAction::Quiet => return duty::perform(state, snapshot, action, now),
+        UiAction::PanelNarrower
+        | UiAction::PanelWider
+        | UiAction::PanelPick
+        | UiAction::PanelClear
+        | UiAction::Copy => return reading::perform(state, snapshot, action, now),
         UiAction::Number
         | UiAction::Journal
         | UiAction::NextFocus
@@ -392,6 +446,31 @@ fn look_around(state: &mut ViewState, snapshot: &Snapshot, action: UiAction) {
         | UiAction::Notices
         | UiAction::Mouse
         | UiAction::Redraw
+        | UiAction::Consult
+        | UiAction::Return
+        | UiAction::ConsultTransfer
+        | UiAction::ThreeWay
+        | UiAction::Transfer
+        | UiAction::Evaluate
+        | UiAction::Spy
+        | UiAction::Whisper
+        | UiAction::Barge
+        | UiAction::Disconnect
+        | UiAction::Redial
+        | UiAction::Projects
+        | UiAction::RaiseHand
+        | UiAction::BreakRequests
+        | UiAction::Reminder
+        | UiAction::Phone
+        | UiAction::Directory
+        | UiAction::Queue
+        | UiAction::Find
+        | UiAction::Quiet
+        | UiAction::PanelNarrower
+        | UiAction::PanelWider
+        | UiAction::PanelPick
+        | UiAction::PanelClear
+        | UiAction::Copy
         | UiAction::Quit => {}
     }
 }

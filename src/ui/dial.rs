@@ -56,9 +56,13 @@ pub fn dial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<
     if redial && state.focus == Focus::List && state.tab == Tab::Journal {
         let entry = snapshot.journal.get(state.selected)?;
         return match (entry.direction, &entry.peer.ag_no, &entry.peer.number) {
-            (Direction::Inner | Direction::Consult, Some(ag_no), _) | (_, Some(ag_no), None) => {
-                tell(state, snapshot, Action::DialAgent, Command::DialAgent { ag_no: ag_no.clone() }, now)
-            }
+            (Direction::Inner | Direction::Consult, Some(ag_no), _) | (_, Some(ag_no), None) => tell(
+                state,
+                snapshot,
+                Action::DialAgent,
+                Command::DialAgent { ag_no: ag_no.clone(), caller_id: None },
+                now,
+            ),
             (_, _, Some(number)) => {
                 let command =
                     Command::Dial { number: number.clone(), caller_id: None, queue_id: None, user_data: None };
@@ -96,7 +100,7 @@ pub fn dial_agent(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> O
                 return None;
             }
             state.focus = Focus::None;
-            Some(Ask::Dial { command: Command::DialAgent { ag_no }, typed })
+            Some(Ask::Dial { command: Command::DialAgent { ag_no, caller_id: None }, typed })
         }
         Err(error) => {
             state.focus = Focus::Number;

@@ -79,6 +79,30 @@ actions! {
     Mute = "mute", Call, ["m", "alt-m", "f7"], "ui.do_mute";
     /// Keypad digits.
     Keypad = "keypad", Call, ["k", "alt-k"], "ui.do_keypad";
+    /// Consult an agent or an outside number.
+    Consult = "consult", Call, ["c", "alt-c"], "ui.do_consult";
+    /// Back to the other side, from a consultation or a three-way call.
+    Return = "return", Call, ["u", "alt-u"], "ui.do_return";
+    /// Complete the consultation as a transfer.
+    ConsultTransfer = "consult_transfer", Call, ["T", "alt-T"], "ui.do_consult_transfer";
+    /// Join all three.
+    ThreeWay = "three_way", Call, ["w", "alt-w"], "ui.do_three_way";
+    /// Give the call to an agent, a skill group, an outside number or an IVR.
+    Transfer = "transfer", Call, ["t", "alt-t"], "ui.do_transfer";
+    /// Send the other side to the satisfaction survey.
+    Evaluate = "evaluate", Call, ["e", "alt-e"], "ui.do_evaluate";
+    /// Listen to an agent's call.
+    Spy = "spy", Call, ["v", "alt-v"], "ui.do_spy";
+    /// Speak to the monitored agent alone, or only listen again.
+    Whisper = "whisper", Call, ["W", "alt-W"], "ui.do_whisper";
+    /// Join the monitored call.
+    Barge = "barge", Call, ["B", "alt-B"], "ui.do_barge";
+    /// Tear the monitored call down.
+    Disconnect = "disconnect", Call, ["D", "alt-D"], "ui.do_disconnect";
+    /// Call the last dialled number again.
+    Redial = "redial", Call, ["."], "ui.do_redial";
+    /// Copy the number.
+    Copy = "copy", Call, ["y", "alt-y"], "ui.do_copy";
     /// Call what is in the number field, or the chosen journal line again.
     Dial = "dial", Call, ["enter"], "ui.do_dial";
     /// Call what is in the number field as an agent number.
@@ -93,6 +117,16 @@ actions! {
     Ready = "ready", Agent, ["r", "alt-r", "f8"], "ui.do_ready";
     /// Go busy, with a reason.
     Busy = "busy", Agent, ["b", "alt-b", "f9"], "ui.do_busy";
+    /// Enter or leave a predictive project.
+    Projects = "projects", Agent, ["o", "alt-o"], "ui.do_projects";
+    /// Ask for a break.
+    RaiseHand = "raise_hand", Agent, ["g", "alt-g"], "ui.do_raise_hand";
+    /// The break requests.
+    BreakRequests = "break_requests", Agent, ["G", "alt-G"], "ui.do_break_requests";
+    /// Answer a reminder, or silence an overtime warning.
+    Reminder = "reminder", Agent, ["N", "alt-N"], "ui.do_reminder";
+    /// Bind another phone, or change the kind of sign-in.
+    Phone = "phone", Agent, ["C", "alt-C"], "ui.do_phone";
     /// Sign in.
     SignIn = "sign_in", Agent, ["s", "alt-s"], "ui.do_sign_in";
     /// Sign out.
@@ -101,8 +135,14 @@ actions! {
     Reconnect = "reconnect", Agent, ["R", "alt-R"], "ui.do_reconnect";
     /// The journal.
     Journal = "journal", Screen, ["j", "alt-1"], "ui.do_journal";
+    /// Agents and skill groups.
+    Directory = "directory", Screen, ["d", "alt-2"], "ui.do_directory";
+    /// Who waits.
+    Queue = "queue", Screen, ["Q", "alt-3"], "ui.do_queue";
+    /// Filter the list.
+    Find = "find", Screen, ["f", "alt-f"], "ui.do_find";
     /// The notices.
-    Notices = "notices", Screen, ["n", "alt-2"], "ui.do_notices";
+    Notices = "notices", Screen, ["n", "alt-4"], "ui.do_notices";
     /// Move between number field and list.
     NextFocus = "next_focus", Screen, ["tab"], "ui.do_next_focus";
     /// One line up in the list.
@@ -119,6 +159,16 @@ actions! {
     PanelUp = "panel_up", Screen, ["[", "alt-up"], "ui.do_panel_up";
     /// Scroll the panel down.
     PanelDown = "panel_down", Screen, ["]", "alt-down"], "ui.do_panel_down";
+    /// A narrower panel.
+    PanelNarrower = "panel_narrower", Screen, [">"], "ui.do_panel_narrower";
+    /// A wider panel.
+    PanelWider = "panel_wider", Screen, ["<"], "ui.do_panel_wider";
+    /// Pick a number in the panel.
+    PanelPick = "panel_pick", Screen, ["P", "alt-P"], "ui.do_panel_pick";
+    /// Empty the panel.
+    PanelClear = "panel_clear", Screen, ["X"], "ui.do_panel_clear";
+    /// Quiet mode.
+    Quiet = "quiet", Screen, ["Z", "alt-Z"], "ui.do_quiet";
     /// The command palette.
     Palette = "palette", Screen, [":", "alt-:"], "ui.do_palette";
     /// The help.

@@ -6,13 +6,16 @@
 
 pub mod act;
 mod app;
+mod calls;
 pub mod color;
 pub mod dial;
 pub mod dialog;
+mod duty;
 pub mod guard;
 pub mod input;
 pub mod keys;
 mod notify;
+mod reading;
 pub mod state;
 pub mod text;
 pub mod theme;

@@ -39,6 +39,10 @@ pub enum Tab {
     /// Calls of this run.
     #[default]
     Journal,
+    /// Agents and skill groups.
+    Directory,
+    /// Who waits.
+    Queue,
     /// Everything told.
     Notices,
 }
@@ -151,6 +155,8 @@ impl ViewState {
     pub fn list_len(&self, snapshot: &Snapshot) -> usize {
         match self.tab {
             Tab::Journal => snapshot.journal.len(),
+            Tab::Directory => snapshot.directory.agents.len() + snapshot.directory.groups.len(),
+            Tab::Queue => snapshot.queue.rows.len(),
             Tab::Notices => snapshot.notices.len(),
         }
     }

@@ -29,8 +29,20 @@ pub const SOON: Duration = Duration::from_secs(5);
 fn snapshot() -> Snapshot {
     let (since, since_at) = (jiff::Timestamp::now(), Instant::now());
     Snapshot {
+        after_call: None,
+        directory: Default::default(),
+        queue: Default::default(),
+        projects: Default::default(),
+        breaks: Default::default(),
+        reminders: Vec::new(),
+        shift_ends: None,
+        overtime: None,
+        quiet: false,
         version: "0.0.0",
         agent: AgentView {
+            phone: "9001".into(),
+            web_phone: true,
+            login_type: wincall_tui::config::LoginType::Dynamic,
             ag_no: "8001".into(),
             name: None,
             state: AgentState::Idle,
@@ -61,7 +73,7 @@ fn snapshot() -> Snapshot {
         caller_ids: Vec::new(),
         busy_reasons: vec![BusyReason { id: 12, name: "就餐".into() }],
         auto_answer: false,
-        journal: Vec::new(),
+        journal: Default::default(),
         panel: None,
         locale: Locale::En,
         exiting: false,

@@ -8,7 +8,7 @@ use super::{Turn, answer, refusal, refused, unreachable};
 use crate::{
     app::{
         Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, RequestId, TimerId,
-        state::{Phase, Purpose},
+        state::{Dialled, Phase, Purpose},
     },
     cti::api::{ApiError, Reply, Request},
     domain::{self, AgentState, CallPhase, Direction, NumberError, TargetState},
@@ -54,7 +54,7 @@ impl Turn<'_> {
             Command::Dial { number, caller_id, queue_id, user_data } => {
                 self.dial(id, &number, caller_id, queue_id, user_data);
             }
-            Command::DialAgent { ag_no } => self.dial_agent(id, &ag_no),
+            Command::DialAgent { ag_no, caller_id } => self.dial_agent(id, &ag_no, caller_id),
             Command::Answer => {
                 self.wait(Action::Answer, id, DEADLINE);
                 if self.state.has_ringing_leg() {
@@ -68,6 +68,37 @@ impl Turn<'_> {
             Command::Mute => self.mute(id, true),
             Command::Unmute => self.mute(id, false),
             Command::SendDtmf { digits } => self.send_dtmf(id, &digits),
+            Command::CancelDial => self.hang_up(id, Action::CancelDial),
+            command @ (Command::Consult { .. }
+            | Command::ConsultReturn
+            | Command::ConsultTransfer
+            | Command::ThreeWay
+            | Command::ThreeWayReturn
+            | Command::Transfer { .. }
+            | Command::Evaluate
+            | Command::Interact { .. }) => self.consult_command(id, command),
+            command @ (Command::Spy { .. }
+            | Command::Whisper { .. }
+            | Command::WhisperCancel
+            | Command::Barge { .. }
+            | Command::Disconnect { .. }) => self.monitor_command(id, command),
+            command @ (Command::ChangePhone { .. } | Command::SwitchMode { .. }) => self.binding_command(id, command),
+            Command::ForgetAfterCall => self.forget_after_call(id),
+            command @ (Command::JoinProject { .. } | Command::LeaveProject) => self.project_command(id, command),
+            command @ (Command::RaiseHand(_) | Command::ReadBreakNews) => self.break_command(id, command),
+            command @ (Command::TakeReminder { .. }
+            | Command::SnoozeReminder { .. }
+            | Command::DismissReminder { .. }) => self.reminder_command(id, command),
+            Command::AcknowledgeOvertime => self.acknowledge_overtime(id),
+            Command::TakeFromQueue { fields } => self.take_from_queue(id, fields),
+            Command::LookUp(look_up) => self.look_up(id, look_up),
+            Command::Watch(watched) => self.watch(id, watched),
+            Command::ClearJournal => self.clear_journal(id),
+            Command::Prefer(preference) => {
+                self.state.remembered.prefer(preference);
+                self.effects.push(Effect::Remember(self.state.remembered.clone()));
+                self.done(id);
+            }
             Command::ChooseCallerId { value } => self.choose_caller_id(id, &value),
             Command::SetAutoAnswer { on } => {
                 self.state.auto_answer = on;
@@ -98,7 +129,7 @@ impl Turn<'_> {
         }
     }
 
-    fn done(&mut self, id: CommandId) {
+    pub(super) fn done(&mut self, id: CommandId) {
         self.resolve(id, Ok(json!({ "code": 0 })));
     }
 
@@ -113,7 +144,7 @@ impl Turn<'_> {
     }
 
     /// Sends a command whose answer is the platform's.
-    fn send(&mut self, id: CommandId, action: Action, request: Request) {
+    pub(super) fn send(&mut self, id: CommandId, action: Action, request: Request) {
         self.wait(action, id, DEADLINE);
         self.request(Purpose::Command(action), request);
     }
@@ -150,21 +181,21 @@ impl Turn<'_> {
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
         let first_group = self.state.lists.own_groups.first().map(|group| group.id);
         let queue_id = queue_id.or(first_group.filter(|_| self.state.profile.auto_queue));
-        self.state.dialled = Some((tel.clone(), false));
+        self.state.dialled = Some(Dialled { number: tel.clone(), agent: false, caller_id: caller_id.clone() });
         self.send(id, Action::Dial, Request::CallOut { tel, caller_id, queue_id, user_data });
     }
 
-    fn dial_agent(&mut self, id: CommandId, ag_no: &str) {
+    fn dial_agent(&mut self, id: CommandId, ag_no: &str, caller_id: Option<String>) {
         let called_ag_no = match domain::clean_agent_number(ag_no) {
             Ok(ag_no) => ag_no,
             Err(error) => return self.bad_number(id, &error),
         };
-        let caller_id = self.state.lists.caller_id.as_ref().map(|c| c.value.clone());
-        self.state.dialled = Some((called_ag_no.clone(), true));
+        let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
+        self.state.dialled = Some(Dialled { number: called_ag_no.clone(), agent: true, caller_id: caller_id.clone() });
         self.send(id, Action::DialAgent, Request::CallInner { called_ag_no, caller_id });
     }
 
-    fn bad_number(&mut self, id: CommandId, error: &NumberError) {
+    pub(super) fn bad_number(&mut self, id: CommandId, error: &NumberError) {
         let message = match error {
             NumberError::Empty => Message::new("app.number_empty"),
             NumberError::BadCharacter(c) => Message::new("app.number_bad").with("character", c),
@@ -234,10 +265,10 @@ impl Turn<'_> {
         match action {
             Action::SignOut => return self.sign_out_reply(result),
             // The call that was meant is over, and there may be another one by now.
-            Action::HangUp | Action::Reject | Action::Hold | Action::Unhold if !waits => {
+            Action::HangUp | Action::Reject | Action::CancelDial | Action::Hold | Action::Unhold if !waits => {
                 return tracing::debug!(?action, "the answer came after the call");
             }
-            Action::HangUp | Action::Reject => return self.hang_up_reply(action, result),
+            Action::HangUp | Action::Reject | Action::CancelDial => return self.hang_up_reply(action, result),
             Action::SignIn
             | Action::Ready
             | Action::Busy
@@ -249,7 +280,26 @@ impl Turn<'_> {
             | Action::Mute
             | Action::Unmute
             | Action::SendDtmf
-            | Action::ChooseCallerId => {}
+            | Action::ChooseCallerId
+            | Action::Consult
+            | Action::ConsultReturn
+            | Action::ConsultTransfer
+            | Action::ThreeWay
+            | Action::ThreeWayReturn
+            | Action::Transfer
+            | Action::Evaluate
+            | Action::Interact
+            | Action::Spy
+            | Action::Whisper
+            | Action::WhisperCancel
+            | Action::Barge
+            | Action::Disconnect
+            | Action::ChangePhone
+            | Action::SwitchMode
+            | Action::JoinProject
+            | Action::LeaveProject
+            | Action::RaiseHand
+            | Action::TakeFromQueue => {}
         }
         match result {
             Ok(reply) if reply.is_ok() => {
@@ -287,20 +337,41 @@ impl Turn<'_> {
             | Action::HangUp
             | Action::Mute
             | Action::Unmute
+            | Action::CancelDial
             | Action::SendDtmf
-            | Action::ChooseCallerId => {}
+            | Action::ChooseCallerId
+            | Action::Consult
+            | Action::ConsultReturn
+            | Action::ConsultTransfer
+            | Action::ThreeWay
+            | Action::ThreeWayReturn
+            | Action::Transfer
+            | Action::Evaluate
+            | Action::Interact
+            | Action::Spy
+            | Action::Whisper
+            | Action::WhisperCancel
+            | Action::Barge
+            | Action::Disconnect
+            | Action::ChangePhone
+            | Action::SwitchMode
+            | Action::JoinProject
+            | Action::LeaveProject
+            | Action::RaiseHand
+            | Action::TakeFromQueue => {}
         }
     }
 
     /// An accepted call is shown at once; the platform's messages fill it in.
     fn dialled(&mut self) {
-        let Some((number, agent)) = self.state.dialled.take() else { return };
+        let Some(Dialled { number, agent, caller_id }) = self.state.dialled.take() else { return };
         if self.state.live_call().is_none() {
             self.new_call(CallPhase::Dialing, if agent { Direction::Inner } else { Direction::Out });
         }
         if let Some(call) = self.state.live_call_mut() {
             let known = if agent { &mut call.peer.ag_no } else { &mut call.peer.number };
             known.get_or_insert(number);
+            call.caller_id = caller_id;
         }
         self.announce();
     }
@@ -398,11 +469,41 @@ fn action_of(command: &Command) -> Option<Action> {
         Command::Unmute => Some(Action::Unmute),
         Command::SendDtmf { .. } => Some(Action::SendDtmf),
         Command::ChooseCallerId { .. } => Some(Action::ChooseCallerId),
+        Command::CancelDial => Some(Action::CancelDial),
+        Command::Consult { .. } => Some(Action::Consult),
+        Command::ConsultReturn => Some(Action::ConsultReturn),
+        Command::ConsultTransfer => Some(Action::ConsultTransfer),
+        Command::ThreeWay => Some(Action::ThreeWay),
+        Command::ThreeWayReturn => Some(Action::ThreeWayReturn),
+        Command::Transfer { .. } => Some(Action::Transfer),
+        Command::Evaluate => Some(Action::Evaluate),
+        Command::Interact { .. } => Some(Action::Interact),
+        Command::Spy { .. } => Some(Action::Spy),
+        Command::Whisper { .. } => Some(Action::Whisper),
+        Command::WhisperCancel => Some(Action::WhisperCancel),
+        Command::Barge { .. } => Some(Action::Barge),
+        Command::Disconnect { .. } => Some(Action::Disconnect),
+        Command::ChangePhone { .. } => Some(Action::ChangePhone),
+        Command::SwitchMode { .. } => Some(Action::SwitchMode),
+        Command::JoinProject { .. } => Some(Action::JoinProject),
+        Command::LeaveProject => Some(Action::LeaveProject),
+        Command::RaiseHand(_) => Some(Action::RaiseHand),
+        Command::TakeFromQueue { .. } => Some(Action::TakeFromQueue),
         Command::SetAutoAnswer { .. }
         | Command::SetToken { .. }
         | Command::SetPanel { .. }
         | Command::ClearPanel
         | Command::DismissNotices
+        | Command::ForgetAfterCall
+        | Command::ReadBreakNews
+        | Command::TakeReminder { .. }
+        | Command::SnoozeReminder { .. }
+        | Command::DismissReminder { .. }
+        | Command::AcknowledgeOvertime
+        | Command::LookUp(_)
+        | Command::Watch(_)
+        | Command::Prefer(_)
+        | Command::ClearJournal
         | Command::ReconnectNow
         | Command::Quit => None,
     }

@@ -4,14 +4,25 @@
 //! `ending` ends calls, `sip` takes the softphone's words, `links` the event websocket's, `lists` the directory, `token`
 //! renews the token, `notices` tells the agent.
 
+mod after_call;
 mod agent;
+mod binding;
+mod breaks;
 mod commands;
+mod consult;
 mod ending;
+mod journal;
 mod keypad;
 mod links;
 mod lists;
+mod look_ups;
+mod monitor;
 mod notices;
+mod overtime;
 mod phone;
+mod projects;
+mod queue;
+mod reminders;
 mod session;
 mod sign_out;
 mod sip;
@@ -69,6 +80,8 @@ impl Turn<'_> {
             }
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
+            Event::JournalLoaded(entries) => self.journal_loaded(entries),
+            Event::NotKept(message) => self.error(message),
             Event::Token(Ok(token)) => {
                 self.state.session.renewing = false;
                 self.use_token(token);
@@ -114,6 +127,14 @@ impl Turn<'_> {
             TimerId::CommandDeadline => self.command_deadline(),
             TimerId::AfterCall => self.after_call_due(),
             TimerId::Lists => self.ask_for_missing_lists(),
+            TimerId::QueueSum
+            | TimerId::Watched
+            | TimerId::BusyInfo
+            | TimerId::BreakNews
+            | TimerId::WorkTime
+            | TimerId::Reminder
+            | TimerId::WarningRules
+            | TimerId::Overtime => {}
             TimerId::Exit => self.effects.push(Effect::Exit),
         }
     }
@@ -156,6 +177,10 @@ impl Turn<'_> {
 
     fn publish(&mut self, name: &'static str, kind: &[&'static str], status: &str, data: Value) {
         self.effects.push(Effect::Publish(SdkEvent { name, kind: kind.to_vec(), status: status.to_owned(), data }));
+    }
+
+    fn not_yet(&mut self, id: CommandId) {
+        self.resolve(id, Err(refusal(RefusalKind::NotNow, Message::new("app.not_yet"))));
     }
 
     fn resolve(&mut self, id: CommandId, outcome: CommandOutcome) {
@@ -223,7 +248,9 @@ impl Turn<'_> {
         self.state.pending.state_asked = Some(target);
         match target {
             TargetState::Ready => self.request(Purpose::Command(Action::Ready), Request::Ready),
-            TargetState::Busy(reason) => self.request(Purpose::Command(Action::Busy), Request::Busy { reason }),
+            TargetState::Busy(reason) => {
+                self.request(Purpose::Command(Action::Busy), Request::Busy { reason, check: None, name: None });
+            }
         }
     }
 }

@@ -233,6 +233,8 @@ impl Turn<'_> {
         self.effects.push(Effect::StopTimer(TimerId::StrayCall));
         self.effects.push(Effect::StopTimer(TimerId::AfterCall));
         self.state.call = Some(Call {
+            journal_id: self.next_journal_id(),
+            caller_id: None,
             phase,
             direction,
             ring: None,
@@ -242,6 +244,7 @@ impl Turn<'_> {
             peer: Party::default(),
             queue_id: None,
             consult: ConsultView::default(),
+            monitored: None,
             began: self.now.wall,
             since: self.now.wall,
             clocks: CallClocks { started_at: Some(self.now.at), ..CallClocks::default() },
@@ -268,6 +271,7 @@ impl Turn<'_> {
             "area": call.peer.area,
         });
         self.publish("callStarted", &["call"], "", data);
+        self.journal_begun();
     }
 
     /// Rings while somebody has to be called to the phone, and not a moment longer.

@@ -162,7 +162,7 @@ impl Turn<'_> {
         }
         if !same_phone {
             let bind_tel = self.state.profile.agent_phone.clone();
-            self.request(Purpose::Bind, Request::ChangeBindTel { bind_tel });
+            self.request(Purpose::Bind, Request::ChangeBindTel { bind_tel, is_webrtc: None });
         }
         let login_state = (self.state.session.force || ours).then_some(ag_sta.clone());
         self.logged_in(reg_id, login_state);
@@ -240,7 +240,7 @@ impl Turn<'_> {
         let target = self.wanted_state();
         let request = match target {
             TargetState::Ready => Request::Ready,
-            TargetState::Busy(reason) => Request::Busy { reason },
+            TargetState::Busy(reason) => Request::Busy { reason, check: None, name: None },
         };
         self.request(Purpose::FirstState(target), request);
     }

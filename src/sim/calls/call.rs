@@ -220,6 +220,8 @@ pub struct Call {
     pub hangup_after: Option<Duration>,
     /// The scenario's arrival it belongs to.
     pub arrival: Option<usize>,
+    /// The predictive project it belongs to, until the agent has answered.
+    pub project: Option<i64>,
     /// Since when it waits in its queue, or exists.
     pub since: Instant,
     /// The same, seconds since 1970.

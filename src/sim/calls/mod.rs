@@ -53,6 +53,8 @@ pub struct Incoming {
     pub hangup_after: Option<Duration>,
     /// The scenario's arrival it belongs to.
     pub arrival: Option<usize>,
+    /// The predictive project it belongs to.
+    pub project: Option<i64>,
 }
 
 /// How an agent's leg goes.
@@ -100,6 +102,7 @@ impl World {
             shown: None,
             hangup_after: None,
             arrival: None,
+            project: None,
             since: Instant::now(),
             since_epoch_s: jiff::Timestamp::now().as_second(),
         }
@@ -117,6 +120,7 @@ impl World {
         call.queue = queue;
         call.hangup_after = incoming.hangup_after;
         call.arrival = incoming.arrival;
+        call.project = incoming.project;
         let (no, id) = (call.no, call.id.clone());
         self.calls.insert(no, call);
         self.after(incoming.answer_timeout, Timer::GiveUp { call: no });
@@ -157,8 +161,11 @@ impl World {
         let Some(number) = call.customer.as_ref().map(|c| c.number.clone()) else { return };
         call.phase = Phase::Ringing;
         let mut ring = call.frame_of_customer(5);
-        let by = call.transferred_by.clone();
+        let (by, project) = (call.transferred_by.clone(), call.project);
         merge(&mut ring, json!({"RingType": 1, "CallType": 2, "OAgId": 0}));
+        if let Some(project) = project {
+            merge(&mut ring, self.project_fields(project));
+        }
         if let Some(by) = by {
             merge(&mut ring, json!({"Others": by}));
         }
@@ -203,13 +210,16 @@ impl World {
             Some(by) => transferred_frame(call, &by),
             None => call.frame(6),
         };
-        let hangup_after = call.hangup_after.take();
+        let (hangup_after, project) = (call.hangup_after.take(), call.project.take());
         let mut agents = Vec::new();
         for leg in call.legs.iter_mut().filter(|l| l.role == Role::Main) {
             leg.talked = true;
             agents.push(leg.ag_no.clone());
         }
         self.reroute(no);
+        if let (Some(project), [ag_no]) = (project, agents.as_slice()) {
+            self.prospect_connected(ag_no, project);
+        }
         for ag_no in agents {
             self.push(&ag_no, frame.clone());
             self.colleague_talks(no, &ag_no);

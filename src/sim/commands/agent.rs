@@ -73,6 +73,10 @@ pub(super) fn login(world: &mut World, ag_no: &str, body: &Value) -> Answer {
 
 pub(super) fn change_phone(world: &mut World, ag_no: &str, body: &Value) -> Answer {
     let phone = text(body, "bindTel")?.to_owned();
+    // Whether the phone is one in a browser: the switch sees by its registration.
+    if body.get("isWebrtc").is_some_and(|w| !w.is_boolean() && !w.is_null()) {
+        return Err(bad_field("isWebrtc"));
+    }
     let sta = signed_in(world, ag_no)?.sta;
     if sta == Sta::Occupied {
         return Err(Reply::no(code::NOT_NOW, Message::new("sim.not_now")));
@@ -84,7 +88,7 @@ pub(super) fn change_phone(world: &mut World, ag_no: &str, body: &Value) -> Answ
 }
 
 /// The reason of a busy command: none, a number or a numeric string, and one that exists. Up to 10 is built in.
-fn reason(world: &World, body: &Value) -> Result<Option<String>, Reply> {
+pub(super) fn reason(world: &World, body: &Value) -> Result<Option<String>, Reply> {
     if body.get("reason").is_none_or(Value::is_null) {
         return Ok(None);
     }
@@ -117,11 +121,6 @@ pub(super) fn logout(world: &mut World, ag_no: &str) -> Answer {
     Ok(Reply::ok())
 }
 
-pub(super) fn busy(world: &mut World, ag_no: &str, body: &Value) -> Answer {
-    let reason = reason(world, body)?;
-    set_rest(world, ag_no, Rest::Busy(reason))
-}
-
 pub(super) fn switch_mode(world: &mut World, ag_no: &str, body: &Value) -> Answer {
     let login_type = integer(body, "agType").filter(|t| (1..=2).contains(t));
     let login_type = login_type.ok_or_else(|| bad_field("agType"))?;
@@ -139,15 +138,4 @@ pub(super) fn caller_list(world: &World) -> Reply {
     let numbers = world.scenario.caller_numbers.iter();
     let numbers: Vec<Value> = numbers.map(|n| json!({"name": n, "value": n})).collect();
     Reply::data(json!({"num": numbers}))
-}
-
-pub(super) fn projects(world: &World) -> Reply {
-    let projects = world.scenario.projects.iter();
-    let projects = projects.map(|p| {
-        json!({
-            "pro_id": p.id, "pro_name": p.name, "pro_state": "1",
-            "agent_connected_limit": p.connected_limit, "agent_connected_current": 0,
-        })
-    });
-    Reply::data(projects.collect())
 }

@@ -12,7 +12,7 @@ use crate::{
     i18n::Message,
     sim::{
         calls::{Goodbye, Phase, Role},
-        scenario::IvrEntry,
+        scenario::{IvrEntry, PartnerGroup},
         world::World,
     },
 };
@@ -101,6 +101,14 @@ pub(super) fn transfer_queue(world: &mut World, ag_no: &str, body: &Value) -> An
     let no = customers_call(world, ag_no)?;
     let tenant = integer(body, "transVcc").unwrap_or(0);
     if tenant != 0 && u64::try_from(tenant) != Ok(world.scenario.vcc_id) {
+        let queue = integer(body, "queueId");
+        let partner = |g: &&PartnerGroup| Some(g.id) == queue && u64::try_from(tenant) == Ok(g.vcc_id);
+        if let Some(group) = world.scenario.partner_groups.iter().find(partner) {
+            // Who answers there is outside this platform.
+            let outside = format!("{}-{}", group.vcc_id, group.id);
+            world.transfer_tel(no, &outside);
+            return Ok(Reply::ok());
+        }
         return Err(Reply::no(code::TENANT_UNKNOWN, Message::new("sim.tenant_unknown").with("tenant", tenant)));
     }
     let queue = known_queue(world, integer(body, "queueId").unwrap_or(0))?;

@@ -1,12 +1,13 @@
 //! The command interface: what each command under `/interface/v2` does and answers (protocol `cti.md` 2.2 to 2.6).
 //!
 //! Here are the table of commands and what they share; `agent` signs in and sets states, `call` makes and ends calls,
-//! `consult` brings others in, `monitor` is for supervisors.
+//! `consult` brings others in, `monitor` is for supervisors, `office` is about breaks and predictive projects.
 
 mod agent;
 mod call;
 mod consult;
 mod monitor;
+mod office;
 
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::i18n::{Locale, Message};
 
-/// Codes this platform answers with. 0, 40101, 40403 and 41005 are the vendor's (protocol `cti.md` 2.7); the others are
+/// Codes this platform answers with. 0, 5015, 34005, 40101, 40403 and 41005 are the vendor's (protocol `cti.md` 2.7); the others are
 /// this platform's own.
 pub(in crate::sim) mod code {
     pub const OK: i64 = 0;
@@ -43,7 +44,13 @@ pub(in crate::sim) mod code {
     pub const NOT_ON_THE_LINE: i64 = 40414;
     pub const NOT_LISTENING: i64 = 40415;
     pub const NOT_OFFERED: i64 = 40499;
+    pub const PROJECT_UNKNOWN: i64 = 41001;
+    pub const PROJECT_OFF: i64 = 41002;
+    pub const PROJECT_USED_UP: i64 = 41003;
+    pub const IN_A_PROJECT: i64 = 41004;
     pub const NOT_IN_PROJECT: i64 = 41005;
+    pub const NEEDS_APPROVAL: i64 = 34005;
+    pub const NOTE: i64 = 5015;
 }
 
 /// An answer, still without a language.
@@ -52,7 +59,7 @@ pub struct Reply {
     /// 0 or the reason why not.
     pub code: i64,
     message: Message,
-    /// `data`.
+    /// `data`; null stands for the message itself.
     pub data: Value,
 }
 
@@ -65,13 +72,20 @@ impl Reply {
         Self { code: code::OK, message: Message::new("sim.ok"), data }
     }
 
+    /// Done, and there is something to tell, which clients take from `data`.
+    pub(in crate::sim) fn note(message: Message) -> Self {
+        Self { code: code::NOTE, message, data: Value::Null }
+    }
+
     pub(in crate::sim) fn no(code: i64, message: Message) -> Self {
         Self { code, message, data: json!({}) }
     }
 
     /// The envelope on the wire.
     pub fn to_json(&self, locale: Locale) -> Value {
-        json!({"code": self.code, "message": self.message.render(locale), "data": self.data})
+        let message = self.message.render(locale);
+        let data = if self.data.is_null() { json!(message) } else { self.data.clone() };
+        json!({"code": self.code, "message": message, "data": data})
     }
 }
 
@@ -112,14 +126,15 @@ fn answer(world: &mut World, path: &str, token: &str, body: &[u8]) -> Answer {
         "agent/login" => agent::login(world, ag_no, &body),
         "agent/logout" => agent::logout(world, ag_no),
         "agent/ready" => agent::set_rest(world, ag_no, Rest::Ready),
-        "agent/busy" => agent::busy(world, ag_no, &body),
+        "agent/busy" => office::busy(world, ag_no, &body),
         "agent/changeBindTel" => agent::change_phone(world, ag_no, &body),
         "agent/switchMode" => agent::switch_mode(world, ag_no, &body),
         "agent/busyReason" => Ok(agent::busy_reasons(world)),
         "agent/callerList" => Ok(agent::caller_list(world)),
-        "agent/agentPro" => Ok(agent::projects(world)),
-        "agent/busyInfo" => Ok(Reply::data(json!([]))),
-        "agent/agentAtOut" => Err(Reply::no(code::NOT_IN_PROJECT, Message::new("sim.not_in_project"))),
+        "agent/busyInfo" => Ok(office::restrictions(world)),
+        "agent/agentPro" => Ok(office::projects(world, ag_no)),
+        "agent/agentAtIn" => office::join(world, ag_no, &body),
+        "agent/agentAtOut" => office::leave(world, ag_no),
         "agent/callOut" => call::call_out(world, ag_no, &body),
         "agent/callInner" => call::call_inner(world, ag_no, &body),
         "agent/callOutCancel" => call::cancel(world, ag_no),

@@ -160,8 +160,9 @@ impl Mixer {
             (party.memory.iter().copied().collect::<Vec<f32>>(), heard)
         };
         // The transform takes milliseconds: not under the lock that the tick needs.
-        if let Some((hz, dbfs)) = measure::strongest(&samples) {
-            (heard.hz, heard.dbfs) = (Some(hz), Some(dbfs));
+        heard.tones = measure::tones(&samples);
+        if let Some((hz, _)) = heard.tones.first() {
+            (heard.hz, heard.dbfs) = (Some(*hz), Some(measure::level(&samples)));
         }
         heard
     }

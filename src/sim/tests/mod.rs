@@ -1,15 +1,19 @@
 //! The platform on real sockets, driven by a raw HTTP and websocket client that shares no code with the program's own;
 //! only the telephone switch is a stand-in whose phones do what the test says.
 
+mod breaks;
 mod browser;
 mod calling;
 mod consulting;
 mod faults;
 mod links;
 mod monitoring;
+mod projects;
 mod random;
+mod shipped;
 mod sign_in;
 mod tls;
+mod web;
 mod who_hears_whom;
 mod whole;
 

@@ -27,6 +27,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let list = Rect { x: area.x + 2, y: area.y + 2, width: area.width.saturating_sub(4), height: area.height - 2 };
     match canvas.state.tab {
         Tab::Journal => entries(canvas, list),
+        Tab::Directory | Tab::Queue => {}
         Tab::Notices => notices::draw(canvas, list),
     }
 }

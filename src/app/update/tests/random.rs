@@ -108,7 +108,7 @@ fn command(n: u8) -> Command {
         3 => Command::Ready,
         4 => Command::Busy { reason: Some(11) },
         5 => Command::Dial { number: "139".into(), caller_id: None, queue_id: None, user_data: None },
-        6 => Command::DialAgent { ag_no: "8002".into() },
+        6 => Command::DialAgent { ag_no: "8002".into(), caller_id: None },
         7 => Command::Answer,
         8 => Command::Reject,
         9 | 10 => Command::HangUp,

@@ -47,6 +47,8 @@ pub(in crate::app) fn profile() -> Profile {
         token_call_back_time: Duration::from_secs(1800),
         can_renew_token: false,
         reg_id: None,
+        remembered: crate::domain::Remembered::default(),
+        journal_keep: 500,
         ring: true,
         locale: Locale::En,
     }

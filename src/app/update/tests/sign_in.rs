@@ -60,7 +60,7 @@ fn busy_with_a_reason_is_asked_for_and_40403_counts_as_done() {
     rig.reply_to(login, 0, json!({ "regId": "R1", "agSta": "0" }));
     rig.link(LinkEvent::Opened);
     rig.push(PushMessage::Established);
-    rig.reply_to(|r| *r == Request::Busy { reason: Some(11) }, 40403, Value::Null);
+    rig.reply_to(|r| *r == Request::Busy { reason: Some(11), check: None, name: None }, 40403, Value::Null);
     assert_eq!(rig.shown().agent.state, AgentState::Busy);
     assert_eq!(rig.shown().agent.reason.map(|r| r.id), Some(11));
 }
@@ -135,7 +135,7 @@ fn taking_over_binds_the_own_phone() {
     let mut rig = up_to_login(Profile { auto_force_login: true, ..profile() });
     let data = json!({ "regId": "R9", "agSta": "0", "agType": "1", "phoNum": "9999", "wsLink": "0" });
     rig.reply_to(login, 40101, data);
-    assert!(rig.sent(|r| *r == Request::ChangeBindTel { bind_tel: "9001".into() }).is_some());
+    assert!(rig.sent(|r| *r == Request::ChangeBindTel { bind_tel: "9001".into(), is_webrtc: None }).is_some());
     rig.link(LinkEvent::Opened);
     rig.push(PushMessage::Established);
     assert!(rig.sent(|r| *r == Request::Ready).is_some(), "agSta 0 still needs its first ready");
@@ -155,7 +155,7 @@ fn timed_out_while_away_comes_back_in_the_same_state() {
     rig.reply_to(login, 0, json!({ "regId": "R2", "agSta": "0" }));
     rig.link(LinkEvent::Opened);
     rig.push(PushMessage::Established);
-    rig.reply_to(|r| *r == Request::Busy { reason: Some(12) }, 0, Value::Null);
+    rig.reply_to(|r| *r == Request::Busy { reason: Some(12), check: None, name: None }, 0, Value::Null);
     let shown = rig.shown();
     assert_eq!((shown.agent.state, shown.agent.reason.map(|r| r.id)), (AgentState::Busy, Some(12)));
 }
