@@ -9,6 +9,7 @@ mod faults;
 mod links;
 mod monitoring;
 mod projects;
+mod random;
 mod shipped;
 mod sign_in;
 mod tls;
