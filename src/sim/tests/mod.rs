@@ -4,6 +4,7 @@
 mod breaks;
 mod browser;
 mod calling;
+mod colleagues;
 mod consulting;
 mod faults;
 mod links;

@@ -216,6 +216,7 @@ impl Bench {
                     voice: Voice::Speech,
                     hangup_after: (n == 4).then_some(Duration::from_secs(4)),
                     arrival: None,
+                    project: None,
                 });
             }
             Step::CustomerHangsUp(n) => {
