@@ -93,7 +93,9 @@ async fn they_are_consulted_and_take_over() {
 async fn they_are_called_as_they_behave() {
     let s = stage_with(SCENARIO, Options::default()).await;
     let mut link = s.signed_in("8001").await;
-    for (n, (ag_no, told)) in [("8101", 6), ("8102", 0), ("8103", 0)].into_iter().enumerate() {
+    // Q.850: 21 rejected, 17 busy.
+    let colleagues = [("8101", 6, None), ("8102", 0, Some(21)), ("8103", 0, Some(17))];
+    for (n, (ag_no, told, cause)) in colleagues.into_iter().enumerate() {
         assert_eq!(s.command("8001", "/agent/callInner", json!({"calledAgNo": ag_no})).await["code"], 0);
         let (.., leg) = s.switch.call(n).await;
         s.switch.tell(SwitchEvent::Answered { leg });
@@ -104,6 +106,11 @@ async fn they_are_called_as_they_behave() {
             assert_eq!(s.command("8001", "/agent/hangup", json!({})).await["code"], 0);
         }
         while link.next().await["State"] != "1" {}
+        let because = s.switch.asked().into_iter().find_map(|a| match a {
+            Asked::Because(ended, cause) if ended == leg => Some(cause),
+            _ => None,
+        });
+        assert_eq!(because, cause, "{ag_no}");
     }
     assert_eq!(calls(&s).await, json!([]));
 }

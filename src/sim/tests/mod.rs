@@ -52,6 +52,7 @@ const SOON: Duration = Duration::from_secs(5);
 pub enum Asked {
     Call { user: String, from: String, auto: bool, leg: LegId },
     HangUp(LegId),
+    Because(LegId, u16),
     AddParty(Voice, PartyId),
     RemoveParty(PartyId),
     Route(PartyId, Vec<PartyId>),
@@ -136,7 +137,7 @@ impl FakeSwitch {
                 Asked::AddParty(_, party) => drop(live.insert(party)),
                 Asked::HangUp(leg) => drop(live.remove(&PartyId(leg.0))),
                 Asked::RemoveParty(party) => drop(live.remove(&party)),
-                Asked::Route(..) | Asked::Faults(_) => {}
+                Asked::Because(..) | Asked::Route(..) | Asked::Faults(_) => {}
             }
         }
         live.retain(|party| !self.gone.lock().unwrap().contains(party));
@@ -176,6 +177,11 @@ impl Telephony for FakeSwitch {
 
     fn hang_up(&self, leg: LegId) {
         self.note(Asked::HangUp(leg));
+    }
+
+    fn hang_up_because(&self, leg: LegId, cause: u16) {
+        self.note(Asked::Because(leg, cause));
+        self.hang_up(leg);
     }
 
     fn add_party(&self, voice: Voice) -> PartyId {
