@@ -106,9 +106,9 @@ async fn they_are_called_as_they_behave() {
             assert_eq!(s.command("8001", "/agent/hangup", json!({})).await["code"], 0);
         }
         while link.next().await["State"] != "1" {}
-        let because = s.switch.asked().into_iter().find_map(|a| match a {
-            Asked::Because(ended, cause) if ended == leg => Some(cause),
-            _ => None,
+        let because = s.switch.asked().into_iter().find_map(|a| {
+            let Asked::Because(ended, cause) = a else { return None };
+            (ended == leg).then_some(cause)
         });
         assert_eq!(because, cause, "{ag_no}");
     }

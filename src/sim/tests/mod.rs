@@ -121,9 +121,9 @@ impl FakeSwitch {
 
     /// The newest party with this voice.
     pub fn party(&self, voice: Voice) -> PartyId {
-        let added = |asked: &Asked| match asked {
-            Asked::AddParty(said, party) if *said == voice => Some(*party),
-            _ => None,
+        let added = |asked: &Asked| {
+            let Asked::AddParty(said, party) = asked else { return None };
+            (*said == voice).then_some(*party)
         };
         self.asked().iter().rev().find_map(added).unwrap()
     }
