@@ -34,6 +34,11 @@ const LEG_PATIENCE: Duration = Duration::from_millis(100);
 /// How long a customer who was passed on to a queue waits there.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(120);
 
+/// What the network calls a user who does not answer (ITU-T Q.850).
+const NO_ANSWER: u16 = 19;
+/// What it calls one who refuses.
+const CALL_REJECTED: u16 = 21;
+
 /// A customer's call as it comes in.
 #[derive(Clone, Debug)]
 pub struct Incoming {
@@ -311,7 +316,8 @@ impl World {
             Some(Role::Main) if call.phase == Phase::Ringing => self.refuse_call(no, ag_no),
             Some(Role::Main) => {
                 let by = matches!(goodbye, Goodbye::ByAgent).then_some(ag_no);
-                self.end_call(no, by);
+                let refused = call.phase == Phase::FarRinging && call.leg(ag_no).is_some_and(|l| !l.up);
+                self.end_call_as(no, End { by, cause: refused.then_some(CALL_REJECTED), ..End::default() });
             }
             None => {}
         }
@@ -345,6 +351,7 @@ impl World {
         match (call.phase, call.main().map(|l| l.ag_no.clone())) {
             (Phase::ConsultOut, _) => self.consult_over(no, 24, &[0], Goodbye::Now),
             (Phase::Ringing, Some(ag_no)) if call.transferred_by.is_some() => self.refuse_call(no, &ag_no),
+            (Phase::FarRinging, _) => self.end_call_as(no, End { cause: Some(NO_ANSWER), ..End::default() }),
             (phase, _) if phase.is_connected() => {}
             (_, _) => self.end_call(no, None),
         }

@@ -44,7 +44,7 @@ impl Talk {
 
     async fn refused(&self, path: &str, fields: Value) -> i64 {
         let reply = self.s.command("8001", path, fields).await;
-        assert!(reply["message"].as_str().is_some_and(|m| m.chars().any(|c| !c.is_ascii())), "{reply}");
+        assert!(reply["message"].as_str().is_some_and(|m| !m.is_ascii()), "{reply}");
         reply["code"].as_i64().filter(|c| *c != 0).unwrap_or_else(|| panic!("{path} is not refused"))
     }
 

@@ -4,6 +4,7 @@
 mod breaks;
 mod browser;
 mod calling;
+mod colleagues;
 mod consulting;
 mod faults;
 mod links;
@@ -51,6 +52,7 @@ const SOON: Duration = Duration::from_secs(5);
 pub enum Asked {
     Call { user: String, from: String, auto: bool, leg: LegId },
     HangUp(LegId),
+    Because(LegId, u16),
     AddParty(Voice, PartyId),
     RemoveParty(PartyId),
     Route(PartyId, Vec<PartyId>),
@@ -119,9 +121,9 @@ impl FakeSwitch {
 
     /// The newest party with this voice.
     pub fn party(&self, voice: Voice) -> PartyId {
-        let added = |asked: &Asked| match asked {
-            Asked::AddParty(said, party) if *said == voice => Some(*party),
-            _ => None,
+        let added = |asked: &Asked| {
+            let Asked::AddParty(said, party) = asked else { return None };
+            (*said == voice).then_some(*party)
         };
         self.asked().iter().rev().find_map(added).unwrap()
     }
@@ -135,7 +137,7 @@ impl FakeSwitch {
                 Asked::AddParty(_, party) => drop(live.insert(party)),
                 Asked::HangUp(leg) => drop(live.remove(&PartyId(leg.0))),
                 Asked::RemoveParty(party) => drop(live.remove(&party)),
-                Asked::Route(..) | Asked::Faults(_) => {}
+                Asked::Because(..) | Asked::Route(..) | Asked::Faults(_) => {}
             }
         }
         live.retain(|party| !self.gone.lock().unwrap().contains(party));
@@ -175,6 +177,11 @@ impl Telephony for FakeSwitch {
 
     fn hang_up(&self, leg: LegId) {
         self.note(Asked::HangUp(leg));
+    }
+
+    fn hang_up_because(&self, leg: LegId, cause: u16) {
+        self.note(Asked::Because(leg, cause));
+        self.hang_up(leg);
     }
 
     fn add_party(&self, voice: Voice) -> PartyId {

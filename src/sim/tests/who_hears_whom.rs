@@ -4,7 +4,7 @@
 use reqwest::Method;
 
 use super::*;
-use crate::sim::switch::tests::client::Phone;
+use crate::sim::switch::tests::phone::Phone;
 
 /// What each of them says.
 const CUSTOMER: f32 = 440.0;

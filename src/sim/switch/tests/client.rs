@@ -32,7 +32,7 @@ use super::within;
 /// A WebSocket with the `sip` subprotocol.
 pub struct Line {
     out: mpsc::UnboundedSender<String>,
-    incoming: mpsc::UnboundedReceiver<Message>,
+    pub(super) incoming: mpsc::UnboundedReceiver<Message>,
     /// Answers to keep-alives.
     pub pongs: mpsc::UnboundedReceiver<()>,
 }
@@ -206,66 +206,10 @@ pub fn granted(reply: &Message) -> Option<&str> {
     reply.header("Contact").and_then(|contact| param_of(contact, "expires"))
 }
 
-/// A phone that answers every call at once and says a tone of its own until the call ends.
-pub struct Phone {
-    sound: Arc<tokio::sync::Mutex<Option<Sound>>>,
-}
-
-impl Phone {
-    pub async fn start(address: SocketAddr, user: &str, password: &str, hz: f32) -> Phone {
-        let mut client = Client::register(address, user, password).await;
-        let sound: Arc<tokio::sync::Mutex<Option<Sound>>> = Arc::default();
-        let kept = Arc::clone(&sound);
-        tokio::spawn(async move {
-            while let Some(message) = client.line.incoming.recv().await {
-                match message.method() {
-                    "INVITE" if message.code().is_none() => {
-                        client.line.send(client.reply(&message, 180, "Ringing"));
-                        let (sound, sdp) = Sound::answer(&message.body, Codec::Opus, hz).await;
-                        let answer = client.reply(&message, 200, "OK").with_body("application/sdp", &sdp);
-                        client.line.send(answer);
-                        *kept.lock().await = Some(sound);
-                    }
-                    "BYE" | "CANCEL" if message.code().is_none() => {
-                        client.line.send(client.reply(&message, 200, "OK"));
-                        if let Some(sound) = kept.lock().await.take() {
-                            sound.close().await;
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        });
-        Phone { sound }
-    }
-
-    /// Levels in dBFS at which it hears these frequencies, over the last half second; nothing without a call.
-    pub async fn levels(&self, frequencies: &[f32]) -> Option<Vec<f32>> {
-        let sound = self.sound.lock().await;
-        let heard = locked(&sound.as_ref()?.heard);
-        let last = &heard[heard.len().checked_sub(RATE / 2)?..];
-        Some(frequencies.iter().map(|hz| level_at(last, *hz)).collect())
-    }
-}
-
-/// The level of one frequency, by a single windowed correlation.
-fn level_at(samples: &[f32], hz: f32) -> f32 {
-    let turn = std::f64::consts::TAU / samples.len() as f64;
-    let step = std::f64::consts::TAU * f64::from(hz) / RATE as f64;
-    let (mut re, mut im) = (0.0, 0.0);
-    for (at, sample) in samples.iter().enumerate() {
-        let windowed = f64::from(*sample) * (1.0 - (turn * at as f64).cos());
-        re += windowed * (step * at as f64).cos();
-        im += windowed * (step * at as f64).sin();
-    }
-    let peak = 2.0 * re.hypot(im) / samples.len() as f64;
-    20.0 * (peak + 1e-9).log10() as f32
-}
-
 /// The client's end of a call's sound: says a tone at -12 dBFS and keeps what it hears.
 pub struct Sound {
     connection: Arc<dyn PeerConnection>,
-    heard: Arc<Mutex<Vec<f32>>>,
+    pub(super) heard: Arc<Mutex<Vec<f32>>>,
 }
 
 struct Events {
@@ -298,7 +242,7 @@ impl PeerConnectionEventHandler for Events {
 }
 
 impl Sound {
-    async fn answer(offer: &str, codec: Codec, hz: f32) -> (Sound, String) {
+    pub(super) async fn answer(offer: &str, codec: Codec, hz: f32) -> (Sound, String) {
         let (mime_type, clock_rate, channels, payload_type) = match codec {
             Codec::Opus => (MIME_TYPE_OPUS, 48_000, 2, 111),
             Codec::Pcmu => (MIME_TYPE_PCMU, 8000, 1, 0),
