@@ -250,6 +250,19 @@ pub struct AudioConfig {
     pub tone_dbfs: f32,
     /// Ring aloud at all.
     pub ring: bool,
+    /// Take the echo of the far end out of the microphone's sound. Unset, as the next two: with a real microphone.
+    pub echo_cancellation: Option<bool>,
+    /// Lower steady noise.
+    pub noise_suppression: Option<bool>,
+    /// Even the level of the voice.
+    pub gain_control: Option<bool>,
+}
+
+impl AudioConfig {
+    /// Whether one of the treatments of the microphone's sound is on: as chosen, else with real devices.
+    pub fn treats(&self, chosen: Option<bool>) -> bool {
+        chosen.unwrap_or(self.backend == AudioBackend::Device)
+    }
 }
 
 /// What fills the right-hand panel when nobody else does.
@@ -339,6 +352,9 @@ impl Default for AudioConfig {
             codecs: vec![Codec::Opus, Codec::Pcma, Codec::Pcmu],
             tone_dbfs: -18.0,
             ring: true,
+            echo_cancellation: None,
+            noise_suppression: None,
+            gain_control: None,
         }
     }
 }

@@ -150,6 +150,9 @@ pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {
         codecs: table.choices("codecs", &codecs).unwrap_or(default.codecs),
         tone_dbfs: table.number("tone_dbfs", -60.0, 0.0).map_or(default.tone_dbfs, |v| v as f32),
         ring: table.boolean("ring").unwrap_or(default.ring),
+        echo_cancellation: table.boolean("echo_cancellation"),
+        noise_suppression: table.boolean("noise_suppression"),
+        gain_control: table.boolean("gain_control"),
     }
 }
 
