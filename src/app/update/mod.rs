@@ -10,6 +10,7 @@ mod binding;
 mod breaks;
 mod commands;
 mod consult;
+mod directory;
 mod ending;
 mod keypad;
 mod links;
@@ -22,6 +23,7 @@ mod phone;
 mod projects;
 mod queue;
 mod reminders;
+mod rows;
 mod session;
 mod sign_out;
 mod sip;
@@ -103,10 +105,10 @@ impl Turn<'_> {
             Purpose::RollBack => {}
             Purpose::Bind => self.bind_reply(result),
             Purpose::Command(action) => self.command_reply(id, action, result),
-            Purpose::BusyReasons => self.busy_reasons_reply(result),
-            Purpose::CallerList => self.caller_list_reply(result),
-            Purpose::SkillGroups => self.skill_groups_reply(result),
-            Purpose::OwnRecord => self.own_record_reply(result),
+            Purpose::Mode(login_type) => self.mode_reply(login_type, result),
+            Purpose::NewPhone => self.new_phone_info(result),
+            Purpose::List(list) => self.list_reply(list, result),
+            Purpose::LookUp { id, list } => self.look_up_reply(id, list, result),
             Purpose::Dtmf => self.dtmf_reply(result),
             Purpose::TokenCheck => self.token_check_reply(result),
         }
@@ -124,9 +126,9 @@ impl Turn<'_> {
             TimerId::CommandDeadline => self.command_deadline(),
             TimerId::AfterCall => self.after_call_due(),
             TimerId::Lists => self.ask_for_missing_lists(),
-            TimerId::QueueSum
-            | TimerId::Watched
-            | TimerId::BusyInfo
+            TimerId::QueueSum => self.count_waiting(),
+            TimerId::Watched => self.watched_due(),
+            TimerId::BusyInfo
             | TimerId::BreakNews
             | TimerId::WorkTime
             | TimerId::Reminder
@@ -150,10 +152,10 @@ impl Turn<'_> {
             }
             Purpose::RollBack
             | Purpose::Bind
-            | Purpose::BusyReasons
-            | Purpose::CallerList
-            | Purpose::SkillGroups
-            | Purpose::OwnRecord
+            | Purpose::Mode(_)
+            | Purpose::NewPhone
+            | Purpose::List(_)
+            | Purpose::LookUp { .. }
             | Purpose::Dtmf
             | Purpose::TokenCheck => {}
         }
@@ -167,7 +169,7 @@ impl Turn<'_> {
     }
 
     fn phone(&mut self, command: crate::softphone::Command) {
-        if self.state.profile.webrtc {
+        if self.state.session.web_phone {
             self.effects.push(Effect::Phone(command));
         }
     }

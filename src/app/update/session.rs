@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{Turn, clean, refused, text_of, unreachable};
+use super::{Turn, binding::account, clean, refused, text_of, unreachable};
 use crate::{
     app::{
         Action, Effect, LinkState, Refusal, RefusalKind, TimerId,
@@ -44,6 +43,7 @@ impl Turn<'_> {
         session.wanted = true;
         session.force = force || self.state.profile.auto_force_login;
         session.failures = 0;
+        session.ended_other = false;
         self.attempt_sign_in();
     }
 
@@ -72,7 +72,7 @@ impl Turn<'_> {
         self.state.link.lost_at = None;
         self.state.sip.leave_after_call = false;
         self.set_agent(AgentState::SigningIn, None, None);
-        let pho_num = self.state.profile.agent_phone.clone();
+        let pho_num = self.state.session.phone.clone();
         self.request(Purpose::PhoneInfo, Request::RtcInfo { pho_num });
     }
 
@@ -89,26 +89,22 @@ impl Turn<'_> {
             }
             Err(error) => return self.sign_in_failed(unreachable(&error)),
         };
-        let vcc_id = text_of(reply.data.get("vccId"));
+        self.state.session.tenant_known = true;
         if let Some(code) = text_of(reply.data.get("vccCode")) {
             self.effects.push(Effect::SetTenant(code));
         }
-        if let (Some(vcc_id), Some(password)) = (&vcc_id, text_of(reply.data.get("phopass"))) {
-            self.state.session.account = Some(softphone::Account {
-                user: format!("ss{vcc_id}ss{}", self.state.profile.agent_phone),
-                password: SecretString::from(password),
-            });
-        } else if self.state.profile.webrtc {
+        self.state.session.account = account(&reply.data, &self.state.session.phone);
+        if self.state.session.account.is_none() && self.state.session.web_phone {
             self.error(Message::new("app.no_phone_account"));
         }
-        self.state.session.vcc_id = vcc_id;
+        self.state.session.vcc_id = text_of(reply.data.get("vccId"));
         self.plan_token_renewal(&reply.data);
         self.state.session.phase = Phase::LoggingIn;
-        let profile = &self.state.profile;
+        let session = &self.state.session;
         let request = Request::Login {
-            bind_tel: profile.agent_phone.clone(),
-            login_type: profile.login_type_number(),
-            state: if profile.websocket { 0 } else { target_number(self.wanted_state()) },
+            bind_tel: session.phone.clone(),
+            login_type: session.login_type.number(),
+            state: if self.state.profile.websocket { 0 } else { target_number(self.wanted_state()) },
         };
         self.request(Purpose::Login, request);
         self.ask_for_lists();
@@ -134,9 +130,7 @@ impl Turn<'_> {
                     }),
                 }
             }
-            Ok(reply) if reply.code == SIGNED_IN_ALREADY && self.state.profile.websocket => {
-                self.already_signed_in(&reply);
-            }
+            Ok(reply) if reply.code == SIGNED_IN_ALREADY => self.already_signed_in(&reply),
             Ok(reply) => self.sign_in_refused(refused(&reply)),
             Err(error) => {
                 // It may have been carried out all the same; what then stands in the way is our own.
@@ -148,25 +142,57 @@ impl Turn<'_> {
 
     /// 40101: take the registration over, or tell who holds it (protocol `cti.md` 2.3, the matrix).
     fn already_signed_in(&mut self, reply: &Reply) {
-        let field = |name: &str| text_of(reply.data.get(name)).unwrap_or_default();
-        let (reg_id, ag_sta, ag_type, link) = (field("regId"), field("agSta"), field("agType"), field("wsLink"));
-        let same_phone = field("phoNum") == self.state.profile.agent_phone;
-        let known = self.state.session.reg_id.as_deref() == Some(reg_id.as_str()) && !reg_id.is_empty();
-        let ours = known || (self.state.session.login_unanswered && same_phone && link != "1");
-        let by_matrix = match self.state.profile.login_type {
-            LoginType::Dynamic => ag_type == "2" && link == "0",
-            LoginType::Static => ag_type == "2",
+        let held = Held::of(&reply.data);
+        let session = &self.state.session;
+        let same_phone = held.phone == session.phone;
+        let known = session.reg_id.as_deref() == Some(held.reg_id.as_str());
+        // Lost answers and absences leave a sign-in of our own behind; one with a link is somebody else's.
+        let ours = known || (!held.linked && (session.coming_back || (session.login_unanswered && same_phone)));
+        let by_matrix = match session.login_type {
+            LoginType::Dynamic => held.login_type == Some(LoginType::Static) && !held.linked,
+            // A client without the link has to be static, so it may make a dynamic sign-in its own.
+            LoginType::Static => held.login_type == Some(LoginType::Static) || !self.state.profile.websocket,
         };
-        if reg_id.is_empty() || !(self.state.session.force || ours || by_matrix) {
+        let (force, link) = (session.force, self.state.profile.websocket);
+        if held.reg_id.is_empty() || !(force || ours || by_matrix) {
             return self.sign_in_refused(refused(reply));
         }
+        if !link && held.login_type != Some(LoginType::Static) && session.login_type == LoginType::Dynamic {
+            return self.end_other_sign_in(reply);
+        }
         if !same_phone {
-            let bind_tel = self.state.profile.agent_phone.clone();
+            let bind_tel = session.phone.clone();
             self.request(Purpose::Bind, Request::ChangeBindTel { bind_tel, is_webrtc: None });
         }
-        let login_state = (self.state.session.force || ours).then_some(ag_sta.clone());
-        self.logged_in(reg_id, login_state);
-        self.adopt_state(&ag_sta);
+        self.take_over_mode(&held);
+        if link {
+            let login_state = (force || ours).then_some(held.state.clone());
+            self.logged_in(held.reg_id, login_state);
+            self.adopt_state(&held.state);
+        } else {
+            self.register();
+            self.adopt_state(&held.state);
+            if self.state.session.state_set { self.signed_in(Value::Null) } else { self.first_state() }
+        }
+    }
+
+    /// A dynamic sign-in lives by its link, and this client wants none: the other one is ended, and this one begins.
+    fn end_other_sign_in(&mut self, reply: &Reply) {
+        if std::mem::replace(&mut self.state.session.ended_other, true) {
+            return self.sign_in_refused(refused(reply));
+        }
+        self.request(Purpose::RollBack, Request::Logout);
+        self.attempt_sign_in();
+    }
+
+    /// What is taken over keeps its kind, unless this client has to be static.
+    fn take_over_mode(&mut self, held: &Held) {
+        let Some(kind) = held.login_type else { return };
+        if self.state.session.login_type == LoginType::Static && kind == LoginType::Dynamic {
+            self.request(Purpose::Mode(LoginType::Static), Request::SwitchMode { ag_type: LoginType::Static.number() });
+        } else {
+            self.state.session.login_type = kind;
+        }
     }
 
     /// A state that the platform holds already is taken over; only a fresh registration needs its first ready or busy.
@@ -269,8 +295,10 @@ impl Turn<'_> {
     }
 
     fn signed_in(&mut self, data: Value) {
+        self.count_waiting();
         let session = &mut self.state.session;
         session.phase = Phase::In;
+        session.coming_back = false;
         session.failures = 0;
         session.login_unanswered = false;
         session.force = self.state.profile.auto_force_login;
@@ -325,8 +353,10 @@ impl Turn<'_> {
         }
         let session = &mut self.state.session;
         session.wanted = true;
-        session.force = true;
+        session.coming_back = true;
+        session.force = self.state.profile.auto_force_login;
         session.failures = 0;
+        session.ended_other = false;
         let before = session.again_at.replace(self.now.at);
         if before.is_some_and(|before| self.now.at.saturating_duration_since(before) < AGAIN_MIN) {
             session.phase = Phase::Out;
@@ -341,6 +371,33 @@ impl Turn<'_> {
     /// The state to take after sign-in.
     fn wanted_state(&self) -> TargetState {
         self.state.session.target.unwrap_or(self.state.profile.target)
+    }
+}
+
+/// The sign-in that stands in the way (`data` of 40101).
+struct Held {
+    reg_id: String,
+    state: String,
+    login_type: Option<LoginType>,
+    phone: String,
+    /// Its link is up.
+    linked: bool,
+}
+
+impl Held {
+    fn of(data: &Value) -> Self {
+        let field = |name: &str| text_of(data.get(name)).unwrap_or_default();
+        Self {
+            reg_id: field("regId"),
+            state: field("agSta"),
+            login_type: match field("agType").as_str() {
+                "1" => Some(LoginType::Dynamic),
+                "2" => Some(LoginType::Static),
+                _ => None,
+            },
+            phone: field("phoNum"),
+            linked: field("wsLink") == "1",
+        }
     }
 }
 

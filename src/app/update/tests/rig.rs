@@ -40,6 +40,7 @@ pub(in crate::app) fn profile() -> Profile {
         login_type: LoginType::Dynamic,
         target: TargetState::Ready,
         auto_queue: false,
+        show_que_sum: false,
         sign_out_on_exit: false,
         call_nums: Vec::new(),
         default_caller: None,
