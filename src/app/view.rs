@@ -83,7 +83,7 @@ impl State {
         for group in &mut view.groups {
             group.own = self.lists.own_groups.iter().any(|own| own.id == group.id);
         }
-        view.fetched = both(&self.directory.agents, &self.directory.groups);
+        view.fetched = together(&self.directory.agents, &self.directory.groups);
         view
     }
 
@@ -124,13 +124,13 @@ impl Snapshot {
     }
 }
 
-/// How fresh two lists together are: as the one that is worse off.
-fn both(one: &Fetched, other: &Fetched) -> Fetched {
-    match (one, other) {
+/// How fresh agents and skill groups are together: as the agents, if nothing is wrong with the groups.
+fn together(agents: &Fetched, groups: &Fetched) -> Fetched {
+    match (agents, groups) {
         (Fetched::Failed(why), _) | (_, Fetched::Failed(why)) => Fetched::Failed(why.clone()),
-        (Fetched::Never, Fetched::Never) => Fetched::Never,
-        (Fetched::Never | Fetched::UnderWay, _) | (_, Fetched::Never | Fetched::UnderWay) => Fetched::UnderWay,
-        (Fetched::At(one), Fetched::At(other)) => Fetched::At(*one.min(other)),
+        (Fetched::Never, _) => Fetched::Never,
+        (Fetched::UnderWay, _) | (_, Fetched::Never | Fetched::UnderWay) => Fetched::UnderWay,
+        (Fetched::At(at), Fetched::At(_)) => Fetched::At(*at),
     }
 }
 
