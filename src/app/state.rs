@@ -123,6 +123,14 @@ pub(super) struct Session {
     pub(super) renewing: bool,
     /// When it was asked last.
     pub(super) renewed_at: Option<Instant>,
+    /// Why it gave none, as told last.
+    pub(super) renewal_told: Option<Message>,
+    /// When the token expires, where the platform said so.
+    pub(super) token_expires: Option<Timestamp>,
+    /// `tokenExpiring` has been published for this token.
+    pub(super) expiring_told: bool,
+    /// That the token is worth nothing has been told.
+    pub(super) worthless_told: bool,
     /// `RegID`.
     pub(super) reg_id: Option<String>,
     /// `agSta` of the sign-in reply.
@@ -160,6 +168,10 @@ impl Session {
             again_at: None,
             renewing: false,
             renewed_at: None,
+            renewal_told: None,
+            token_expires: None,
+            expiring_told: false,
+            worthless_told: false,
             reg_id: profile.reg_id.clone(),
             login_state: None,
             state_set: false,

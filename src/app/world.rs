@@ -2,19 +2,20 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use secrecy::SecretString;
-use tokio::sync::mpsc;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{sync::mpsc, task::JoinHandle};
 use url::Url;
 
-use super::{Effect, Event, World};
+use super::{Effect, Event, World, token_file};
 use crate::{
     config::{self, PlatformConfig, TokenSource},
     cti::{
         api::{Api, ApiConfig, ApiError},
         link::{Link, LinkSettings},
     },
+    i18n::{Locale, Message},
     net::tls::Tls,
-    softphone::Softphone,
+    softphone::{self, Settings, Softphone},
 };
 
 /// The softphone gets this long to say goodbye and to finish its files.
@@ -28,9 +29,48 @@ pub struct LiveWorld {
     token: SecretString,
     renew: Option<TokenSource>,
     link: Option<Link>,
-    softphone: Option<Softphone>,
+    line: PhoneLine,
     session_file: Option<PathBuf>,
     events: mpsc::UnboundedSender<Event>,
+    /// Watches `token_file`.
+    watch: Option<JoinHandle<()>>,
+}
+
+/// The softphone, running from the first command on that is for it.
+pub struct PhoneLine {
+    settings: Settings,
+    events: mpsc::UnboundedSender<Event>,
+    running: Option<Softphone>,
+}
+
+impl PhoneLine {
+    /// A softphone to be started when it is needed.
+    pub fn new(settings: Settings, events: mpsc::UnboundedSender<Event>) -> Self {
+        Self { settings, events, running: None }
+    }
+
+    /// Starts it now, so that the first call does not wait for it.
+    #[must_use]
+    pub fn started(mut self) -> Self {
+        self.start();
+        self
+    }
+
+    fn start(&mut self) -> &Softphone {
+        let (settings, events) = (&self.settings, &self.events);
+        self.running.get_or_insert_with(|| {
+            let events = events.clone();
+            Softphone::start(settings.clone(), move |event| {
+                if events.send(Event::Phone(event)).is_err() {
+                    tracing::debug!("a softphone event came after the end");
+                }
+            })
+        })
+    }
+
+    fn send(&mut self, command: softphone::Command) {
+        self.start().send(command);
+    }
 }
 
 impl LiveWorld {
@@ -42,9 +82,10 @@ impl LiveWorld {
     /// [`ApiError`] when no HTTP client can be made of the settings.
     pub fn new(
         platform: &PlatformConfig,
+        locale: Locale,
         tls: Tls,
         token: SecretString,
-        softphone: Option<Softphone>,
+        line: PhoneLine,
         session_file: Option<PathBuf>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, ApiError> {
@@ -52,6 +93,7 @@ impl LiveWorld {
             api_server: platform.api_server.clone(),
             jsonp_server: platform.jsonp_server.clone(),
             ag_no: platform.ag_no.clone(),
+            locale,
             tls: tls.clone(),
         };
         let renew = match &platform.token {
@@ -63,24 +105,28 @@ impl LiveWorld {
             api: Api::new(api_config, token.clone())?,
             ws_server: platform.ws_server.clone(),
             tls,
-            token,
             renew,
             link: None,
-            softphone,
+            line,
             session_file,
+            watch: watch_token_file(&platform.token, &token, &events),
+            token,
             events,
         })
     }
 
     /// Closes everything: the link with its close frame, the softphone with its BYE and its files.
     pub async fn close(self) {
+        if let Some(watch) = self.watch {
+            watch.abort();
+        }
         let link = async {
             if let Some(link) = self.link {
                 link.shut_down().await;
             }
         };
         let softphone = async {
-            if let Some(softphone) = self.softphone
+            if let Some(softphone) = self.line.running
                 && tokio::time::timeout(GOODBYE, softphone.shutdown()).await.is_err()
             {
                 tracing::warn!("the softphone did not finish in time");
@@ -99,9 +145,13 @@ impl LiveWorld {
 
     fn renew_token(&self) {
         let Some(source) = self.renew.clone() else { return };
-        let events = self.events.clone();
+        let (events, used_up) = (self.events.clone(), self.token.clone());
         tokio::spawn(async move {
-            let result = config::token::obtain(&source).await.map_err(|error| error.message());
+            let result = match config::token::obtain(&source).await {
+                Ok(token) if token.expose_secret() == used_up.expose_secret() => Err(Message::new("app.token_same")),
+                Ok(token) => Ok(token),
+                Err(error) => Err(error.message()),
+            };
             if events.send(Event::Token(result)).is_err() {
                 tracing::debug!("a token came after the end");
             }
@@ -145,11 +195,7 @@ impl World for LiveWorld {
                     link.close();
                 }
             }
-            Effect::Phone(command) => {
-                if let Some(softphone) = &self.softphone {
-                    softphone.send(command);
-                }
-            }
+            Effect::Phone(command) => self.line.send(command),
             Effect::RememberRegId(reg_id) => self.remember(reg_id),
             Effect::Remember(_) => {}
             Effect::SetTenant(vcc_code) => self.api.set_tenant(vcc_code),
@@ -166,6 +212,17 @@ impl World for LiveWorld {
             | Effect::Exit => {}
         }
     }
+}
+
+fn watch_token_file(
+    source: &TokenSource,
+    token: &SecretString,
+    events: &mpsc::UnboundedSender<Event>,
+) -> Option<JoinHandle<()>> {
+    let TokenSource::File(path) = source else { return None };
+    let events = events.clone();
+    let tell = move |result| events.send(Event::Token(result)).is_ok();
+    Some(tokio::spawn(token_file::watch(path.clone(), token.clone(), tell)))
 }
 
 /// Reads the `RegID` that an earlier run left; none if there is none, or it cannot be read.

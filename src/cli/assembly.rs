@@ -10,13 +10,13 @@ use tokio::{
 
 use super::CliError;
 use crate::{
-    app::{self, Actor, Command, Handle, LiveWorld, Profile},
+    app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile},
     config::{self, Config, paths::Paths},
     control::server,
     domain::Remembered,
     i18n::{Locale, Message},
     net::tls::{Tls, TlsError},
-    softphone::{Settings, Softphone},
+    softphone::Settings,
     ui::{self, UiSetup},
 };
 
@@ -64,7 +64,7 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     let locale = manner.locale;
     let mut actor = tokio::spawn(async move {
         let world = tokio::select! {
-            world = world(config, session_file, events) => world,
+            world = world(config, locale, session_file, events) => world,
             // A token source may take its time; whoever asks for the end meanwhile gets it.
             () = actor.asked_to_quit() => return Ok(()),
         };
@@ -147,6 +147,7 @@ pub(super) async fn wait_for_end() -> bool {
 
 async fn world(
     config: Config,
+    locale: Locale,
     session_file: Option<PathBuf>,
     events: mpsc::UnboundedSender<app::Event>,
 ) -> Result<LiveWorld, Message> {
@@ -155,21 +156,15 @@ async fn world(
     let ca_file = platform.tls_ca_file.clone();
     let tls =
         off_the_main_path(move || Tls::new(ca_file.as_deref())).await?.map_err(|error: TlsError| error.message())?;
-    let softphone = platform.webrtc.then(|| {
-        let settings = Settings {
-            ws_server: platform.sip_ws_server.clone(),
-            domain: platform.sip_uri.clone(),
-            tls: tls.clone(),
-            audio: config.audio,
-        };
-        let events = events.clone();
-        Softphone::start(settings, move |event| {
-            if events.send(app::Event::Phone(event)).is_err() {
-                tracing::debug!("a softphone event came after the end");
-            }
-        })
-    });
-    LiveWorld::new(&platform, tls, token, softphone, session_file, events).map_err(|error| error.message())
+    let settings = Settings {
+        ws_server: platform.sip_ws_server.clone(),
+        domain: platform.sip_uri.clone(),
+        tls: tls.clone(),
+        audio: config.audio,
+    };
+    let line = PhoneLine::new(settings, events.clone());
+    let line = if platform.webrtc { line.started() } else { line };
+    LiveWorld::new(&platform, locale, tls, token, line, session_file, events).map_err(|error| error.message())
 }
 
 /// Does slow work in a thread of its own: the screen must not wait for it.

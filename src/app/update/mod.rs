@@ -69,7 +69,7 @@ impl Turn<'_> {
             Event::Started => self.started(),
             Event::Replied { id, result } => {
                 if let Some(purpose) = self.state.pending.requests.remove(&id) {
-                    self.token_may_be_old(&result);
+                    self.token_may_be_old(&purpose, &result);
                     self.replied(id, purpose, result);
                     self.exit_when_done();
                 }
@@ -81,15 +81,7 @@ impl Turn<'_> {
             }
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
-            Event::Token(Ok(token)) => {
-                self.state.session.renewing = false;
-                self.use_token(token);
-            }
-            Event::Token(Err(reason)) => {
-                self.state.session.renewing = false;
-                let reason = reason.render(self.state.profile.locale);
-                self.error(Message::new("app.token_renewal_failed").with("reason", reason));
-            }
+            Event::Token(result) => self.token_came(result),
         }
     }
 

@@ -12,3 +12,4 @@ pub(in crate::app) mod rig;
 mod sessions;
 mod sign_in;
 mod take_over;
+mod tokens;
