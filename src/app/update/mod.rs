@@ -1,8 +1,9 @@
 //! The pure state machine, one file per subject.
 //!
-//! `commands` takes what people ask, `session` signs in, `sign_out` out, `agent` and `phone` take the platform's words,
-//! `ending` ends calls, `sip` takes the softphone's words, `links` the event websocket's, `lists` the directory, `token`
-//! renews the token, `notices` tells the agent.
+//! `commands` takes what people ask, `session` signs in, `take_over` also where somebody is already, `sign_out` out,
+//! `binding` changes the phone, `agent` and `phone` take the platform's words, `ending` ends calls, `sip` takes the
+//! softphone's words, `links` the event websocket's, `lists`, `directory` and `queue` the platform's lists (`rows` reads
+//! them), `look_ups` what is asked of them, `token` renews the token, `notices` tells the agent.
 
 mod after_call;
 mod agent;
@@ -27,6 +28,7 @@ mod rows;
 mod session;
 mod sign_out;
 mod sip;
+mod take_over;
 #[cfg(test)]
 pub(super) mod tests;
 mod token;
