@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Instant,
 };
 
@@ -44,10 +45,13 @@ pub struct State {
     pub(super) remembered: Remembered,
     /// The looping tone that plays.
     pub(super) tone: Option<Tone>,
-    /// Number of the outbound call that was asked for last, and whether it is an agent's.
-    pub(super) dialled: Option<(String, bool)>,
+    /// The outbound call that was asked for last.
+    pub(super) dialled: Option<Dialled>,
     pub(super) notices: VecDeque<NoticeView>,
-    pub(super) journal: VecDeque<JournalEntry>,
+    /// Calls that are over, newest first.
+    pub(super) journal: Arc<Vec<JournalEntry>>,
+    /// The newest number given to a call.
+    pub(super) last_journal_id: u64,
     pub(super) panel: Option<PanelContent>,
     pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
@@ -55,6 +59,15 @@ pub struct State {
     pub(super) stray_leg: Option<String>,
     /// The platform's name of the call that ended last: late words about it are not about the next one.
     pub(super) over: Option<String>,
+}
+
+/// An outbound call that was asked for.
+#[derive(Debug)]
+pub(super) struct Dialled {
+    pub(super) number: String,
+    /// The number is an agent's.
+    pub(super) agent: bool,
+    pub(super) caller_id: Option<String>,
 }
 
 /// A dialled number was not reached; the end of the own leg, which may say why, is still awaited.
@@ -265,6 +278,10 @@ pub(super) struct Leg {
 /// The call.
 #[derive(Debug)]
 pub(super) struct Call {
+    /// To know it by in the journal.
+    pub(super) journal_id: u64,
+    /// Caller ID that it shows, where it was made here.
+    pub(super) caller_id: Option<String>,
     pub(super) phase: CallPhase,
     pub(super) direction: Direction,
     pub(super) ring: Option<RingKind>,
@@ -452,7 +469,8 @@ impl State {
             tone: None,
             dialled: None,
             notices: VecDeque::new(),
-            journal: VecDeque::new(),
+            journal: Arc::default(),
+            last_journal_id: 0,
             panel: None,
             untold: None,
             exiting: false,

@@ -1,12 +1,12 @@
 //! The real world: HTTP, the event websocket, the softphone, the token source.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::mpsc, task::JoinHandle};
 use url::Url;
 
-use super::{Effect, Event, World, token_file};
+use super::{Effect, Event, PhoneLine, World, token_file};
 use crate::{
     config::{self, PlatformConfig, TokenSource},
     cti::{
@@ -15,10 +15,10 @@ use crate::{
     },
     i18n::{Locale, Message},
     net::tls::Tls,
-    softphone::{self, Settings, Softphone},
+    store::Store,
 };
 
-/// The softphone gets this long to say goodbye and to finish its files.
+/// The softphone gets this long to say goodbye and to finish its files, and so does what is still to be written.
 const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Everything outside, driven by effects.
@@ -30,53 +30,16 @@ pub struct LiveWorld {
     renew: Option<TokenSource>,
     link: Option<Link>,
     line: PhoneLine,
-    session_file: Option<PathBuf>,
+    store: Option<Store>,
     events: mpsc::UnboundedSender<Event>,
     /// Watches `token_file`.
     watch: Option<JoinHandle<()>>,
 }
 
-/// The softphone, running from the first command on that is for it.
-pub struct PhoneLine {
-    settings: Settings,
-    events: mpsc::UnboundedSender<Event>,
-    running: Option<Softphone>,
-}
-
-impl PhoneLine {
-    /// A softphone to be started when it is needed.
-    pub fn new(settings: Settings, events: mpsc::UnboundedSender<Event>) -> Self {
-        Self { settings, events, running: None }
-    }
-
-    /// Starts it now, so that the first call does not wait for it.
-    #[must_use]
-    pub fn started(mut self) -> Self {
-        self.start();
-        self
-    }
-
-    fn start(&mut self) -> &Softphone {
-        let (settings, events) = (&self.settings, &self.events);
-        self.running.get_or_insert_with(|| {
-            let events = events.clone();
-            Softphone::start(settings.clone(), move |event| {
-                if events.send(Event::Phone(event)).is_err() {
-                    tracing::debug!("a softphone event came after the end");
-                }
-            })
-        })
-    }
-
-    fn send(&mut self, command: softphone::Command) {
-        self.start().send(command);
-    }
-}
-
 impl LiveWorld {
     /// Puts the world together. Nothing is connected yet.
     ///
-    /// `session_file` is where the `RegID` is kept over a restart.
+    /// Without a `store` nothing outlives the run.
     ///
     /// # Errors
     /// [`ApiError`] when no HTTP client can be made of the settings.
@@ -86,7 +49,7 @@ impl LiveWorld {
         tls: Tls,
         token: SecretString,
         line: PhoneLine,
-        session_file: Option<PathBuf>,
+        store: Option<Store>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, ApiError> {
         let api_config = ApiConfig {
@@ -108,14 +71,14 @@ impl LiveWorld {
             renew,
             link: None,
             line,
-            session_file,
+            store,
             watch: watch_token_file(&platform.token, &token, &events),
             token,
             events,
         })
     }
 
-    /// Closes everything: the link with its close frame, the softphone with its BYE and its files.
+    /// Closes everything: the link with its close frame, the softphone with its BYE and its files, the journal.
     pub async fn close(self) {
         if let Some(watch) = self.watch {
             watch.abort();
@@ -132,14 +95,19 @@ impl LiveWorld {
                 tracing::warn!("the softphone did not finish in time");
             }
         };
-        tokio::join!(link, softphone);
+        let store = async {
+            if let Some(store) = self.store
+                && tokio::time::timeout(GOODBYE, store.close()).await.is_err()
+            {
+                tracing::warn!("the last calls and choices were not written in time");
+            }
+        };
+        tokio::join!(link, softphone, store);
     }
 
-    fn remember(&self, reg_id: Option<String>) {
-        let Some(file) = &self.session_file else { return };
-        // A few bytes, written in place so that the order of sign-in and sign-out is the file's order too.
-        if let Err(error) = write_reg_id(file, reg_id.as_deref()) {
-            tracing::warn!(%error, file = %file.display(), "the sign-in cannot be remembered over a restart");
+    fn keep(&self, order: impl FnOnce(&Store)) {
+        if let Some(store) = &self.store {
+            order(store);
         }
     }
 
@@ -196,8 +164,9 @@ impl World for LiveWorld {
                 }
             }
             Effect::Phone(command) => self.line.send(command),
-            Effect::RememberRegId(reg_id) => self.remember(reg_id),
-            Effect::Remember(_) => {}
+            Effect::RememberRegId(reg_id) => self.keep(|store| store.reg_id(reg_id)),
+            Effect::Remember(remembered) => self.keep(|store| store.remember(remembered)),
+            Effect::Journal(change) => self.keep(|store| store.journal(change)),
             Effect::SetTenant(vcc_code) => self.api.set_tenant(vcc_code),
             Effect::UseToken(token) => {
                 self.api.set_token(token.clone());
@@ -223,25 +192,4 @@ fn watch_token_file(
     let events = events.clone();
     let tell = move |result| events.send(Event::Token(result)).is_ok();
     Some(tokio::spawn(token_file::watch(path.clone(), token.clone(), tell)))
-}
-
-/// Reads the `RegID` that an earlier run left; none if there is none, or it cannot be read.
-pub fn read_reg_id(file: &std::path::Path) -> Option<String> {
-    let text = std::fs::read_to_string(file).ok()?;
-    Some(text.trim().to_owned()).filter(|id| !id.is_empty() && id.len() < 256)
-}
-
-fn write_reg_id(file: &std::path::Path, reg_id: Option<&str>) -> std::io::Result<()> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
-    let Some(reg_id) = reg_id else {
-        return match std::fs::remove_file(file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        };
-    };
-    if let Some(dir) = file.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
-    writeln!(out, "{reg_id}")
 }

@@ -8,7 +8,7 @@ use super::{Turn, answer, refusal, refused, unreachable};
 use crate::{
     app::{
         Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, RequestId, TimerId,
-        state::{Phase, Purpose},
+        state::{Dialled, Phase, Purpose},
     },
     cti::api::{ApiError, Reply, Request},
     domain::{self, AgentState, CallPhase, Direction, NumberError, TargetState},
@@ -94,6 +94,7 @@ impl Turn<'_> {
             Command::TakeFromQueue { fields } => self.take_from_queue(id, fields),
             Command::LookUp(look_up) => self.look_up(id, look_up),
             Command::Watch(watched) => self.watch(id, watched),
+            Command::ClearJournal => self.clear_journal(id),
             Command::Prefer(preference) => {
                 self.state.remembered.prefer(preference);
                 self.effects.push(Effect::Remember(self.state.remembered.clone()));
@@ -181,7 +182,7 @@ impl Turn<'_> {
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
         let first_group = self.state.lists.own_groups.first().map(|group| group.id);
         let queue_id = queue_id.or(first_group.filter(|_| self.state.profile.auto_queue));
-        self.state.dialled = Some((tel.clone(), false));
+        self.state.dialled = Some(Dialled { number: tel.clone(), agent: false, caller_id: caller_id.clone() });
         self.send(id, Action::Dial, Request::CallOut { tel, caller_id, queue_id, user_data });
     }
 
@@ -191,7 +192,7 @@ impl Turn<'_> {
             Err(error) => return self.bad_number(id, &error),
         };
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
-        self.state.dialled = Some((called_ag_no.clone(), true));
+        self.state.dialled = Some(Dialled { number: called_ag_no.clone(), agent: true, caller_id: caller_id.clone() });
         self.send(id, Action::DialAgent, Request::CallInner { called_ag_no, caller_id });
     }
 
@@ -364,13 +365,14 @@ impl Turn<'_> {
 
     /// An accepted call is shown at once; the platform's messages fill it in.
     fn dialled(&mut self) {
-        let Some((number, agent)) = self.state.dialled.take() else { return };
+        let Some(Dialled { number, agent, caller_id }) = self.state.dialled.take() else { return };
         if self.state.live_call().is_none() {
             self.new_call(CallPhase::Dialing, if agent { Direction::Inner } else { Direction::Out });
         }
         if let Some(call) = self.state.live_call_mut() {
             let known = if agent { &mut call.peer.ag_no } else { &mut call.peer.number };
             known.get_or_insert(number);
+            call.caller_id = caller_id;
         }
         self.announce();
     }
@@ -502,6 +504,7 @@ fn action_of(command: &Command) -> Option<Action> {
         | Command::LookUp(_)
         | Command::Watch(_)
         | Command::Prefer(_)
+        | Command::ClearJournal
         | Command::ReconnectNow
         | Command::Quit => None,
     }

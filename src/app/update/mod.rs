@@ -13,6 +13,7 @@ mod commands;
 mod consult;
 mod directory;
 mod ending;
+mod journal;
 mod keypad;
 mod links;
 mod lists;
@@ -83,6 +84,8 @@ impl Turn<'_> {
             }
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
+            Event::JournalLoaded(entries) => self.journal_loaded(entries),
+            Event::NotKept(message) => self.error(message),
             Event::Token(result) => self.token_came(result),
         }
     }

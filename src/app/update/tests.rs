@@ -4,6 +4,7 @@
 
 mod binding;
 mod calls;
+mod journal;
 mod links;
 mod look_ups;
 mod races;
