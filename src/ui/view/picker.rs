@@ -89,11 +89,10 @@ fn pages(canvas: &mut Canvas<'_>, inner: Rect, pick: &Pick) {
         x += canvas.put(x, inner.y, inner.right().saturating_sub(x), "Tab", Scope::WindowKey) + 2;
     }
     if let Some(fetched) = pick.page.fetched(canvas.snapshot) {
-        let (told, scope) = tabs::freshness(canvas, fetched);
         let room = inner.right().saturating_sub(x + 2);
-        if room >= 6 {
-            canvas.put_right(inner.right() - 2, inner.y, room, &told, scope);
-        }
+        let (told, bad) = tabs::freshness(canvas, fetched, room);
+        let scope = if bad { Scope::WindowMatch } else { Scope::WindowDim };
+        canvas.put_right(inner.right() - 2, inner.y, room, &told, scope);
     }
 }
 

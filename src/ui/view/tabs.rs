@@ -1,6 +1,8 @@
 //! The tabs below the call: headings with their counts, how fresh the open list is, what it is searched for, and under
 //! the list what is known of the selected line and what can be done with it.
 
+use std::time::Instant;
+
 use ratatui::layout::{Position, Rect};
 
 use super::{
@@ -9,6 +11,7 @@ use super::{
 };
 use crate::{
     app::{Fetched, JournalEntry},
+    domain::Direction,
     i18n::Message,
     ui::{
         act::Target,
@@ -24,7 +27,7 @@ use crate::{
 const FOOTER_MIN: u16 = 5;
 
 /// Headings and the open list.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: std::time::Instant) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     if area.height < 3 || area.width < 20 {
         return;
     }
@@ -74,35 +77,27 @@ fn headings(canvas: &mut Canvas<'_>, area: Rect) {
         x += used + 3;
     }
     let snapshot = canvas.snapshot;
-    let (told, scope) = match canvas.state.tab {
-        Tab::Directory => freshness(canvas, &snapshot.directory.fetched),
-        Tab::Queue => freshness(canvas, &snapshot.queue.fetched),
+    let room = area.right().saturating_sub(x + 2);
+    let (told, bad) = match canvas.state.tab {
+        Tab::Directory => freshness(canvas, &snapshot.directory.fetched, room),
+        Tab::Queue => freshness(canvas, &snapshot.queue.fetched, room),
         Tab::Journal | Tab::Notices => return,
     };
-    let room = area.right().saturating_sub(x + 2);
-    if room >= 6 {
-        canvas.put_right(
-            area.right() - 2,
-            area.y,
-            room,
-            &told,
-            if scope == Scope::WindowDim { Scope::Dim } else { Scope::Warn },
-        );
-    }
+    canvas.put_right(area.right() - 2, area.y, room, &told, if bad { Scope::Warn } else { Scope::Dim });
 }
 
-/// How fresh a list is, in words, with a window's look.
-pub fn freshness(canvas: &Canvas<'_>, fetched: &Fetched) -> (String, Scope) {
+/// How fresh a list is, in so many cells, and whether that is bad.
+pub fn freshness(canvas: &Canvas<'_>, fetched: &Fetched, room: u16) -> (String, bool) {
     let locale = canvas.snapshot.locale;
     match fetched {
-        Fetched::Never | Fetched::UnderWay => (canvas.t("ui.loading"), Scope::WindowDim),
+        Fetched::Never | Fetched::UnderWay => (canvas.t("ui.loading"), false),
         Fetched::At(at) => {
-            let time = canvas.state.clocks.wall(*at).to_zoned(canvas.state.zone.clone()).strftime("%H:%M:%S");
-            (Message::new("ui.as_of").with("time", time).render(locale), Scope::WindowDim)
+            let time =
+                canvas.state.clocks.wall(*at).to_zoned(canvas.state.zone.clone()).strftime("%H:%M:%S").to_string();
+            let told = Message::new("ui.as_of").with("time", &time).render(locale);
+            (if text::width(&told) > room { time } else { told }, false)
         }
-        Fetched::Failed(why) => {
-            (Message::new("ui.not_had").with("why", why.render(locale)).render(locale), Scope::WindowMatch)
-        }
+        Fetched::Failed(why) => (Message::new("ui.not_had").with("why", why.render(locale)).render(locale), true),
     }
 }
 
@@ -174,9 +169,8 @@ fn below(canvas: &mut Canvas<'_>, list: Rect, lines: &[String], actions: &[(UiAc
 /// How long a call rang, was talked and held, who ended it, and which call it was.
 fn details(canvas: &Canvas<'_>, entry: &JournalEntry) -> String {
     let mut parts = Vec::new();
-    for (label, ms) in
-        [("ui.clock_ring", entry.ring_ms), ("ui.clock_talk", entry.talk_ms), ("ui.clock_hold", entry.hold_ms)]
-    {
+    let ring = if entry.direction == Direction::Out { "ui.clock_dial" } else { "ui.clock_ring" };
+    for (label, ms) in [(ring, entry.ring_ms), ("ui.clock_talk", entry.talk_ms), ("ui.clock_hold", entry.hold_ms)] {
         parts.push(format!("{} {}", canvas.t(label), text::clock(ms)));
     }
     parts.push(canvas.t(words::ended_by(entry.hung_up_by)));
