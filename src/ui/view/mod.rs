@@ -41,6 +41,7 @@ pub use self::{
     parties::{monitored, waiting_who},
     ringing::is_offered,
     tick::next_change,
+    words::who,
 };
 use super::{act::Target, state::ViewState, theme::Scope};
 use crate::app::Snapshot;
