@@ -82,7 +82,8 @@ impl Turn<'_> {
             | Command::WhisperCancel
             | Command::Barge { .. }
             | Command::Disconnect { .. }) => self.monitor_command(id, command),
-            command @ (Command::ChangePhone { .. } | Command::SwitchMode { .. }) => self.binding_command(id, command),
+            Command::ChangePhone { phone, web_phone } => self.change_phone(id, &phone, web_phone),
+            Command::SwitchMode { login_type } => self.switch_mode(id, login_type),
             Command::ForgetAfterCall => self.forget_after_call(id),
             command @ (Command::JoinProject { .. } | Command::LeaveProject) => self.project_command(id, command),
             command @ (Command::RaiseHand(_) | Command::ReadBreakNews) => self.break_command(id, command),
@@ -264,6 +265,8 @@ impl Turn<'_> {
         let waits = self.state.pending.commands.get(&action).is_some_and(|waiting| waiting.request == Some(id));
         match action {
             Action::SignOut => return self.sign_out_reply(result),
+            Action::ChangePhone => return self.phone_bound(result),
+            Action::SwitchMode => return self.mode_switched(result),
             // The call that was meant is over, and there may be another one by now.
             Action::HangUp | Action::Reject | Action::CancelDial | Action::Hold | Action::Unhold if !waits => {
                 return tracing::debug!(?action, "the answer came after the call");
@@ -294,8 +297,6 @@ impl Turn<'_> {
             | Action::WhisperCancel
             | Action::Barge
             | Action::Disconnect
-            | Action::ChangePhone
-            | Action::SwitchMode
             | Action::JoinProject
             | Action::LeaveProject
             | Action::RaiseHand
@@ -315,7 +316,7 @@ impl Turn<'_> {
         }
     }
 
-    fn command_failed(&mut self, action: Action, refusal: Refusal) {
+    pub(super) fn command_failed(&mut self, action: Action, refusal: Refusal) {
         self.error(refusal.message.clone());
         self.resolve_pending(action, Err(refusal));
     }
@@ -326,6 +327,7 @@ impl Turn<'_> {
             Action::Hold => self.hold(true),
             Action::Unhold => self.hold(false),
             Action::Dial | Action::DialAgent => self.dialled(),
+            Action::TakeFromQueue => self.refresh_queue(),
             // Without the link nobody else will ever say so.
             Action::Ready | Action::Busy if !self.state.profile.websocket => self.adopt_asked(),
             Action::SignIn
@@ -357,8 +359,7 @@ impl Turn<'_> {
             | Action::SwitchMode
             | Action::JoinProject
             | Action::LeaveProject
-            | Action::RaiseHand
-            | Action::TakeFromQueue => {}
+            | Action::RaiseHand => {}
         }
     }
 
@@ -405,7 +406,7 @@ impl Turn<'_> {
             Ok(reply) if reply.is_ok() => {
                 if has_leg {
                     self.phone(softphone::Command::HangUp);
-                } else if !self.state.profile.webrtc || self.state.live_call().is_some() {
+                } else if !self.state.session.web_phone || self.state.live_call().is_some() {
                     // PhoSta 0 is on its way; without one the call must not stay.
                     self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: STRAY_CALL });
                 }
