@@ -194,7 +194,7 @@ fn the_last_number_dialled_is_called_again() {
     press(&mut state, &idle, "8 0 7 7 alt-i");
     assert!(press(&mut state, &idle, "esc .")[0].contains("DialAgent { ag_no: \"8077\""), "as an agent");
     let mut nothing = idle.clone();
-    nothing.journal.clear();
+    nothing.journal = Default::default();
     let mut state = fixtures::state();
     assert!(press(&mut state, &nothing, ".").is_empty());
     assert!(state.flash_at(now()).is_some());

@@ -343,7 +343,7 @@ fn no_size_breaks_any_of_these_screens() {
 fn ascii_means_ascii_here_too() {
     for (name, snapshot, state) in table() {
         let mut snapshot = snapshot(Locale::En);
-        snapshot.journal.clear();
+        snapshot.journal = Default::default();
         snapshot.agent.name = None;
         snapshot.busy_reasons.clear();
         snapshot.after_call = snapshot.after_call.map(|_| Wanted::Ready);
