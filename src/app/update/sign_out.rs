@@ -41,6 +41,7 @@ impl Turn<'_> {
         self.state.session.signed_out_because = because;
         self.state.session.step = None;
         self.state.pending.after_call = None;
+        self.state.pending.state_owed = false;
         self.state.link.retry_at = None;
         self.effects.push(Effect::StopTimer(TimerId::AfterCall));
         self.set_agent(AgentState::SignedOut, None, None);

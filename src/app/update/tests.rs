@@ -2,10 +2,16 @@
 
 #![allow(clippy::wildcard_enum_match_arm)]
 
+mod after_call;
 mod calls;
+mod consult;
+mod found;
 mod links;
+mod monitor;
+mod pushes;
 mod races;
 mod random;
+mod refusals;
 pub(in crate::app) mod rig;
 mod sessions;
 mod sign_in;
