@@ -32,4 +32,4 @@ pub use handle::*;
 pub use profile::*;
 pub use snapshot::*;
 pub use state::State;
-pub use world::{LiveWorld, read_reg_id};
+pub use world::LiveWorld;

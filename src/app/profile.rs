@@ -45,6 +45,8 @@ pub struct Profile {
     pub reg_id: Option<String>,
     /// What the agent chose in an earlier run.
     pub remembered: Remembered,
+    /// Calls kept in the journal.
+    pub journal_keep: usize,
     /// Ring aloud.
     pub ring: bool,
     /// Language of notices.
@@ -78,6 +80,7 @@ impl Profile {
                 || matches!(platform.token, TokenSource::Command(_) | TokenSource::File(_)),
             reg_id,
             remembered,
+            journal_keep: config.journal.keep,
             ring: config.audio.ring,
             locale,
         }

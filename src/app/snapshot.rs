@@ -2,7 +2,7 @@
 //!
 //! Serialised, it is exactly the JSON of the command contract; fields for the screen alone are skipped there.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,12 +10,11 @@ use serde::Serialize;
 use super::{Action, BreaksView, DirectoryView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted};
 use crate::{
     config::LoginType,
-    domain::{
-        AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup,
-        Unreached,
-    },
+    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, Party, RingKind, SkillGroup},
     i18n::{Locale, Message},
 };
+
+pub use crate::domain::JournalEntry;
 
 /// One consistent picture of everything.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -77,11 +76,10 @@ pub struct Snapshot {
     #[serde(skip)]
     pub overtime: Option<Overtime>,
     /// Quiet mode.
-    #[serde(skip)]
     pub quiet: bool,
-    /// Calls of this run, newest first, at most 500.
+    /// Calls, newest first: those of this run, and of earlier ones as far as they are kept.
     #[serde(skip)]
-    pub journal: Vec<JournalEntry>,
+    pub journal: Arc<Vec<JournalEntry>>,
     /// What fills the right-hand panel.
     #[serde(skip)]
     pub panel: Option<PanelContent>,
@@ -371,29 +369,4 @@ pub struct NoticeView {
     /// Read, or out of date: not shown as a toast any more.
     #[serde(skip)]
     pub dismissed: bool,
-}
-
-/// One call in the journal.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct JournalEntry {
-    /// When it began.
-    pub time: Timestamp,
-    /// Direction.
-    pub direction: Direction,
-    /// Who.
-    pub peer: Party,
-    /// Through which skill group.
-    pub queue: Option<SkillGroup>,
-    /// Ringing time, ms.
-    pub ring_ms: u64,
-    /// Talk time, ms.
-    pub talk_ms: u64,
-    /// Hold time, ms.
-    pub hold_ms: u64,
-    /// How it came out.
-    pub outcome: Outcome,
-    /// Who ended it.
-    pub hung_up_by: HungUpBy,
-    /// Why the other end was not reached, where it was said.
-    pub unreached: Option<Unreached>,
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Instant,
 };
 
@@ -38,8 +39,8 @@ pub struct State {
     pub(super) remembered: Remembered,
     /// The looping tone that plays.
     pub(super) tone: Option<Tone>,
-    /// Number of the outbound call that was asked for last, and whether it is an agent's.
-    pub(super) dialled: Option<(String, bool)>,
+    /// The outbound call that was asked for last.
+    pub(super) dialled: Option<Dialled>,
     /// Number of the agent who is to be listened to, until the platform has answered.
     pub(super) spy_asked: Option<String>,
     /// Calls so far: which one an answer is about.
@@ -47,7 +48,10 @@ pub struct State {
     /// Changes of the call's phase so far: whether an answer is older than what is known by now.
     pub(super) moves: u64,
     pub(super) notices: VecDeque<NoticeView>,
-    pub(super) journal: VecDeque<JournalEntry>,
+    /// Calls that are over, newest first.
+    pub(super) journal: Arc<Vec<JournalEntry>>,
+    /// The newest number given to a call.
+    pub(super) last_journal_id: u64,
     pub(super) panel: Option<PanelContent>,
     pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
@@ -57,6 +61,15 @@ pub struct State {
     pub(super) over: Option<String>,
     /// When a call ended last.
     pub(super) over_at: Option<Instant>,
+}
+
+/// An outbound call that was asked for.
+#[derive(Debug)]
+pub(super) struct Dialled {
+    pub(super) number: String,
+    /// The number is an agent's.
+    pub(super) agent: bool,
+    pub(super) caller_id: Option<String>,
 }
 
 /// A dialled number was not reached; the end of the own leg, which may say why, is still awaited.
@@ -206,6 +219,10 @@ pub(super) enum GivenAway {
 /// The call.
 #[derive(Debug)]
 pub(super) struct Call {
+    /// To know it by in the journal.
+    pub(super) journal_id: u64,
+    /// Caller ID that it shows, where it was made here.
+    pub(super) caller_id: Option<String>,
     pub(super) phase: CallPhase,
     pub(super) direction: Direction,
     pub(super) ring: Option<RingKind>,
@@ -371,7 +388,8 @@ impl State {
             calls: 0,
             moves: 0,
             notices: VecDeque::new(),
-            journal: VecDeque::new(),
+            journal: Arc::default(),
+            last_journal_id: 0,
             panel: None,
             untold: None,
             exiting: false,

@@ -1,6 +1,6 @@
 //! The snapshot of a state: everything derived, nothing kept.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     AgentView, BreaksView, CallView, DirectoryView, LinkView, MediaView, ProjectsView, QueueView, SipView, Snapshot,
@@ -63,7 +63,7 @@ impl State {
             shift_ends: None,
             overtime: None,
             quiet: self.remembered.quiet,
-            journal: self.journal.iter().cloned().collect(),
+            journal: Arc::clone(&self.journal),
             panel: self.panel.clone(),
             locale,
             exiting: self.exiting,

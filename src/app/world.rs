@@ -1,6 +1,6 @@
 //! The real world: HTTP, the event websocket, the softphone, the token source.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -15,9 +15,10 @@ use crate::{
     },
     net::tls::Tls,
     softphone::Softphone,
+    store::Store,
 };
 
-/// The softphone gets this long to say goodbye and to finish its files.
+/// The softphone gets this long to say goodbye and to finish its files, and so does what is still to be written.
 const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Everything outside, driven by effects.
@@ -29,14 +30,14 @@ pub struct LiveWorld {
     renew: Option<TokenSource>,
     link: Option<Link>,
     softphone: Option<Softphone>,
-    session_file: Option<PathBuf>,
+    store: Option<Store>,
     events: mpsc::UnboundedSender<Event>,
 }
 
 impl LiveWorld {
     /// Puts the world together. Nothing is connected yet.
     ///
-    /// `session_file` is where the `RegID` is kept over a restart.
+    /// Without a `store` nothing outlives the run.
     ///
     /// # Errors
     /// [`ApiError`] when no HTTP client can be made of the settings.
@@ -45,7 +46,7 @@ impl LiveWorld {
         tls: Tls,
         token: SecretString,
         softphone: Option<Softphone>,
-        session_file: Option<PathBuf>,
+        store: Option<Store>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, ApiError> {
         let api_config = ApiConfig {
@@ -67,12 +68,12 @@ impl LiveWorld {
             renew,
             link: None,
             softphone,
-            session_file,
+            store,
             events,
         })
     }
 
-    /// Closes everything: the link with its close frame, the softphone with its BYE and its files.
+    /// Closes everything: the link with its close frame, the softphone with its BYE and its files, the journal.
     pub async fn close(self) {
         let link = async {
             if let Some(link) = self.link {
@@ -86,14 +87,19 @@ impl LiveWorld {
                 tracing::warn!("the softphone did not finish in time");
             }
         };
-        tokio::join!(link, softphone);
+        let store = async {
+            if let Some(store) = self.store
+                && tokio::time::timeout(GOODBYE, store.close()).await.is_err()
+            {
+                tracing::warn!("the last calls and choices were not written in time");
+            }
+        };
+        tokio::join!(link, softphone, store);
     }
 
-    fn remember(&self, reg_id: Option<String>) {
-        let Some(file) = &self.session_file else { return };
-        // A few bytes, written in place so that the order of sign-in and sign-out is the file's order too.
-        if let Err(error) = write_reg_id(file, reg_id.as_deref()) {
-            tracing::warn!(%error, file = %file.display(), "the sign-in cannot be remembered over a restart");
+    fn keep(&self, order: impl FnOnce(&Store)) {
+        if let Some(store) = &self.store {
+            order(store);
         }
     }
 
@@ -150,8 +156,9 @@ impl World for LiveWorld {
                     softphone.send(command);
                 }
             }
-            Effect::RememberRegId(reg_id) => self.remember(reg_id),
-            Effect::Remember(_) => {}
+            Effect::RememberRegId(reg_id) => self.keep(|store| store.reg_id(reg_id)),
+            Effect::Remember(remembered) => self.keep(|store| store.remember(remembered)),
+            Effect::Journal(change) => self.keep(|store| store.journal(change)),
             Effect::SetTenant(vcc_code) => self.api.set_tenant(vcc_code),
             Effect::UseToken(token) => {
                 self.api.set_token(token.clone());
@@ -166,25 +173,4 @@ impl World for LiveWorld {
             | Effect::Exit => {}
         }
     }
-}
-
-/// Reads the `RegID` that an earlier run left; none if there is none, or it cannot be read.
-pub fn read_reg_id(file: &std::path::Path) -> Option<String> {
-    let text = std::fs::read_to_string(file).ok()?;
-    Some(text.trim().to_owned()).filter(|id| !id.is_empty() && id.len() < 256)
-}
-
-fn write_reg_id(file: &std::path::Path, reg_id: Option<&str>) -> std::io::Result<()> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
-    let Some(reg_id) = reg_id else {
-        return match std::fs::remove_file(file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        };
-    };
-    if let Some(dir) = file.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
-    writeln!(out, "{reg_id}")
 }

@@ -90,8 +90,8 @@ pub struct RunArgs {}
 /// `demo`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct DemoArgs {
-    /// Scenario file: agents, skill groups, calls
-    #[arg(long, value_name = "FILE")]
+    /// Scenario (agents, skill groups, calls): quiet-morning, rush-hour, or a file
+    #[arg(long, value_name = "NAME|FILE")]
     pub scenario: Option<PathBuf>,
 }
 
@@ -107,8 +107,8 @@ pub struct SimArgs {
     /// https and wss, with a certificate made on the spot
     #[arg(long)]
     pub tls: bool,
-    /// Scenario file: agents, skill groups, calls
-    #[arg(long, value_name = "FILE")]
+    /// Scenario (agents, skill groups, calls): quiet-morning, rush-hour, or a file
+    #[arg(long, value_name = "NAME|FILE")]
     pub scenario: Option<PathBuf>,
     /// Write a config file for the first agent here
     #[arg(long, value_name = "FILE")]

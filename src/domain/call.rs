@@ -153,6 +153,8 @@ pub enum Outcome {
     Failed,
     /// There was a conversation, and then it went on with somebody else.
     Transferred,
+    /// The program ended before the call did, so how it came out is not known.
+    Interrupted,
 }
 
 /// Why a dialled number was not reached, where the network says so (`Reason` of RFC 3326).

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -58,6 +58,9 @@ fn after_sale() -> SkillGroup {
 
 fn entry(when: &str, direction: Direction, number: &str, area: &str, talk_ms: u64, outcome: Outcome) -> JournalEntry {
     JournalEntry {
+        id: time(when).as_millisecond() as u64,
+        caller_id: None,
+        call_id: None,
         time: time(when),
         direction,
         peer: Party { number: Some(number.into()), area: Some(area.into()), ..Party::default() },
@@ -136,11 +139,11 @@ pub fn idle(locale: Locale) -> Snapshot {
             .map(|(id, name)| BusyReason { id, name: name.into() })
             .to_vec(),
         auto_answer: false,
-        journal: vec![
+        journal: Arc::new(vec![
             entry("2026-01-02T06:20:00Z", Direction::Out, "02187654321", "上海", 48_000, Outcome::Answered),
             entry("2026-01-02T06:11:00Z", Direction::In, "13911112222", "广州", 0, Outcome::Missed),
             inner,
-        ],
+        ]),
         panel: None,
         locale,
         exiting: false,
@@ -244,7 +247,7 @@ pub fn signed_out(locale: Locale) -> Snapshot {
     snapshot.link.state = LinkState::Down;
     snapshot.sip.state = SipState::Off;
     snapshot.caller_id = None;
-    snapshot.journal.clear();
+    snapshot.journal = Arc::default();
     allow(&mut snapshot, &[Action::SignIn]);
     snapshot
 }

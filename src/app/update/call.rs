@@ -23,6 +23,8 @@ impl Turn<'_> {
         self.state.calls += 1;
         self.state.moves += 1;
         self.state.call = Some(Call {
+            journal_id: self.next_journal_id(),
+            caller_id: None,
             phase,
             direction,
             ring: None,
@@ -65,6 +67,7 @@ impl Turn<'_> {
             "area": call.peer.area,
         });
         self.publish("callStarted", &["call"], "", data);
+        self.journal_begun();
     }
 
     /// Both ends are in conversation.

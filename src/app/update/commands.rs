@@ -92,6 +92,7 @@ impl Turn<'_> {
             Command::TakeFromQueue { fields } => self.take_from_queue(id, fields),
             Command::LookUp(look_up) => self.look_up(id, look_up),
             Command::Watch(watched) => self.watch(id, watched),
+            Command::ClearJournal => self.clear_journal(id),
             Command::Prefer(preference) => {
                 self.state.remembered.prefer(preference);
                 self.effects.push(Effect::Remember(self.state.remembered.clone()));
@@ -287,7 +288,7 @@ impl Turn<'_> {
                 self.resolve_pending(action, Ok(answer(reply)));
             }
             Ok(reply) => {
-                self.not_done(action);
+                self.not_done(action, waiting);
                 self.command_failed(action, refused(&reply));
             }
             Err(error) => self.command_failed(action, unreachable(&error)),
@@ -341,12 +342,11 @@ impl Turn<'_> {
     }
 
     /// What the platform's refusal means here: nothing has changed, and nothing more is to be expected.
-    fn not_done(&mut self, action: Action) {
+    fn not_done(&mut self, action: Action, waiting: Option<Waiting>) {
         if action == Action::Spy {
             self.state.spy_asked = None;
-        } else if action == Action::Consult {
-            self.consult_refused();
         }
+        self.consult_refused(action, waiting);
         // A way out of what may not be there: it is not, or the way would have been open.
         if !self.state.live_call().is_some_and(|call| call.hold_uncertain) {
             return;
@@ -437,6 +437,7 @@ fn action_of(command: &Command) -> Option<Action> {
         | Command::LookUp(_)
         | Command::Watch(_)
         | Command::Prefer(_)
+        | Command::ClearJournal
         | Command::ReconnectNow
         | Command::Quit => None,
     }

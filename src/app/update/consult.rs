@@ -106,7 +106,14 @@ impl Turn<'_> {
     pub(super) fn consult_accepted(&mut self, action: Action, waiting: Option<Waiting>) {
         let same_call = waiting.is_some_and(|waiting| waiting.calls == self.state.calls);
         let fresh = same_call && waiting.is_some_and(|waiting| waiting.moves == self.state.moves);
-        let Some(call) = self.state.live_call_mut().filter(|_| same_call) else { return };
+        let transfers = matches!(action, Action::Transfer | Action::ConsultTransfer);
+        let Some(call) = self.state.live_call_mut().filter(|_| same_call) else {
+            let told = self.state.call.as_ref().is_some_and(|call| call.given_away == Some(GivenAway::Done));
+            if same_call && transfers && !told {
+                self.info(Message::new("app.transfer_done"));
+            }
+            return;
+        };
         if action == Action::Consult && fresh {
             call.consult = call.consult_asked.take().unwrap_or_default();
             self.phase_of_call(CallPhase::ConsultOut);
@@ -114,7 +121,7 @@ impl Turn<'_> {
             self.phase_of_call(CallPhase::ThreeWay);
         } else if matches!(action, Action::ConsultReturn | Action::ThreeWayReturn) && fresh {
             self.back_with_customer();
-        } else if matches!(action, Action::Transfer | Action::ConsultTransfer) {
+        } else if transfers {
             call.given_away.get_or_insert(GivenAway::Asked);
         } else if action == Action::Evaluate {
             // Nothing but the end of the call will be heard of it.
@@ -124,9 +131,17 @@ impl Turn<'_> {
     }
 
     /// The platform refused a command of this file.
-    pub(super) fn consult_refused(&mut self) {
-        if let Some(call) = self.state.live_call_mut() {
+    pub(super) fn consult_refused(&mut self, action: Action, waiting: Option<Waiting>) {
+        if action == Action::Consult
+            && let Some(call) = self.state.live_call_mut()
+        {
             call.consult_asked = None;
+        }
+        let transfers = matches!(action, Action::Transfer | Action::ConsultTransfer);
+        let same_call = waiting.is_some_and(|waiting| waiting.calls == self.state.calls);
+        if transfers && same_call && self.state.live_call().is_none() {
+            // It ended in the same moment for another reason.
+            self.journal_not_transferred();
         }
     }
 

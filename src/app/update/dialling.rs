@@ -2,7 +2,7 @@
 
 use super::{Turn, refusal};
 use crate::{
-    app::{Action, CommandId, RefusalKind},
+    app::{Action, CommandId, RefusalKind, state::Dialled},
     cti::api::Request,
     domain::{self, CallPhase, Direction, NumberError},
     i18n::Message,
@@ -24,7 +24,7 @@ impl Turn<'_> {
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
         let first_group = self.state.lists.own_groups.first().map(|group| group.id);
         let queue_id = queue_id.or(first_group.filter(|_| self.state.profile.auto_queue));
-        self.state.dialled = Some((tel.clone(), false));
+        self.state.dialled = Some(Dialled { number: tel.clone(), agent: false, caller_id: caller_id.clone() });
         self.send(id, Action::Dial, Request::CallOut { tel, caller_id, queue_id, user_data });
     }
 
@@ -34,7 +34,7 @@ impl Turn<'_> {
             Err(error) => return self.bad_number(id, &error),
         };
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
-        self.state.dialled = Some((called_ag_no.clone(), true));
+        self.state.dialled = Some(Dialled { number: called_ag_no.clone(), agent: true, caller_id: caller_id.clone() });
         self.send(id, Action::DialAgent, Request::CallInner { called_ag_no, caller_id });
     }
 
@@ -50,13 +50,14 @@ impl Turn<'_> {
 
     /// An accepted call is shown at once; the platform's messages fill it in.
     pub(super) fn dialled(&mut self) {
-        let Some((number, agent)) = self.state.dialled.take() else { return };
+        let Some(Dialled { number, agent, caller_id }) = self.state.dialled.take() else { return };
         if self.state.live_call().is_none() {
             self.new_call(CallPhase::Dialing, if agent { Direction::Inner } else { Direction::Out });
         }
         if let Some(call) = self.state.live_call_mut() {
             let known = if agent { &mut call.peer.ag_no } else { &mut call.peer.number };
             known.get_or_insert(number);
+            call.caller_id = caller_id;
         }
         self.announce();
     }

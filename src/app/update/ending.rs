@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Turn, commands::AFTER_CALL};
+use super::{Turn, commands::AFTER_CALL, journal};
 use crate::{
     app::{
-        Action, Effect, JournalEntry, TimerId,
+        Action, Effect, TimerId,
         state::{GivenAway, Untold},
     },
-    domain::{CallPhase, HungUpBy, Outcome, SkillGroup, Unreached},
+    domain::{CallPhase, HungUpBy, JournalEntry, Outcome, Unreached},
     i18n::Message,
     softphone::{self, Tone},
 };
@@ -21,8 +21,6 @@ const TOO_QUICK: Duration = Duration::from_millis(1500);
 const STRAY_LEG: Duration = Duration::from_secs(2);
 /// An ended call is shown this long if the platform says nothing more.
 const SHOWN_AFTER_END: Duration = Duration::from_secs(8);
-/// Calls kept in this run's journal.
-const JOURNAL: usize = 500;
 
 impl Turn<'_> {
     /// PhoSta 0.
@@ -86,7 +84,7 @@ impl Turn<'_> {
         let answered = call.clocks.answered_at.is_some();
         let untold_transfer = transfers.contains(&true) && !call.hang_up_asked && call.hung_up_by.is_none();
         let transferred = answered && (call.given_away.is_some() || untold_transfer);
-        let news = transferred && call.given_away != Some(GivenAway::Done);
+        let news = transferred && call.given_away == Some(GivenAway::Asked);
         let by_agent = call.hang_up_asked || transferred;
         let by = call.hung_up_by.unwrap_or(if by_agent { HungUpBy::Agent } else { HungUpBy::Peer });
         let outcome = match (answered, was, call.hang_up_asked) {
@@ -98,18 +96,8 @@ impl Turn<'_> {
             (false, _, false) if by == HungUpBy::Fault => Outcome::Failed,
             (false, _, false) => Outcome::Unanswered,
         };
-        let entry = JournalEntry {
-            time: call.began,
-            direction: call.direction,
-            peer: call.peer.clone(),
-            queue: call.queue_id.map(|id| SkillGroup { id, name: String::new() }),
-            ring_ms: call.clocks.ring_ms(at),
-            talk_ms: call.clocks.talk_ms(at),
-            hold_ms: call.clocks.hold_ms(at),
-            outcome,
-            hung_up_by: by,
-            unreached: call.unreached.filter(|_| outcome == Outcome::Unanswered),
-        };
+        let unreached = call.unreached.filter(|_| outcome == Outcome::Unanswered);
+        let entry = JournalEntry { outcome, hung_up_by: by, unreached, ..journal::entry(call, at) };
         let call_id = call.call_id.clone();
         let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
         let unreached = (outcome == Outcome::Unanswered).then(|| (entry.peer.short().to_owned(), entry.unreached));
@@ -132,9 +120,7 @@ impl Turn<'_> {
     /// Says once that the number dialled last was not reached, and why if that is known by now.
     pub(super) fn tell_unreached(&mut self, why: Option<Unreached>) {
         let Some(Untold { who, .. }) = self.state.untold.take() else { return };
-        if let Some(entry) = self.state.journal.front_mut().filter(|entry| entry.peer.short() == who) {
-            entry.unreached = why;
-        }
+        self.journal_unreached(&who, why);
         let key = match why {
             None => "app.unreached",
             Some(Unreached::Busy) => "app.unreached_busy",
@@ -168,8 +154,7 @@ impl Turn<'_> {
         if entry.outcome == Outcome::Missed {
             self.warn(Message::new("app.missed").with("who", entry.peer.short()));
         }
-        self.state.journal.truncate(JOURNAL - 1);
-        self.state.journal.push_front(entry);
+        self.journal_ended(entry);
         self.phone(softphone::Command::Play(Some(Tone::HangUp)));
         self.effects.push(Effect::StartTimer { timer: TimerId::ForgetCall, after: SHOWN_AFTER_END });
         self.nothing_more_to_do();

@@ -16,6 +16,7 @@ mod consult;
 mod dialling;
 mod ending;
 mod hanging_up;
+mod journal;
 mod keypad;
 mod links;
 mod lists;
@@ -86,6 +87,8 @@ impl Turn<'_> {
             }
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
+            Event::JournalLoaded(entries) => self.journal_loaded(entries),
+            Event::NotKept(message) => self.error(message),
             Event::Token(Ok(token)) => {
                 self.state.session.renewing = false;
                 self.use_token(token);

@@ -3,9 +3,12 @@
 #![allow(clippy::wildcard_enum_match_arm)]
 
 mod after_call;
+mod auto_answer;
 mod calls;
 mod consult;
 mod found;
+mod hanging_up;
+mod journal;
 mod links;
 mod monitor;
 mod pushes;

@@ -78,6 +78,8 @@ pub enum Voice {
     Echo,
     /// Synthetic babble.
     Speech,
+    /// A quiet melody for those who wait.
+    Music,
     /// Nothing.
     Silence,
 }

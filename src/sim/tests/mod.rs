@@ -1,12 +1,16 @@
 //! The platform on real sockets, driven by a raw HTTP and websocket client that shares no code with the program's own;
 //! only the telephone switch is a stand-in whose phones do what the test says.
 
+mod breaks;
 mod browser;
 mod calling;
 mod faults;
 mod links;
+mod projects;
+mod shipped;
 mod sign_in;
 mod tls;
+mod web;
 mod whole;
 
 use std::{
@@ -97,6 +101,15 @@ impl FakeSwitch {
             None
         };
         until("the switch is asked to call", async || found()).await
+    }
+
+    /// The newest party with this voice.
+    pub fn party(&self, voice: Voice) -> PartyId {
+        let added = |asked: &Asked| match asked {
+            Asked::AddParty(said, party) if *said == voice => Some(*party),
+            _ => None,
+        };
+        self.asked().iter().rev().find_map(added).unwrap()
     }
 
     /// Whom a party hears now.

@@ -344,6 +344,15 @@ fn a_refused_transfer_leaves_the_call_and_a_customer_who_hangs_up_then_has_hung_
     let entry = rig.shown().journal[0].clone();
     assert_eq!((entry.outcome, entry.hung_up_by), (Outcome::Answered, HungUpBy::Peer));
 
+    // Refused because the customer had hung up in the same moment.
+    let mut rig = Rig::talking();
+    rig.command(transfer(Destination::Callee(agent("8002"))));
+    rig.pho(PhoneState::HungUp);
+    rig.reply_to(|r| matches!(r, Request::TransferAgent { .. }), 40410, Value::Null);
+    let entry = rig.shown().journal[0].clone();
+    assert_eq!((entry.outcome, entry.hung_up_by), (Outcome::Answered, HungUpBy::Peer));
+    assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
+
     // Accepted, and the platform brings the customer back.
     let mut rig = Rig::talking();
     rig.command(transfer(Destination::Callee(agent("8002"))));

@@ -48,6 +48,7 @@ pub(in crate::app) fn profile() -> Profile {
         can_renew_token: false,
         reg_id: None,
         remembered: crate::domain::Remembered::default(),
+        journal_keep: 500,
         ring: true,
         locale: Locale::En,
     }
