@@ -52,7 +52,6 @@ pub struct Snapshot {
     #[serde(skip)]
     pub busy_reasons: Vec<BusyReason>,
     /// Whether calls answer themselves.
-    #[serde(skip)]
     pub auto_answer: bool,
     /// Who can be consulted, transferred to or listened to.
     #[serde(skip)]
@@ -67,13 +66,10 @@ pub struct Snapshot {
     #[serde(skip)]
     pub breaks: BreaksView,
     /// Reminders to be shown, oldest first.
-    #[serde(skip)]
     pub reminders: Vec<Reminder>,
     /// Until when sign-out is locked: the scheduled end of the shift.
-    #[serde(skip)]
     pub shift_ends: Option<Timestamp>,
     /// A state that has lasted too long.
-    #[serde(skip)]
     pub overtime: Option<Overtime>,
     /// Quiet mode.
     pub quiet: bool,

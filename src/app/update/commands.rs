@@ -81,7 +81,8 @@ impl Turn<'_> {
             Command::WhisperCancel => self.send(id, Action::WhisperCancel, Request::WhisperCancel),
             Command::Barge { ag_no } => self.barge(id, ag_no.as_deref()),
             Command::Disconnect { ag_no } => self.tear_down(id, ag_no.as_deref()),
-            command @ (Command::ChangePhone { .. } | Command::SwitchMode { .. }) => self.binding_command(id, command),
+            Command::ChangePhone { phone, web_phone } => self.change_phone(id, &phone, web_phone),
+            Command::SwitchMode { login_type } => self.switch_mode(id, login_type),
             Command::ForgetAfterCall => self.forget_after_call(id),
             command @ (Command::JoinProject { .. } | Command::LeaveProject) => self.project_command(id, command),
             command @ (Command::RaiseHand(_) | Command::ReadBreakNews) => self.break_command(id, command),
@@ -223,6 +224,8 @@ impl Turn<'_> {
         let waiting = self.state.pending.commands.get(&action).copied().filter(|w| w.request == Some(id));
         match action {
             Action::SignOut => return self.sign_out_reply(result),
+            Action::ChangePhone => return self.phone_bound(result),
+            Action::SwitchMode => return self.mode_switched(result),
             // The call that was meant is over, and there may be another one by now.
             Action::HangUp
             | Action::Reject
@@ -271,8 +274,6 @@ impl Turn<'_> {
             | Action::WhisperCancel
             | Action::Barge
             | Action::Disconnect
-            | Action::ChangePhone
-            | Action::SwitchMode
             | Action::JoinProject
             | Action::LeaveProject
             | Action::RaiseHand
@@ -306,6 +307,7 @@ impl Turn<'_> {
             Action::Hold => self.hold(true),
             Action::Unhold => self.hold(false),
             Action::Dial | Action::DialAgent => self.dialled(),
+            Action::TakeFromQueue => self.refresh_queue(),
             // Without the link nobody else will ever say so.
             Action::Ready | Action::Busy if !self.state.profile.websocket => self.adopt_asked(),
             Action::Consult
@@ -336,8 +338,7 @@ impl Turn<'_> {
             | Action::SwitchMode
             | Action::JoinProject
             | Action::LeaveProject
-            | Action::RaiseHand
-            | Action::TakeFromQueue => {}
+            | Action::RaiseHand => {}
         }
     }
 

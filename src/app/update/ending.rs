@@ -197,6 +197,7 @@ impl Turn<'_> {
         if self.state.sip.leave_after_call {
             self.leave_registration();
         }
+        self.use_new_phone();
     }
 
     /// An ended call leaves the screen.

@@ -55,7 +55,7 @@ impl Turn<'_> {
             Ok(reply) if reply.is_ok() => {
                 if has_leg {
                     self.phone(softphone::Command::HangUp);
-                } else if !self.state.profile.webrtc || self.state.live_call().is_some() {
+                } else if !self.state.session.web_phone || self.state.live_call().is_some() {
                     // PhoSta 0 is on its way; without one the call must not stay.
                     self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: STRAY_CALL });
                 }

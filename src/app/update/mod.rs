@@ -1,10 +1,11 @@
 //! The pure state machine, one file per subject.
 //!
 //! `commands` takes what people ask; `dialling`, `hanging_up`, `consult`, `monitor`, `keypad`, `after_call` carry out what
-//! is asked of a call. `session` signs in, `sign_out` out. `agent` and `phone` take the platform's words, `resync` those
-//! after an absence; `call` begins calls and knows what they are, `ending` ends them, `tones` lets them be heard. `sip`
-//! takes the softphone's words, `links` the event websocket's, `lists` the directory, `token` renews the token, `notices`
-//! tells the agent.
+//! is asked of a call. `session` signs in, `take_over` also where somebody is already, `sign_out` out, `binding` changes
+//! the phone. `agent` and `phone` take the platform's words, `resync` those after an absence; `call` begins calls and
+//! knows what they are, `ending` ends them, `tones` lets them be heard. `sip` takes the softphone's words, `links` the
+//! event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows` reads them), `look_ups` what is
+//! asked of them. `token` renews the token, `notices` tells the agent.
 
 mod after_call;
 mod agent;
@@ -14,6 +15,7 @@ mod call;
 mod commands;
 mod consult;
 mod dialling;
+mod directory;
 mod ending;
 mod hanging_up;
 mod journal;
@@ -29,9 +31,11 @@ mod projects;
 mod queue;
 mod reminders;
 mod resync;
+mod rows;
 mod session;
 mod sign_out;
 mod sip;
+mod take_over;
 #[cfg(test)]
 pub(super) mod tests;
 mod token;
@@ -75,7 +79,7 @@ impl Turn<'_> {
             Event::Started => self.started(),
             Event::Replied { id, result } => {
                 if let Some(purpose) = self.state.pending.requests.remove(&id) {
-                    self.token_may_be_old(&result);
+                    self.token_may_be_old(&purpose, &result);
                     self.replied(id, purpose, result);
                     self.exit_when_done();
                 }
@@ -89,15 +93,7 @@ impl Turn<'_> {
             Event::Timer(timer) => self.timer(timer),
             Event::JournalLoaded(entries) => self.journal_loaded(entries),
             Event::NotKept(message) => self.error(message),
-            Event::Token(Ok(token)) => {
-                self.state.session.renewing = false;
-                self.use_token(token);
-            }
-            Event::Token(Err(reason)) => {
-                self.state.session.renewing = false;
-                let reason = reason.render(self.state.profile.locale);
-                self.error(Message::new("app.token_renewal_failed").with("reason", reason));
-            }
+            Event::Token(result) => self.token_came(result),
         }
     }
 
@@ -113,11 +109,11 @@ impl Turn<'_> {
             Purpose::RollBack => {}
             Purpose::Bind => self.bind_reply(result),
             Purpose::Command(action) => self.command_reply(id, action, result),
+            Purpose::Mode(login_type) => self.mode_reply(login_type, result),
+            Purpose::NewPhone => self.new_phone_info(result),
+            Purpose::List(list) => self.list_reply(list, result),
+            Purpose::LookUp { id, list } => self.look_up_reply(id, list, result),
             Purpose::HangUpInstead(action) => self.hang_up_instead_reply(id, action, result),
-            Purpose::BusyReasons => self.busy_reasons_reply(result),
-            Purpose::CallerList => self.caller_list_reply(result),
-            Purpose::SkillGroups => self.skill_groups_reply(result),
-            Purpose::OwnRecord => self.own_record_reply(result),
             Purpose::Dtmf => self.dtmf_reply(result),
             Purpose::TokenCheck => self.token_check_reply(result),
         }
@@ -135,9 +131,9 @@ impl Turn<'_> {
             TimerId::CommandDeadline => self.command_deadline(),
             TimerId::AfterCall => self.after_call_due(),
             TimerId::Lists => self.ask_for_missing_lists(),
-            TimerId::QueueSum
-            | TimerId::Watched
-            | TimerId::BusyInfo
+            TimerId::QueueSum => self.count_waiting(),
+            TimerId::Watched => self.watched_due(),
+            TimerId::BusyInfo
             | TimerId::BreakNews
             | TimerId::WorkTime
             | TimerId::Reminder
@@ -161,10 +157,10 @@ impl Turn<'_> {
             }
             Purpose::RollBack
             | Purpose::Bind
-            | Purpose::BusyReasons
-            | Purpose::CallerList
-            | Purpose::SkillGroups
-            | Purpose::OwnRecord
+            | Purpose::Mode(_)
+            | Purpose::NewPhone
+            | Purpose::List(_)
+            | Purpose::LookUp { .. }
             | Purpose::Dtmf
             | Purpose::TokenCheck => {}
         }
@@ -178,7 +174,7 @@ impl Turn<'_> {
     }
 
     fn phone(&mut self, command: crate::softphone::Command) {
-        if self.state.profile.webrtc {
+        if self.state.session.web_phone {
             self.effects.push(Effect::Phone(command));
         }
     }

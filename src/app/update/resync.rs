@@ -120,7 +120,7 @@ impl Turn<'_> {
 
     /// A call that this program did not see begin: said once, with what cannot be known of it.
     fn found(&mut self, news: bool) {
-        let (web_phone, phase) = (self.state.profile.webrtc, self.state.call_phase());
+        let (web_phone, phase) = (self.state.session.web_phone, self.state.call_phase());
         let Some(call) = self.state.live_call_mut() else { return };
         // It may be on hold, or a whisper.
         call.hold_uncertain = matches!(phase, CallPhase::Talking | CallPhase::Spying);

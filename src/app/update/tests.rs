@@ -4,12 +4,14 @@
 
 mod after_call;
 mod auto_answer;
+mod binding;
 mod calls;
 mod consult;
 mod found;
 mod hanging_up;
 mod journal;
 mod links;
+mod look_ups;
 mod monitor;
 mod pushes;
 mod races;
@@ -18,3 +20,5 @@ mod refusals;
 pub(in crate::app) mod rig;
 mod sessions;
 mod sign_in;
+mod take_over;
+mod tokens;
