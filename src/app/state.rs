@@ -452,7 +452,7 @@ pub(super) enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     BusyReasons,
-    CallerList,
+    CallerIds,
     SkillGroups,
     OwnRecord,
     FreeAgents,
