@@ -85,6 +85,7 @@ impl Turn<'_> {
     pub(super) fn adopt_asked(&mut self) {
         if let Some(target) = self.state.pending.state_asked
             && self.state.live_call().is_none()
+            && self.state.agent.state != AgentState::SignedOut
         {
             self.adopt(target);
         }

@@ -145,7 +145,10 @@ impl Turn<'_> {
                 if phase == CallPhase::Ringing && call.phase == CallPhase::Dialing {
                     // Another call came before the one that was being placed.
                     call.peer = Party { number: call.peer.number.take(), ..Party::default() };
+                }
+                if kind != RingKind::Spy {
                     call.monitored = None;
+                    call.spy_wanted = false;
                 }
                 call.ring = Some(kind);
                 call.direction = direction;

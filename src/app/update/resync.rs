@@ -84,13 +84,16 @@ impl Turn<'_> {
     fn resync_phase(&mut self, phase: CallPhase) {
         let monitors = matches!(phase, CallPhase::Spying | CallPhase::Barging);
         if self.state.live_call().is_none() {
-            self.new_call(CallPhase::Dialing, if monitors { Direction::Spy } else { Direction::In });
+            self.new_call(CallPhase::Dialing, Direction::In);
         }
         if self.state.call_phase() != phase {
             self.phase_of_call(phase);
         }
         if let Some(call) = self.state.live_call_mut() {
             call.told = true;
+            if monitors {
+                call.direction = Direction::Spy;
+            }
         }
     }
 

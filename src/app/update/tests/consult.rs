@@ -16,6 +16,9 @@ use crate::{
     softphone::{self, EndCause},
 };
 
+/// What is told, and how it goes on.
+type Story = (&'static str, fn(&mut Rig));
+
 fn agent(ag_no: &str) -> Callee {
     Callee::Agent(ag_no.into())
 }
@@ -296,7 +299,7 @@ fn a_repeated_return_does_not_lift_a_later_hold() {
 
 #[test]
 fn a_given_away_call_ends_as_transferred_by_whose_word_ever() {
-    let ends: [(&str, fn(&mut Rig)); 5] = [
+    let ends: [Story; 5] = [
         ("the message, then the end", |rig| {
             rig.reply(Value::Null);
             rig.pho(PhoneState::TransferDone);

@@ -290,3 +290,16 @@ fn the_end_waits_for_what_was_just_asked_and_not_for_more() {
     rig.command(Command::Quit);
     assert!(exits(&rig), "asked for twice");
 }
+
+#[test]
+fn a_late_answer_to_a_wish_does_not_undo_a_sign_out() {
+    let mut rig = Rig::idle();
+    rig.command(Command::SignOut);
+    rig.command(Command::Ready);
+    rig.link(LinkEvent::Closed { code: 3404, reason: String::new() });
+    rig.reply_to(|r| *r == Request::Ready, 40403, Value::Null);
+    assert_eq!(rig.shown().agent.state, AgentState::SignedOut);
+    rig.reply_to(|r| *r == Request::Logout, 40403, Value::Null);
+    assert_eq!((rig.shown().agent.state, rig.shown().link.state), (AgentState::SignedOut, LinkState::Down));
+    assert!(rig.shown().can(crate::app::Action::SignIn));
+}
