@@ -1,6 +1,6 @@
 //! The pure state machine, one file per subject.
 //!
-//! `commands` takes what people ask, `session` signs in, `take_over` also where somebody is already, `sign_out` out,
+//! `commands` takes what people ask, `session` signs in, `rejoin` after a restart, `take_over` also where somebody is already, `sign_out` out,
 //! `binding` changes the phone, `agent` and `phone` take the platform's words, `ending` ends calls, `sip` takes the
 //! softphone's words, `links` the event websocket's, `lists`, `directory` and `queue` the platform's lists (`rows` reads
 //! them), `look_ups` what is asked of them, `token` renews the token, `notices` tells the agent.
@@ -24,6 +24,7 @@ mod overtime;
 mod phone;
 mod projects;
 mod queue;
+mod rejoin;
 mod reminders;
 mod rows;
 mod session;
@@ -116,6 +117,7 @@ impl Turn<'_> {
             TimerId::Reconnect => self.reconnect_due(),
             TimerId::LinkGreeting => self.greeting_overdue(),
             TimerId::SignIn => self.sign_in_due(),
+            TimerId::Rejoin => self.rejoin_failed(),
             TimerId::TokenRenewal => self.token_renewal_due(),
             TimerId::StrayLeg => self.stray_leg_due(),
             TimerId::StrayCall => self.stray_call_due(),

@@ -9,6 +9,7 @@ mod links;
 mod look_ups;
 mod races;
 mod random;
+mod rejoin;
 pub(in crate::app) mod rig;
 mod sessions;
 mod sign_in;
