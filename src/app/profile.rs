@@ -29,6 +29,8 @@ pub struct Profile {
     pub target: TargetState,
     /// Add the first skill group to outbound calls.
     pub auto_queue: bool,
+    /// Count waiting customers.
+    pub show_que_sum: bool,
     /// Sign out when the program ends.
     pub sign_out_on_exit: bool,
     /// Caller IDs to offer; empty: all the platform lists.
@@ -71,6 +73,7 @@ impl Profile {
                 BusyAtSignIn::Reason(id) => TargetState::Busy(Some(id)),
             },
             auto_queue: platform.auto_queue,
+            show_que_sum: config.bar.show_que_sum,
             sign_out_on_exit: platform.sign_out_on_exit,
             call_nums: config.bar.call_nums.clone(),
             default_caller: config.bar.default_caller.clone(),
@@ -83,14 +86,6 @@ impl Profile {
             journal_keep: config.journal.keep,
             ring: config.audio.ring,
             locale,
-        }
-    }
-
-    /// `loginType` on the wire.
-    pub fn login_type_number(&self) -> u8 {
-        match self.login_type {
-            LoginType::Dynamic => 1,
-            LoginType::Static => 2,
         }
     }
 }

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-use tokio::sync::mpsc;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{sync::mpsc, task::JoinHandle};
 use url::Url;
 
-use super::{Effect, Event, World};
+use super::{Effect, Event, PhoneLine, World, token_file};
 use crate::{
     config::{self, PlatformConfig, TokenSource},
     cti::{
         api::{Api, ApiConfig, ApiError},
         link::{Link, LinkSettings},
     },
+    i18n::{Locale, Message},
     net::tls::Tls,
-    softphone::Softphone,
     store::Store,
 };
 
@@ -29,9 +29,11 @@ pub struct LiveWorld {
     token: SecretString,
     renew: Option<TokenSource>,
     link: Option<Link>,
-    softphone: Option<Softphone>,
+    line: PhoneLine,
     store: Option<Store>,
     events: mpsc::UnboundedSender<Event>,
+    /// Watches `token_file`.
+    watch: Option<JoinHandle<()>>,
 }
 
 impl LiveWorld {
@@ -43,9 +45,10 @@ impl LiveWorld {
     /// [`ApiError`] when no HTTP client can be made of the settings.
     pub fn new(
         platform: &PlatformConfig,
+        locale: Locale,
         tls: Tls,
         token: SecretString,
-        softphone: Option<Softphone>,
+        line: PhoneLine,
         store: Option<Store>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, ApiError> {
@@ -53,6 +56,7 @@ impl LiveWorld {
             api_server: platform.api_server.clone(),
             jsonp_server: platform.jsonp_server.clone(),
             ag_no: platform.ag_no.clone(),
+            locale,
             tls: tls.clone(),
         };
         let renew = match &platform.token {
@@ -64,24 +68,28 @@ impl LiveWorld {
             api: Api::new(api_config, token.clone())?,
             ws_server: platform.ws_server.clone(),
             tls,
-            token,
             renew,
             link: None,
-            softphone,
+            line,
             store,
+            watch: watch_token_file(&platform.token, &token, &events),
+            token,
             events,
         })
     }
 
     /// Closes everything: the link with its close frame, the softphone with its BYE and its files, the journal.
     pub async fn close(self) {
+        if let Some(watch) = self.watch {
+            watch.abort();
+        }
         let link = async {
             if let Some(link) = self.link {
                 link.shut_down().await;
             }
         };
         let softphone = async {
-            if let Some(softphone) = self.softphone
+            if let Some(softphone) = self.line.running
                 && tokio::time::timeout(GOODBYE, softphone.shutdown()).await.is_err()
             {
                 tracing::warn!("the softphone did not finish in time");
@@ -105,9 +113,13 @@ impl LiveWorld {
 
     fn renew_token(&self) {
         let Some(source) = self.renew.clone() else { return };
-        let events = self.events.clone();
+        let (events, used_up) = (self.events.clone(), self.token.clone());
         tokio::spawn(async move {
-            let result = config::token::obtain(&source).await.map_err(|error| error.message());
+            let result = match config::token::obtain(&source).await {
+                Ok(token) if token.expose_secret() == used_up.expose_secret() => Err(Message::new("app.token_same")),
+                Ok(token) => Ok(token),
+                Err(error) => Err(error.message()),
+            };
             if events.send(Event::Token(result)).is_err() {
                 tracing::debug!("a token came after the end");
             }
@@ -151,11 +163,7 @@ impl World for LiveWorld {
                     link.close();
                 }
             }
-            Effect::Phone(command) => {
-                if let Some(softphone) = &self.softphone {
-                    softphone.send(command);
-                }
-            }
+            Effect::Phone(command) => self.line.send(command),
             Effect::RememberRegId(reg_id) => self.keep(|store| store.reg_id(reg_id)),
             Effect::Remember(remembered) => self.keep(|store| store.remember(remembered)),
             Effect::Journal(change) => self.keep(|store| store.journal(change)),
@@ -173,4 +181,15 @@ impl World for LiveWorld {
             | Effect::Exit => {}
         }
     }
+}
+
+fn watch_token_file(
+    source: &TokenSource,
+    token: &SecretString,
+    events: &mpsc::UnboundedSender<Event>,
+) -> Option<JoinHandle<()>> {
+    let TokenSource::File(path) = source else { return None };
+    let events = events.clone();
+    let tell = move |result| events.send(Event::Token(result)).is_ok();
+    Some(tokio::spawn(token_file::watch(path.clone(), token.clone(), tell)))
 }

@@ -10,12 +10,12 @@ use tokio::{
 
 use super::CliError;
 use crate::{
-    app::{self, Actor, Command, Handle, LiveWorld, Profile},
+    app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile},
     config::{self, Config, JournalConfig, paths::Paths},
     control::server,
     i18n::{Locale, Message},
     net::tls::{Tls, TlsError},
-    softphone::{Settings, Softphone},
+    softphone::Settings,
     store::{self, Places, Said, Store},
     ui::{self, UiSetup},
 };
@@ -69,7 +69,7 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     let locale = manner.locale;
     let mut actor = tokio::spawn(async move {
         let world = tokio::select! {
-            world = world(config, places, events) => world,
+            world = world(config, locale, places, events) => world,
             // A token source may take its time; whoever asks for the end meanwhile gets it.
             () = actor.asked_to_quit() => return Ok(()),
         };
@@ -152,6 +152,7 @@ pub(super) async fn wait_for_end() -> bool {
 
 async fn world(
     config: Config,
+    locale: Locale,
     places: Option<Places>,
     events: mpsc::UnboundedSender<app::Event>,
 ) -> Result<LiveWorld, Message> {
@@ -160,22 +161,16 @@ async fn world(
     let ca_file = platform.tls_ca_file.clone();
     let tls =
         off_the_main_path(move || Tls::new(ca_file.as_deref())).await?.map_err(|error: TlsError| error.message())?;
-    let softphone = platform.webrtc.then(|| {
-        let settings = Settings {
-            ws_server: platform.sip_ws_server.clone(),
-            domain: platform.sip_uri.clone(),
-            tls: tls.clone(),
-            audio: config.audio,
-        };
-        let events = events.clone();
-        Softphone::start(settings, move |event| {
-            if events.send(app::Event::Phone(event)).is_err() {
-                tracing::debug!("a softphone event came after the end");
-            }
-        })
-    });
+    let settings = Settings {
+        ws_server: platform.sip_ws_server.clone(),
+        domain: platform.sip_uri.clone(),
+        tls: tls.clone(),
+        audio: config.audio,
+    };
+    let line = PhoneLine::new(settings, events.clone());
+    let line = if platform.webrtc { line.started() } else { line };
     let store = places.and_then(|places| open_store(places, &config.journal, &events));
-    LiveWorld::new(&platform, tls, token, softphone, store, events).map_err(|error| error.message())
+    LiveWorld::new(&platform, locale, tls, token, line, store, events).map_err(|error| error.message())
 }
 
 /// The agent's files. Opened with the rest of the world, so that reading the journal delays neither the first frame nor

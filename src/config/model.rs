@@ -62,6 +62,16 @@ pub enum LoginType {
     Static,
 }
 
+impl LoginType {
+    /// `loginType` and `agType` on the wire.
+    pub fn number(self) -> u8 {
+        match self {
+            LoginType::Dynamic => 1,
+            LoginType::Static => 2,
+        }
+    }
+}
+
 /// State wanted after sign-in (`busy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -70,11 +70,16 @@ fn group(world: &World, id: i64) -> &str {
     world.scenario.group_name(id).unwrap_or_default()
 }
 
+/// The numbers of a list, also as strings.
+fn numbers<'a>(body: &'a Value, field: &str) -> impl Iterator<Item = i64> + 'a {
+    let listed = body.get(field).and_then(Value::as_array).into_iter().flatten();
+    listed.filter_map(|id| id.as_i64().or_else(|| id.as_str()?.parse().ok()))
+}
+
 /// How many customers wait for the groups of these agents.
 pub fn queue_sum(world: &World, body: &Value) -> Value {
-    let ids: Vec<u64> =
-        body.get("ag_ids").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64).collect();
-    let asked = world.agents.iter().filter(|a| ids.contains(&a.id));
+    let ids: Vec<i64> = numbers(body, "ag_ids").collect();
+    let asked = world.agents.iter().filter(|a| i64::try_from(a.id).is_ok_and(|id| ids.contains(&id)));
     let groups: Vec<i64> = asked.flat_map(|a| a.entry.groups.iter().copied()).collect();
     counted(world, &groups)
 }
@@ -82,10 +87,8 @@ pub fn queue_sum(world: &World, body: &Value) -> Value {
 /// How many wait for the skill groups named in `id`, `ids` or `queueId`, numbers or strings; for all the asking agent's
 /// if none is named. The fields are this platform's guess: the vendor's client passes on whatever its user gives.
 pub fn queue_number(world: &World, ag_no: &str, body: &Value) -> Value {
-    let listed = body.get("ids").and_then(Value::as_array).into_iter().flatten();
-    let listed = listed.filter_map(|id| id.as_i64().or_else(|| id.as_str()?.parse().ok()));
     let single = ["id", "queueId"].into_iter().filter_map(|field| integer(body, field));
-    let mut groups: Vec<i64> = listed.chain(single).collect();
+    let mut groups: Vec<i64> = numbers(body, "ids").chain(single).collect();
     if groups.is_empty() {
         groups = world.agent(ag_no).map(|a| a.entry.groups.clone()).unwrap_or_default();
     }

@@ -203,7 +203,7 @@ impl Scenario {
         let own: toml::Table = toml::from_str(text).map_err(|e| invalid(e.to_string()))?;
         let mut world: toml::Table = toml::from_str(DEFAULT).map_err(|e| invalid(e.to_string()))?;
         world.extend(own);
-        let scenario: Scenario = world.try_into().map_err(|e| invalid(shipped::complaint(e.message(), text)))?;
+        let scenario: Scenario = world.try_into().map_err(|e| invalid(shipped::complaint(&e, text)))?;
         scenario.check().map_err(invalid)?;
         Ok(scenario)
     }
@@ -287,6 +287,12 @@ mod tests {
                 "[[restrictions]]\nreason = 12\nperoid = '11:30-13:00'",
                 "line 3: unknown key 'peroid': did you mean 'period'?",
             ),
+            ("wrap_up_s = 'long'", "wrap_up_s"),
+            (
+                "[[projects]]\nid = 1\nname = ''\nconnected_limit = 1\n[[projects.custmers]]\nnumber = '1'",
+                "line 5: unknown key 'custmers'",
+            ),
+            ("[approvals]\nanswer = 'maybe'", "maybe"),
             ("[aprovals]\nanswer = 'reject'", "line 1: unknown key 'aprovals': did you mean 'approvals'?"),
             ("[[restrictions]]\nreason = 12\nperiod = '13:00-11:30'", "13:00-11:30"),
             ("[[restrictions]]\nreason = 99", "no busy reason 99"),

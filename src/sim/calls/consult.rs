@@ -1,5 +1,8 @@
 //! Consulting (protocol `cti.md` 5.2, 7.6, 7.7): the agent who serves a customer asks another agent or an outside number
 //! for advice while the customer hears music, then goes back, hands the customer over, or talks with both.
+//!
+//! The agent or the customer hanging up ends it for all three; the third party hanging up brings the agent back to the
+//! customer.
 
 use std::time::Duration;
 

@@ -21,20 +21,30 @@ pub(super) fn names() -> String {
 
 /// What is wrong with a file. For an unknown key its line and the known key most like it, where the TOML library names
 /// it and all the others.
-pub(super) fn complaint(message: &str, text: &str) -> String {
-    let Some(rest) = message.strip_prefix("unknown field ") else { return message.to_owned() };
-    let mut words = rest.split('`').skip(1).step_by(2);
-    let Some(typed) = words.next() else { return message.to_owned() };
+pub(super) fn complaint(error: &toml::de::Error, text: &str) -> String {
+    unknown_key(error.message(), text).unwrap_or_else(|| error.to_string())
+}
+
+fn unknown_key(message: &str, text: &str) -> Option<String> {
+    let mut words = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let typed = words.next()?;
     let nearest = words.min_by_key(|known| strsim::damerau_levenshtein(known, typed));
-    let line = text.lines().position(|line| {
-        let rest = line.trim_start().trim_start_matches('[').trim_start();
-        let rest = rest.rsplit_once(&format!(".{typed}]")).map_or(rest, |_| typed);
-        rest.strip_prefix(typed)
-            .is_some_and(|after| after.trim_start().is_empty() || after.trim_start().starts_with(['=', ']', '.']))
-    });
-    let place = line.map(|n| format!("line {}: ", n + 1)).unwrap_or_default();
-    match nearest {
+    let place = line_of(typed, text).map(|n| format!("line {n}: ")).unwrap_or_default();
+    Some(match nearest {
         Some(nearest) => format!("{place}unknown key '{typed}': did you mean '{nearest}'?"),
         None => format!("{place}unknown key '{typed}'"),
-    }
+    })
+}
+
+/// The first line that begins with a key or is a table of that name, counted from 1.
+fn line_of(key: &str, text: &str) -> Option<usize> {
+    let is_it = |line: &str| {
+        let line = line.trim_start();
+        let name = match line.strip_prefix('[') {
+            Some(table) => table.trim_matches(['[', ']', ' ']).rsplit('.').next().unwrap_or_default(),
+            None => line.split(['=', '.']).next().unwrap_or_default(),
+        };
+        name.trim() == key
+    };
+    text.lines().position(is_it).map(|n| n + 1)
 }

@@ -22,7 +22,7 @@ mod sdp;
 mod sip;
 mod socket;
 #[cfg(test)]
-mod tests;
+pub(in crate::sim) mod tests;
 pub(in crate::sim) mod voices;
 
 use std::io;

@@ -173,8 +173,8 @@ async fn the_last_free_time_comes_with_a_note() {
 /// A world at a moment of the day.
 fn world_at(scenario: &str, clock: fn() -> Zoned) -> World {
     let (events, _) = mpsc::unbounded_channel();
-    let switch = FakeSwitch { events, asked: Mutex::default(), away: Mutex::default(), next: AtomicU64::new(1) };
-    let mut world = World::new(Scenario::parse(scenario, "test").unwrap(), Arc::new(switch));
+    let switch = FakeSwitch::new(events);
+    let mut world = World::new(Scenario::parse(scenario, "test").unwrap(), switch);
     world.clock = clock;
     world
 }

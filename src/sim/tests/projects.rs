@@ -111,3 +111,35 @@ async fn a_busy_agent_gets_none_and_a_new_sign_in_is_still_in_the_project() {
     assert_eq!(link.next().await, json!({"MT": 4, "State": "4"}));
     assert_eq!(link.phone().await["RingType"], 5);
 }
+
+#[tokio::test]
+async fn a_customer_passed_on_is_no_longer_the_projects() {
+    let s = stage_with(PROJECTS, Options::default()).await;
+    let mut link = s.signed_in("8001").await;
+    let mut other = s.signed_in("8002").await;
+    assert_eq!(s.command("8001", "/agent/agentAtIn", json!({"proID": 5})).await["code"], 0);
+    let (.., leg) = s.switch.call(0).await;
+    s.switch.tell(SwitchEvent::Answered { leg });
+    while link.next().await["PhoSta"] != 6 {}
+    assert_eq!(s.command("8001", "/agent/transferAg", json!({"transferAgNo": "8002"})).await["code"], 0);
+    other.next().await;
+    let ring = other.phone().await;
+    assert!(ring["RingType"] == 1 && ring["Caller"] == "13600000001" && ring.get("AcPro").is_none(), "{ring}");
+    let (.., leg) = s.switch.call(1).await;
+    s.switch.tell(SwitchEvent::Answered { leg });
+    assert_eq!(other.phone().await["PhoSta"], 35);
+    assert_eq!(row(&s, 0).await["agent_connected_current"], 1, "counted once");
+    let others = s.command("8002", "/agent/agentPro", json!({})).await;
+    assert_eq!(others["data"][0]["agent_connected_current"], 0);
+}
+
+#[tokio::test]
+async fn a_platform_that_forgets_everything_forgets_this_too() {
+    let s = stage_with(PROJECTS, Options::default()).await;
+    let _link = s.signed_in("8001").await;
+    assert_eq!(s.command("8001", "/agent/agentAtIn", json!({"proID": 7})).await["code"], 0);
+    s.fault(json!({"fault": "restart", "value": "keep"})).await;
+    assert_eq!(row(&s, 2).await["agent_joined"], true);
+    s.fault(json!({"fault": "restart", "value": "forget"})).await;
+    assert_eq!(row(&s, 2).await["agent_joined"], false);
+}

@@ -8,8 +8,8 @@ use crate::sim::{directory, session::SignIn, world::World};
 /// The world of a scenario in which agent 8001 has just signed in ready, and does nothing.
 fn begun(name: &str) -> World {
     let (events, _) = mpsc::unbounded_channel();
-    let switch = FakeSwitch { events, asked: Mutex::default(), away: Mutex::default(), next: AtomicU64::new(1) };
-    let mut world = World::new(Scenario::load(Some(Path::new(name))).unwrap(), Arc::new(switch));
+    let switch = FakeSwitch::new(events);
+    let mut world = World::new(Scenario::load(Some(Path::new(name))).unwrap(), switch);
     world.sign_in("8001", &SignIn { bind_tel: "9001".into(), login_type: 2, state: 1 });
     world
 }

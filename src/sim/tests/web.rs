@@ -70,6 +70,13 @@ async fn every_service_wants_its_own_form_of_the_token() {
             }
         }
     }
+    // A fault of one agent concerns these requests as well, in whatever form the token comes.
+    s.fault(json!({"fault": "http_status", "value": 503, "agent": "8001"})).await;
+    for (key, status) in [(bare, 503), (whole, 503), (s.bare("8002"), 200)] {
+        let request = s.http.post(format!("{}/api/agent/queue/sum", s.ready.jsonp_server));
+        assert_eq!(request.header("Authorization", key).send().await.unwrap().status(), status);
+    }
+    s.admin(Method::DELETE, "/faults", json!({})).await;
     s.fault(json!({"fault": "expire_token", "agent": "8001"})).await;
     let (status, answer) = s.web(Method::GET, "/v3/web/busy/apply/query", Some(bare), Value::Null).await;
     assert_eq!(status, 401);
@@ -204,6 +211,7 @@ async fn the_queue_is_counted_and_told_by_group() {
     assert_eq!(sum(json!([agent])).await, json!({"code": 200, "result": 3}));
     // 8002 serves the first group only.
     assert_eq!(sum(json!([1002])).await["result"], 2);
+    assert_eq!(sum(json!(["1002"])).await["result"], 2);
     assert_eq!(sum(json!([])).await["result"], 0);
 
     let (_, detail) = s.web(Method::POST, "/api/agent/queue/detail", Some(s.bare("8001")), Value::Null).await;
