@@ -32,7 +32,7 @@ fn a_colleague_is_found_in_the_directory_and_called() {
     assert_eq!(home.status()["call"]["direction"], "inner");
     // Redialled from wherever one is, as an agent.
     terminal.keys("x");
-    colleague.wait("no-call");
+    colleague.wait("idle");
     home.wait("no-call");
     terminal.keys("\x1b");
     terminal.shows_no_more("筛选");
