@@ -40,13 +40,18 @@ pub struct State {
     pub(super) watched: Option<Watched>,
     pub(super) pending: Pending,
     pub(super) dtmf: Dtmf,
-    pub(super) auto_answer: bool,
     /// What the agent chose and finds again after a restart.
     pub(super) remembered: Remembered,
     /// The looping tone that plays.
     pub(super) tone: Option<Tone>,
     /// The outbound call that was asked for last.
     pub(super) dialled: Option<Dialled>,
+    /// Number of the agent who is to be listened to, until the platform has answered.
+    pub(super) spy_asked: Option<String>,
+    /// Calls so far: which one an answer is about.
+    pub(super) calls: u64,
+    /// Changes of the call's phase so far: whether an answer is older than what is known by now.
+    pub(super) moves: u64,
     pub(super) notices: VecDeque<NoticeView>,
     /// Calls that are over, newest first.
     pub(super) journal: Arc<Vec<JournalEntry>>,
@@ -59,6 +64,8 @@ pub struct State {
     pub(super) stray_leg: Option<String>,
     /// The platform's name of the call that ended last: late words about it are not about the next one.
     pub(super) over: Option<String>,
+    /// When a call ended last.
+    pub(super) over_at: Option<Instant>,
 }
 
 /// An outbound call that was asked for.
@@ -273,6 +280,19 @@ pub(super) struct Media {
 pub(super) struct Leg {
     pub(super) call_id: String,
     pub(super) answered: bool,
+    /// It is being answered without anybody pressing a key.
+    pub(super) answering: bool,
+    /// The agent has heard the tone that goes before that.
+    pub(super) beeped: bool,
+}
+
+/// A call that leaves this agent for somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenAway {
+    /// The platform has accepted the transfer.
+    Asked,
+    /// It has said that it is done (PhoSta 33), and the agent was told.
+    Done,
 }
 
 /// The call.
@@ -293,8 +313,20 @@ pub(super) struct Call {
     pub(super) peer: Party,
     pub(super) queue_id: Option<i64>,
     pub(super) consult: ConsultView,
+    /// Who was asked to be consulted, until the platform tells of it.
+    pub(super) consult_asked: Option<ConsultView>,
+    /// It is on its way to somebody else.
+    pub(super) given_away: Option<GivenAway>,
+    /// It was transferred to this agent, and the agent was told.
+    pub(super) transferred_here: bool,
+    /// Only the agent's state speaks for it; nothing was heard of the call itself.
+    pub(super) guessed: bool,
+    /// This agent asked to listen, so the own leg is to be answered.
+    pub(super) spy_wanted: bool,
     /// Number of the agent who is listened to.
     pub(super) monitored: Option<String>,
+    /// Whom the last whisper, barge or tearing down was asked for.
+    pub(super) monitor_asked: Option<String>,
     pub(super) began: Timestamp,
     pub(super) since: Timestamp,
     pub(super) clocks: CallClocks,
@@ -306,7 +338,8 @@ pub(super) struct Call {
     pub(super) hang_up_asked: bool,
     /// Who ended it, once known.
     pub(super) hung_up_by: Option<HungUpBy>,
-    /// The hold was known before the link was cut.
+    /// The phase was known before the link was cut, or not at all, and the platform cannot tell it apart from others: a
+    /// hold, a consultation, a whisper.
     pub(super) hold_uncertain: bool,
     /// Why the other end was not reached, where it was said.
     pub(super) unreached: Option<Unreached>,
@@ -356,8 +389,10 @@ pub(super) struct Pending {
     pub(super) requests: BTreeMap<RequestId, Purpose>,
     /// Commands not answered yet, by their kind.
     pub(super) commands: BTreeMap<Action, Waiting>,
-    /// A state asked for in the moment between the end of a call and the platform's next word.
+    /// A state asked for during a call, or in the moment between its end and the platform's next word.
     pub(super) after_call: Option<TargetState>,
+    /// The platform has been told no state at all since the sign-in, because a call was under way.
+    pub(super) state_owed: bool,
     /// The state that the platform was asked for last.
     pub(super) state_asked: Option<TargetState>,
 }
@@ -369,6 +404,10 @@ pub(super) struct Waiting {
     pub(super) deadline: Instant,
     /// The request that was sent for it.
     pub(super) request: Option<RequestId>,
+    /// [`State::calls`] when it was asked for.
+    pub(super) calls: u64,
+    /// [`State::moves`] when it was asked for.
+    pub(super) moves: u64,
 }
 
 /// Keypad digits not sent yet.
@@ -397,6 +436,8 @@ pub(super) enum Purpose {
     Mode(LoginType),
     /// The account of a phone to change to.
     NewPhone,
+    /// The same command by the plain way, after the platform refused its own.
+    HangUpInstead(Action),
     /// A list.
     List(List),
     /// Somebody asked for it; the list is refreshed along with the answer.
@@ -464,10 +505,12 @@ impl State {
             watched: None,
             pending: Pending::default(),
             dtmf: Dtmf::default(),
-            auto_answer: false,
             remembered: profile.remembered.clone(),
             tone: None,
             dialled: None,
+            spy_asked: None,
+            calls: 0,
+            moves: 0,
             notices: VecDeque::new(),
             journal: Arc::default(),
             last_journal_id: 0,
@@ -476,6 +519,7 @@ impl State {
             exiting: false,
             stray_leg: None,
             over: None,
+            over_at: None,
             profile,
         }
     }

@@ -162,6 +162,7 @@ impl Turn<'_> {
         if let Some(account) = self.state.session.account.clone() {
             self.state.sip.leave_after_call = false;
             self.state.sip.wanted = true;
+            self.phone(softphone::Command::SetAutoAnswer(self.state.remembered.auto_answer));
             self.phone(softphone::Command::Register(account));
         }
     }
@@ -174,10 +175,13 @@ impl Turn<'_> {
         if self.state.live_call().is_some() && !self.state.session.state_set {
             // Signed in anew in the middle of a call: the wanted state is asked for when the call is over.
             self.state.session.state_set = true;
-            self.state.pending.after_call = Some(self.wanted_state());
+            let wanted = self.wanted_state();
+            self.state.pending.after_call.get_or_insert(wanted);
+            self.state.pending.state_owed = true;
             self.set_agent(AgentState::Occupied, None, None);
         }
         if self.state.session.state_set {
+            self.call_by_login();
             self.signed_in(Value::Null);
         } else {
             self.first_state();
@@ -293,7 +297,7 @@ impl Turn<'_> {
     }
 
     /// The state to take after sign-in.
-    fn wanted_state(&self) -> TargetState {
+    pub(super) fn wanted_state(&self) -> TargetState {
         self.state.session.target.unwrap_or(self.state.profile.target)
     }
 }

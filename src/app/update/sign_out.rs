@@ -44,6 +44,7 @@ impl Turn<'_> {
         self.forget_changes();
         self.forget_queue();
         self.state.pending.after_call = None;
+        self.state.pending.state_owed = false;
         self.state.link.retry_at = None;
         self.effects.push(Effect::StopTimer(TimerId::AfterCall));
         self.set_agent(AgentState::SignedOut, None, None);
