@@ -61,7 +61,10 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "dom_id",
         ],
     ),
-    ("ui", &["locale", "theme", "colors", "ascii", "mouse", "bell", "title", "blink", "panel", "panel_width"]),
+    (
+        "ui",
+        &["locale", "theme", "colors", "ascii", "mouse", "bell", "title", "blink", "panel", "panel_width", "notify"],
+    ),
     ("keys", &[]),
     (
         "audio",
@@ -77,7 +80,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "ring",
         ],
     ),
-    ("panel", &["command", "url"]),
+    ("panel", &["command", "url", "timeout", "format"]),
     ("hooks", &[]),
     ("control", &["enabled", "path"]),
     ("log", &["level", "dir", "keep_files"]),
