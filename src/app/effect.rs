@@ -5,8 +5,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{CommandId, CommandOutcome, LinkId, RequestId};
-use crate::{cti, domain::Remembered, softphone};
+use super::{CommandId, CommandOutcome, LinkId, PanelId, RequestId};
+use crate::{cti, domain::Remembered, panel::CallFacts, softphone};
 
 /// Something for the shell to do. Results come back as events.
 #[derive(Clone, Debug)]
@@ -55,6 +55,15 @@ pub enum Effect {
     RememberRegId(Option<String>),
     /// Keep the agent's choices over a restart.
     Remember(Remembered),
+    /// Fill the right-hand panel by what is known of a call; an earlier run is ended.
+    FillPanel {
+        /// To know the result by.
+        id: PanelId,
+        /// What is known.
+        facts: Box<CallFacts>,
+    },
+    /// What fills the panel is not wanted any more.
+    StopPanel,
     /// Use this tenant code in look-ups from now on.
     SetTenant(String),
     /// Use this token for HTTP and the link from now on.

@@ -47,6 +47,8 @@ pub struct Profile {
     pub remembered: Remembered,
     /// Ring aloud.
     pub ring: bool,
+    /// Whether `[panel]` says what fills the panel by itself.
+    pub fills_panel: bool,
     /// Language of notices.
     pub locale: Locale,
 }
@@ -79,6 +81,7 @@ impl Profile {
             reg_id,
             remembered,
             ring: config.audio.ring,
+            fills_panel: config.panel.command.is_some() || config.panel.url.is_some(),
             locale,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Instant,
 };
 
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     Action, CallClocks, CommandId, ConsultView, JournalEntry, LinkId, LinkState, MediaState, NoticeView, Now,
-    PanelContent, Profile, RequestId, SipState,
+    PanelContent, PanelFiller, PanelId, Profile, RequestId, SipState,
 };
 use crate::{
     config::Codec,
@@ -43,13 +44,28 @@ pub struct State {
     pub(super) dialled: Option<(String, bool)>,
     pub(super) notices: VecDeque<NoticeView>,
     pub(super) journal: VecDeque<JournalEntry>,
-    pub(super) panel: Option<PanelContent>,
+    pub(super) panel: Panel,
     pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
     /// Call-ID of a SIP leg whose call the platform has ended; to be ended from here if it stays.
     pub(super) stray_leg: Option<String>,
     /// The platform's name of the call that ended last: late words about it are not about the next one.
     pub(super) over: Option<String>,
+}
+
+/// The right-hand panel.
+#[derive(Debug, Default)]
+pub(super) struct Panel {
+    pub(super) content: Option<Arc<PanelContent>>,
+    pub(super) source: PanelFiller,
+    pub(super) error: Option<Message>,
+    /// The run that is under way.
+    pub(super) loading: Option<PanelId>,
+    pub(super) last_run: u64,
+    /// The call that it is about: when it began, and whether this agent is only consulted about it.
+    pub(super) call: Option<(Instant, bool)>,
+    /// It has been filled for that call, or somebody else has seen to it.
+    pub(super) settled: bool,
 }
 
 /// A dialled number was not reached; the end of the own leg, which may say why, is still awaited.
@@ -195,6 +211,10 @@ pub(super) struct Call {
     /// The platform has spoken of it; until then it is this side's word alone.
     pub(super) told: bool,
     pub(super) peer: Party,
+    /// `Caller`, as the platform names it.
+    pub(super) caller: Option<String>,
+    /// `Called`, as the platform names it.
+    pub(super) called: Option<String>,
     pub(super) queue_id: Option<i64>,
     pub(super) consult: ConsultView,
     /// Number of the agent who is listened to.
@@ -329,7 +349,7 @@ impl State {
             dialled: None,
             notices: VecDeque::new(),
             journal: VecDeque::new(),
-            panel: None,
+            panel: Panel::default(),
             untold: None,
             exiting: false,
             stray_leg: None,

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Effect, Event, World};
+use super::{Effect, Event, PanelId, World};
 use crate::{
     config::{self, PlatformConfig, TokenSource},
     cti::{
@@ -14,6 +14,7 @@ use crate::{
         link::{Link, LinkSettings},
     },
     net::tls::Tls,
+    panel::{CallFacts, Filler},
     softphone::Softphone,
 };
 
@@ -30,6 +31,7 @@ pub struct LiveWorld {
     link: Option<Link>,
     softphone: Option<Softphone>,
     session_file: Option<PathBuf>,
+    panel: Option<Filler>,
     events: mpsc::UnboundedSender<Event>,
 }
 
@@ -68,8 +70,15 @@ impl LiveWorld {
             link: None,
             softphone,
             session_file,
+            panel: None,
             events,
         })
+    }
+
+    /// Fills the panel with this.
+    pub fn with_panel(mut self, panel: Option<Filler>) -> Self {
+        self.panel = panel;
+        self
     }
 
     /// Closes everything: the link with its close frame, the softphone with its BYE and its files.
@@ -95,6 +104,16 @@ impl LiveWorld {
         if let Err(error) = write_reg_id(file, reg_id.as_deref()) {
             tracing::warn!(%error, file = %file.display(), "the sign-in cannot be remembered over a restart");
         }
+    }
+
+    fn fill_panel(&mut self, id: PanelId, facts: CallFacts) {
+        let Some(panel) = &mut self.panel else { return };
+        let events = self.events.clone();
+        panel.fill(facts, move |result| {
+            if events.send(Event::Panel { id, result }).is_err() {
+                tracing::debug!("what was fetched for the panel came after the end");
+            }
+        });
     }
 
     fn renew_token(&self) {
@@ -152,6 +171,12 @@ impl World for LiveWorld {
             }
             Effect::RememberRegId(reg_id) => self.remember(reg_id),
             Effect::Remember(_) => {}
+            Effect::FillPanel { id, facts } => self.fill_panel(id, *facts),
+            Effect::StopPanel => {
+                if let Some(panel) = &mut self.panel {
+                    panel.stop();
+                }
+            }
             Effect::SetTenant(vcc_code) => self.api.set_tenant(vcc_code),
             Effect::UseToken(token) => {
                 self.api.set_token(token.clone());

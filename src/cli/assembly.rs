@@ -14,8 +14,10 @@ use crate::{
     config::{self, Config, paths::Paths},
     control::server,
     domain::Remembered,
+    hooks::Hooks,
     i18n::{Locale, Message},
     net::tls::{Tls, TlsError},
+    panel::Filler,
     softphone::{Settings, Softphone},
     ui::{self, UiSetup},
 };
@@ -44,15 +46,21 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
 /// # Errors
 /// Exit code 2 for the config (theme, keys, token, certificate), 1 for a control socket in use or a lost terminal.
 pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) -> Result<(), CliError> {
-    let setup =
-        UiSetup { ui: config.ui.clone(), keys: config.keys.clone(), bar: config.bar.clone(), demo: manner.demo };
+    let remembered = Remembered::default();
+    let setup = UiSetup {
+        ui: config.ui.clone(),
+        keys: config.keys.clone(),
+        bar: config.bar.clone(),
+        demo: manner.demo,
+        remembered: remembered.clone(),
+    };
     if !manner.headless {
         setup.check().map_err(|error| told(&error, manner.locale))?;
     }
     let session_file = (!manner.demo).then(|| paths.session_file(&config.platform.ag_no));
     let reg_id = session_file.as_deref().and_then(app::read_reg_id);
     let (events, received) = mpsc::unbounded_channel();
-    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id, Remembered::default()), received);
+    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id, remembered), received);
     let socket = config.control.path.clone().unwrap_or_else(|| paths.control_socket(&config.platform.ag_no));
     // The socket comes first: another phone bar of this agent must be found out before anything is signed in.
     let server = if config.control.enabled {
@@ -61,6 +69,7 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     } else {
         None
     };
+    let hooks = Hooks::new(&config.hooks).map(|hooks| hooks.start(handle.events()));
     let locale = manner.locale;
     let mut actor = tokio::spawn(async move {
         let world = tokio::select! {
@@ -83,6 +92,9 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
         shown => shown,
     };
     signals.abort();
+    if let Some(hooks) = hooks {
+        hooks.finish().await;
+    }
     drop(server);
     ended
 }
@@ -169,7 +181,10 @@ async fn world(
             }
         })
     });
-    LiveWorld::new(&platform, tls, token, softphone, session_file, events).map_err(|error| error.message())
+    let panel = Filler::new(&config.panel, tls.clone());
+    LiveWorld::new(&platform, tls, token, softphone, session_file, events)
+        .map(|world| world.with_panel(panel))
+        .map_err(|error| error.message())
 }
 
 /// Does slow work in a thread of its own: the screen must not wait for it.

@@ -267,19 +267,8 @@ pub struct PanelConfig {
 }
 
 /// What can be filled into `[panel]`'s arguments and address, as `{number}`.
-pub const PANEL_FIELDS: &[&str] = &[
-    "number",
-    "name",
-    "area",
-    "queue",
-    "queue_id",
-    "call_id",
-    "direction",
-    "caller",
-    "called",
-    "peer_ag_no",
-    "ag_no",
-];
+pub const PANEL_FIELDS: &[&str] =
+    &["number", "name", "area", "queue", "queue_id", "call_id", "direction", "caller", "called", "peer_ag_no", "ag_no"];
 
 /// What fills the right-hand panel is written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

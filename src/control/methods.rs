@@ -8,6 +8,7 @@ use crate::{
     app::{Command, PanelContent, Snapshot},
     config::token,
     i18n::Message,
+    panel::fields_of,
 };
 
 /// What a request wants.
@@ -287,31 +288,9 @@ impl Params {
         if let Some(markdown) = self.string("markdown")? {
             return Ok(PanelContent::Markdown(markdown));
         }
-        match self.take("fields") {
-            Some(Value::Object(fields)) => {
-                Ok(PanelContent::Fields(fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect()))
-            }
-            Some(Value::Array(pairs)) => {
-                let fields: Option<Vec<(String, String)>> = pairs.iter().map(pair).collect();
-                fields.map(PanelContent::Fields).ok_or_else(|| self.wrong("fields", "[{name, value}, ...]"))
-            }
-            Some(_) | None => Err(self.wrong("fields", "{name: value, ...}")),
-        }
+        let fields = self.take("fields").as_ref().and_then(fields_of);
+        fields
+            .map(PanelContent::Fields)
+            .ok_or_else(|| self.wrong("fields", "{name: value, ...} / [{name, value}, ...]"))
     }
-}
-
-/// `{"name": .., "value": ..}` or `[name, value]`.
-fn pair(value: &Value) -> Option<(String, String)> {
-    match value {
-        Value::Object(fields) => Some((plain(fields.get("name")?), plain(fields.get("value")?))),
-        Value::Array(items) => match items.as_slice() {
-            [name, value] => Some((plain(name), plain(value))),
-            _ => None,
-        },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    }
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -156,9 +156,7 @@ impl Queue {
 
 impl Hook {
     fn is_for(&self, event: &PublishedEvent) -> bool {
-        self.event == event.event_name
-            || self.event == EVERY_EVENT
-            || event.event_type.contains(&self.event.as_str())
+        self.event == event.event_name || self.event == EVERY_EVENT || event.event_type.contains(&self.event.as_str())
     }
 
     /// The command with its places filled in.

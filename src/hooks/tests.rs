@@ -149,8 +149,11 @@ async fn never_more_than_four_at_once_and_what_finds_no_room_is_left_out() {
         at("done").display()
     );
     let (sender, events) = broadcast::channel(1024);
-    let running = Hooks { limits: Limits { time: Duration::from_secs(60), ..LIMITS }, ..hooks(&[("all", &["sh", "-c", &script])]) }
-        .start(events);
+    let running = Hooks {
+        limits: Limits { time: Duration::from_secs(60), ..LIMITS },
+        ..hooks(&[("all", &["sh", "-c", &script])])
+    }
+    .start(events);
     for seq in 1..=100 {
         sender.send(ring(seq)).unwrap();
     }

@@ -8,6 +8,9 @@ pub const LONGEST: usize = 256 * 1024;
 /// Most fields.
 const MOST_FIELDS: usize = 500;
 
+/// Longest field, bytes.
+const LONGEST_FIELD: usize = 16 * 1024;
+
 /// What fills the right-hand panel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PanelContent {
@@ -35,9 +38,14 @@ impl PanelContent {
             PanelContent::Markdown(text) => PanelContent::Markdown(shortened(text, LONGEST)),
             PanelContent::Fields(mut fields) => {
                 fields.truncate(MOST_FIELDS);
-                let each = LONGEST / MOST_FIELDS;
-                let short = |(name, value)| (shortened(name, each), shortened(value, each));
-                PanelContent::Fields(fields.into_iter().map(short).collect())
+                let mut left = LONGEST;
+                let mut short = |text: String| {
+                    let text = shortened(text, left.min(LONGEST_FIELD));
+                    left = left.saturating_sub(text.len());
+                    text
+                };
+                let pairs = fields.into_iter().map(|(name, value)| (short(name), short(value)));
+                PanelContent::Fields(pairs.collect())
             }
         }
     }
@@ -141,7 +149,8 @@ mod tests {
         let many = vec![("n".repeat(LONGEST), "v".repeat(LONGEST)); MOST_FIELDS + 1];
         let PanelContent::Fields(fields) = PanelContent::Fields(many).bounded() else { panic!() };
         assert_eq!(fields.len(), MOST_FIELDS);
-        assert!(fields.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>() <= 3 * LONGEST);
+        let bytes: usize = fields.iter().map(|(n, v)| n.len() + v.len()).sum();
+        assert!((LONGEST / 2..LONGEST + 3 * 2 * MOST_FIELDS).contains(&bytes), "{bytes}");
         let short = PanelContent::Markdown("x".into());
         assert_eq!(short.clone().bounded(), short);
     }

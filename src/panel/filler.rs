@@ -94,9 +94,9 @@ impl PanelError {
             PanelError::Status { host, status } => {
                 Message::new("panel.status").with("host", host).with("status", status)
             }
-            PanelError::TooSlow { host, limit } => Message::new("panel.too_slow")
-                .with("host", host)
-                .with("limit", humantime::format_duration(*limit)),
+            PanelError::TooSlow { host, limit } => {
+                Message::new("panel.too_slow").with("host", host).with("limit", humantime::format_duration(*limit))
+            }
             PanelError::Kind { host, kind } => Message::new("panel.kind").with("host", host).with("kind", kind),
         }
     }
@@ -191,9 +191,7 @@ impl Drop for Filler {
 fn of_command(output: &[u8], format: PanelFormat) -> Result<PanelContent, PanelError> {
     let text = text(output);
     match format {
-        PanelFormat::Auto if text.trim_start().starts_with('{') => {
-            Ok(json(&text).unwrap_or(PanelContent::Text(text)))
-        }
+        PanelFormat::Auto if text.trim_start().starts_with('{') => Ok(json(&text).unwrap_or(PanelContent::Text(text))),
         PanelFormat::Auto | PanelFormat::Text => Ok(PanelContent::Text(text)),
         PanelFormat::Markdown => Ok(PanelContent::Markdown(text)),
         PanelFormat::Json => json(&text),
@@ -229,8 +227,7 @@ fn json(text: &str) -> Result<PanelContent, PanelError> {
     if text.trim().is_empty() {
         return Ok(PanelContent::Text(String::new()));
     }
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| PanelError::NotJson { reason: error.to_string() })?;
+    let value: Value = serde_json::from_str(text).map_err(|error| PanelError::NotJson { reason: error.to_string() })?;
     PanelContent::from_json(&value).ok_or(PanelError::UnusableJson)
 }
 

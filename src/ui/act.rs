@@ -42,6 +42,8 @@ pub enum Ask {
     HangUpThenQuit,
     /// Switch mouse reports.
     SetMouse(bool),
+    /// Copy a text through the terminal.
+    Copy(String),
     /// Draw every cell anew.
     Redraw,
 }
@@ -57,6 +59,10 @@ pub enum Target {
     Item(usize),
     /// A keypad key.
     Digit(char),
+    /// The panel.
+    Panel,
+    /// One of the panel's numbers.
+    PanelNumber(usize),
 }
 
 /// The program's action behind one of the screen's, as things stand; `None` for the screen's own.
@@ -238,6 +244,11 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
             }
             choose(state, snapshot, Choice::Digit(digit), now)
         }
+        Target::Panel => None,
+        Target::PanelNumber(index) => {
+            reading::take_number(state, snapshot, index);
+            None
+        }
     }
 }
 
@@ -255,6 +266,7 @@ fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Insta
         }
         Choice::Yes(Question::SignOut) => tell(state, snapshot, Action::SignOut, Command::SignOut, now),
         Choice::Yes(Question::TakeOver) => Some(Ask::Tell(Command::SignIn { force: true })),
+        Choice::Number(wanted, number) => reading::use_number(state, snapshot, wanted, number, now),
     }
 }
 
@@ -373,7 +385,10 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         | UiAction::Queue
         | UiAction::Find
         | UiAction::Quiet => return duty::perform(state, snapshot, action, now),
-        UiAction::PanelNarrower
+        UiAction::Panel
+        | UiAction::PanelUp
+        | UiAction::PanelDown
+        | UiAction::PanelNarrower
         | UiAction::PanelWider
         | UiAction::PanelPick
         | UiAction::PanelClear
@@ -385,9 +400,6 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         | UiAction::Down
         | UiAction::PageUp
         | UiAction::PageDown
-        | UiAction::Panel
-        | UiAction::PanelUp
-        | UiAction::PanelDown
         | UiAction::Palette
         | UiAction::Help => {
             look_around(state, snapshot, action);
@@ -424,9 +436,6 @@ fn look_around(state: &mut ViewState, snapshot: &Snapshot, action: UiAction) {
             };
         }
         UiAction::Journal => open_tab(state, Tab::Journal),
-        UiAction::Panel => state.panel = !state.panel,
-        UiAction::PanelUp => state.panel_scroll = state.panel_scroll.saturating_sub(3),
-        UiAction::PanelDown => state.panel_scroll = state.panel_scroll.saturating_add(3),
         UiAction::Palette => state.dialog = Some(Dialog::Palette(ListDialog::default())),
         UiAction::Help => state.dialog = Some(Dialog::Help(0)),
         UiAction::Answer
@@ -466,6 +475,9 @@ fn look_around(state: &mut ViewState, snapshot: &Snapshot, action: UiAction) {
         | UiAction::Queue
         | UiAction::Find
         | UiAction::Quiet
+        | UiAction::Panel
+        | UiAction::PanelUp
+        | UiAction::PanelDown
         | UiAction::PanelNarrower
         | UiAction::PanelWider
         | UiAction::PanelPick

@@ -11,6 +11,7 @@ use std::{
 };
 
 use crossterm::{
+    clipboard::CopyToClipboard,
     event::{Event, KeyEventKind, MouseButton, MouseEventKind},
     queue,
     terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate},
@@ -25,13 +26,14 @@ use tokio::{
 };
 
 use super::{
-    act::{self, Ask},
+    act::{self, Ask, Target},
     color, dial,
     dialog::{Dialog, Question},
     guard::{self, TerminalGuard},
     input::{KeyMap, KeyMapError, UiAction},
     keys::Chord,
-    notify::Notifier,
+    notify::{Notifier, Way},
+    reading::{NARROWEST, WIDEST},
     state::ViewState,
     theme::{Theme, ThemeError},
     view::{self, Drawn},
@@ -39,6 +41,7 @@ use super::{
 use crate::{
     app::{Command, Handle, Snapshot},
     config::{BarConfig, UiConfig},
+    domain::{Preference, Remembered},
     i18n::Message,
 };
 
@@ -62,6 +65,8 @@ pub struct UiSetup {
     pub bar: BarConfig,
     /// This is the demonstration.
     pub demo: bool,
+    /// What the agent chose in an earlier run; it counts before `[ui]`.
+    pub remembered: Remembered,
 }
 
 impl UiSetup {
@@ -83,9 +88,9 @@ impl UiSetup {
         state.pop_up = self.bar.pop_up;
         state.show_sign_out = self.bar.show_logout_btn;
         state.demo = self.demo;
-        state.panel = self.ui.panel;
-        state.panel_width = self.ui.panel_width;
-        state.mouse = self.ui.mouse;
+        state.panel = self.remembered.panel.unwrap_or(self.ui.panel);
+        state.panel_width = self.remembered.panel_width.unwrap_or(self.ui.panel_width).clamp(NARROWEST, WIDEST);
+        state.mouse = self.remembered.mouse.unwrap_or(self.ui.mouse);
         state.zone = TimeZone::system();
         Ok(state)
     }
@@ -183,7 +188,8 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
 
     let guard = TerminalGuard::enter(state.mouse)?;
     let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout())))?;
-    let notifier = Notifier::new(setup.ui.bell, setup.ui.title);
+    let way = Way::of(setup.ui.notify, |name| std::env::var(name).ok());
+    let notifier = Notifier::new(setup.ui.bell, setup.ui.title, way);
     let mut screen =
         Screen { terminal: ManuallyDrop::new(terminal), drawn: Drawn::default(), at: Instant::now(), notifier };
     screen.draw(&snapshot, &state, Instant::now())?;
@@ -275,8 +281,18 @@ fn on_event(state: &mut ViewState, snapshot: &Snapshot, drawn: &Drawn, event: Ev
             MouseEventKind::Down(MouseButton::Left) => {
                 drawn.at(mouse.column, mouse.row).and_then(|target| act::on_click(state, snapshot, target, now))
             }
-            MouseEventKind::ScrollUp => act::perform(state, snapshot, UiAction::Up, now),
-            MouseEventKind::ScrollDown => act::perform(state, snapshot, UiAction::Down, now),
+            kind @ (MouseEventKind::ScrollUp | MouseEventKind::ScrollDown) => {
+                let up = kind == MouseEventKind::ScrollUp;
+                let action = match drawn.at(mouse.column, mouse.row) {
+                    Some(Target::Panel | Target::PanelNumber(_)) if up => UiAction::PanelUp,
+                    Some(Target::Panel | Target::PanelNumber(_)) => UiAction::PanelDown,
+                    Some(Target::Act(_) | Target::Row(_) | Target::Item(_) | Target::Digit(_)) | None if up => {
+                        UiAction::Up
+                    }
+                    Some(Target::Act(_) | Target::Row(_) | Target::Item(_) | Target::Digit(_)) | None => UiAction::Down,
+                };
+                act::perform(state, snapshot, action, now)
+            }
             _ => None,
         },
         Event::FocusGained => {
@@ -332,7 +348,17 @@ fn carry_out(
                 tell(&handle, Command::Quit);
             });
         }
-        Some(Ask::SetMouse(on)) => guard::set_mouse(on)?,
+        Some(Ask::SetMouse(on)) => {
+            guard::set_mouse(on)?;
+            tell(handle, Command::Prefer(Preference::Mouse(on)));
+        }
+        Some(Ask::Copy(text)) => {
+            if guard::is_on() {
+                let out = screen.terminal.backend_mut();
+                queue!(out, CopyToClipboard::to_clipboard_from(text))?;
+                out.flush()?;
+            }
+        }
         Some(Ask::Redraw) => screen.terminal.clear()?,
     }
     Ok(())

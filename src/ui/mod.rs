@@ -16,6 +16,7 @@ pub mod input;
 pub mod keys;
 mod notify;
 mod reading;
+pub mod rich;
 pub mod state;
 pub mod text;
 pub mod theme;

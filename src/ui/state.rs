@@ -8,6 +8,7 @@ use tui_input::Input;
 use super::{
     dialog::Dialog,
     input::{KeyMap, UiAction},
+    reading::Reading,
     theme::Theme,
 };
 use crate::{
@@ -70,6 +71,8 @@ pub struct ViewState {
     pub panel_width: u16,
     /// First line of the panel shown.
     pub panel_scroll: u16,
+    /// What the panel shows, read and laid out.
+    pub reading: Reading,
     /// Mouse reports are on.
     pub mouse: bool,
     /// Where keys go first.
@@ -108,6 +111,7 @@ impl ViewState {
             panel: true,
             panel_width: 33,
             panel_scroll: 0,
+            reading: Reading::default(),
             mouse: false,
             focus: Focus::None,
             tab: Tab::Journal,
@@ -165,6 +169,9 @@ impl ViewState {
     pub fn clamp(&mut self, snapshot: &Snapshot) {
         self.selected = self.selected.min(self.list_len(snapshot).saturating_sub(1));
         self.locale = snapshot.locale;
+        if self.reading.is_new(snapshot.panel.content.as_ref()) {
+            self.panel_scroll = 0;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `commands` takes what people ask, `session` signs in, `sign_out` out, `agent` and `phone` take the platform's words,
 //! `ending` ends calls, `sip` takes the softphone's words, `links` the event websocket's, `lists` the directory, `token`
-//! renews the token, `notices` tells the agent.
+//! renews the token, `panel` fills the panel, `notices` tells the agent.
 
 mod after_call;
 mod agent;
@@ -18,6 +18,7 @@ mod look_ups;
 mod monitor;
 mod notices;
 mod overtime;
+mod panel;
 mod phone;
 mod projects;
 mod queue;
@@ -50,6 +51,7 @@ impl State {
             Input::Command { id, command } => turn.command(id, command),
             Input::Event(event) => turn.event(event),
         }
+        turn.panel_follows_call();
         turn.effects
     }
 }
@@ -79,6 +81,7 @@ impl Turn<'_> {
             }
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
+            Event::Panel { id, result } => self.panel_filled(id, result),
             Event::Token(Ok(token)) => {
                 self.state.session.renewing = false;
                 self.use_token(token);

@@ -221,6 +221,8 @@ impl Turn<'_> {
         take(&mut call.peer.area, event.area.as_ref());
         take(&mut call.peer.ag_no, event.agent_no.as_ref());
         take(&mut call.peer.name, event.agent_name.as_ref());
+        take(&mut call.caller, event.caller.as_ref());
+        take(&mut call.called, event.called.as_ref());
         take(&mut call.call_id, event.call_id.as_ref());
         take(&mut call.platform_id, event.call_id.as_ref());
         call.told = true;
@@ -240,6 +242,8 @@ impl Turn<'_> {
             platform_id: None,
             told: false,
             peer: Party::default(),
+            caller: None,
+            called: None,
             queue_id: None,
             consult: ConsultView::default(),
             monitored: None,
@@ -279,7 +283,8 @@ impl Turn<'_> {
                     && call.ring.is_none_or(RingKind::is_offered)
                     && call.leg.as_ref().is_some_and(|leg| !leg.answered)
             })
-            && !self.state.auto_answer;
+            && !self.state.auto_answer
+            && !self.state.remembered.quiet;
         let wanted = if rings { Some(Tone::Ring) } else { None };
         if self.state.tone != wanted {
             self.state.tone = wanted;

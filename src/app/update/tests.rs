@@ -4,6 +4,7 @@
 
 mod calls;
 mod links;
+mod panel;
 mod races;
 mod random;
 pub(in crate::app) mod rig;

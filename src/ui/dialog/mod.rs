@@ -6,10 +6,12 @@ pub mod caller_id;
 pub mod help;
 pub mod keypad;
 pub mod list;
+pub mod numbers;
 pub mod palette;
 pub mod question;
 
 pub use list::{Item, ListDialog};
+pub use numbers::NumberUse;
 pub use question::Question;
 
 use super::{input::UiAction, keys::Chord, state::ViewState};
@@ -30,6 +32,8 @@ pub enum Dialog {
     Keypad(String),
     /// A question to answer with yes or no.
     Question(Question),
+    /// Numbers of the panel.
+    Numbers(ListDialog),
 }
 
 /// What was decided in a dialog.
@@ -45,6 +49,8 @@ pub enum Choice {
     Digit(char),
     /// The question is answered with yes.
     Yes(Question),
+    /// Do this with a number of the panel.
+    Number(NumberUse, String),
 }
 
 /// What a key did to a dialog.
@@ -65,13 +71,13 @@ pub enum Outcome {
 impl Dialog {
     /// Whether letters are text in it.
     pub fn takes_text(&self) -> bool {
-        matches!(self, Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_))
+        matches!(self, Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_))
     }
 
     /// The list of a list dialog.
     pub fn list_mut(&mut self) -> Option<&mut ListDialog> {
         match self {
-            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) => Some(list),
+            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => Some(list),
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
         }
     }
@@ -82,6 +88,7 @@ impl Dialog {
             Dialog::Busy(list) => list.filtered(busy::items(snapshot)),
             Dialog::CallerId(list) => list.filtered(caller_id::items(snapshot)),
             Dialog::Palette(list) => list.filtered(palette::items(state, snapshot)),
+            Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
         }
     }
@@ -96,5 +103,6 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
         Dialog::Help(scroll) => help::on_key(scroll, state, chord),
         Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),
         Dialog::Question(question) => question.on_key(chord),
+        Dialog::Numbers(list) => numbers::on_key(list, &items, chord),
     }
 }

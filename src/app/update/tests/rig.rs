@@ -49,6 +49,7 @@ pub(in crate::app) fn profile() -> Profile {
         reg_id: None,
         remembered: crate::domain::Remembered::default(),
         ring: true,
+        fills_panel: false,
         locale: Locale::En,
     }
 }
