@@ -16,6 +16,6 @@ pub use call::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, Unreach
 pub use caller_id::CallerId;
 pub use destination::{Callee, Destination};
 pub use events::{EVENT_CATEGORIES, EVENT_NAMES, EVERY_EVENT, unknown_event};
-pub use number::{NumberError, clean_agent_number, clean_number};
+pub use number::{NumberError, clean_agent_number, clean_number, tel_extension};
 pub use remembered::{Preference, Remembered};
 pub use skill_group::SkillGroup;
