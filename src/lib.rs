@@ -12,8 +12,8 @@
 //!
 //! Start reading at [`app`]: its `update` is the pure state machine, its vocabularies are the words of the program.
 //! [`cti`] and [`softphone`] are the two halves of the outside world, [`ui`] and [`control`] the two ways to ask,
-//! [`panel`] and [`hooks`] run what the integrator configured;
-//! [`sim`] is the built-in platform for demos and tests and shares no wire code with the client.
+//! [`panel`] and [`hooks`] run what the integrator configured, [`store`] keeps journal and choices on disk; [`sim`] is
+//! the built-in platform for demos and tests and shares no wire code with the client.
 
 #![forbid(unsafe_code)]
 
@@ -32,4 +32,5 @@ pub mod panel;
 pub mod process;
 pub mod sim;
 pub mod softphone;
+pub mod store;
 pub mod ui;

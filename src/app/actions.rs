@@ -140,7 +140,7 @@ impl State {
     }
 
     fn answer_problem(&self) -> Option<&'static str> {
-        if !self.profile.webrtc {
+        if !self.session.web_phone {
             return Some("app.answer_on_the_phone");
         }
         // A call that is announced and has not reached the phone yet is answered when it does.
@@ -148,7 +148,7 @@ impl State {
     }
 
     fn mute_problem(&self, action: Action) -> Option<&'static str> {
-        if !self.profile.webrtc {
+        if !self.session.web_phone {
             return Some("app.no_web_phone");
         }
         if self.live_call().is_none_or(|call| call.leg.is_none()) {

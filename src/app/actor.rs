@@ -176,6 +176,7 @@ impl Actor {
                 | Effect::Remember(_)
                 | Effect::FillPanel { .. }
                 | Effect::StopPanel
+                | Effect::Journal(_)
                 | Effect::SetTenant(_)
                 | Effect::UseToken(_)
                 | Effect::RenewToken) => world.carry_out(effect),

@@ -6,7 +6,12 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::{CommandId, CommandOutcome, LinkId, PanelId, RequestId};
-use crate::{cti, domain::Remembered, panel::CallFacts, softphone};
+use crate::{
+    cti,
+    domain::{JournalChange, Remembered},
+    panel::CallFacts,
+    softphone,
+};
 
 /// Something for the shell to do. Results come back as events.
 #[derive(Clone, Debug)]
@@ -55,6 +60,8 @@ pub enum Effect {
     RememberRegId(Option<String>),
     /// Keep the agent's choices over a restart.
     Remember(Remembered),
+    /// Keep this of the journal over a restart.
+    Journal(JournalChange),
     /// Fill the right-hand panel by what is known of a call; an earlier run is ended.
     FillPanel {
         /// To know the result by.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Command, CommandId, TimerId};
 use crate::{
     cti,
+    domain::JournalEntry,
     panel::{PanelContent, PanelError},
     softphone,
 };
@@ -78,6 +79,10 @@ pub enum Event {
         /// What came.
         result: Result<Option<PanelContent>, PanelError>,
     },
+    /// The calls that earlier runs kept, newest first.
+    JournalLoaded(Vec<JournalEntry>),
+    /// Something could not be kept on disk, or not be read from there: what, why, and what to do.
+    NotKept(crate::i18n::Message),
     /// The token source gave a token, or failed.
     Token(Result<secrecy::SecretString, crate::i18n::Message>),
 }

@@ -29,6 +29,8 @@ pub struct Profile {
     pub target: TargetState,
     /// Add the first skill group to outbound calls.
     pub auto_queue: bool,
+    /// Count waiting customers.
+    pub show_que_sum: bool,
     /// Sign out when the program ends.
     pub sign_out_on_exit: bool,
     /// Caller IDs to offer; empty: all the platform lists.
@@ -45,6 +47,8 @@ pub struct Profile {
     pub reg_id: Option<String>,
     /// What the agent chose in an earlier run.
     pub remembered: Remembered,
+    /// Calls kept in the journal.
+    pub journal_keep: usize,
     /// Ring aloud.
     pub ring: bool,
     /// Whether `[panel]` says what fills the panel by itself.
@@ -71,6 +75,7 @@ impl Profile {
                 BusyAtSignIn::Reason(id) => TargetState::Busy(Some(id)),
             },
             auto_queue: platform.auto_queue,
+            show_que_sum: config.bar.show_que_sum,
             sign_out_on_exit: platform.sign_out_on_exit,
             call_nums: config.bar.call_nums.clone(),
             default_caller: config.bar.default_caller.clone(),
@@ -80,17 +85,10 @@ impl Profile {
                 || matches!(platform.token, TokenSource::Command(_) | TokenSource::File(_)),
             reg_id,
             remembered,
+            journal_keep: config.journal.keep,
             ring: config.audio.ring,
             fills_panel: config.panel.command.is_some() || config.panel.url.is_some(),
             locale,
-        }
-    }
-
-    /// `loginType` on the wire.
-    pub fn login_type_number(&self) -> u8 {
-        match self.login_type {
-            LoginType::Dynamic => 1,
-            LoginType::Static => 2,
         }
     }
 }

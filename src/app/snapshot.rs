@@ -10,12 +10,11 @@ use serde::Serialize;
 use super::{Action, BreaksView, DirectoryView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted};
 use crate::{
     config::LoginType,
-    domain::{
-        AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup,
-        Unreached,
-    },
+    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, Party, RingKind, SkillGroup},
     i18n::{Locale, Message},
 };
+
+pub use crate::domain::JournalEntry;
 
 /// One consistent picture of everything.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -53,7 +52,6 @@ pub struct Snapshot {
     #[serde(skip)]
     pub busy_reasons: Vec<BusyReason>,
     /// Whether calls answer themselves.
-    #[serde(skip)]
     pub auto_answer: bool,
     /// Who can be consulted, transferred to or listened to.
     #[serde(skip)]
@@ -68,20 +66,16 @@ pub struct Snapshot {
     #[serde(skip)]
     pub breaks: BreaksView,
     /// Reminders to be shown, oldest first.
-    #[serde(skip)]
     pub reminders: Vec<Reminder>,
     /// Until when sign-out is locked: the scheduled end of the shift.
-    #[serde(skip)]
     pub shift_ends: Option<Timestamp>,
     /// A state that has lasted too long.
-    #[serde(skip)]
     pub overtime: Option<Overtime>,
     /// Quiet mode.
-    #[serde(skip)]
     pub quiet: bool,
-    /// Calls of this run, newest first, at most 500.
+    /// Calls, newest first: those of this run, and of earlier ones as far as they are kept.
     #[serde(skip)]
-    pub journal: Vec<JournalEntry>,
+    pub journal: Arc<Vec<JournalEntry>>,
     /// The right-hand panel.
     pub panel: PanelView,
     /// Language of everything said.
@@ -396,29 +390,4 @@ pub struct NoticeView {
     /// Read, or out of date: not shown as a toast any more.
     #[serde(skip)]
     pub dismissed: bool,
-}
-
-/// One call in the journal.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct JournalEntry {
-    /// When it began.
-    pub time: Timestamp,
-    /// Direction.
-    pub direction: Direction,
-    /// Who.
-    pub peer: Party,
-    /// Through which skill group.
-    pub queue: Option<SkillGroup>,
-    /// Ringing time, ms.
-    pub ring_ms: u64,
-    /// Talk time, ms.
-    pub talk_ms: u64,
-    /// Hold time, ms.
-    pub hold_ms: u64,
-    /// How it came out.
-    pub outcome: Outcome,
-    /// Who ended it.
-    pub hung_up_by: HungUpBy,
-    /// Why the other end was not reached, where it was said.
-    pub unreached: Option<Unreached>,
 }

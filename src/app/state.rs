@@ -7,13 +7,14 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
-    Action, CallClocks, CommandId, ConsultView, JournalEntry, LinkId, LinkState, MediaState, NoticeView, Now,
-    PanelContent, PanelFiller, PanelId, Profile, RequestId, SipState,
+    Action, CallClocks, CommandId, ConsultView, DirectoryView, Fetched, JournalEntry, LinkId, LinkState, MediaState,
+    NoticeView, Now, PanelContent, PanelFiller, PanelId, Profile, QueueView, RequestId, SipState, Watched,
 };
 use crate::{
-    config::Codec,
+    config::{Codec, LoginType},
     domain::{
         AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Party, Remembered, RingKind, SkillGroup,
         TargetState, Unreached,
@@ -33,6 +34,10 @@ pub struct State {
     pub(super) sip: Sip,
     pub(super) media: Media,
     pub(super) lists: Lists,
+    pub(super) directory: Directory,
+    pub(super) queue: Queue,
+    /// The list that somebody looks at.
+    pub(super) watched: Option<Watched>,
     pub(super) pending: Pending,
     pub(super) dtmf: Dtmf,
     pub(super) auto_answer: bool,
@@ -40,10 +45,13 @@ pub struct State {
     pub(super) remembered: Remembered,
     /// The looping tone that plays.
     pub(super) tone: Option<Tone>,
-    /// Number of the outbound call that was asked for last, and whether it is an agent's.
-    pub(super) dialled: Option<(String, bool)>,
+    /// The outbound call that was asked for last.
+    pub(super) dialled: Option<Dialled>,
     pub(super) notices: VecDeque<NoticeView>,
-    pub(super) journal: VecDeque<JournalEntry>,
+    /// Calls that are over, newest first.
+    pub(super) journal: Arc<Vec<JournalEntry>>,
+    /// The newest number given to a call.
+    pub(super) last_journal_id: u64,
     pub(super) panel: Panel,
     pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
@@ -66,6 +74,15 @@ pub(super) struct Panel {
     pub(super) call: Option<(Instant, bool)>,
     /// It has been filled for that call, or somebody else has seen to it.
     pub(super) settled: bool,
+}
+
+/// An outbound call that was asked for.
+#[derive(Debug)]
+pub(super) struct Dialled {
+    pub(super) number: String,
+    /// The number is an agent's.
+    pub(super) agent: bool,
+    pub(super) caller_id: Option<String>,
 }
 
 /// A dialled number was not reached; the end of the own leg, which may say why, is still awaited.
@@ -97,9 +114,25 @@ pub(super) enum Phase {
 }
 
 /// The sign-in: its progress, its identity, and what is wanted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Session {
     pub(super) phase: Phase,
+    /// The phone's number: the config's at first, then the one the agent changed to.
+    pub(super) phone: String,
+    /// That phone is the built-in one.
+    pub(super) web_phone: bool,
+    /// The config's at first, then what the agent switched to or a sign-in that was taken over had.
+    pub(super) login_type: LoginType,
+    /// A change of the phone under way.
+    pub(super) change: Option<PhoneChange>,
+    /// The kind of sign-in that is being switched to.
+    pub(super) switching: Option<LoginType>,
+    /// The platform has given the tenant, so look-ups make sense.
+    pub(super) tenant_known: bool,
+    /// Signed out by the platform while away, and coming back by itself.
+    pub(super) coming_back: bool,
+    /// A sign-in elsewhere has been ended for this one, which is done once only.
+    pub(super) ended_other: bool,
     /// Keep trying until it works.
     pub(super) wanted: bool,
     /// Take over a sign-in elsewhere.
@@ -118,6 +151,14 @@ pub(super) struct Session {
     pub(super) renewing: bool,
     /// When it was asked last.
     pub(super) renewed_at: Option<Instant>,
+    /// Why it gave none, as told last.
+    pub(super) renewal_told: Option<Message>,
+    /// When the token expires, where the platform said so.
+    pub(super) token_expires: Option<Timestamp>,
+    /// `tokenExpiring` has been published for this token.
+    pub(super) expiring_told: bool,
+    /// That the token is worth nothing has been told.
+    pub(super) worthless_told: bool,
     /// `RegID`.
     pub(super) reg_id: Option<String>,
     /// `agSta` of the sign-in reply.
@@ -134,9 +175,59 @@ pub(super) struct Session {
     pub(super) signed_out_because: Option<Message>,
 }
 
+impl Session {
+    fn new(profile: &Profile) -> Self {
+        Self {
+            phase: Phase::Out,
+            phone: profile.agent_phone.clone(),
+            web_phone: profile.webrtc,
+            login_type: profile.login_type,
+            change: None,
+            switching: None,
+            tenant_known: false,
+            coming_back: false,
+            ended_other: false,
+            wanted: false,
+            force: false,
+            failures: 0,
+            step: None,
+            login_unanswered: false,
+            refused: false,
+            again_at: None,
+            renewing: false,
+            renewed_at: None,
+            renewal_told: None,
+            token_expires: None,
+            expiring_told: false,
+            worthless_told: false,
+            reg_id: profile.reg_id.clone(),
+            login_state: None,
+            state_set: false,
+            target: Some(profile.target),
+            vcc_id: None,
+            account: None,
+            signed_out_because: None,
+        }
+    }
+}
+
+/// A change of the phone in the middle of the shift.
+#[derive(Debug)]
+pub(super) struct PhoneChange {
+    pub(super) phone: String,
+    /// `isWebrtc` as it was asked for.
+    pub(super) asked: Option<bool>,
+    /// To register with, if the new phone is the built-in one.
+    pub(super) account: Option<crate::softphone::Account>,
+    /// The platform has bound it; a call keeps its own phone to the end.
+    pub(super) accepted: bool,
+}
+
 /// The platform's word on the agent.
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// The platform's number for the agent, as it came: other calls want it so.
+    pub(super) id: Option<Value>,
     pub(super) name: Option<String>,
     pub(super) state: AgentState,
     pub(super) reason: Option<i64>,
@@ -202,6 +293,10 @@ pub(super) struct Leg {
 /// The call.
 #[derive(Debug)]
 pub(super) struct Call {
+    /// To know it by in the journal.
+    pub(super) journal_id: u64,
+    /// Caller ID that it shows, where it was made here.
+    pub(super) caller_id: Option<String>,
     pub(super) phase: CallPhase,
     pub(super) direction: Direction,
     pub(super) ring: Option<RingKind>,
@@ -247,6 +342,30 @@ pub(super) struct Lists {
     pub(super) skill_groups: Vec<SkillGroup>,
     /// The agent's own skill groups.
     pub(super) own_groups: Vec<SkillGroup>,
+    /// That there is no caller ID has been told.
+    pub(super) no_caller_ids_told: bool,
+}
+
+/// People and groups to call.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    /// As shown, without its freshness and without the marks on the agent's own groups.
+    pub(super) view: DirectoryView,
+    /// How fresh the free agents are.
+    pub(super) agents: Fetched,
+    /// How fresh the skill groups are.
+    pub(super) groups: Fetched,
+}
+
+/// Waiting customers.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// How many, where that is asked for and known.
+    pub(super) waiting: Option<u32>,
+    /// Counts in a row that failed.
+    pub(super) failures: u32,
+    /// Who, as shown.
+    pub(super) view: QueueView,
 }
 
 /// What is under way.
@@ -293,23 +412,41 @@ pub(super) enum Purpose {
     Bind,
     /// A command; its answer is the platform's.
     Command(Action),
+    /// The kind of sign-in is switched after taking over.
+    Mode(LoginType),
+    /// The account of a phone to change to.
+    NewPhone,
     /// A list.
-    BusyReasons,
-    CallerList,
-    SkillGroups,
-    OwnRecord,
+    List(List),
+    /// Somebody asked for it; the list is refreshed along with the answer.
+    LookUp { id: CommandId, list: Option<List> },
     /// Keypad digits.
     Dtmf,
     /// A new token's expiry.
     TokenCheck,
 }
 
+/// A list of the platform's that is kept here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    BusyReasons,
+    CallerList,
+    SkillGroups,
+    OwnRecord,
+    FreeAgents,
+    OutsideNumbers,
+    AgentsOnLine,
+    QueueSum,
+    QueueDetail,
+}
+
 impl State {
     /// The state before anything has happened.
     pub fn new(profile: Profile, now: Now) -> Self {
         Self {
-            session: Session { target: Some(profile.target), reg_id: profile.reg_id.clone(), ..Session::default() },
+            session: Session::new(&profile),
             agent: Agent {
+                id: None,
                 name: None,
                 state: AgentState::SignedOut,
                 reason: None,
@@ -341,6 +478,9 @@ impl State {
             },
             media: Media::default(),
             lists: Lists::default(),
+            directory: Directory::default(),
+            queue: Queue::default(),
+            watched: None,
             pending: Pending::default(),
             dtmf: Dtmf::default(),
             auto_answer: false,
@@ -348,7 +488,8 @@ impl State {
             tone: None,
             dialled: None,
             notices: VecDeque::new(),
-            journal: VecDeque::new(),
+            journal: Arc::default(),
+            last_journal_id: 0,
             panel: Panel::default(),
             untold: None,
             exiting: false,

@@ -1,9 +1,9 @@
 //! The snapshot of a state: everything derived, nothing kept.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
-    AgentView, BreaksView, CallView, DirectoryView, LinkView, MediaView, ProjectsView, QueueView, SipView, Snapshot,
+    AgentView, BreaksView, CallView, DirectoryView, Fetched, LinkView, MediaView, ProjectsView, SipView, Snapshot,
     State,
     state::{Call, Media},
 };
@@ -18,9 +18,9 @@ impl State {
             agent: AgentView {
                 ag_no: self.profile.ag_no.clone(),
                 name: self.agent.name.clone(),
-                phone: self.profile.agent_phone.clone(),
-                web_phone: self.profile.webrtc,
-                login_type: self.profile.login_type,
+                phone: self.session.phone.clone(),
+                web_phone: self.session.web_phone,
+                login_type: self.session.login_type,
                 state: self.agent.state,
                 reason: self.busy_reason(),
                 since: self.agent.since,
@@ -47,7 +47,7 @@ impl State {
             call: self.call.as_ref().map_or_else(CallView::default, |call| self.call_view(call)),
             media: media_view(&self.media),
             caller_id: self.lists.caller_id.clone(),
-            queue_waiting: None,
+            queue_waiting: self.queue.waiting,
             after_call: None,
             notices: self.notices.iter().cloned().collect(),
             actions: self.actions(),
@@ -55,15 +55,15 @@ impl State {
             caller_ids: self.lists.caller_ids.clone(),
             busy_reasons: self.lists.busy_reasons.clone(),
             auto_answer: self.auto_answer,
-            directory: DirectoryView::default(),
-            queue: QueueView::default(),
+            directory: self.directory_view(),
+            queue: self.queue.view.clone(),
             projects: ProjectsView::default(),
             breaks: BreaksView::default(),
             reminders: Vec::new(),
             shift_ends: None,
             overtime: None,
             quiet: self.remembered.quiet,
-            journal: self.journal.iter().cloned().collect(),
+            journal: Arc::clone(&self.journal),
             panel: self.panel_view(),
             locale,
             exiting: self.exiting,
@@ -76,6 +76,15 @@ impl State {
         let known = self.lists.busy_reasons.iter().find(|reason| reason.id == id).cloned();
         // 1 to 10 are the platform's own and have no names (protocol `phone-bar.md` 4.1).
         known.or_else(|| (id > 10).then(|| BusyReason { id, name: id.to_string() }))
+    }
+
+    fn directory_view(&self) -> DirectoryView {
+        let mut view = self.directory.view.clone();
+        for group in &mut view.groups {
+            group.own = self.lists.own_groups.iter().any(|own| own.id == group.id);
+        }
+        view.fetched = together(&self.directory.agents, &self.directory.groups);
+        view
     }
 
     fn call_view(&self, call: &Call) -> CallView {
@@ -112,6 +121,16 @@ impl Snapshot {
         snapshot.call.talk_ms = self.call.clocks.talk_ms(at);
         snapshot.call.hold_ms = self.call.clocks.hold_ms(at);
         snapshot
+    }
+}
+
+/// How fresh agents and skill groups are together: as the agents, if nothing is wrong with the groups.
+fn together(agents: &Fetched, groups: &Fetched) -> Fetched {
+    match (agents, groups) {
+        (Fetched::Failed(why), _) | (_, Fetched::Failed(why)) => Fetched::Failed(why.clone()),
+        (Fetched::Never, _) => Fetched::Never,
+        (Fetched::UnderWay, _) | (_, Fetched::Never | Fetched::UnderWay) => Fetched::UnderWay,
+        (Fetched::At(at), Fetched::At(_)) => Fetched::At(*at),
     }
 }
 

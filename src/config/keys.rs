@@ -39,6 +39,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "panel",
             "hooks",
             "control",
+            "journal",
             "log",
         ],
     ),
@@ -78,11 +79,15 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "codecs",
             "tone_dbfs",
             "ring",
+            "echo_cancellation",
+            "noise_suppression",
+            "gain_control",
         ],
     ),
     ("panel", &["command", "url", "timeout", "format"]),
     ("hooks", &[]),
     ("control", &["enabled", "path"]),
+    ("journal", &["enabled", "keep", "days"]),
     ("log", &["level", "dir", "keep_files"]),
 ];
 

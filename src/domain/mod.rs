@@ -7,6 +7,7 @@ mod call;
 mod caller_id;
 mod destination;
 mod events;
+mod journal;
 mod number;
 mod remembered;
 mod skill_group;
@@ -16,6 +17,7 @@ pub use call::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, Unreach
 pub use caller_id::CallerId;
 pub use destination::{Callee, Destination};
 pub use events::{EVENT_CATEGORIES, EVENT_NAMES, EVERY_EVENT, unknown_event};
+pub use journal::{JournalChange, JournalEntry};
 pub use number::{NumberError, clean_agent_number, clean_number, tel_extension};
 pub use remembered::{Preference, Remembered};
 pub use skill_group::SkillGroup;

@@ -1,28 +1,23 @@
-//! From keys, pastes and clicks to what is asked of the program. Pure: a state, a snapshot and a key give at most one
-//! [`Ask`].
+//! From actions and choices to what is asked of the program. Pure: a state, a snapshot and an action give at most one
+//! [`Ask`]; [`on_key`] and its neighbours say which action.
 
 use std::time::Instant;
 
-use crossterm::event::{Event, KeyCode, KeyEvent};
-use tui_input::backend::crossterm::EventHandler;
-
+pub use super::press::{on_click, on_key, on_wheel};
 use super::{
     calls, dial,
-    dialog::{self, Choice, Dialog, ListDialog, Outcome, Question},
+    dialog::{Choice, Dialog, ListDialog, PickKind, Question},
     duty,
-    input::{KeyMap, UiAction},
-    keys::Chord,
+    input::UiAction,
+    look::{self, Step},
     reading,
     state::{Focus, Tab, ViewState},
 };
 use crate::{
-    app::{Action, Command, Possible, Snapshot},
-    domain::CallPhase,
-    i18n::{self, Message},
+    app::{Action, Command, Possible, Snapshot, Wanted},
+    domain::{CallPhase, Preference},
+    i18n,
 };
-
-/// Lines a page key moves by.
-const PAGE: usize = 10;
 
 /// What the loop is to do.
 #[derive(Clone, Debug)]
@@ -57,8 +52,16 @@ pub enum Target {
     Row(usize),
     /// A line of the open dialog.
     Item(usize),
+    /// A page of the open dialog.
+    Page(usize),
+    /// The answer to the open question.
+    Answer(bool),
     /// A keypad key.
     Digit(char),
+    /// The open window where it does nothing.
+    Window,
+    /// What lies around the open window.
+    Around,
     /// The panel.
     Panel,
     /// One of the panel's numbers.
@@ -106,6 +109,7 @@ pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
         | UiAction::Directory
         | UiAction::Queue
         | UiAction::Find
+        | UiAction::Sort
         | UiAction::Copy
         | UiAction::PanelNarrower
         | UiAction::PanelWider
@@ -137,122 +141,8 @@ pub fn possible(snapshot: &Snapshot, action: UiAction) -> Option<&Possible> {
     app_action(snapshot, action).and_then(|action| snapshot.actions.get(&action))
 }
 
-/// A key was pressed.
-pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Instant) -> Option<Ask> {
-    let mut allowed = true;
-    if let Some(prefix) = state.keymap.prefix() {
-        if std::mem::take(&mut state.prefix_typed) {
-            if chord == prefix || chord.code == KeyCode::Esc {
-                return None;
-            }
-            return match state.keymap.action(chord) {
-                Some(action) => perform(state, snapshot, action, now),
-                None => {
-                    state.hint(Message::new("ui.no_such_key").with("key", chord).render(snapshot.locale), now);
-                    None
-                }
-            };
-        }
-        if chord == prefix {
-            state.prefix_typed = true;
-            return None;
-        }
-        allowed = KeyMap::is_free(chord);
-    }
-    if let Some(mut dialog) = state.dialog.take() {
-        let outcome = dialog::on_key(&mut dialog, state, snapshot, chord);
-        match outcome {
-            Outcome::Close => return None,
-            Outcome::Do(choice) => return choose(state, snapshot, choice, now),
-            Outcome::Stay => {
-                state.dialog = Some(dialog);
-                return None;
-            }
-            Outcome::DoAndStay(choice) => {
-                state.dialog = Some(dialog);
-                return choose(state, snapshot, choice, now);
-            }
-            Outcome::Pass => state.dialog = Some(dialog),
-        }
-    } else if state.focus == Focus::Number {
-        if let Some(c) = chord.text() {
-            dial::insert(state, c);
-            return None;
-        }
-        if chord.code == KeyCode::Esc {
-            state.focus = Focus::None;
-            return None;
-        }
-        let bound = state.keymap.action(chord).is_some() && allowed;
-        if !bound {
-            // Cursor keys and editing chords; what changed is seen in the next frame.
-            state.number.handle_event(&Event::Key(KeyEvent::new(chord.code, chord.modifiers)));
-            return None;
-        }
-    } else {
-        match chord.text() {
-            Some(c) if c.is_ascii_digit() || matches!(c, '\u{ff10}'..='\u{ff19}') => {
-                state.focus = Focus::Number;
-                dial::insert(state, c);
-                return None;
-            }
-            Some(c @ ('+' | '*' | '#')) if state.keymap.action(chord).is_none() => {
-                state.focus = Focus::Number;
-                dial::insert(state, c);
-                return None;
-            }
-            Some(_) | None => {}
-        }
-        if chord.code == KeyCode::Esc {
-            state.focus = Focus::None;
-            state.selected = 0;
-            state.flash = None;
-            return None;
-        }
-        if chord.code == KeyCode::Backspace && !state.number.value().is_empty() {
-            state.focus = Focus::Number;
-            return None;
-        }
-    }
-    let action = state.keymap.action(chord).filter(|_| allowed)?;
-    perform(state, snapshot, action, now)
-}
-
-/// Something was clicked.
-pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now: Instant) -> Option<Ask> {
-    match target {
-        Target::Act(action) => perform(state, snapshot, action, now),
-        Target::Row(index) => {
-            state.focus = Focus::List;
-            state.selected = index;
-            None
-        }
-        Target::Item(index) => {
-            let dialog = state.dialog.take()?;
-            let items = dialog.items(state, snapshot);
-            match items.get(index) {
-                Some(item) if item.enabled => choose(state, snapshot, item.choice.clone(), now),
-                Some(_) | None => {
-                    state.dialog = Some(dialog);
-                    None
-                }
-            }
-        }
-        Target::Digit(digit) => {
-            if let Some(Dialog::Keypad(sent)) = &mut state.dialog {
-                sent.push(digit);
-            }
-            choose(state, snapshot, Choice::Digit(digit), now)
-        }
-        Target::Panel => None,
-        Target::PanelNumber(index) => {
-            reading::take_number(state, snapshot, index);
-            None
-        }
-    }
-}
-
-fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Instant) -> Option<Ask> {
+/// Does what was chosen in a dialog.
+pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Instant) -> Option<Ask> {
     match choice {
         Choice::Busy(reason) => tell(state, snapshot, Action::Busy, Command::Busy { reason }, now),
         Choice::CallerId(value) => {
@@ -263,6 +153,16 @@ fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Insta
         Choice::Digit(digit) => Some(Ask::Tell(Command::SendDtmf { digits: digit.to_string() })),
         Choice::Yes(Question::Quit) => {
             Some(if snapshot.call.phase.is_live() { Ask::HangUpThenQuit } else { Ask::Tell(Command::Quit) })
+        }
+        Choice::ForgetAfterCall => Some(Ask::Tell(Command::ForgetAfterCall)),
+        choice @ (Choice::Consult(_) | Choice::Transfer(_) | Choice::Spy(_)) => {
+            calls::choose(state, snapshot, choice, now)
+        }
+        Choice::Yes(Question::Disconnect { .. }) => {
+            tell(state, snapshot, Action::Disconnect, Command::Disconnect { ag_no: None }, now)
+        }
+        Choice::Yes(Question::TakeFromQueue { fields, .. }) => {
+            tell(state, snapshot, Action::TakeFromQueue, Command::TakeFromQueue { fields }, now)
         }
         Choice::Yes(Question::SignOut) => tell(state, snapshot, Action::SignOut, Command::SignOut, now),
         Choice::Yes(Question::TakeOver) => Some(Ask::Tell(Command::SignIn { force: true })),
@@ -320,7 +220,10 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
             None
         }
         UiAction::Busy => {
-            if snapshot.busy_reasons.is_empty() {
+            if snapshot.busy_reasons.is_empty() && snapshot.after_call == Some(Wanted::Busy(None)) {
+                // The same key takes back what it asked for.
+                return Some(Ask::Tell(Command::ForgetAfterCall));
+            } else if snapshot.busy_reasons.is_empty() {
                 Some((Action::Busy, Command::Busy { reason: None }))
             } else {
                 if is_possible(state, snapshot, Action::Busy, now) {
@@ -357,7 +260,7 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::AutoAnswer => return Some(Ask::Tell(Command::SetAutoAnswer { on: !snapshot.auto_answer })),
         UiAction::Reconnect => return Some(Ask::Tell(Command::ReconnectNow)),
         UiAction::Notices => {
-            open_tab(state, Tab::Notices);
+            look::open_tab(state, Tab::Notices);
             return snapshot.notices.iter().any(|n| !n.dismissed).then_some(Ask::Tell(Command::DismissNotices));
         }
         UiAction::Mouse => {
@@ -365,26 +268,38 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
             return Some(Ask::SetMouse(state.mouse));
         }
         UiAction::Redraw => return Some(Ask::Redraw),
-        UiAction::Consult
-        | UiAction::Return
-        | UiAction::ConsultTransfer
-        | UiAction::ThreeWay
-        | UiAction::Transfer
-        | UiAction::Evaluate
-        | UiAction::Spy
-        | UiAction::Whisper
-        | UiAction::Barge
-        | UiAction::Disconnect
-        | UiAction::Redial => return calls::perform(state, snapshot, action, now),
-        UiAction::Projects
-        | UiAction::RaiseHand
-        | UiAction::BreakRequests
-        | UiAction::Reminder
-        | UiAction::Phone
-        | UiAction::Directory
-        | UiAction::Queue
-        | UiAction::Find
-        | UiAction::Quiet => return duty::perform(state, snapshot, action, now),
+        UiAction::Consult => {
+            calls::pick(state, snapshot, PickKind::Consult, now);
+            None
+        }
+        UiAction::Transfer => {
+            // Of somebody who waits: to oneself.
+            if snapshot.call.phase.is_live() || !look::take(state, snapshot, now) {
+                calls::pick(state, snapshot, PickKind::Transfer, now);
+            }
+            None
+        }
+        UiAction::Spy => {
+            calls::pick(state, snapshot, PickKind::Spy, now);
+            None
+        }
+        UiAction::Disconnect => {
+            calls::disconnect(state, snapshot, now);
+            None
+        }
+        UiAction::Return if snapshot.call.phase == CallPhase::ThreeWay => simple(Command::ThreeWayReturn),
+        UiAction::Return => simple(Command::ConsultReturn),
+        UiAction::ConsultTransfer => simple(Command::ConsultTransfer),
+        UiAction::ThreeWay => simple(Command::ThreeWay),
+        UiAction::Evaluate => simple(Command::Evaluate),
+        UiAction::Whisper if snapshot.call.phase == CallPhase::Whispering => simple(Command::WhisperCancel),
+        UiAction::Whisper => simple(Command::Whisper { ag_no: None }),
+        UiAction::Barge => simple(Command::Barge { ag_no: None }),
+        UiAction::Redial => return calls::redial(state, snapshot, now),
+        UiAction::Quiet => return Some(Ask::Tell(Command::Prefer(Preference::Quiet(!snapshot.quiet)))),
+        UiAction::Projects | UiAction::RaiseHand | UiAction::BreakRequests | UiAction::Reminder | UiAction::Phone => {
+            return duty::perform(state, snapshot, action, now);
+        }
         UiAction::Panel
         | UiAction::PanelUp
         | UiAction::PanelDown
@@ -393,108 +308,62 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         | UiAction::PanelPick
         | UiAction::PanelClear
         | UiAction::Copy => return reading::perform(state, snapshot, action, now),
-        UiAction::Number
-        | UiAction::Journal
-        | UiAction::NextFocus
-        | UiAction::Up
-        | UiAction::Down
-        | UiAction::PageUp
-        | UiAction::PageDown
-        | UiAction::Palette
-        | UiAction::Help => {
-            look_around(state, snapshot, action);
+        UiAction::Number => {
+            state.dialog = None;
+            state.focus = Focus::Number;
+            None
+        }
+        UiAction::Journal => {
+            look::open_tab(state, Tab::Journal);
+            None
+        }
+        UiAction::Directory => {
+            look::open_tab(state, Tab::Directory);
+            None
+        }
+        UiAction::Queue => {
+            look::open_tab(state, Tab::Queue);
+            None
+        }
+        UiAction::Find => {
+            look::find(state);
+            None
+        }
+        UiAction::Sort => {
+            look::sort(state, snapshot, now);
+            None
+        }
+        UiAction::NextFocus => {
+            look::next_focus(state);
+            None
+        }
+        UiAction::Up => {
+            look::step(state, snapshot, Step::Up);
+            None
+        }
+        UiAction::Down => {
+            look::step(state, snapshot, Step::Down);
+            None
+        }
+        UiAction::PageUp => {
+            look::step(state, snapshot, Step::PageUp);
+            None
+        }
+        UiAction::PageDown => {
+            look::step(state, snapshot, Step::PageDown);
+            None
+        }
+        UiAction::Palette => {
+            state.dialog = Some(Dialog::Palette(ListDialog::default()));
+            None
+        }
+        UiAction::Help => {
+            state.dialog = Some(Dialog::Help(0));
             None
         }
     };
     let (needed, command) = wanted?;
     tell(state, snapshot, needed, command, now)
-}
-
-/// Actions that change nothing but what is looked at.
-fn look_around(state: &mut ViewState, snapshot: &Snapshot, action: UiAction) {
-    let last = state.list_len(snapshot).saturating_sub(1);
-    let at = state.selected;
-    let mut select = |to: usize| {
-        // The first step only shows where one is.
-        state.selected = if state.focus == Focus::List { to.min(last) } else { at.min(last) };
-        state.focus = Focus::List;
-    };
-    match action {
-        UiAction::Up => select(at.saturating_sub(1)),
-        UiAction::Down => select(at.saturating_add(1)),
-        UiAction::PageUp => select(at.saturating_sub(PAGE)),
-        UiAction::PageDown => select(at.saturating_add(PAGE)),
-        UiAction::Number => {
-            state.dialog = None;
-            state.focus = Focus::Number;
-        }
-        UiAction::NextFocus => {
-            state.focus = match state.focus {
-                Focus::None => Focus::Number,
-                Focus::Number => Focus::List,
-                Focus::List => Focus::None,
-            };
-        }
-        UiAction::Journal => open_tab(state, Tab::Journal),
-        UiAction::Palette => state.dialog = Some(Dialog::Palette(ListDialog::default())),
-        UiAction::Help => state.dialog = Some(Dialog::Help(0)),
-        UiAction::Answer
-        | UiAction::HangUp
-        | UiAction::Hold
-        | UiAction::Mute
-        | UiAction::Keypad
-        | UiAction::Dial
-        | UiAction::DialAgent
-        | UiAction::CallerId
-        | UiAction::AutoAnswer
-        | UiAction::Ready
-        | UiAction::Busy
-        | UiAction::SignIn
-        | UiAction::SignOut
-        | UiAction::Reconnect
-        | UiAction::Notices
-        | UiAction::Mouse
-        | UiAction::Redraw
-        | UiAction::Consult
-        | UiAction::Return
-        | UiAction::ConsultTransfer
-        | UiAction::ThreeWay
-        | UiAction::Transfer
-        | UiAction::Evaluate
-        | UiAction::Spy
-        | UiAction::Whisper
-        | UiAction::Barge
-        | UiAction::Disconnect
-        | UiAction::Redial
-        | UiAction::Projects
-        | UiAction::RaiseHand
-        | UiAction::BreakRequests
-        | UiAction::Reminder
-        | UiAction::Phone
-        | UiAction::Directory
-        | UiAction::Queue
-        | UiAction::Find
-        | UiAction::Quiet
-        | UiAction::Panel
-        | UiAction::PanelUp
-        | UiAction::PanelDown
-        | UiAction::PanelNarrower
-        | UiAction::PanelWider
-        | UiAction::PanelPick
-        | UiAction::PanelClear
-        | UiAction::Copy
-        | UiAction::Quit => {}
-    }
-}
-
-fn open_tab(state: &mut ViewState, tab: Tab) {
-    if state.tab != tab {
-        state.tab = tab;
-        state.selected = 0;
-        if state.focus == Focus::List {
-            state.focus = Focus::None;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -26,20 +26,21 @@ use tokio::{
 };
 
 use super::{
-    act::{self, Ask, Target},
+    act::{self, Ask},
     color, dial,
     dialog::{Dialog, Question},
     guard::{self, TerminalGuard},
-    input::{KeyMap, KeyMapError, UiAction},
+    input::{KeyMap, KeyMapError},
     keys::Chord,
     notify::{Notifier, Way},
     reading::{NARROWEST, WIDEST},
-    state::ViewState,
+    state::{BothClocks, ViewState},
     theme::{Theme, ThemeError},
     view::{self, Drawn},
+    watch,
 };
 use crate::{
-    app::{Command, Handle, Snapshot},
+    app::{Command, Handle, Snapshot, Watched},
     config::{BarConfig, UiConfig},
     domain::{Preference, Remembered},
     i18n::Message,
@@ -201,13 +202,19 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
     let mut continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
 
     let mut dirty = false;
+    let mut watched: Option<Watched> = None;
     let mut next = view::next_change(&snapshot, &state, screen.at);
     let exit = loop {
         if snapshot.exiting {
             break Exit::Asked;
         }
         let now = Instant::now();
+        let wanted = watch::watched(&state, &snapshot);
+        if wanted != watched && handle.tell(Command::Watch(wanted.clone())) {
+            watched = wanted;
+        }
         if dirty && now >= screen.at + FRAME {
+            state.clocks = BothClocks::now();
             if let Err(error) = screen.draw(&snapshot, &state, now) {
                 tracing::warn!(%error, "the terminal cannot be written to any more");
                 tell(&handle, Command::Quit);
@@ -244,11 +251,8 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
                 if *newest != *snapshot {
                     dirty = true;
                 }
+                state.follow(&snapshot, &newest, Instant::now());
                 snapshot = newest;
-                state.clamp(&snapshot);
-                if matches!(state.dialog, Some(Dialog::Keypad(_))) && !snapshot.call.phase.is_live() {
-                    state.dialog = None;
-                }
             }
             Some(answer) = answered.recv() => {
                 on_answer(&mut state, &snapshot, answer);
@@ -270,6 +274,9 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
 fn on_event(state: &mut ViewState, snapshot: &Snapshot, drawn: &Drawn, event: Event) -> Option<Ask> {
     let now = Instant::now();
+    if let (Some(Dialog::Help(first)), Some(end)) = (&mut state.dialog, drawn.help_end()) {
+        *first = end.min(*first);
+    }
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => act::on_key(state, snapshot, Chord::of(&key), now),
         Event::Key(_) => None,
@@ -282,16 +289,9 @@ fn on_event(state: &mut ViewState, snapshot: &Snapshot, drawn: &Drawn, event: Ev
                 drawn.at(mouse.column, mouse.row).and_then(|target| act::on_click(state, snapshot, target, now))
             }
             kind @ (MouseEventKind::ScrollUp | MouseEventKind::ScrollDown) => {
-                let up = kind == MouseEventKind::ScrollUp;
-                let action = match drawn.at(mouse.column, mouse.row) {
-                    Some(Target::Panel | Target::PanelNumber(_)) if up => UiAction::PanelUp,
-                    Some(Target::Panel | Target::PanelNumber(_)) => UiAction::PanelDown,
-                    Some(Target::Act(_) | Target::Row(_) | Target::Item(_) | Target::Digit(_)) | None if up => {
-                        UiAction::Up
-                    }
-                    Some(Target::Act(_) | Target::Row(_) | Target::Item(_) | Target::Digit(_)) | None => UiAction::Down,
-                };
-                act::perform(state, snapshot, action, now)
+                let under = drawn.at(mouse.column, mouse.row);
+                act::on_wheel(state, snapshot, under, kind == MouseEventKind::ScrollUp);
+                None
             }
             _ => None,
         },

@@ -9,16 +9,18 @@ use std::{
 use tui_input::Input;
 
 use super::{
-    act::{Ask, is_possible},
+    act::Ask,
+    dial,
     dialog::{Dialog, ListDialog, NumberUse},
     input::UiAction,
+    lists::{self, Listed},
     rich::{self, Document, Row},
-    state::{Focus, Tab, ViewState},
+    state::{Focus, ViewState},
     text, view,
 };
 use crate::{
-    app::{Action, Command, Snapshot},
-    domain::{CallPhase, Party, Preference},
+    app::{Command, Snapshot},
+    domain::{CallPhase, Callee, Preference},
     i18n::{self, Message},
     panel::PanelContent,
 };
@@ -107,9 +109,8 @@ pub(super) fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiActi
             state.panel = !state.panel;
             return Some(Ask::Tell(Command::Prefer(Preference::Panel(state.panel))));
         }
-        UiAction::PanelUp => state.panel_scroll = state.panel_scroll.saturating_sub(LINES),
-        // Never further than to the end, so that the way back begins at once.
-        UiAction::PanelDown => state.panel_scroll += state.reading.below.get().min(LINES),
+        UiAction::PanelUp => scroll(state, true),
+        UiAction::PanelDown => scroll(state, false),
         UiAction::PanelWider => return resize(state, snapshot, true, now),
         UiAction::PanelNarrower => return resize(state, snapshot, false, now),
         UiAction::PanelPick => {
@@ -124,6 +125,18 @@ pub(super) fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiActi
         other => tracing::error!(action = other.name(), "not an action of the panel"),
     }
     None
+}
+
+/// Scrolls a few lines; never further than to the end, so that the way back begins at once.
+pub(super) fn scroll(state: &mut ViewState, up: bool) {
+    if up {
+        state.panel_scroll = state.panel_scroll.saturating_sub(LINES);
+    } else {
+        let step = state.reading.below.get().min(LINES);
+        state.panel_scroll = state.panel_scroll.saturating_add(step);
+        // Several turns of a wheel may come before the next frame.
+        state.reading.below.set(state.reading.below.get() - step);
+    }
 }
 
 /// Changes the width by a step, as far as the screen has room for the change to be seen.
@@ -142,27 +155,31 @@ fn resize(state: &mut ViewState, snapshot: &Snapshot, wider: bool, now: Instant)
     Some(Ask::Tell(Command::Prefer(Preference::PanelWidth(wanted))))
 }
 
-/// Copies what is looked at: the number being typed, the selected line's, the other end's, or that of the last call.
+/// Copies what is looked at: the number being typed, what the selected line is about, the other end's number, or that
+/// of the last call.
 fn copy(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<Ask> {
     let typed = state.number.value().trim();
-    let number_of = |peer: &Party| Some(peer.short().to_owned()).filter(|number| !number.is_empty());
-    let in_journal = |index: usize| snapshot.journal.get(index).and_then(|entry| number_of(&entry.peer));
     let number = if state.focus == Focus::Number && !typed.is_empty() {
-        Some(typed.to_owned())
-    } else if state.focus == Focus::List && state.tab == Tab::Journal {
-        in_journal(state.selected)
-    } else if snapshot.call.phase != CallPhase::None {
-        number_of(&snapshot.call.peer)
-    } else {
-        in_journal(0)
-    };
-    match number {
-        Some(number) => copy_number(state, snapshot, &number, now),
-        None => {
-            state.hint(i18n::text(snapshot.locale, "ui.nothing_to_copy"), now);
-            None
+        typed
+    } else if let Some(row) = lists::selected(state, snapshot) {
+        match row {
+            Listed::Call(entry) => entry.peer.short(),
+            Listed::Agent(agent) => &agent.ag_no,
+            Listed::Waiting(waiting) => &waiting.number,
+            Listed::Notice(notice) => &notice.text,
+            Listed::Group(group) => &group.name,
         }
+    } else if snapshot.call.phase != CallPhase::None {
+        snapshot.call.peer.short()
+    } else {
+        snapshot.journal.first().map_or("", |entry| entry.peer.short())
+    };
+    if number.is_empty() {
+        state.hint(i18n::text(snapshot.locale, "ui.nothing_to_copy"), now);
+        return None;
     }
+    let number = number.to_owned();
+    copy_number(state, snapshot, &number, now)
 }
 
 fn copy_number(state: &mut ViewState, snapshot: &Snapshot, number: &str, now: Instant) -> Option<Ask> {
@@ -181,26 +198,25 @@ pub(super) fn use_number(
 ) -> Option<Ask> {
     match wanted {
         NumberUse::Take => {
-            state.number = Input::new(number);
-            state.focus = Focus::Number;
+            take(state, number);
             None
         }
         NumberUse::Copy => copy_number(state, snapshot, &number, now),
-        NumberUse::Dial => is_possible(state, snapshot, Action::Dial, now).then_some(Ask::Tell(Command::Dial {
-            number,
-            caller_id: None,
-            queue_id: None,
-            user_data: None,
-        })),
+        NumberUse::Dial => dial::call(state, snapshot, Callee::Number(number), now),
     }
 }
 
 /// A number of the panel was clicked: it goes into the number field.
 pub(super) fn take_number(state: &mut ViewState, snapshot: &Snapshot, index: usize) {
     if let Some(number) = view::panel_document(state, snapshot).numbers.get(index) {
-        state.number = Input::new(number.dial.clone());
-        state.focus = Focus::Number;
+        take(state, number.dial.clone());
     }
+}
+
+fn take(state: &mut ViewState, number: String) {
+    state.number = Input::new(number);
+    state.recalled = None;
+    state.focus = Focus::Number;
 }
 
 #[cfg(test)]

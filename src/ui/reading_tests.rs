@@ -5,7 +5,7 @@ use ratatui::{Terminal, backend::TestBackend};
 
 use super::*;
 use crate::{
-    app::{PanelFiller, PanelView, Possible},
+    app::{Action, PanelFiller, PanelView, Possible},
     i18n::Locale,
     ui::{
         act::{self, Target},
@@ -124,7 +124,7 @@ fn what_is_looked_at_is_what_is_copied() {
     let alt_y = Chord::new(KeyCode::Char('y'), KeyModifiers::ALT);
     copies(act::on_key(&mut state, &talking, alt_y, now()), "1234");
     let mut empty = idle.clone();
-    empty.journal.clear();
+    empty.journal = Arc::default();
     let mut state = fixtures::state();
     assert!(press(&mut state, &empty, "y").is_none());
     assert!(state.flash_at(now()).is_some());

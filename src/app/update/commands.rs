@@ -8,7 +8,7 @@ use super::{Turn, answer, refusal, refused, unreachable};
 use crate::{
     app::{
         Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, RequestId, TimerId,
-        state::{Phase, Purpose},
+        state::{Dialled, Phase, Purpose},
     },
     cti::api::{ApiError, Reply, Request},
     domain::{self, AgentState, CallPhase, Direction, NumberError, TargetState},
@@ -82,7 +82,8 @@ impl Turn<'_> {
             | Command::WhisperCancel
             | Command::Barge { .. }
             | Command::Disconnect { .. }) => self.monitor_command(id, command),
-            command @ (Command::ChangePhone { .. } | Command::SwitchMode { .. }) => self.binding_command(id, command),
+            Command::ChangePhone { phone, web_phone } => self.change_phone(id, &phone, web_phone),
+            Command::SwitchMode { login_type } => self.switch_mode(id, login_type),
             Command::ForgetAfterCall => self.forget_after_call(id),
             command @ (Command::JoinProject { .. } | Command::LeaveProject) => self.project_command(id, command),
             command @ (Command::RaiseHand(_) | Command::ReadBreakNews) => self.break_command(id, command),
@@ -93,6 +94,7 @@ impl Turn<'_> {
             Command::TakeFromQueue { fields } => self.take_from_queue(id, fields),
             Command::LookUp(look_up) => self.look_up(id, look_up),
             Command::Watch(watched) => self.watch(id, watched),
+            Command::ClearJournal => self.clear_journal(id),
             Command::Prefer(preference) => {
                 self.state.remembered.prefer(preference);
                 self.effects.push(Effect::Remember(self.state.remembered.clone()));
@@ -185,7 +187,7 @@ impl Turn<'_> {
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
         let first_group = self.state.lists.own_groups.first().map(|group| group.id);
         let queue_id = queue_id.or(first_group.filter(|_| self.state.profile.auto_queue));
-        self.state.dialled = Some((tel.clone(), false));
+        self.state.dialled = Some(Dialled { number: tel.clone(), agent: false, caller_id: caller_id.clone() });
         self.send(id, Action::Dial, Request::CallOut { tel, caller_id, queue_id, user_data });
     }
 
@@ -195,7 +197,7 @@ impl Turn<'_> {
             Err(error) => return self.bad_number(id, &error),
         };
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
-        self.state.dialled = Some((called_ag_no.clone(), true));
+        self.state.dialled = Some(Dialled { number: called_ag_no.clone(), agent: true, caller_id: caller_id.clone() });
         self.send(id, Action::DialAgent, Request::CallInner { called_ag_no, caller_id });
     }
 
@@ -268,6 +270,8 @@ impl Turn<'_> {
         let waits = self.state.pending.commands.get(&action).is_some_and(|waiting| waiting.request == Some(id));
         match action {
             Action::SignOut => return self.sign_out_reply(result),
+            Action::ChangePhone => return self.phone_bound(result),
+            Action::SwitchMode => return self.mode_switched(result),
             // The call that was meant is over, and there may be another one by now.
             Action::HangUp | Action::Reject | Action::CancelDial | Action::Hold | Action::Unhold if !waits => {
                 return tracing::debug!(?action, "the answer came after the call");
@@ -298,8 +302,6 @@ impl Turn<'_> {
             | Action::WhisperCancel
             | Action::Barge
             | Action::Disconnect
-            | Action::ChangePhone
-            | Action::SwitchMode
             | Action::JoinProject
             | Action::LeaveProject
             | Action::RaiseHand
@@ -319,7 +321,7 @@ impl Turn<'_> {
         }
     }
 
-    fn command_failed(&mut self, action: Action, refusal: Refusal) {
+    pub(super) fn command_failed(&mut self, action: Action, refusal: Refusal) {
         self.error(refusal.message.clone());
         self.resolve_pending(action, Err(refusal));
     }
@@ -330,6 +332,7 @@ impl Turn<'_> {
             Action::Hold => self.hold(true),
             Action::Unhold => self.hold(false),
             Action::Dial | Action::DialAgent => self.dialled(),
+            Action::TakeFromQueue => self.refresh_queue(),
             // Without the link nobody else will ever say so.
             Action::Ready | Action::Busy if !self.state.profile.websocket => self.adopt_asked(),
             Action::SignIn
@@ -361,20 +364,20 @@ impl Turn<'_> {
             | Action::SwitchMode
             | Action::JoinProject
             | Action::LeaveProject
-            | Action::RaiseHand
-            | Action::TakeFromQueue => {}
+            | Action::RaiseHand => {}
         }
     }
 
     /// An accepted call is shown at once; the platform's messages fill it in.
     fn dialled(&mut self) {
-        let Some((number, agent)) = self.state.dialled.take() else { return };
+        let Some(Dialled { number, agent, caller_id }) = self.state.dialled.take() else { return };
         if self.state.live_call().is_none() {
             self.new_call(CallPhase::Dialing, if agent { Direction::Inner } else { Direction::Out });
         }
         if let Some(call) = self.state.live_call_mut() {
             let known = if agent { &mut call.peer.ag_no } else { &mut call.peer.number };
             known.get_or_insert(number);
+            call.caller_id = caller_id;
         }
         self.announce();
     }
@@ -408,7 +411,7 @@ impl Turn<'_> {
             Ok(reply) if reply.is_ok() => {
                 if has_leg {
                     self.phone(softphone::Command::HangUp);
-                } else if !self.state.profile.webrtc || self.state.live_call().is_some() {
+                } else if !self.state.session.web_phone || self.state.live_call().is_some() {
                     // PhoSta 0 is on its way; without one the call must not stay.
                     self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: STRAY_CALL });
                 }
@@ -506,6 +509,7 @@ fn action_of(command: &Command) -> Option<Action> {
         | Command::LookUp(_)
         | Command::Watch(_)
         | Command::Prefer(_)
+        | Command::ClearJournal
         | Command::ReconnectNow
         | Command::Quit => None,
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Turn, commands::AFTER_CALL};
+use super::{Turn, commands::AFTER_CALL, journal};
 use crate::{
     app::{Action, Effect, JournalEntry, TimerId, state::Untold},
-    domain::{CallPhase, HungUpBy, Outcome, SkillGroup, Unreached},
+    domain::{CallPhase, HungUpBy, Outcome, Unreached},
     i18n::Message,
     softphone::{self, Tone},
 };
@@ -18,8 +18,6 @@ const TOO_QUICK: Duration = Duration::from_millis(1500);
 const STRAY_LEG: Duration = Duration::from_secs(2);
 /// An ended call is shown this long if the platform says nothing more.
 const SHOWN_AFTER_END: Duration = Duration::from_secs(8);
-/// Calls kept in this run's journal.
-const JOURNAL: usize = 500;
 
 impl Turn<'_> {
     /// PhoSta 0.
@@ -74,18 +72,8 @@ impl Turn<'_> {
             (false, _, false) if by == HungUpBy::Fault => Outcome::Failed,
             (false, _, false) => Outcome::Unanswered,
         };
-        let entry = JournalEntry {
-            time: call.began,
-            direction: call.direction,
-            peer: call.peer.clone(),
-            queue: call.queue_id.map(|id| SkillGroup { id, name: String::new() }),
-            ring_ms: call.clocks.ring_ms(at),
-            talk_ms: call.clocks.talk_ms(at),
-            hold_ms: call.clocks.hold_ms(at),
-            outcome,
-            hung_up_by: by,
-            unreached: call.unreached.filter(|_| outcome == Outcome::Unanswered),
-        };
+        let unreached = call.unreached.filter(|_| outcome == Outcome::Unanswered);
+        let entry = JournalEntry { outcome, hung_up_by: by, unreached, ..journal::entry(call, at) };
         let call_id = call.call_id.clone();
         let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
         let unreached = (outcome == Outcome::Unanswered).then(|| (entry.peer.short().to_owned(), entry.unreached));
@@ -104,9 +92,7 @@ impl Turn<'_> {
     /// Says once that the number dialled last was not reached, and why if that is known by now.
     pub(super) fn tell_unreached(&mut self, why: Option<Unreached>) {
         let Some(Untold { who, .. }) = self.state.untold.take() else { return };
-        if let Some(entry) = self.state.journal.front_mut().filter(|entry| entry.peer.short() == who) {
-            entry.unreached = why;
-        }
+        self.journal_unreached(&who, why);
         let key = match why {
             None => "app.unreached",
             Some(Unreached::Busy) => "app.unreached_busy",
@@ -140,8 +126,7 @@ impl Turn<'_> {
         if entry.outcome == Outcome::Missed {
             self.warn(Message::new("app.missed").with("who", entry.peer.short()));
         }
-        self.state.journal.truncate(JOURNAL - 1);
-        self.state.journal.push_front(entry);
+        self.journal_ended(entry);
         self.ring_tone();
         self.phone(softphone::Command::Play(Some(Tone::HangUp)));
         // The next call begins with an open microphone and an open ear.
@@ -163,6 +148,7 @@ impl Turn<'_> {
         if self.state.sip.leave_after_call {
             self.leave_registration();
         }
+        self.use_new_phone();
     }
 
     /// An ended call leaves the screen.

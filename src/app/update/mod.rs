@@ -1,8 +1,10 @@
 //! The pure state machine, one file per subject.
 //!
-//! `commands` takes what people ask, `session` signs in, `sign_out` out, `agent` and `phone` take the platform's words,
-//! `ending` ends calls, `sip` takes the softphone's words, `links` the event websocket's, `lists` the directory, `token`
-//! renews the token, `panel` fills the panel, `notices` tells the agent.
+//! `commands` takes what people ask, `session` signs in, `take_over` also where somebody is already, `sign_out` out,
+//! `binding` changes the phone, `agent` and `phone` take the platform's words, `ending` ends calls, `sip` takes the
+//! softphone's words, `links` the event websocket's, `lists`, `directory` and `queue` the platform's lists (`rows` reads
+//! them), `look_ups` what is asked of them, `token` renews the token, `panel` fills the panel,
+//! `notices` tells the agent.
 
 mod after_call;
 mod agent;
@@ -10,7 +12,9 @@ mod binding;
 mod breaks;
 mod commands;
 mod consult;
+mod directory;
 mod ending;
+mod journal;
 mod keypad;
 mod links;
 mod lists;
@@ -23,9 +27,11 @@ mod phone;
 mod projects;
 mod queue;
 mod reminders;
+mod rows;
 mod session;
 mod sign_out;
 mod sip;
+mod take_over;
 #[cfg(test)]
 pub(super) mod tests;
 mod token;
@@ -69,7 +75,7 @@ impl Turn<'_> {
             Event::Started => self.started(),
             Event::Replied { id, result } => {
                 if let Some(purpose) = self.state.pending.requests.remove(&id) {
-                    self.token_may_be_old(&result);
+                    self.token_may_be_old(&purpose, &result);
                     self.replied(id, purpose, result);
                     self.exit_when_done();
                 }
@@ -82,15 +88,9 @@ impl Turn<'_> {
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
             Event::Panel { id, result } => self.panel_filled(id, result),
-            Event::Token(Ok(token)) => {
-                self.state.session.renewing = false;
-                self.use_token(token);
-            }
-            Event::Token(Err(reason)) => {
-                self.state.session.renewing = false;
-                let reason = reason.render(self.state.profile.locale);
-                self.error(Message::new("app.token_renewal_failed").with("reason", reason));
-            }
+            Event::JournalLoaded(entries) => self.journal_loaded(entries),
+            Event::NotKept(message) => self.error(message),
+            Event::Token(result) => self.token_came(result),
         }
     }
 
@@ -106,10 +106,10 @@ impl Turn<'_> {
             Purpose::RollBack => {}
             Purpose::Bind => self.bind_reply(result),
             Purpose::Command(action) => self.command_reply(id, action, result),
-            Purpose::BusyReasons => self.busy_reasons_reply(result),
-            Purpose::CallerList => self.caller_list_reply(result),
-            Purpose::SkillGroups => self.skill_groups_reply(result),
-            Purpose::OwnRecord => self.own_record_reply(result),
+            Purpose::Mode(login_type) => self.mode_reply(login_type, result),
+            Purpose::NewPhone => self.new_phone_info(result),
+            Purpose::List(list) => self.list_reply(list, result),
+            Purpose::LookUp { id, list } => self.look_up_reply(id, list, result),
             Purpose::Dtmf => self.dtmf_reply(result),
             Purpose::TokenCheck => self.token_check_reply(result),
         }
@@ -127,9 +127,9 @@ impl Turn<'_> {
             TimerId::CommandDeadline => self.command_deadline(),
             TimerId::AfterCall => self.after_call_due(),
             TimerId::Lists => self.ask_for_missing_lists(),
-            TimerId::QueueSum
-            | TimerId::Watched
-            | TimerId::BusyInfo
+            TimerId::QueueSum => self.count_waiting(),
+            TimerId::Watched => self.watched_due(),
+            TimerId::BusyInfo
             | TimerId::BreakNews
             | TimerId::WorkTime
             | TimerId::Reminder
@@ -153,10 +153,10 @@ impl Turn<'_> {
             }
             Purpose::RollBack
             | Purpose::Bind
-            | Purpose::BusyReasons
-            | Purpose::CallerList
-            | Purpose::SkillGroups
-            | Purpose::OwnRecord
+            | Purpose::Mode(_)
+            | Purpose::NewPhone
+            | Purpose::List(_)
+            | Purpose::LookUp { .. }
             | Purpose::Dtmf
             | Purpose::TokenCheck => {}
         }
@@ -170,7 +170,7 @@ impl Turn<'_> {
     }
 
     fn phone(&mut self, command: crate::softphone::Command) {
-        if self.state.profile.webrtc {
+        if self.state.session.web_phone {
             self.effects.push(Effect::Phone(command));
         }
     }

@@ -235,6 +235,8 @@ impl Turn<'_> {
         self.effects.push(Effect::StopTimer(TimerId::StrayCall));
         self.effects.push(Effect::StopTimer(TimerId::AfterCall));
         self.state.call = Some(Call {
+            journal_id: self.next_journal_id(),
+            caller_id: None,
             phase,
             direction,
             ring: None,
@@ -273,6 +275,7 @@ impl Turn<'_> {
             "area": call.peer.area,
         });
         self.publish("callStarted", &["call"], "", data);
+        self.journal_begun();
     }
 
     /// Rings while somebody has to be called to the phone, and not a moment longer.

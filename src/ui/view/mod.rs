@@ -7,16 +7,23 @@ mod bar;
 mod canvas;
 mod card;
 mod dialog;
+mod directory;
 mod glyphs;
 mod journal;
 mod notices;
 mod panel;
+mod parties;
+mod picker;
+mod queue;
 mod ringing;
 mod status_line;
 mod strip;
+mod tabs;
 mod tick;
 mod words;
 
+#[cfg(test)]
+mod calls_tests;
 #[cfg(test)]
 mod narrow_tests;
 #[cfg(test)]
@@ -32,8 +39,10 @@ use ratatui::{
 use self::canvas::Canvas;
 pub use self::{
     panel::{cells as panel_cells, document as panel_document},
+    parties::{monitored, waiting_who},
     ringing::is_offered,
     tick::next_change,
+    words::who,
 };
 use super::{act::Target, state::ViewState, theme::Scope};
 use crate::app::Snapshot;
@@ -51,6 +60,7 @@ const PANEL_MIN_WIDTH: u16 = 76;
 #[derive(Debug, Default)]
 pub struct Drawn {
     hits: Vec<(Rect, Target)>,
+    help_end: Option<u16>,
 }
 
 impl Drawn {
@@ -59,29 +69,35 @@ impl Drawn {
         let under = |(area, _): &&(Rect, Target)| area.contains(Position { x, y });
         self.hits.iter().rev().find(under).map(|(_, target)| *target)
     }
+
+    /// The furthest the open help can be scrolled: its last line is then shown.
+    pub fn help_end(&self) -> Option<u16> {
+        self.help_end
+    }
 }
 
 /// The state's word, and who is at the other end (empty without a call), for the window title.
 pub fn words_of(snapshot: &Snapshot, now: Instant) -> (String, String) {
     let word = words::shown(snapshot, &glyphs::UNICODE, now).word;
     let live = snapshot.call.phase.is_live();
-    (word, if live { words::who(&snapshot.call.peer, snapshot.locale) } else { String::new() })
+    (word, if live { parties::with_whom(snapshot) } else { String::new() })
 }
 
 /// Draws one frame.
 pub fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &ViewState, now: Instant) -> Drawn {
     let area = frame.area();
     let glyphs = if state.ascii { &glyphs::ASCII } else { &glyphs::UNICODE };
-    let mut canvas = Canvas { buffer: frame.buffer_mut(), snapshot, state, glyphs, hits: Vec::new(), cursor: None };
+    let mut canvas =
+        Canvas { buffer: frame.buffer_mut(), snapshot, state, glyphs, hits: Vec::new(), cursor: None, help_end: None };
     if area.width > 0 && area.height > 0 {
         canvas.clear(area, Scope::Base);
         screen(&mut canvas, area, now);
     }
-    let Canvas { hits, cursor, .. } = canvas;
+    let Canvas { hits, cursor, help_end, .. } = canvas;
     if let Some(cursor) = cursor.filter(|at| area.contains(*at)) {
         frame.set_cursor_position(cursor);
     }
-    Drawn { hits }
+    Drawn { hits, help_end }
 }
 
 fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
@@ -97,13 +113,16 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let (main, card_end) = full(canvas, area, now);
     // Windows hide neither the bar nor the bottom row, and an incoming call leaves the panel free.
     let below_bar = Rect { y: area.y + 2, height: area.height - 3, ..area };
+    if canvas.state.dialog.is_some() {
+        canvas.hit_area(below_bar, Target::Around);
+    }
     let ringing = ringing::draw(canvas, main, now);
     // A dialog goes below the incoming call; where there is no room for both, the one just opened lies on top, and the
     // bar still shows the call and its keys.
     let top = ringing.map_or(below_bar.y, |window| window.bottom());
     let room = below_bar.bottom().saturating_sub(top);
     let for_dialog = if room >= DIALOG_MIN { Rect { y: top, height: room, ..below_bar } } else { below_bar };
-    dialog::draw(canvas, for_dialog);
+    dialog::draw(canvas, for_dialog, now);
     notices::draw_toasts(canvas, area, card_end, now);
 }
 
@@ -124,6 +143,6 @@ fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> (Rect, u16) {
     let used = card::draw(canvas, body, now);
     let gap = u16::from(used == 0);
     let rest = Rect { y: body.y + used + gap, height: body.height.saturating_sub(used + gap), ..body };
-    journal::draw(canvas, rest);
+    tabs::draw(canvas, rest, now);
     (body, body.y + used)
 }

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::{
     bar,
     canvas::{Canvas, Run},
-    card, notices, status_line, words,
+    card, notices, parties, status_line, tabs, words,
 };
 use crate::{
     app::NoticeLevel,
@@ -44,6 +44,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let right = right.saturating_sub(2);
     if canvas.state.flash_at(now).is_some() || canvas.state.prefix_typed {
         status_line::hint(canvas, x, last.y, right, now);
+    } else if tabs::in_row(canvas, x, last.y, right) {
+        // Enter would do something with it: it has to be seen.
     } else if let Some((level, text)) = toast {
         let scope = match level {
             NoticeLevel::Info => Scope::BarStrong,
@@ -109,7 +111,7 @@ pub fn draw_tiny(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     }
     if canvas.snapshot.call.phase != CallPhase::None && canvas.snapshot.call.phase.is_live() {
         run.push(" ", Scope::Bar);
-        run.push(words::who(&canvas.snapshot.call.peer, canvas.snapshot.locale), Scope::BarStrong);
+        run.push(parties::with_whom(canvas.snapshot), Scope::BarStrong);
     }
     canvas.run(area.x, area.y, area.width, &run);
     if area.height > 1 {
