@@ -78,6 +78,19 @@ impl Turn<'_> {
         }
     }
 
+    /// A supervisor ended the newest call, as it turns out; whether that is news.
+    pub(super) fn journal_torn_down(&mut self) -> bool {
+        if self.state.journal.first().is_none_or(|entry| entry.hung_up_by == HungUpBy::Supervisor) {
+            return false;
+        }
+        if let Some(entry) = Arc::make_mut(&mut self.state.journal).first_mut() {
+            entry.hung_up_by = HungUpBy::Supervisor;
+            let entry = entry.clone();
+            self.keep(entry);
+        }
+        true
+    }
+
     /// Calls of earlier runs, newest first: they stand behind those of this one.
     pub(super) fn journal_loaded(&mut self, entries: Vec<JournalEntry>) {
         let newest = entries.iter().map(|entry| entry.id).max().unwrap_or(0);

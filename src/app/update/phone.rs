@@ -82,9 +82,7 @@ impl Turn<'_> {
             AgentState::Idle | AgentState::Busy | AgentState::WrapUp | AgentState::SignedOut => false,
         };
         let answered = matches!(event.state, PhoneState::Connected | PhoneState::Transferred);
-        let at = self.now.at;
-        let just_over = self.state.over_at.is_some_and(|over| at.saturating_duration_since(over) < LATE);
-        if !held_by_platform && (!answered || just_over) {
+        if !held_by_platform && (!answered || self.is_just_over()) {
             tracing::info!(state = ?event.state, "a word about a call while there is none");
             return false;
         }
@@ -234,11 +232,18 @@ impl Turn<'_> {
         }
     }
 
-    /// PhoSta 36; the end itself follows.
+    /// PhoSta 36. The end itself follows, or the leg's end has been faster.
     fn torn_down(&mut self) {
-        let Some(call) = self.state.live_call_mut() else { return };
-        if call.hung_up_by.replace(HungUpBy::Supervisor) != Some(HungUpBy::Supervisor) {
+        let news = match self.state.live_call_mut() {
+            Some(call) => call.hung_up_by.replace(HungUpBy::Supervisor) != Some(HungUpBy::Supervisor),
+            None => self.is_just_over() && self.journal_torn_down(),
+        };
+        if news {
             self.warn(Message::new("app.torn_down"));
         }
+    }
+
+    fn is_just_over(&self) -> bool {
+        self.state.over_at.is_some_and(|over| self.now.at.saturating_duration_since(over) < LATE)
     }
 }

@@ -477,3 +477,21 @@ fn torn_down_is_told_once_and_kept_in_the_journal() {
     assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
     assert_eq!(rig.shown().journal[0].hung_up_by, HungUpBy::Supervisor);
 }
+
+#[test]
+fn torn_down_is_told_also_when_the_leg_ends_before_the_message() {
+    let mut rig = Rig::talking();
+    bye(&mut rig);
+    for _ in 0..2 {
+        rig.pho(PhoneState::TornDown);
+        rig.later(Duration::from_secs(4));
+    }
+    assert_eq!(rig.notices(), "a supervisor ended the call");
+    assert_eq!((rig.shown().journal[0].hung_up_by, rig.shown().journal.len()), (HungUpBy::Supervisor, 1));
+    // Long after a call it is about something else.
+    let mut rig = Rig::talking();
+    bye(&mut rig);
+    rig.later(Duration::from_secs(60));
+    rig.pho(PhoneState::TornDown);
+    assert_eq!((rig.notices().as_str(), rig.shown().journal[0].hung_up_by), ("", HungUpBy::Peer));
+}

@@ -185,7 +185,6 @@ fn a_late_word_about_a_call_that_is_over_raises_no_ghost() {
         PhoneState::Barged,
         PhoneState::TransferDone,
         PhoneState::Transferred,
-        PhoneState::TornDown,
         PhoneState::FarRinging,
         PhoneState::HungUp,
     ] {
