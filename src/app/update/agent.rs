@@ -20,6 +20,7 @@ const JUST_DIALLED: Duration = Duration::from_secs(2);
 
 impl Turn<'_> {
     pub(super) fn agent_push(&mut self, event: &AgentEvent) {
+        self.rejoined();
         self.agent_number(event.state, event.reason, event.wait_time_s);
     }
 

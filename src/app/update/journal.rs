@@ -78,17 +78,13 @@ impl Turn<'_> {
         }
     }
 
-    /// A supervisor ended the newest call, as it turns out; whether that is news.
-    pub(super) fn journal_torn_down(&mut self) -> bool {
-        if self.state.journal.first().is_none_or(|entry| entry.hung_up_by == HungUpBy::Supervisor) {
-            return false;
-        }
-        if let Some(entry) = Arc::make_mut(&mut self.state.journal).first_mut() {
+    /// The call that ended a moment ago was torn down by a supervisor.
+    pub(super) fn journal_torn_down(&mut self, id: u64) {
+        if let Some(entry) = Arc::make_mut(&mut self.state.journal).first_mut().filter(|entry| entry.id == id) {
             entry.hung_up_by = HungUpBy::Supervisor;
             let entry = entry.clone();
             self.keep(entry);
         }
-        true
     }
 
     /// Calls of earlier runs, newest first: they stand behind those of this one.

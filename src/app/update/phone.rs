@@ -65,6 +65,10 @@ impl Turn<'_> {
         let Some(id) = &event.call_id else { return false };
         match (self.state.live_call(), event.state) {
             (_, PhoneState::Ring(_) | PhoneState::CallOut) => false,
+            // The BYE of a call that is torn down may be faster than the word of it.
+            (None, PhoneState::TornDown) => {
+                self.state.call.as_ref().is_none_or(|call| call.platform_id.as_ref() != Some(id))
+            }
             (Some(call), PhoneState::HungUp) => call.platform_id.as_ref().is_some_and(|own| own != id),
             (Some(call), _) => call.platform_id.as_ref() != Some(id) && self.state.over.as_ref() == Some(id),
             (None, _) => self.state.over.as_ref() == Some(id),
@@ -82,7 +86,9 @@ impl Turn<'_> {
             AgentState::Idle | AgentState::Busy | AgentState::WrapUp | AgentState::SignedOut => false,
         };
         let answered = matches!(event.state, PhoneState::Connected | PhoneState::Transferred);
-        if !held_by_platform && (!answered || self.is_just_over()) {
+        let at = self.now.at;
+        let just_over = self.state.over_at.is_some_and(|over| at.saturating_duration_since(over) < LATE);
+        if !held_by_platform && (!answered || just_over) {
             tracing::info!(state = ?event.state, "a word about a call while there is none");
             return false;
         }
@@ -232,18 +238,18 @@ impl Turn<'_> {
         }
     }
 
-    /// PhoSta 36. The end itself follows, or the leg's end has been faster.
+    /// PhoSta 36; the end itself follows, unless the BYE was faster.
     fn torn_down(&mut self) {
-        let news = match self.state.live_call_mut() {
-            Some(call) => call.hung_up_by.replace(HungUpBy::Supervisor) != Some(HungUpBy::Supervisor),
-            None => self.is_just_over() && self.journal_torn_down(),
+        let Some(call) = self.state.call.as_mut().filter(|call| call.phase.is_live() || !call.hang_up_asked) else {
+            return;
         };
-        if news {
-            self.warn(Message::new("app.torn_down"));
+        if call.hung_up_by.replace(HungUpBy::Supervisor) == Some(HungUpBy::Supervisor) {
+            return;
         }
-    }
-
-    fn is_just_over(&self) -> bool {
-        self.state.over_at.is_some_and(|over| self.now.at.saturating_duration_since(over) < LATE)
+        let over = (!call.phase.is_live()).then_some(call.journal_id);
+        self.warn(Message::new("app.torn_down"));
+        if let Some(id) = over {
+            self.journal_torn_down(id);
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
 impl Turn<'_> {
     /// MT 6: everything at once, after the link came back. `param` is the reason or the wrap-up time (9.3).
     pub(super) fn resynchronised(&mut self, ag_sta: i64, pho_sta: Option<i64>, param: Option<i64>) {
+        self.rejoined();
         if ag_sta == 0 {
             // Known to the platform, but in no state yet: the first ready or busy never got there.
             if self.state.session.phase == Phase::In && self.state.pending.after_call.is_none() {

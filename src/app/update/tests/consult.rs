@@ -467,6 +467,21 @@ fn while_the_link_is_down_the_platforms_answers_carry_a_consultation_to_its_end(
 }
 
 #[test]
+fn torn_down_is_told_even_if_the_bye_is_faster() {
+    let mut rig = Rig::talking();
+    rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: EndCause::RemoteBye });
+    for _ in 0..2 {
+        rig.push(PushMessage::Phone(PhoneEvent {
+            state: PhoneState::TornDown,
+            call_id: Some("8f3a".into()),
+            ..PhoneEvent::default()
+        }));
+    }
+    assert_eq!(rig.notices().matches("supervisor").count(), 1, "{}", rig.notices());
+    assert_eq!(rig.shown().journal[0].hung_up_by, HungUpBy::Supervisor);
+}
+
+#[test]
 fn torn_down_is_told_once_and_kept_in_the_journal() {
     let mut rig = Rig::talking();
     rig.pho(PhoneState::TornDown);
@@ -476,22 +491,4 @@ fn torn_down_is_told_once_and_kept_in_the_journal() {
     rig.pho(PhoneState::TornDown);
     assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
     assert_eq!(rig.shown().journal[0].hung_up_by, HungUpBy::Supervisor);
-}
-
-#[test]
-fn torn_down_is_told_also_when_the_leg_ends_before_the_message() {
-    let mut rig = Rig::talking();
-    bye(&mut rig);
-    for _ in 0..2 {
-        rig.pho(PhoneState::TornDown);
-        rig.later(Duration::from_secs(4));
-    }
-    assert_eq!(rig.notices(), "a supervisor ended the call");
-    assert_eq!((rig.shown().journal[0].hung_up_by, rig.shown().journal.len()), (HungUpBy::Supervisor, 1));
-    // Long after a call it is about something else.
-    let mut rig = Rig::talking();
-    bye(&mut rig);
-    rig.later(Duration::from_secs(60));
-    rig.pho(PhoneState::TornDown);
-    assert_eq!((rig.notices().as_str(), rig.shown().journal[0].hung_up_by), ("", HungUpBy::Peer));
 }
