@@ -246,7 +246,8 @@ pub struct CallView {
     /// The far end is ringing (outbound).
     #[serde(skip)]
     pub far_ringing: bool,
-    /// Hold was known before the link was cut and the platform cannot confirm it.
+    /// What is shown (a hold, a consultation, a whisper, or none of them) cannot be confirmed: the platform does not tell
+    /// them apart after the link was cut, nor after a restart.
     #[serde(skip)]
     pub hold_uncertain: bool,
     /// Clocks to count from.

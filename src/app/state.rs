@@ -40,13 +40,18 @@ pub struct State {
     pub(super) watched: Option<Watched>,
     pub(super) pending: Pending,
     pub(super) dtmf: Dtmf,
-    pub(super) auto_answer: bool,
     /// What the agent chose and finds again after a restart.
     pub(super) remembered: Remembered,
     /// The looping tone that plays.
     pub(super) tone: Option<Tone>,
     /// The outbound call that was asked for last.
     pub(super) dialled: Option<Dialled>,
+    /// Number of the agent who is to be listened to, until the platform has answered.
+    pub(super) spy_asked: Option<String>,
+    /// Calls so far: which one an answer is about.
+    pub(super) calls: u64,
+    /// Changes of the call's phase so far: whether an answer is older than what is known by now.
+    pub(super) moves: u64,
     pub(super) notices: VecDeque<NoticeView>,
     /// Calls that are over, newest first.
     pub(super) journal: Arc<Vec<JournalEntry>>,
@@ -59,6 +64,8 @@ pub struct State {
     pub(super) stray_leg: Option<String>,
     /// The platform's name of the call that ended last: late words about it are not about the next one.
     pub(super) over: Option<String>,
+    /// When a call ended last.
+    pub(super) over_at: Option<Instant>,
 }
 
 /// The right-hand panel.
@@ -70,7 +77,7 @@ pub(super) struct Panel {
     /// The run that is under way.
     pub(super) loading: Option<PanelId>,
     pub(super) last_run: u64,
-    /// The call that it is about: when it began, and whether this agent is only consulted about it.
+    /// The call that it is about: when it began, and whether a colleague is at the other end.
     pub(super) call: Option<(Instant, bool)>,
     /// It has been filled for that call, or somebody else has seen to it.
     pub(super) settled: bool,
@@ -123,6 +130,10 @@ pub(super) struct Session {
     pub(super) web_phone: bool,
     /// The config's at first, then what the agent switched to or a sign-in that was taken over had.
     pub(super) login_type: LoginType,
+    /// The sign-in of an earlier run has not been tried yet, and is as this one is to be.
+    pub(super) may_rejoin: bool,
+    /// It is being tried; the platform has not said that it knows it.
+    pub(super) rejoining: bool,
     /// A change of the phone under way.
     pub(super) change: Option<PhoneChange>,
     /// The kind of sign-in that is being switched to.
@@ -182,6 +193,10 @@ impl Session {
             phone: profile.agent_phone.clone(),
             web_phone: profile.webrtc,
             login_type: profile.login_type,
+            may_rejoin: profile.known.as_ref().is_some_and(|known| {
+                known.phone.as_ref() == Some(&profile.agent_phone) && known.kind == Some(profile.login_type.number())
+            }),
+            rejoining: false,
             change: None,
             switching: None,
             tenant_known: false,
@@ -200,7 +215,7 @@ impl Session {
             token_expires: None,
             expiring_told: false,
             worthless_told: false,
-            reg_id: profile.reg_id.clone(),
+            reg_id: profile.known.as_ref().map(|known| known.reg_id.clone()),
             login_state: None,
             state_set: false,
             target: Some(profile.target),
@@ -288,6 +303,19 @@ pub(super) struct Media {
 pub(super) struct Leg {
     pub(super) call_id: String,
     pub(super) answered: bool,
+    /// It is being answered without anybody pressing a key.
+    pub(super) answering: bool,
+    /// The agent has heard the tone that goes before that.
+    pub(super) beeped: bool,
+}
+
+/// A call that leaves this agent for somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenAway {
+    /// The platform has accepted the transfer.
+    Asked,
+    /// It has said that it is done (PhoSta 33), and the agent was told.
+    Done,
 }
 
 /// The call.
@@ -312,8 +340,20 @@ pub(super) struct Call {
     pub(super) called: Option<String>,
     pub(super) queue_id: Option<i64>,
     pub(super) consult: ConsultView,
+    /// Who was asked to be consulted, until the platform tells of it.
+    pub(super) consult_asked: Option<ConsultView>,
+    /// It is on its way to somebody else.
+    pub(super) given_away: Option<GivenAway>,
+    /// It was transferred to this agent, and the agent was told.
+    pub(super) transferred_here: bool,
+    /// Only the agent's state speaks for it; nothing was heard of the call itself.
+    pub(super) guessed: bool,
+    /// This agent asked to listen, so the own leg is to be answered.
+    pub(super) spy_wanted: bool,
     /// Number of the agent who is listened to.
     pub(super) monitored: Option<String>,
+    /// Whom the last whisper, barge or tearing down was asked for.
+    pub(super) monitor_asked: Option<String>,
     pub(super) began: Timestamp,
     pub(super) since: Timestamp,
     pub(super) clocks: CallClocks,
@@ -325,7 +365,8 @@ pub(super) struct Call {
     pub(super) hang_up_asked: bool,
     /// Who ended it, once known.
     pub(super) hung_up_by: Option<HungUpBy>,
-    /// The hold was known before the link was cut.
+    /// The phase was known before the link was cut, or not at all, and the platform cannot tell it apart from others: a
+    /// hold, a consultation, a whisper.
     pub(super) hold_uncertain: bool,
     /// Why the other end was not reached, where it was said.
     pub(super) unreached: Option<Unreached>,
@@ -375,8 +416,10 @@ pub(super) struct Pending {
     pub(super) requests: BTreeMap<RequestId, Purpose>,
     /// Commands not answered yet, by their kind.
     pub(super) commands: BTreeMap<Action, Waiting>,
-    /// A state asked for in the moment between the end of a call and the platform's next word.
+    /// A state asked for during a call, or in the moment between its end and the platform's next word.
     pub(super) after_call: Option<TargetState>,
+    /// The platform has been told no state at all since the sign-in, because a call was under way.
+    pub(super) state_owed: bool,
     /// The state that the platform was asked for last.
     pub(super) state_asked: Option<TargetState>,
 }
@@ -388,6 +431,10 @@ pub(super) struct Waiting {
     pub(super) deadline: Instant,
     /// The request that was sent for it.
     pub(super) request: Option<RequestId>,
+    /// [`State::calls`] when it was asked for.
+    pub(super) calls: u64,
+    /// [`State::moves`] when it was asked for.
+    pub(super) moves: u64,
 }
 
 /// Keypad digits not sent yet.
@@ -416,6 +463,8 @@ pub(super) enum Purpose {
     Mode(LoginType),
     /// The account of a phone to change to.
     NewPhone,
+    /// The same command by the plain way, after the platform refused its own.
+    HangUpInstead(Action),
     /// A list.
     List(List),
     /// Somebody asked for it; the list is refreshed along with the answer.
@@ -430,7 +479,7 @@ pub(super) enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     BusyReasons,
-    CallerList,
+    CallerIds,
     SkillGroups,
     OwnRecord,
     FreeAgents,
@@ -483,10 +532,12 @@ impl State {
             watched: None,
             pending: Pending::default(),
             dtmf: Dtmf::default(),
-            auto_answer: false,
             remembered: profile.remembered.clone(),
             tone: None,
             dialled: None,
+            spy_asked: None,
+            calls: 0,
+            moves: 0,
             notices: VecDeque::new(),
             journal: Arc::default(),
             last_journal_id: 0,
@@ -495,6 +546,7 @@ impl State {
             exiting: false,
             stray_leg: None,
             over: None,
+            over_at: None,
             profile,
         }
     }

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     AgentView, BreaksView, CallView, DirectoryView, Fetched, LinkView, MediaView, ProjectsView, SipView, Snapshot,
-    State,
+    State, Wanted,
     state::{Call, Media},
 };
-use crate::domain::{AgentState, BusyReason, SkillGroup};
+use crate::domain::{AgentState, BusyReason, SkillGroup, TargetState};
 
 impl State {
     /// One consistent picture. Running clocks stand at zero in it; [`Snapshot::as_of`] reads them.
@@ -48,13 +48,13 @@ impl State {
             media: media_view(&self.media),
             caller_id: self.lists.caller_id.clone(),
             queue_waiting: self.queue.waiting,
-            after_call: None,
+            after_call: self.pending.after_call.map(|target| self.wanted(target)),
             notices: self.notices.iter().cloned().collect(),
             actions: self.actions(),
             pending: self.pending.commands.keys().copied().collect(),
             caller_ids: self.lists.caller_ids.clone(),
             busy_reasons: self.lists.busy_reasons.clone(),
-            auto_answer: self.auto_answer,
+            auto_answer: self.remembered.auto_answer,
             directory: self.directory_view(),
             queue: self.queue.view.clone(),
             projects: ProjectsView::default(),
@@ -70,9 +70,13 @@ impl State {
         }
     }
 
-    /// The reason shown beside "busy": by name where the list has it, by number where it does not.
+    /// The reason shown beside "busy".
     fn busy_reason(&self) -> Option<BusyReason> {
-        let id = self.agent.reason.filter(|_| self.agent.state == AgentState::Busy)?;
+        self.named_reason(self.agent.reason.filter(|_| self.agent.state == AgentState::Busy)?)
+    }
+
+    /// A reason by name where the list has it, by number where it does not.
+    fn named_reason(&self, id: i64) -> Option<BusyReason> {
         let known = self.lists.busy_reasons.iter().find(|reason| reason.id == id).cloned();
         // 1 to 10 are the platform's own and have no names (protocol `phone-bar.md` 4.1).
         known.or_else(|| (id > 10).then(|| BusyReason { id, name: id.to_string() }))
@@ -85,6 +89,13 @@ impl State {
         }
         view.fetched = together(&self.directory.agents, &self.directory.groups);
         view
+    }
+
+    fn wanted(&self, target: TargetState) -> Wanted {
+        match target {
+            TargetState::Ready => Wanted::Ready,
+            TargetState::Busy(reason) => Wanted::Busy(reason.and_then(|id| self.named_reason(id))),
+        }
     }
 
     fn call_view(&self, call: &Call) -> CallView {

@@ -183,7 +183,7 @@ impl World for LiveWorld {
                 }
             }
             Effect::Phone(command) => self.line.send(command),
-            Effect::RememberRegId(reg_id) => self.keep(|store| store.reg_id(reg_id)),
+            Effect::RememberSignIn(known) => self.keep(|store| store.reg_id(known.map(|known| known.to_string()))),
             Effect::Remember(remembered) => self.keep(|store| store.remember(remembered)),
             Effect::Journal(change) => self.keep(|store| store.journal(change)),
             Effect::FillPanel { id, facts } => self.fill_panel(id, *facts),

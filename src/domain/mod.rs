@@ -10,6 +10,7 @@ mod events;
 mod journal;
 mod number;
 mod remembered;
+mod sign_in;
 mod skill_group;
 
 pub use agent::{AgentState, BusyReason, TargetState};
@@ -20,4 +21,5 @@ pub use events::{EVENT_CATEGORIES, EVENT_NAMES, EVERY_EVENT, unknown_event};
 pub use journal::{JournalChange, JournalEntry};
 pub use number::{NumberError, clean_agent_number, clean_number, tel_extension};
 pub use remembered::{Preference, Remembered};
+pub use sign_in::KnownSignIn;
 pub use skill_group::SkillGroup;

@@ -57,8 +57,9 @@ fn a_call_is_transferred_to_agents_groups_numbers_and_flows() {
     assert_eq!(asked(&talk, "t tab b a c k enter"), [transfer("Queue { id: 7, vcc_id: Some(12) }")]);
     assert_eq!(asked(&talk, "t tab tab 1 1 0 enter"), [transfer("Callee(Number(\"110\"))")]);
     let flow = transfer("Ivr { code: \"main\", node: \"7\", vcc_id: None }");
-    assert_eq!(asked(&talk, "t shift-tab m a i n enter 7 enter"), [flow.clone()]);
-    assert_eq!(asked(&talk, "t shift-tab down 7 up m a i n enter"), [flow]);
+    for keys in ["t shift-tab m a i n enter 7 enter", "t shift-tab down 7 up m a i n enter"] {
+        assert_eq!(asked(&talk, keys).concat(), flow, "{keys}");
+    }
     assert!(asked(&talk, "t shift-tab m a i n enter enter").is_empty(), "a node is missing");
     assert!(asked(&talk, "t shift-tab enter").is_empty());
 }
@@ -267,4 +268,16 @@ fn the_palette_has_a_line_for_every_action_with_its_key_and_says_why_not() {
     assert_eq!((line("consult").remark.as_str(), line("consult").enabled), ("no call is up  c", false));
     assert_eq!((line("waiting customers").remark.as_str(), line("waiting customers").enabled), ("Q", true));
     assert!(items.len() > 40);
+}
+
+#[test]
+fn what_is_pasted_goes_into_the_open_field() {
+    let talk = fixtures::in_talk(Locale::En);
+    let mut state = fixtures::state();
+    press(&mut state, &talk, "c tab");
+    dial::on_paste(&mut state, &talk, "tel:138-0013\u{7} 8000\n", now());
+    assert_eq!(press(&mut state, &talk, "enter"), [consult("Number(\"13800138000\")")]);
+    press(&mut state, &talk, "f");
+    dial::on_paste(&mut state, &talk, "上海", now());
+    assert_eq!((state.list_len(&talk), state.number.value()), (1, ""));
 }

@@ -340,14 +340,15 @@ pub fn consulting(locale: Locale, phase: CallPhase) -> Snapshot {
     snapshot.call.phase = phase;
     snapshot.call.since = Some(time("2026-01-02T06:32:42Z"));
     snapshot.call.consult = ConsultView { number: None, ag_no: Some("8003".into()) };
-    let possible: &[Action] = match phase {
-        CallPhase::ConsultOut => &[Action::ConsultReturn, Action::HangUp, Action::Mute],
-        CallPhase::Consulting => {
-            &[Action::ConsultTransfer, Action::ThreeWay, Action::ConsultReturn, Action::HangUp, Action::Mute]
-        }
-        _ => &[Action::ThreeWayReturn, Action::HangUp, Action::Mute, Action::SendDtmf],
-    };
-    allow(&mut snapshot, possible);
+    let mut possible = vec![Action::HangUp, Action::Mute];
+    possible.push(if phase == CallPhase::ThreeWay { Action::ThreeWayReturn } else { Action::ConsultReturn });
+    if phase == CallPhase::Consulting {
+        possible.extend([Action::ConsultTransfer, Action::ThreeWay]);
+    }
+    if phase == CallPhase::ThreeWay {
+        possible.push(Action::SendDtmf);
+    }
+    allow(&mut snapshot, &possible);
     snapshot
 }
 
@@ -360,14 +361,12 @@ pub fn monitoring(locale: Locale, phase: CallPhase) -> Snapshot {
     snapshot.call.queue = None;
     snapshot.call.monitored = Some("8003".into());
     snapshot.call.since = Some(time("2026-01-02T06:32:42Z"));
-    let possible: &[Action] = match phase {
-        CallPhase::Spying => &[Action::Whisper, Action::Barge, Action::Disconnect, Action::HangUp, Action::Mute],
-        CallPhase::Whispering => {
-            &[Action::WhisperCancel, Action::Barge, Action::Disconnect, Action::HangUp, Action::Mute]
-        }
-        _ => &[Action::Whisper, Action::Disconnect, Action::HangUp, Action::Mute],
-    };
-    allow(&mut snapshot, possible);
+    let mut possible = vec![Action::Disconnect, Action::HangUp, Action::Mute];
+    possible.push(if phase == CallPhase::Whispering { Action::WhisperCancel } else { Action::Whisper });
+    if phase != CallPhase::Barging {
+        possible.push(Action::Barge);
+    }
+    allow(&mut snapshot, &possible);
     snapshot
 }
 

@@ -65,6 +65,28 @@ impl Turn<'_> {
         }
     }
 
+    /// The newest call ended while it was to be transferred, and it turned out that it was not.
+    pub(super) fn journal_not_transferred(&mut self) {
+        if !self.state.journal.first().is_some_and(|entry| entry.outcome == Outcome::Transferred) {
+            return;
+        }
+        if let Some(entry) = Arc::make_mut(&mut self.state.journal).first_mut() {
+            entry.outcome = Outcome::Answered;
+            entry.hung_up_by = HungUpBy::Peer;
+            let entry = entry.clone();
+            self.keep(entry);
+        }
+    }
+
+    /// The call that ended a moment ago was torn down by a supervisor.
+    pub(super) fn journal_torn_down(&mut self, id: u64) {
+        if let Some(entry) = Arc::make_mut(&mut self.state.journal).first_mut().filter(|entry| entry.id == id) {
+            entry.hung_up_by = HungUpBy::Supervisor;
+            let entry = entry.clone();
+            self.keep(entry);
+        }
+    }
+
     /// Calls of earlier runs, newest first: they stand behind those of this one.
     pub(super) fn journal_loaded(&mut self, entries: Vec<JournalEntry>) {
         let newest = entries.iter().map(|entry| entry.id).max().unwrap_or(0);

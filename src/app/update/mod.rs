@@ -1,19 +1,24 @@
 //! The pure state machine, one file per subject.
 //!
-//! `commands` takes what people ask, `session` signs in, `take_over` also where somebody is already, `sign_out` out,
-//! `binding` changes the phone, `agent` and `phone` take the platform's words, `ending` ends calls, `sip` takes the
-//! softphone's words, `links` the event websocket's, `lists`, `directory` and `queue` the platform's lists (`rows` reads
-//! them), `look_ups` what is asked of them, `token` renews the token, `panel` fills the panel,
+//! `commands` takes what people ask; `dialling`, `hanging_up`, `consult`, `monitor`, `keypad`, `after_call` carry out what
+//! is asked of a call. `session` signs in, `rejoin` after a restart, `take_over` also where somebody is already,
+//! `sign_out` out; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
+//! absence; `call` begins calls and knows what they are, `ending` ends them, `tones` lets them be heard. `sip` takes the
+//! softphone's words, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
+//! reads them), `look_ups` what is asked of them. `token` renews the token, `panel` fills the panel,
 //! `notices` tells the agent.
 
 mod after_call;
 mod agent;
 mod binding;
 mod breaks;
+mod call;
 mod commands;
 mod consult;
+mod dialling;
 mod directory;
 mod ending;
+mod hanging_up;
 mod journal;
 mod keypad;
 mod links;
@@ -26,7 +31,9 @@ mod panel;
 mod phone;
 mod projects;
 mod queue;
+mod rejoin;
 mod reminders;
+mod resync;
 mod rows;
 mod session;
 mod sign_out;
@@ -35,6 +42,7 @@ mod take_over;
 #[cfg(test)]
 pub(super) mod tests;
 mod token;
+mod tones;
 
 use serde_json::{Value, json};
 
@@ -110,6 +118,7 @@ impl Turn<'_> {
             Purpose::NewPhone => self.new_phone_info(result),
             Purpose::List(list) => self.list_reply(list, result),
             Purpose::LookUp { id, list } => self.look_up_reply(id, list, result),
+            Purpose::HangUpInstead(action) => self.hang_up_instead_reply(id, action, result),
             Purpose::Dtmf => self.dtmf_reply(result),
             Purpose::TokenCheck => self.token_check_reply(result),
         }
@@ -120,6 +129,7 @@ impl Turn<'_> {
             TimerId::Reconnect => self.reconnect_due(),
             TimerId::LinkGreeting => self.greeting_overdue(),
             TimerId::SignIn => self.sign_in_due(),
+            TimerId::Rejoin => self.rejoin_failed(),
             TimerId::TokenRenewal => self.token_renewal_due(),
             TimerId::StrayLeg => self.stray_leg_due(),
             TimerId::StrayCall => self.stray_call_due(),
@@ -146,7 +156,7 @@ impl Turn<'_> {
         let id = RequestId(pending.next_request);
         match &purpose {
             Purpose::PhoneInfo | Purpose::Login | Purpose::FirstState(_) => self.state.session.step = Some(id),
-            Purpose::Command(action) => {
+            Purpose::Command(action) | Purpose::HangUpInstead(action) => {
                 if let Some(waiting) = pending.commands.get_mut(action) {
                     waiting.request = Some(id);
                 }
@@ -198,7 +208,9 @@ impl Turn<'_> {
     /// Keeps a command until its answer comes or its deadline passes.
     fn wait(&mut self, action: Action, id: CommandId, limit: std::time::Duration) {
         let deadline = self.now.at + limit;
-        let older = self.state.pending.commands.insert(action, Waiting { id, deadline, request: None });
+        let (calls, moves) = (self.state.calls, self.state.moves);
+        let waiting = Waiting { id, deadline, request: None, calls, moves };
+        let older = self.state.pending.commands.insert(action, waiting);
         if let Some(older) = older.filter(|older| older.id != id) {
             self.resolve(older.id, Err(refusal(RefusalKind::Pending, Message::new("app.superseded"))));
         }
@@ -246,6 +258,7 @@ impl Turn<'_> {
 
     fn request_state(&mut self, target: TargetState) {
         self.state.pending.state_asked = Some(target);
+        self.state.pending.state_owed = false;
         match target {
             TargetState::Ready => self.request(Purpose::Command(Action::Ready), Request::Ready),
             TargetState::Busy(reason) => {

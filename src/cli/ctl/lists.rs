@@ -191,6 +191,7 @@ fn outcome(entry: &JournalEntry) -> &'static str {
         (None, Outcome::Cancelled) => "ui.outcome_cancelled",
         (None, Outcome::Failed) => "ui.outcome_failed",
         (None, Outcome::Interrupted) => "ui.outcome_interrupted",
+        (None, Outcome::Transferred) => "ui.outcome_transferred",
     }
 }
 

@@ -43,8 +43,11 @@ fn with(dialog: Dialog) -> ViewState {
     ViewState { dialog: Some(dialog), ..fixtures::state() }
 }
 
-/// Everything there is beyond a plain talk, by name.
-fn table() -> Vec<(&'static str, fn(Locale) -> Snapshot, ViewState)> {
+/// A screen: its name, what is shown, what the screen remembers.
+type Shot = (&'static str, fn(Locale) -> Snapshot, ViewState);
+
+/// Everything there is beyond a plain talk.
+fn table() -> Vec<Shot> {
     let pick = |kind, page| Dialog::Pick(Pick::new(kind).on_page(page));
     let in_tab = |tab, selected| ViewState { tab, selected, focus: Focus::List, ..fixtures::state() };
     vec![
