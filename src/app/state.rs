@@ -77,7 +77,7 @@ pub(super) struct Panel {
     /// The run that is under way.
     pub(super) loading: Option<PanelId>,
     pub(super) last_run: u64,
-    /// The call that it is about: when it began, and whether this agent is only consulted about it.
+    /// The call that it is about: when it began, and whether a colleague is at the other end.
     pub(super) call: Option<(Instant, bool)>,
     /// It has been filled for that call, or somebody else has seen to it.
     pub(super) settled: bool,
