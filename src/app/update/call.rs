@@ -32,6 +32,8 @@ impl Turn<'_> {
             platform_id: None,
             told: false,
             peer: Party::default(),
+            caller: None,
+            called: None,
             queue_id: None,
             consult: ConsultView::default(),
             consult_asked: None,
@@ -138,6 +140,8 @@ impl Turn<'_> {
         if matches!(event.state, PhoneState::Ring(RingKind::Called | RingKind::Queue)) {
             take(&mut call.transferred_by, event.others.as_ref());
         }
+        take(&mut call.caller, event.caller.as_ref());
+        take(&mut call.called, event.called.as_ref());
         take(&mut call.call_id, event.call_id.as_ref());
         take(&mut call.platform_id, event.call_id.as_ref());
         call.told = true;
