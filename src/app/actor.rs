@@ -172,7 +172,7 @@ impl Actor {
                 | Effect::OpenLink { .. }
                 | Effect::CloseLink
                 | Effect::Phone(_)
-                | Effect::RememberRegId(_)
+                | Effect::RememberSignIn(_)
                 | Effect::Remember(_)
                 | Effect::Journal(_)
                 | Effect::SetTenant(_)

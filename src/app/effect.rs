@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{CommandId, CommandOutcome, LinkId, RequestId};
 use crate::{
     cti,
-    domain::{JournalChange, Remembered},
+    domain::{JournalChange, KnownSignIn, Remembered},
     softphone,
 };
 
@@ -55,8 +55,8 @@ pub enum Effect {
     },
     /// Tell scripts and hooks.
     Publish(SdkEvent),
-    /// Keep this `RegID` over a restart, so that the platform knows us again; `None`: forget it.
-    RememberRegId(Option<String>),
+    /// Keep this sign-in over a restart, so that the platform knows us again; `None`: forget it.
+    RememberSignIn(Option<KnownSignIn>),
     /// Keep the agent's choices over a restart.
     Remember(Remembered),
     /// Keep this of the journal over a restart.
@@ -80,6 +80,8 @@ pub enum TimerId {
     LinkGreeting,
     /// The next attempt to sign in.
     SignIn,
+    /// The platform should have told the state of the sign-in of an earlier run.
+    Rejoin,
     /// The token should be renewed now.
     TokenRenewal,
     /// The platform has ended the call and the SIP leg should be gone by now.

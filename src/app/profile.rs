@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     config::{BusyAtSignIn, Config, LoginType, TokenSource},
-    domain::{CallerId, Remembered, TargetState},
+    domain::{CallerId, KnownSignIn, Remembered, TargetState},
     i18n::Locale,
 };
 
@@ -43,8 +43,8 @@ pub struct Profile {
     pub token_call_back_time: Duration,
     /// Whether there is anything to renew a token with.
     pub can_renew_token: bool,
-    /// `RegID` of an earlier run, by which the platform knows us again.
-    pub reg_id: Option<String>,
+    /// The sign-in of an earlier run, by which the platform knows us again.
+    pub known: Option<KnownSignIn>,
     /// What the agent chose in an earlier run.
     pub remembered: Remembered,
     /// Calls kept in the journal.
@@ -56,8 +56,10 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Picks what matters out of the configuration.
-    pub fn new(config: &Config, locale: Locale, reg_id: Option<String>, remembered: Remembered) -> Self {
+    /// Picks what matters out of the configuration. `known` is the text of [`Effect::RememberSignIn`] of an earlier run.
+    ///
+    /// [`Effect::RememberSignIn`]: super::Effect::RememberSignIn
+    pub fn new(config: &Config, locale: Locale, known: Option<&str>, remembered: Remembered) -> Self {
         let platform = &config.platform;
         Self {
             ag_no: platform.ag_no.clone(),
@@ -81,7 +83,7 @@ impl Profile {
             token_call_back_time: platform.token_call_back_time,
             can_renew_token: !platform.token_call_back.is_empty()
                 || matches!(platform.token, TokenSource::Command(_) | TokenSource::File(_)),
-            reg_id,
+            known: known.and_then(KnownSignIn::read),
             remembered,
             journal_keep: config.journal.keep,
             ring: config.audio.ring,

@@ -115,6 +115,10 @@ pub(super) struct Session {
     pub(super) web_phone: bool,
     /// The config's at first, then what the agent switched to or a sign-in that was taken over had.
     pub(super) login_type: LoginType,
+    /// The sign-in of an earlier run has not been tried yet, and is as this one is to be.
+    pub(super) may_rejoin: bool,
+    /// It is being tried; the platform has not said that it knows it.
+    pub(super) rejoining: bool,
     /// A change of the phone under way.
     pub(super) change: Option<PhoneChange>,
     /// The kind of sign-in that is being switched to.
@@ -174,6 +178,10 @@ impl Session {
             phone: profile.agent_phone.clone(),
             web_phone: profile.webrtc,
             login_type: profile.login_type,
+            may_rejoin: profile.known.as_ref().is_some_and(|known| {
+                known.phone.as_ref() == Some(&profile.agent_phone) && known.kind == Some(profile.login_type.number())
+            }),
+            rejoining: false,
             change: None,
             switching: None,
             tenant_known: false,
@@ -192,7 +200,7 @@ impl Session {
             token_expires: None,
             expiring_told: false,
             worthless_told: false,
-            reg_id: profile.reg_id.clone(),
+            reg_id: profile.known.as_ref().map(|known| known.reg_id.clone()),
             login_state: None,
             state_set: false,
             target: Some(profile.target),
@@ -452,7 +460,7 @@ pub(super) enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     BusyReasons,
-    CallerList,
+    CallerIds,
     SkillGroups,
     OwnRecord,
     FreeAgents,

@@ -164,7 +164,7 @@ impl World for LiveWorld {
                 }
             }
             Effect::Phone(command) => self.line.send(command),
-            Effect::RememberRegId(reg_id) => self.keep(|store| store.reg_id(reg_id)),
+            Effect::RememberSignIn(known) => self.keep(|store| store.reg_id(known.map(|known| known.to_string()))),
             Effect::Remember(remembered) => self.keep(|store| store.remember(remembered)),
             Effect::Journal(change) => self.keep(|store| store.journal(change)),
             Effect::SetTenant(vcc_code) => self.api.set_tenant(vcc_code),

@@ -50,14 +50,14 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
         setup.check().map_err(|error| told(&error, manner.locale))?;
     }
     let places = (!manner.demo).then(|| Places::of(paths, &config.platform.ag_no));
-    let reg_id = places.as_ref().and_then(|places| store::read_reg_id(&places.session));
+    let known = places.as_ref().and_then(|places| store::read_reg_id(&places.session));
     let (remembered, broken) =
         places.as_ref().map(|places| store::read_remembered(&places.remembered)).unwrap_or_default();
     let (events, received) = mpsc::unbounded_channel();
     if let Some(message) = broken {
         told_to(&events, app::Event::NotKept(message));
     }
-    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id, remembered), received);
+    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, known.as_deref(), remembered), received);
     let socket = config.control.path.clone().unwrap_or_else(|| paths.control_socket(&config.platform.ag_no));
     // The socket comes first: another phone bar of this agent must be found out before anything is signed in.
     let server = if config.control.enabled {

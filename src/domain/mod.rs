@@ -9,6 +9,7 @@ mod destination;
 mod journal;
 mod number;
 mod remembered;
+mod sign_in;
 mod skill_group;
 
 pub use agent::{AgentState, BusyReason, TargetState};
@@ -18,4 +19,5 @@ pub use destination::{Callee, Destination};
 pub use journal::{JournalChange, JournalEntry};
 pub use number::{NumberError, clean_agent_number, clean_number};
 pub use remembered::{Preference, Remembered};
+pub use sign_in::KnownSignIn;
 pub use skill_group::SkillGroup;

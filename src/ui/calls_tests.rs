@@ -268,3 +268,15 @@ fn the_palette_has_a_line_for_every_action_with_its_key_and_says_why_not() {
     assert_eq!((line("waiting customers").remark.as_str(), line("waiting customers").enabled), ("Q", true));
     assert!(items.len() > 40);
 }
+
+#[test]
+fn what_is_pasted_goes_into_the_open_field() {
+    let talk = fixtures::in_talk(Locale::En);
+    let mut state = fixtures::state();
+    press(&mut state, &talk, "c tab");
+    dial::on_paste(&mut state, &talk, "tel:138-0013\u{7} 8000\n", now());
+    assert_eq!(press(&mut state, &talk, "enter"), [consult("Number(\"13800138000\")")]);
+    press(&mut state, &talk, "f");
+    dial::on_paste(&mut state, &talk, "上海", now());
+    assert_eq!((state.list_len(&talk), state.number.value()), (1, ""));
+}

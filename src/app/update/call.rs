@@ -108,6 +108,9 @@ impl Turn<'_> {
         }
         call.phase = phase;
         call.hold_uncertain = false;
+        if !matches!(phase, CallPhase::ConsultOut | CallPhase::Consulting | CallPhase::ThreeWay) {
+            call.consult = ConsultView::default();
+        }
     }
 
     /// A hold ends, asked for or by what the platform does next: its clock stops, and both ends hear each other.

@@ -1,11 +1,11 @@
 //! The pure state machine, one file per subject.
 //!
 //! `commands` takes what people ask; `dialling`, `hanging_up`, `consult`, `monitor`, `keypad`, `after_call` carry out what
-//! is asked of a call. `session` signs in, `take_over` also where somebody is already, `sign_out` out, `binding` changes
-//! the phone. `agent` and `phone` take the platform's words, `resync` those after an absence; `call` begins calls and
-//! knows what they are, `ending` ends them, `tones` lets them be heard. `sip` takes the softphone's words, `links` the
-//! event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows` reads them), `look_ups` what is
-//! asked of them. `token` renews the token, `notices` tells the agent.
+//! is asked of a call. `session` signs in, `rejoin` after a restart, `take_over` also where somebody is already,
+//! `sign_out` out; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
+//! absence; `call` begins calls and knows what they are, `ending` ends them, `tones` lets them be heard. `sip` takes the
+//! softphone's words, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
+//! reads them), `look_ups` what is asked of them. `token` renews the token, `notices` tells the agent.
 
 mod after_call;
 mod agent;
@@ -29,6 +29,7 @@ mod overtime;
 mod phone;
 mod projects;
 mod queue;
+mod rejoin;
 mod reminders;
 mod resync;
 mod rows;
@@ -124,6 +125,7 @@ impl Turn<'_> {
             TimerId::Reconnect => self.reconnect_due(),
             TimerId::LinkGreeting => self.greeting_overdue(),
             TimerId::SignIn => self.sign_in_due(),
+            TimerId::Rejoin => self.rejoin_failed(),
             TimerId::TokenRenewal => self.token_renewal_due(),
             TimerId::StrayLeg => self.stray_leg_due(),
             TimerId::StrayCall => self.stray_call_due(),

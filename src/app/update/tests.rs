@@ -17,6 +17,7 @@ mod pushes;
 mod races;
 mod random;
 mod refusals;
+mod rejoin;
 pub(in crate::app) mod rig;
 mod sessions;
 mod sign_in;
