@@ -5,10 +5,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{CommandId, CommandOutcome, LinkId, RequestId};
+use super::{CommandId, CommandOutcome, LinkId, PanelId, RequestId};
 use crate::{
     cti,
     domain::{JournalChange, KnownSignIn, Remembered},
+    panel::CallFacts,
     softphone,
 };
 
@@ -61,6 +62,15 @@ pub enum Effect {
     Remember(Remembered),
     /// Keep this of the journal over a restart.
     Journal(JournalChange),
+    /// Fill the right-hand panel by what is known of a call; an earlier run is ended.
+    FillPanel {
+        /// To know the result by.
+        id: PanelId,
+        /// What is known.
+        facts: Box<CallFacts>,
+    },
+    /// What fills the panel is not wanted any more.
+    StopPanel,
     /// Use this tenant code in look-ups from now on.
     SetTenant(String),
     /// Use this token for HTTP and the link from now on.

@@ -51,6 +51,8 @@ pub struct Profile {
     pub journal_keep: usize,
     /// Ring aloud.
     pub ring: bool,
+    /// Whether `[panel]` says what fills the panel by itself.
+    pub fills_panel: bool,
     /// Language of notices.
     pub locale: Locale,
 }
@@ -87,6 +89,7 @@ impl Profile {
             remembered,
             journal_keep: config.journal.keep,
             ring: config.audio.ring,
+            fills_panel: config.panel.command.is_some() || config.panel.url.is_some(),
             locale,
         }
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     Action, CallClocks, CommandId, ConsultView, DirectoryView, Fetched, JournalEntry, LinkId, LinkState, MediaState,
-    NoticeView, Now, PanelContent, Profile, QueueView, RequestId, SipState, Watched,
+    NoticeView, Now, PanelContent, PanelFiller, PanelId, Profile, QueueView, RequestId, SipState, Watched,
 };
 use crate::{
     config::{Codec, LoginType},
@@ -57,7 +57,7 @@ pub struct State {
     pub(super) journal: Arc<Vec<JournalEntry>>,
     /// The newest number given to a call.
     pub(super) last_journal_id: u64,
-    pub(super) panel: Option<PanelContent>,
+    pub(super) panel: Panel,
     pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
     /// Call-ID of a SIP leg whose call the platform has ended; to be ended from here if it stays.
@@ -66,6 +66,21 @@ pub struct State {
     pub(super) over: Option<String>,
     /// When a call ended last.
     pub(super) over_at: Option<Instant>,
+}
+
+/// The right-hand panel.
+#[derive(Debug, Default)]
+pub(super) struct Panel {
+    pub(super) content: Option<Arc<PanelContent>>,
+    pub(super) source: PanelFiller,
+    pub(super) error: Option<Message>,
+    /// The run that is under way.
+    pub(super) loading: Option<PanelId>,
+    pub(super) last_run: u64,
+    /// The call that it is about: when it began, and whether this agent is only consulted about it.
+    pub(super) call: Option<(Instant, bool)>,
+    /// It has been filled for that call, or somebody else has seen to it.
+    pub(super) settled: bool,
 }
 
 /// An outbound call that was asked for.
@@ -319,6 +334,10 @@ pub(super) struct Call {
     /// The platform has spoken of it; until then it is this side's word alone.
     pub(super) told: bool,
     pub(super) peer: Party,
+    /// `Caller`, as the platform names it.
+    pub(super) caller: Option<String>,
+    /// `Called`, as the platform names it.
+    pub(super) called: Option<String>,
     pub(super) queue_id: Option<i64>,
     pub(super) consult: ConsultView,
     /// Who was asked to be consulted, until the platform tells of it.
@@ -522,7 +541,7 @@ impl State {
             notices: VecDeque::new(),
             journal: Arc::default(),
             last_journal_id: 0,
-            panel: None,
+            panel: Panel::default(),
             untold: None,
             exiting: false,
             stray_leg: None,

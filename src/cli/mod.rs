@@ -7,6 +7,7 @@ mod assembly;
 mod config;
 mod ctl;
 mod demo;
+mod desktop_entry;
 mod devices;
 mod doctor;
 mod error;
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         Subcommand::Devices(args) => devices::run(&args, &global),
         Subcommand::Doctor(args) => doctor::run(&args, &global),
         Subcommand::Themes { word } => themes::run(word.as_ref(), &global),
+        Subcommand::DesktopEntry => desktop_entry::run(),
         Subcommand::Completions { shell } => papers::completions(shell, global.language()),
         Subcommand::Man { dir } => papers::man(dir.as_deref(), global.language()),
     };

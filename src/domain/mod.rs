@@ -1,4 +1,4 @@
-//! The trade's words as types: agent state, call, party, number, caller ID, skill group, busy reason.
+//! The trade's words as types: agent state, call, party, number, caller ID, skill group, busy reason, event names.
 //!
 //! No I/O, no clock, no serialisation of any wire format: every other room may use this one, and this one uses none.
 
@@ -6,6 +6,7 @@ mod agent;
 mod call;
 mod caller_id;
 mod destination;
+mod events;
 mod journal;
 mod number;
 mod remembered;
@@ -16,8 +17,9 @@ pub use agent::{AgentState, BusyReason, TargetState};
 pub use call::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, Unreached};
 pub use caller_id::CallerId;
 pub use destination::{Callee, Destination};
+pub use events::{EVENT_CATEGORIES, EVENT_NAMES, EVERY_EVENT, unknown_event};
 pub use journal::{JournalChange, JournalEntry};
-pub use number::{NumberError, clean_agent_number, clean_number};
+pub use number::{NumberError, clean_agent_number, clean_number, tel_extension};
 pub use remembered::{Preference, Remembered};
 pub use sign_in::KnownSignIn;
 pub use skill_group::SkillGroup;

@@ -47,7 +47,8 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         | Choice::CallerId(_)
         | Choice::Act(_)
         | Choice::Digit(_)
-        | Choice::Yes(_) => return None,
+        | Choice::Yes(_)
+        | Choice::Number(..) => return None,
     };
     tell(state, snapshot, needed, command, now)
 }

@@ -32,6 +32,8 @@ impl Turn<'_> {
             platform_id: None,
             told: false,
             peer: Party::default(),
+            caller: None,
+            called: None,
             queue_id: None,
             consult: ConsultView::default(),
             consult_asked: None,
@@ -134,6 +136,8 @@ impl Turn<'_> {
         take(&mut call.peer.area, event.area.as_ref());
         take(&mut call.peer.ag_no, event.agent_no.as_ref());
         take(&mut call.peer.name, event.agent_name.as_ref());
+        take(&mut call.caller, event.caller.as_ref());
+        take(&mut call.called, event.called.as_ref());
         take(&mut call.call_id, event.call_id.as_ref());
         take(&mut call.platform_id, event.call_id.as_ref());
         call.told = true;

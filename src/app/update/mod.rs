@@ -5,7 +5,8 @@
 //! `sign_out` out; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
 //! absence; `call` begins calls and knows what they are, `ending` ends them, `tones` lets them be heard. `sip` takes the
 //! softphone's words, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
-//! reads them), `look_ups` what is asked of them. `token` renews the token, `notices` tells the agent.
+//! reads them), `look_ups` what is asked of them. `token` renews the token, `panel` fills the panel,
+//! `notices` tells the agent.
 
 mod after_call;
 mod agent;
@@ -26,6 +27,7 @@ mod look_ups;
 mod monitor;
 mod notices;
 mod overtime;
+mod panel;
 mod phone;
 mod projects;
 mod queue;
@@ -63,6 +65,7 @@ impl State {
             Input::Command { id, command } => turn.command(id, command),
             Input::Event(event) => turn.event(event),
         }
+        turn.panel_follows_call();
         turn.effects
     }
 }
@@ -92,6 +95,7 @@ impl Turn<'_> {
             }
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
+            Event::Panel { id, result } => self.panel_filled(id, result),
             Event::JournalLoaded(entries) => self.journal_loaded(entries),
             Event::NotKept(message) => self.error(message),
             Event::Token(result) => self.token_came(result),

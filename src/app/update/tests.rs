@@ -13,6 +13,7 @@ mod journal;
 mod links;
 mod look_ups;
 mod monitor;
+mod panel;
 mod pushes;
 mod races;
 mod random;

@@ -6,12 +6,14 @@ pub mod caller_id;
 pub mod help;
 pub mod keypad;
 pub mod list;
+pub mod numbers;
 pub mod palette;
 pub mod pick;
 pub mod pick_rows;
 pub mod question;
 
 pub use list::{Item, ListDialog};
+pub use numbers::NumberUse;
 pub use pick::{Page, Pick, PickKind};
 pub use question::Question;
 
@@ -40,6 +42,8 @@ pub enum Dialog {
     Keypad(String),
     /// A question to answer with yes or no.
     Question(Question),
+    /// Numbers of the panel.
+    Numbers(ListDialog),
 }
 
 /// What was decided in a dialog.
@@ -63,6 +67,8 @@ pub enum Choice {
     Digit(char),
     /// The question is answered with yes.
     Yes(Question),
+    /// Do this with a number of the panel.
+    Number(NumberUse, String),
 }
 
 /// What a key did to a dialog.
@@ -83,13 +89,16 @@ pub enum Outcome {
 impl Dialog {
     /// Whether letters are text in it.
     pub fn takes_text(&self) -> bool {
-        matches!(self, Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Pick(_))
+        matches!(
+            self,
+            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) | Dialog::Pick(_)
+        )
     }
 
     /// The list of a list dialog.
     pub fn list_mut(&mut self) -> Option<&mut ListDialog> {
         match self {
-            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) => Some(list),
+            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => Some(list),
             Dialog::Pick(pick) => Some(&mut pick.list),
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
         }
@@ -98,7 +107,9 @@ impl Dialog {
     /// The field that what is pasted goes into.
     pub fn field_mut(&mut self) -> Option<&mut Input> {
         match self {
-            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) => Some(&mut list.filter),
+            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => {
+                Some(&mut list.filter)
+            }
             Dialog::Pick(pick) => Some(pick.field_mut()),
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
         }
@@ -108,7 +119,7 @@ impl Dialog {
     pub fn choices(&self, state: &ViewState, snapshot: &Snapshot) -> Vec<Choice> {
         match self {
             Dialog::Pick(pick) => pick.rows(snapshot).into_iter().map(|row| row.choice).collect(),
-            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) => {
+            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) => {
                 self.items(state, snapshot).into_iter().map(|item| item.choice).collect()
             }
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
@@ -120,7 +131,7 @@ impl Dialog {
         let lines = self.choices(state, snapshot).len();
         match self {
             Dialog::Help(first) => *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) },
-            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Pick(_) => {
+            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) | Dialog::Pick(_) => {
                 if let Some(list) = self.list_mut() {
                     list.scroll(lines, up);
                 }
@@ -135,6 +146,7 @@ impl Dialog {
             Dialog::Busy(list) => list.filtered(busy::items(snapshot)),
             Dialog::CallerId(list) => list.filtered(caller_id::items(snapshot)),
             Dialog::Palette(list) => list.filtered(palette::items(state, snapshot)),
+            Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
             Dialog::Pick(_) | Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
         }
     }
@@ -150,5 +162,6 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
         Dialog::Help(scroll) => help::on_key(scroll, state, chord),
         Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),
         Dialog::Question(question) => question.on_key(chord),
+        Dialog::Numbers(list) => numbers::on_key(list, &items, chord),
     }
 }

@@ -25,6 +25,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         Dialog::Pick(pick) => picker::draw(canvas, area, pick, now),
         Dialog::CallerId(open) => list(canvas, area, dialog, open, "ui.caller_id_title", 48),
         Dialog::Palette(open) => list(canvas, area, dialog, open, "ui.palette_title", 68),
+        Dialog::Numbers(open) => list(canvas, area, dialog, open, "ui.numbers_title", 56),
         Dialog::Help(scroll) => draw_help(canvas, area, *scroll),
         Dialog::Keypad(sent) => draw_keypad(canvas, area, sent),
         Dialog::Question(question) => draw_question(canvas, area, question),
@@ -55,6 +56,10 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
         }
         Dialog::Palette(open) => {
             run.push(": ", Scope::WindowKey).push(open.filter.value(), Scope::WindowStrong);
+            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+        }
+        Dialog::Numbers(open) => {
+            run.push(canvas.t("ui.numbers_title"), Scope::WindowTitle);
             (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
         }
         Dialog::Pick(pick) => picker::in_row(canvas, &mut run, pick),

@@ -52,6 +52,7 @@ pub(in crate::app) fn profile() -> Profile {
         remembered: crate::domain::Remembered::default(),
         journal_keep: 500,
         ring: true,
+        fills_panel: false,
         locale: Locale::En,
     }
 }
