@@ -17,7 +17,7 @@ use crate::{
         link::{LinkError, LinkEvent},
         push::{AgentEvent, Forced, PhoneEvent, PhoneState, PushMessage},
     },
-    domain::{AgentState, CallPhase, Callee, Destination, Direction, RingKind},
+    domain::{AgentState, CallPhase, Callee, Destination, Direction, JournalChange, Outcome, RingKind},
     softphone::{self, EndCause, MediaEvent, SipError},
 };
 
@@ -203,6 +203,8 @@ struct Around {
     elsewhere: bool,
     started: usize,
     ended: usize,
+    /// Calls whose line in the journal is still open.
+    open_lines: BTreeSet<u64>,
     asked: BTreeSet<CommandId>,
     answered: BTreeSet<CommandId>,
 }
@@ -218,6 +220,10 @@ impl Around {
                 Effect::Phone(softphone::Command::SetHeld(on)) => self.held = *on,
                 Effect::Publish(event) if event.name == "callStarted" => self.started += 1,
                 Effect::Publish(event) if event.name == "callEnded" => self.ended += 1,
+                Effect::Journal(JournalChange::Entry(entry)) if entry.outcome == Outcome::Interrupted => {
+                    assert!(self.open_lines.insert(entry.id), "a call begins twice in the journal");
+                }
+                Effect::Journal(JournalChange::Entry(entry)) => drop(self.open_lines.remove(&entry.id)),
                 Effect::Resolve { id, .. } => assert!(self.answered.insert(*id), "answered twice"),
                 _ => {}
             }
@@ -269,6 +275,7 @@ impl Around {
         assert!(self.elsewhere || self.held == (shown.call.phase == CallPhase::Held), "held as shown");
         let announced = usize::from(state.call.as_ref().is_some_and(|c| c.announced && c.phase.is_live()));
         assert_eq!(self.started, self.ended + announced, "each call begins once and ends once");
+        assert_eq!(self.open_lines.len(), announced, "only a call under way has an open line in the journal");
         assert!(shown.agent.since_at <= rig.at && shown.link.since_at <= rig.at);
         let wrap_up = shown.agent.state == AgentState::WrapUp;
         assert!(wrap_up || shown.agent.wrap_up_left_ms.is_none());
