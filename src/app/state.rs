@@ -346,6 +346,8 @@ pub(super) struct Call {
     pub(super) given_away: Option<GivenAway>,
     /// It was transferred to this agent, and the agent was told.
     pub(super) transferred_here: bool,
+    /// Who transferred it here, told while it rings.
+    pub(super) transferred_by: Option<String>,
     /// Only the agent's state speaks for it; nothing was heard of the call itself.
     pub(super) guessed: bool,
     /// This agent asked to listen, so the own leg is to be answered.
