@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::{
     config::{BusyAtSignIn, Config, LoginType, TokenSource},
     domain::{CallerId, Remembered, TargetState},
@@ -45,6 +47,18 @@ pub struct Profile {
     pub reg_id: Option<String>,
     /// What the agent chose in an earlier run.
     pub remembered: Remembered,
+    /// Offer predictive projects.
+    pub auto_call: bool,
+    /// Leave a predictive project when its limit is reached.
+    pub auto_call_overrun_out: bool,
+    /// Offer raise hand.
+    pub raise_hand: bool,
+    /// Remind of meals and shifts.
+    pub dining_remind: bool,
+    /// Warn when a state lasts too long.
+    pub status_warn: bool,
+    /// Time zone of clock times in sentences.
+    pub zone: TimeZone,
     /// Ring aloud.
     pub ring: bool,
     /// Language of notices.
@@ -78,6 +92,12 @@ impl Profile {
                 || matches!(platform.token, TokenSource::Command(_) | TokenSource::File(_)),
             reg_id,
             remembered,
+            auto_call: config.bar.auto_call,
+            auto_call_overrun_out: platform.auto_call_overrun_out,
+            raise_hand: config.bar.raise_hand,
+            dining_remind: config.bar.dining_remind,
+            status_warn: config.bar.status_warn,
+            zone: TimeZone::system(),
             ring: config.audio.ring,
             locale,
         }

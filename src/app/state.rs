@@ -1,5 +1,7 @@
 //! The state: what is known, and what is under way. Nothing here is derived from anything else here.
 
+mod duties;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Instant,
@@ -7,6 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 
+pub(super) use self::duties::*;
 use super::{
     Action, CallClocks, CommandId, ConsultView, JournalEntry, LinkId, LinkState, MediaState, NoticeView, Now,
     PanelContent, Profile, RequestId, SipState,
@@ -32,6 +35,7 @@ pub struct State {
     pub(super) sip: Sip,
     pub(super) media: Media,
     pub(super) lists: Lists,
+    pub(super) duties: Duties,
     pub(super) pending: Pending,
     pub(super) dtmf: Dtmf,
     pub(super) auto_answer: bool,
@@ -112,6 +116,8 @@ pub(super) struct Session {
     pub(super) target: Option<TargetState>,
     /// Tenant id (`vccId`).
     pub(super) vcc_id: Option<String>,
+    /// Tenant code (`vccCode`).
+    pub(super) vcc_code: Option<String>,
     /// Registered with, or to be registered with.
     pub(super) account: Option<crate::softphone::Account>,
     /// Why the agent was signed out, if not by the agent.
@@ -282,6 +288,8 @@ pub(super) enum Purpose {
     Dtmf,
     /// A new token's expiry.
     TokenCheck,
+    /// A duty: a project, a break, a reminder, the rules of overtime.
+    Duty(Asked),
 }
 
 impl State {
@@ -321,6 +329,7 @@ impl State {
             },
             media: Media::default(),
             lists: Lists::default(),
+            duties: Duties::default(),
             pending: Pending::default(),
             dtmf: Dtmf::default(),
             auto_answer: false,

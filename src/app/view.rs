@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::{
-    AgentView, BreaksView, CallView, DirectoryView, LinkView, MediaView, ProjectsView, QueueView, SipView, Snapshot,
-    State,
-    state::{Call, Media},
+    AgentView, BreaksView, CallView, DirectoryView, LinkView, MediaView, ProjectsView, QueueView, Reminder, SipView,
+    Snapshot, State,
+    state::{Call, Media, ShownReminder},
 };
 use crate::domain::{AgentState, BusyReason, SkillGroup};
 
@@ -57,17 +57,46 @@ impl State {
             auto_answer: self.auto_answer,
             directory: DirectoryView::default(),
             queue: QueueView::default(),
-            projects: ProjectsView::default(),
-            breaks: BreaksView::default(),
-            reminders: Vec::new(),
-            shift_ends: None,
-            overtime: None,
+            projects: self.projects_view(),
+            breaks: self.breaks_view(),
+            reminders: self.reminders_view(),
+            shift_ends: self.duties.reminders.shift_ends,
+            overtime: self.duties.overtime.shown.clone(),
             quiet: self.remembered.quiet,
             journal: self.journal.iter().cloned().collect(),
             panel: self.panel.clone(),
             locale,
             exiting: self.exiting,
         }
+    }
+
+    fn projects_view(&self) -> ProjectsView {
+        let projects = &self.duties.projects;
+        ProjectsView {
+            offered: self.profile.auto_call,
+            rows: projects.rows.iter().map(|project| project.row.clone()).collect(),
+            fetched: projects.fetched.clone(),
+            joined: projects.joined.clone(),
+        }
+    }
+
+    fn breaks_view(&self) -> BreaksView {
+        let breaks = &self.duties.breaks;
+        BreaksView {
+            offered: self.profile.raise_hand,
+            approvers: breaks.approvers.iter().map(|known| known.shown.clone()).collect(),
+            approvers_fetched: breaks.approvers_fetched.clone(),
+            requests: breaks.requests.clone(),
+            requests_fetched: breaks.requests_fetched.clone(),
+            news: breaks.news,
+            restrictions: breaks.restrictions.clone(),
+            suggested: breaks.suggested,
+        }
+    }
+
+    fn reminders_view(&self) -> Vec<Reminder> {
+        let reason = |one: &ShownReminder| self.named_reason(&one.plan.reason).filter(|_| one.plan.due);
+        self.duties.reminders.shown.iter().map(|one| one.view(reason(one))).collect()
     }
 
     /// The reason shown beside "busy": by name where the list has it, by number where it does not.

@@ -138,6 +138,7 @@ impl Turn<'_> {
             && reply.is_ok()
         {
             self.state.agent.name = text_of(reply.data.get("ag_name"));
+            self.state.duties.agent_id = text_of(reply.data.get("id"));
         }
         if let Some(rows) = self.rows(result, |data| data.get("que")) {
             self.state.lists.own_groups = groups(&rows);

@@ -9,7 +9,15 @@ impl Turn<'_> {
         self.not_yet(id);
     }
     pub(super) fn watch(&mut self, id: CommandId, watched: Option<crate::app::Watched>) {
-        tracing::debug!(?watched, "not yet");
-        self.not_yet(id);
+        match watched {
+            Some(crate::app::Watched::Projects) => self.refresh_projects(),
+            Some(crate::app::Watched::Approvers(search)) => self.refresh_approvers(&search),
+            Some(crate::app::Watched::BreakRequests) => self.refresh_break_requests(),
+            watched => {
+                tracing::debug!(?watched, "not yet");
+                return self.not_yet(id);
+            }
+        }
+        self.done(id);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `commands` takes what people ask, `session` signs in, `sign_out` out, `agent` and `phone` take the platform's words,
 //! `ending` ends calls, `sip` takes the softphone's words, `links` the event websocket's, `lists` the directory, `token`
-//! renews the token, `notices` tells the agent.
+//! renews the token, `notices` tells the agent. `projects`, `breaks`, `reminders` and `overtime` are duties besides
+//! calls; `duties` runs them.
 
 mod after_call;
 mod agent;
@@ -10,6 +11,7 @@ mod binding;
 mod breaks;
 mod commands;
 mod consult;
+mod duties;
 mod ending;
 mod keypad;
 mod links;
@@ -50,6 +52,7 @@ impl State {
             Input::Command { id, command } => turn.command(id, command),
             Input::Event(event) => turn.event(event),
         }
+        turn.follow_duties();
         turn.effects
     }
 }
@@ -109,6 +112,7 @@ impl Turn<'_> {
             Purpose::OwnRecord => self.own_record_reply(result),
             Purpose::Dtmf => self.dtmf_reply(result),
             Purpose::TokenCheck => self.token_check_reply(result),
+            Purpose::Duty(asked) => self.duty_reply(id, asked, result),
         }
     }
 
@@ -124,14 +128,14 @@ impl Turn<'_> {
             TimerId::CommandDeadline => self.command_deadline(),
             TimerId::AfterCall => self.after_call_due(),
             TimerId::Lists => self.ask_for_missing_lists(),
-            TimerId::QueueSum
-            | TimerId::Watched
-            | TimerId::BusyInfo
-            | TimerId::BreakNews
-            | TimerId::WorkTime
-            | TimerId::Reminder
-            | TimerId::WarningRules
-            | TimerId::Overtime => {}
+            TimerId::QueueSum | TimerId::Watched => {}
+            TimerId::BusyInfo => self.busy_info_due(),
+            TimerId::BreakNews => self.break_news_due(),
+            TimerId::WorkTime => self.worktime_due(),
+            TimerId::Reminder => self.reminder_due(),
+            TimerId::WarningRules => self.warning_rules_due(),
+            // What has come due is seen when the input has been taken.
+            TimerId::Overtime => self.overtime_due(),
             TimerId::Exit => self.effects.push(Effect::Exit),
         }
     }
@@ -155,7 +159,8 @@ impl Turn<'_> {
             | Purpose::SkillGroups
             | Purpose::OwnRecord
             | Purpose::Dtmf
-            | Purpose::TokenCheck => {}
+            | Purpose::TokenCheck
+            | Purpose::Duty(_) => {}
         }
         pending.requests.insert(id, purpose);
         self.effects.push(Effect::Request { id, request });
@@ -246,7 +251,8 @@ impl Turn<'_> {
         match target {
             TargetState::Ready => self.request(Purpose::Command(Action::Ready), Request::Ready),
             TargetState::Busy(reason) => {
-                self.request(Purpose::Command(Action::Busy), Request::Busy { reason, check: None, name: None });
+                let request = self.busy_request(reason);
+                self.request(Purpose::Command(Action::Busy), request);
             }
         }
     }

@@ -91,6 +91,7 @@ impl Turn<'_> {
         };
         let vcc_id = text_of(reply.data.get("vccId"));
         if let Some(code) = text_of(reply.data.get("vccCode")) {
+            self.state.session.vcc_code = Some(code.clone());
             self.effects.push(Effect::SetTenant(code));
         }
         if let (Some(vcc_id), Some(password)) = (&vcc_id, text_of(reply.data.get("phopass"))) {

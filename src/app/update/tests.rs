@@ -2,10 +2,14 @@
 
 #![allow(clippy::wildcard_enum_match_arm)]
 
+mod breaks;
 mod calls;
 mod links;
+mod overtime;
+mod projects;
 mod races;
 mod random;
+mod reminders;
 pub(in crate::app) mod rig;
 mod sessions;
 mod sign_in;

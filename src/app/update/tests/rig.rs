@@ -27,6 +27,7 @@ pub(super) struct Rig {
     pub(super) at: Instant,
     pub(super) effects: Vec<Effect>,
     commands: u64,
+    began: Instant,
 }
 
 pub(in crate::app) fn profile() -> Profile {
@@ -48,6 +49,12 @@ pub(in crate::app) fn profile() -> Profile {
         can_renew_token: false,
         reg_id: None,
         remembered: crate::domain::Remembered::default(),
+        auto_call: false,
+        auto_call_overrun_out: true,
+        raise_hand: false,
+        dining_remind: false,
+        status_warn: false,
+        zone: jiff::tz::TimeZone::UTC,
         ring: true,
         locale: Locale::En,
     }
@@ -57,12 +64,19 @@ impl Rig {
     pub(super) fn new(profile: Profile) -> Self {
         let at = Instant::now();
         let state = State::new(profile, Now { at, wall: Timestamp::UNIX_EPOCH, random: 0.5 });
-        Self { state, at, effects: Vec::new(), commands: 0 }
+        Self { state, at, effects: Vec::new(), commands: 0, began: at }
     }
 
     /// Signed in, idle, registered.
     pub(super) fn idle() -> Self {
-        let mut rig = Self::new(profile());
+        let mut rig = Self::signed_in(profile());
+        rig.effects.clear();
+        rig
+    }
+
+    /// The same with another profile; what the duties ask for at once is still to be answered.
+    pub(super) fn signed_in(profile: Profile) -> Self {
+        let mut rig = Self::new(profile);
         rig.event(Event::Started);
         rig.reply(json!({ "vccCode": "VC", "vccId": 77, "phopass": "pw", "expires": 99_999_999 }));
         rig.reply_to(|r| matches!(r, Request::Login { .. }), 0, json!({ "regId": "R1", "agSta": "0" }));
@@ -71,7 +85,6 @@ impl Rig {
         rig.reply_to(|r| matches!(r, Request::Ready), 0, Value::Null);
         rig.agent("1");
         rig.phone(softphone::Event::Registered { expires: Duration::from_secs(600) });
-        rig.effects.clear();
         rig
     }
 
@@ -103,7 +116,7 @@ impl Rig {
     }
 
     pub(super) fn input(&mut self, input: Input) {
-        let now = Now { at: self.at, wall: Timestamp::UNIX_EPOCH, random: 0.5 };
+        let now = Now { at: self.at, wall: Timestamp::UNIX_EPOCH + self.at.duration_since(self.began), random: 0.5 };
         let effects = self.state.update(input, now);
         self.effects.extend(effects);
     }
