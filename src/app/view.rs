@@ -85,6 +85,7 @@ impl State {
         BreaksView {
             offered: self.profile.raise_hand,
             approvers: breaks.approvers.iter().map(|known| known.shown.clone()).collect(),
+            approvers_by: breaks.found_by.clone(),
             approvers_fetched: breaks.approvers_fetched.clone(),
             requests: breaks.requests.clone(),
             requests_fetched: breaks.requests_fetched.clone(),

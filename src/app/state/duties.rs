@@ -117,6 +117,8 @@ pub(in crate::app) struct Breaks {
     pub approvers_fetched: Fetched,
     /// What was searched for last.
     pub search: Option<String>,
+    /// What the approvers are an answer to.
+    pub found_by: String,
     pub requests: Vec<BreakRow>,
     pub requests_fetched: Fetched,
     pub news: bool,
@@ -196,8 +198,8 @@ pub(in crate::app) struct Watch {
     pub number: i64,
     /// The state that is measured.
     pub now: Option<Measured>,
-    /// Rules violated now, by their place.
-    pub violated: Vec<usize>,
+    /// Rules violated now.
+    pub violated: Vec<Rule>,
     pub shown: Option<Overtime>,
     /// A state that ended too soon is shown until then.
     pub short_until: Option<Instant>,

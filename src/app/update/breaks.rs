@@ -162,6 +162,7 @@ impl Turn<'_> {
         match rows_of(result) {
             Ok(rows) => {
                 breaks.approvers = rows.iter().filter_map(approver).collect();
+                breaks.found_by = search.to_owned();
                 breaks.approvers_fetched = Fetched::At(at);
             }
             Err(why) => breaks.approvers_fetched = Fetched::Failed(why),

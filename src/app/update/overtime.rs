@@ -45,7 +45,6 @@ impl Turn<'_> {
                 let watch = &mut self.state.duties.overtime;
                 watch.group = text_of(reply.data.get("groupId"));
                 watch.rules = rows.iter().take(MOST).filter_map(rule).collect();
-                watch.violated.clear();
             }
             Ok(reply) => tracing::info!(code = reply.code, "the rules of overtime were refused"),
             Err(error) => tracing::info!(%error, "the rules of overtime could not be had"),
@@ -122,20 +121,21 @@ impl Turn<'_> {
         let mut violated = Vec::new();
         let mut since: Option<Instant> = None;
         if let Some(measured) = &watch.now {
-            for (place, rule) in watch.rules.iter().enumerate() {
+            for rule in &watch.rules {
                 if !rule.longer || !self.state.is_under(rule, measured) {
                     continue;
                 }
                 let due = measured.since + Duration::from_secs(rule.threshold_s);
                 if due <= at {
-                    violated.push(place);
+                    violated.push(rule);
                     since = Some(since.map_or(due, |since| since.min(due)));
                 } else {
                     next = Some(next.map_or(due, |next| next.min(due)));
                 }
             }
         }
-        if violated != watch.violated {
+        if !violated.iter().copied().eq(&watch.violated) {
+            let violated = violated.into_iter().cloned().collect();
             self.show_overtime(violated, since);
         }
         let watch = &mut self.state.duties.overtime;
@@ -152,10 +152,9 @@ impl Turn<'_> {
         }
     }
 
-    fn show_overtime(&mut self, violated: Vec<usize>, since: Option<Instant>) {
-        let watch = &self.state.duties.overtime;
-        let rules = violated.iter().filter_map(|place| watch.rules.get(*place));
-        let lines: Vec<String> = rules.map(|rule| self.state.line(rule, "duty.overtime_longer", None)).collect();
+    fn show_overtime(&mut self, violated: Vec<Rule>, since: Option<Instant>) {
+        let line = |rule| self.state.line(rule, "duty.overtime_longer", None);
+        let lines: Vec<String> = violated.iter().map(line).collect();
         let watch = &mut self.state.duties.overtime;
         // Seen is seen, until the next state.
         let acknowledged = watch.short_until.is_none() && watch.shown.as_ref().is_some_and(|shown| shown.acknowledged);
