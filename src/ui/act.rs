@@ -8,21 +8,19 @@ use tui_input::backend::crossterm::EventHandler;
 
 use super::{
     calls, dial,
-    dialog::{self, Choice, Dialog, ListDialog, Outcome, Question},
+    dialog::{self, Choice, Dialog, ListDialog, Outcome, PickKind, Question},
     duty,
     input::{KeyMap, UiAction},
     keys::Chord,
+    look::{self, Step},
     reading,
     state::{Focus, Tab, ViewState},
 };
 use crate::{
-    app::{Action, Command, Possible, Snapshot},
-    domain::CallPhase,
+    app::{Action, Command, Possible, Snapshot, Wanted},
+    domain::{CallPhase, Preference},
     i18n::{self, Message},
 };
-
-/// Lines a page key moves by.
-const PAGE: usize = 10;
 
 /// What the loop is to do.
 #[derive(Clone, Debug)]
@@ -55,8 +53,16 @@ pub enum Target {
     Row(usize),
     /// A line of the open dialog.
     Item(usize),
+    /// A page of the open dialog.
+    Page(usize),
+    /// The answer to the open question.
+    Answer(bool),
     /// A keypad key.
     Digit(char),
+    /// The open window where it does nothing.
+    Window,
+    /// What lies around the open window.
+    Around,
 }
 
 /// The program's action behind one of the screen's, as things stand; `None` for the screen's own.
@@ -100,6 +106,7 @@ pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
         | UiAction::Directory
         | UiAction::Queue
         | UiAction::Find
+        | UiAction::Sort
         | UiAction::Copy
         | UiAction::PanelNarrower
         | UiAction::PanelWider
@@ -168,19 +175,9 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
             }
             Outcome::Pass => state.dialog = Some(dialog),
         }
-    } else if state.focus == Focus::Number {
-        if let Some(c) = chord.text() {
-            dial::insert(state, c);
-            return None;
-        }
-        if chord.code == KeyCode::Esc {
-            state.focus = Focus::None;
-            return None;
-        }
-        let bound = state.keymap.action(chord).is_some() && allowed;
-        if !bound {
-            // Cursor keys and editing chords; what changed is seen in the next frame.
-            state.number.handle_event(&Event::Key(KeyEvent::new(chord.code, chord.modifiers)));
+    } else if matches!(state.focus, Focus::Number | Focus::Find) {
+        let action = state.keymap.action(chord).filter(|_| allowed);
+        if !on_field_key(state, snapshot, chord, action, now) {
             return None;
         }
     } else {
@@ -198,9 +195,7 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
             Some(_) | None => {}
         }
         if chord.code == KeyCode::Esc {
-            state.focus = Focus::None;
-            state.selected = 0;
-            state.flash = None;
+            look::leave(state);
             return None;
         }
         if chord.code == KeyCode::Backspace && !state.number.value().is_empty() {
@@ -212,10 +207,55 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
     perform(state, snapshot, action, now)
 }
 
+/// A key while the number field or the search has the keyboard; whether it is still to be looked up as an action.
+fn on_field_key(
+    state: &mut ViewState,
+    snapshot: &Snapshot,
+    chord: Chord,
+    action: Option<UiAction>,
+    now: Instant,
+) -> bool {
+    let searching = state.focus == Focus::Find;
+    match (chord.code, chord.text()) {
+        (_, Some(c)) if !searching => dial::insert(state, c),
+        (KeyCode::Esc, _) if searching => look::leave(state),
+        (KeyCode::Esc, _) => state.focus = Focus::None,
+        (KeyCode::Enter, _) if searching => look::step(state, snapshot, Step::Up),
+        (KeyCode::Up, _) if !searching && chord.modifiers.is_empty() => dial::recall(state, snapshot, true, now),
+        (KeyCode::Down, _) if state.recalled.is_some() && !searching => dial::recall(state, snapshot, false, now),
+        (_, None) if action.is_some() => return true,
+        _ => {
+            // Cursor keys and editing chords; what changed is seen in the next frame.
+            let event = Event::Key(KeyEvent::new(chord.code, chord.modifiers));
+            let field = if searching { &mut state.find } else { &mut state.number };
+            if field.handle_event(&event).is_some_and(|changed| changed.value) {
+                if searching {
+                    state.selected = 0;
+                } else {
+                    state.recalled = None;
+                }
+            }
+        }
+    }
+    false
+}
+
+/// The mouse wheel was turned: over the open dialog, else over the list.
+pub fn on_wheel(state: &mut ViewState, snapshot: &Snapshot, up: bool) {
+    match state.dialog.take() {
+        Some(mut dialog) => {
+            dialog.scroll(state, snapshot, up);
+            state.dialog = Some(dialog);
+        }
+        None => look::step(state, snapshot, if up { Step::Up } else { Step::Down }),
+    }
+}
+
 /// Something was clicked.
 pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now: Instant) -> Option<Ask> {
     match target {
         Target::Act(action) => perform(state, snapshot, action, now),
+        Target::Row(index) if state.in_list() && state.selected == index => dial::dial(state, snapshot, now),
         Target::Row(index) => {
             state.focus = Focus::List;
             state.selected = index;
@@ -223,14 +263,40 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
         }
         Target::Item(index) => {
             let dialog = state.dialog.take()?;
-            let items = dialog.items(state, snapshot);
-            match items.get(index) {
-                Some(item) if item.enabled => choose(state, snapshot, item.choice.clone(), now),
-                Some(_) | None => {
+            let chosen = match &dialog {
+                Dialog::Pick(pick) => pick.rows(snapshot).into_iter().nth(index).map(|row| row.choice),
+                Dialog::Busy(_)
+                | Dialog::CallerId(_)
+                | Dialog::Palette(_)
+                | Dialog::Help(_)
+                | Dialog::Keypad(_)
+                | Dialog::Question(_) => {
+                    let item = dialog.items(state, snapshot).into_iter().nth(index);
+                    item.filter(|item| item.enabled).map(|item| item.choice)
+                }
+            };
+            match chosen {
+                Some(choice) => choose(state, snapshot, choice, now),
+                None => {
                     state.dialog = Some(dialog);
                     None
                 }
             }
+        }
+        Target::Page(index) => {
+            if let Some(Dialog::Pick(pick)) = &mut state.dialog {
+                pick.open(index);
+            }
+            None
+        }
+        Target::Answer(yes) => match state.dialog.take() {
+            Some(Dialog::Question(question)) if yes => choose(state, snapshot, Choice::Yes(question), now),
+            Some(_) | None => None,
+        },
+        Target::Window => None,
+        Target::Around => {
+            state.dialog = None;
+            None
         }
         Target::Digit(digit) => {
             if let Some(Dialog::Keypad(sent)) = &mut state.dialog {
@@ -252,6 +318,16 @@ fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Insta
         Choice::Digit(digit) => Some(Ask::Tell(Command::SendDtmf { digits: digit.to_string() })),
         Choice::Yes(Question::Quit) => {
             Some(if snapshot.call.phase.is_live() { Ask::HangUpThenQuit } else { Ask::Tell(Command::Quit) })
+        }
+        Choice::ForgetAfterCall => Some(Ask::Tell(Command::ForgetAfterCall)),
+        choice @ (Choice::Consult(_) | Choice::Transfer(_) | Choice::Spy(_)) => {
+            calls::choose(state, snapshot, choice, now)
+        }
+        Choice::Yes(Question::Disconnect { .. }) => {
+            tell(state, snapshot, Action::Disconnect, Command::Disconnect { ag_no: None }, now)
+        }
+        Choice::Yes(Question::TakeFromQueue { fields, .. }) => {
+            tell(state, snapshot, Action::TakeFromQueue, Command::TakeFromQueue { fields }, now)
         }
         Choice::Yes(Question::SignOut) => tell(state, snapshot, Action::SignOut, Command::SignOut, now),
         Choice::Yes(Question::TakeOver) => Some(Ask::Tell(Command::SignIn { force: true })),
@@ -308,7 +384,10 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
             None
         }
         UiAction::Busy => {
-            if snapshot.busy_reasons.is_empty() {
+            if snapshot.busy_reasons.is_empty() && snapshot.after_call == Some(Wanted::Busy(None)) {
+                // The same key takes back what it asked for.
+                return Some(Ask::Tell(Command::ForgetAfterCall));
+            } else if snapshot.busy_reasons.is_empty() {
                 Some((Action::Busy, Command::Busy { reason: None }))
             } else {
                 if is_possible(state, snapshot, Action::Busy, now) {
@@ -345,7 +424,7 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::AutoAnswer => return Some(Ask::Tell(Command::SetAutoAnswer { on: !snapshot.auto_answer })),
         UiAction::Reconnect => return Some(Ask::Tell(Command::ReconnectNow)),
         UiAction::Notices => {
-            open_tab(state, Tab::Notices);
+            look::open_tab(state, Tab::Notices);
             return snapshot.notices.iter().any(|n| !n.dismissed).then_some(Ask::Tell(Command::DismissNotices));
         }
         UiAction::Mouse => {
@@ -353,136 +432,111 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
             return Some(Ask::SetMouse(state.mouse));
         }
         UiAction::Redraw => return Some(Ask::Redraw),
-        UiAction::Consult
-        | UiAction::Return
-        | UiAction::ConsultTransfer
-        | UiAction::ThreeWay
-        | UiAction::Transfer
-        | UiAction::Evaluate
-        | UiAction::Spy
-        | UiAction::Whisper
-        | UiAction::Barge
-        | UiAction::Disconnect
-        | UiAction::Redial => return calls::perform(state, snapshot, action, now),
-        UiAction::Projects
-        | UiAction::RaiseHand
-        | UiAction::BreakRequests
-        | UiAction::Reminder
-        | UiAction::Phone
-        | UiAction::Directory
-        | UiAction::Queue
-        | UiAction::Find
-        | UiAction::Quiet => return duty::perform(state, snapshot, action, now),
+        UiAction::Consult => {
+            calls::pick(state, snapshot, PickKind::Consult, now);
+            None
+        }
+        UiAction::Transfer => {
+            // Out of the queue and to oneself is the transfer of a customer who waits.
+            if snapshot.call.phase.is_live() || !look::take(state, snapshot, now) {
+                calls::pick(state, snapshot, PickKind::Transfer, now);
+            }
+            None
+        }
+        UiAction::Spy => {
+            calls::pick(state, snapshot, PickKind::Spy, now);
+            None
+        }
+        UiAction::Disconnect => {
+            calls::disconnect(state, snapshot, now);
+            None
+        }
+        UiAction::Return if snapshot.call.phase == CallPhase::ThreeWay => simple(Command::ThreeWayReturn),
+        UiAction::Return => simple(Command::ConsultReturn),
+        UiAction::ConsultTransfer => simple(Command::ConsultTransfer),
+        UiAction::ThreeWay => simple(Command::ThreeWay),
+        UiAction::Evaluate => simple(Command::Evaluate),
+        UiAction::Whisper if snapshot.call.phase == CallPhase::Whispering => simple(Command::WhisperCancel),
+        UiAction::Whisper => simple(Command::Whisper { ag_no: None }),
+        UiAction::Barge => simple(Command::Barge { ag_no: None }),
+        UiAction::Redial => return calls::redial(state, snapshot, now),
+        UiAction::Quiet => return Some(Ask::Tell(Command::Prefer(Preference::Quiet(!snapshot.quiet)))),
+        UiAction::Projects | UiAction::RaiseHand | UiAction::BreakRequests | UiAction::Reminder | UiAction::Phone => {
+            return duty::perform(state, snapshot, action, now);
+        }
         UiAction::PanelNarrower
         | UiAction::PanelWider
         | UiAction::PanelPick
         | UiAction::PanelClear
         | UiAction::Copy => return reading::perform(state, snapshot, action, now),
-        UiAction::Number
-        | UiAction::Journal
-        | UiAction::NextFocus
-        | UiAction::Up
-        | UiAction::Down
-        | UiAction::PageUp
-        | UiAction::PageDown
-        | UiAction::Panel
-        | UiAction::PanelUp
-        | UiAction::PanelDown
-        | UiAction::Palette
-        | UiAction::Help => {
-            look_around(state, snapshot, action);
+        UiAction::Number => {
+            state.dialog = None;
+            state.focus = Focus::Number;
+            None
+        }
+        UiAction::Journal => {
+            look::open_tab(state, Tab::Journal);
+            None
+        }
+        UiAction::Directory => {
+            look::open_tab(state, Tab::Directory);
+            None
+        }
+        UiAction::Queue => {
+            look::open_tab(state, Tab::Queue);
+            None
+        }
+        UiAction::Find => {
+            look::find(state);
+            None
+        }
+        UiAction::Sort => {
+            look::sort(state, snapshot, now);
+            None
+        }
+        UiAction::NextFocus => {
+            look::next_focus(state);
+            None
+        }
+        UiAction::Up => {
+            look::step(state, snapshot, Step::Up);
+            None
+        }
+        UiAction::Down => {
+            look::step(state, snapshot, Step::Down);
+            None
+        }
+        UiAction::PageUp => {
+            look::step(state, snapshot, Step::PageUp);
+            None
+        }
+        UiAction::PageDown => {
+            look::step(state, snapshot, Step::PageDown);
+            None
+        }
+        UiAction::Panel => {
+            state.panel = !state.panel;
+            None
+        }
+        UiAction::PanelUp => {
+            state.panel_scroll = state.panel_scroll.saturating_sub(3);
+            None
+        }
+        UiAction::PanelDown => {
+            state.panel_scroll = state.panel_scroll.saturating_add(3);
+            None
+        }
+        UiAction::Palette => {
+            state.dialog = Some(Dialog::Palette(ListDialog::default()));
+            None
+        }
+        UiAction::Help => {
+            state.dialog = Some(Dialog::Help(0));
             None
         }
     };
     let (needed, command) = wanted?;
     tell(state, snapshot, needed, command, now)
-}
-
-/// Actions that change nothing but what is looked at.
-fn look_around(state: &mut ViewState, snapshot: &Snapshot, action: UiAction) {
-    let last = state.list_len(snapshot).saturating_sub(1);
-    let at = state.selected;
-    let mut select = |to: usize| {
-        // The first step only shows where one is.
-        state.selected = if state.focus == Focus::List { to.min(last) } else { at.min(last) };
-        state.focus = Focus::List;
-    };
-    match action {
-        UiAction::Up => select(at.saturating_sub(1)),
-        UiAction::Down => select(at.saturating_add(1)),
-        UiAction::PageUp => select(at.saturating_sub(PAGE)),
-        UiAction::PageDown => select(at.saturating_add(PAGE)),
-        UiAction::Number => {
-            state.dialog = None;
-            state.focus = Focus::Number;
-        }
-        UiAction::NextFocus => {
-            state.focus = match state.focus {
-                Focus::None => Focus::Number,
-                Focus::Number => Focus::List,
-                Focus::List => Focus::None,
-            };
-        }
-        UiAction::Journal => open_tab(state, Tab::Journal),
-        UiAction::Panel => state.panel = !state.panel,
-        UiAction::PanelUp => state.panel_scroll = state.panel_scroll.saturating_sub(3),
-        UiAction::PanelDown => state.panel_scroll = state.panel_scroll.saturating_add(3),
-        UiAction::Palette => state.dialog = Some(Dialog::Palette(ListDialog::default())),
-        UiAction::Help => state.dialog = Some(Dialog::Help(0)),
-        UiAction::Answer
-        | UiAction::HangUp
-        | UiAction::Hold
-        | UiAction::Mute
-        | UiAction::Keypad
-        | UiAction::Dial
-        | UiAction::DialAgent
-        | UiAction::CallerId
-        | UiAction::AutoAnswer
-        | UiAction::Ready
-        | UiAction::Busy
-        | UiAction::SignIn
-        | UiAction::SignOut
-        | UiAction::Reconnect
-        | UiAction::Notices
-        | UiAction::Mouse
-        | UiAction::Redraw
-        | UiAction::Consult
-        | UiAction::Return
-        | UiAction::ConsultTransfer
-        | UiAction::ThreeWay
-        | UiAction::Transfer
-        | UiAction::Evaluate
-        | UiAction::Spy
-        | UiAction::Whisper
-        | UiAction::Barge
-        | UiAction::Disconnect
-        | UiAction::Redial
-        | UiAction::Projects
-        | UiAction::RaiseHand
-        | UiAction::BreakRequests
-        | UiAction::Reminder
-        | UiAction::Phone
-        | UiAction::Directory
-        | UiAction::Queue
-        | UiAction::Find
-        | UiAction::Quiet
-        | UiAction::PanelNarrower
-        | UiAction::PanelWider
-        | UiAction::PanelPick
-        | UiAction::PanelClear
-        | UiAction::Copy
-        | UiAction::Quit => {}
-    }
-}
-
-fn open_tab(state: &mut ViewState, tab: Tab) {
-    if state.tab != tab {
-        state.tab = tab;
-        state.selected = 0;
-        if state.focus == Focus::List {
-            state.focus = Focus::None;
-        }
-    }
 }
 
 #[cfg(test)]

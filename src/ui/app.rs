@@ -29,15 +29,16 @@ use super::{
     color, dial,
     dialog::{Dialog, Question},
     guard::{self, TerminalGuard},
-    input::{KeyMap, KeyMapError, UiAction},
+    input::{KeyMap, KeyMapError},
     keys::Chord,
     notify::Notifier,
-    state::ViewState,
+    state::{BothClocks, ViewState},
     theme::{Theme, ThemeError},
     view::{self, Drawn},
+    watch,
 };
 use crate::{
-    app::{Command, Handle, Snapshot},
+    app::{Command, Handle, Snapshot, Watched},
     config::{BarConfig, UiConfig},
     i18n::Message,
 };
@@ -195,13 +196,19 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
     let mut continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
 
     let mut dirty = false;
+    let mut watched: Option<Watched> = None;
     let mut next = view::next_change(&snapshot, &state, screen.at);
     let exit = loop {
         if snapshot.exiting {
             break Exit::Asked;
         }
         let now = Instant::now();
+        let wanted = watch::watched(&state, &snapshot);
+        if wanted != watched && handle.tell(Command::Watch(wanted.clone())) {
+            watched = wanted;
+        }
         if dirty && now >= screen.at + FRAME {
+            state.clocks = BothClocks::now();
             if let Err(error) = screen.draw(&snapshot, &state, now) {
                 tracing::warn!(%error, "the terminal cannot be written to any more");
                 tell(&handle, Command::Quit);
@@ -238,11 +245,8 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
                 if *newest != *snapshot {
                     dirty = true;
                 }
+                state.follow(&snapshot, &newest, Instant::now());
                 snapshot = newest;
-                state.clamp(&snapshot);
-                if matches!(state.dialog, Some(Dialog::Keypad(_))) && !snapshot.call.phase.is_live() {
-                    state.dialog = None;
-                }
             }
             Some(answer) = answered.recv() => {
                 on_answer(&mut state, &snapshot, answer);
@@ -275,8 +279,10 @@ fn on_event(state: &mut ViewState, snapshot: &Snapshot, drawn: &Drawn, event: Ev
             MouseEventKind::Down(MouseButton::Left) => {
                 drawn.at(mouse.column, mouse.row).and_then(|target| act::on_click(state, snapshot, target, now))
             }
-            MouseEventKind::ScrollUp => act::perform(state, snapshot, UiAction::Up, now),
-            MouseEventKind::ScrollDown => act::perform(state, snapshot, UiAction::Down, now),
+            MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
+                act::on_wheel(state, snapshot, mouse.kind == MouseEventKind::ScrollUp);
+                None
+            }
             _ => None,
         },
         Event::FocusGained => {

@@ -1,13 +1,98 @@
-//! Consultation, transfer, three-way and supervision: from keys to dialogs and commands.
+//! Consultation, transfer, supervision, redial: from keys and choices to dialogs and commands.
 
 use std::time::Instant;
 
-use super::{act::Ask, input::UiAction, state::ViewState};
-use crate::{app::Snapshot, i18n};
+use super::{
+    act::{Ask, is_possible, tell},
+    dial,
+    dialog::{Choice, Dialog, Page, Pick, PickKind, Question},
+    lists::{self, Listed},
+    state::ViewState,
+    view::monitored,
+};
+use crate::{
+    app::{Action, Command, Snapshot},
+    domain::{Callee, Direction, Outcome},
+    i18n::{self, Message},
+};
 
-/// Does what a key, a palette line or a click stands for.
-pub(super) fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now: Instant) -> Option<Ask> {
-    tracing::debug!(?action, "not yet");
-    state.hint(i18n::text(snapshot.locale, "ui.not_yet"), now);
-    None
+/// Opens the dialog of consulting, transferring or listening. The line selected in the directory is what it begins
+/// with, so that one more Enter, under a sentence that says so, does it.
+pub(super) fn pick(state: &mut ViewState, snapshot: &Snapshot, kind: PickKind, now: Instant) {
+    let needed = match kind {
+        PickKind::Consult => Action::Consult,
+        PickKind::Transfer => Action::Transfer,
+        PickKind::Spy => Action::Spy,
+    };
+    if !is_possible(state, snapshot, needed, now) {
+        return;
+    }
+    let pick = Pick::new(kind);
+    let pick = match (lists::selected(state, snapshot), kind) {
+        (Some(Listed::Agent(agent)), PickKind::Consult | PickKind::Transfer) => pick.typed(&agent.ag_no),
+        (Some(Listed::Group(group)), PickKind::Transfer) => pick.on_page(Page::Groups).typed(&group.name),
+        (Some(_), _) | (None, _) => pick,
+    };
+    state.dialog = Some(Dialog::Pick(pick));
+}
+
+/// What was chosen in one of these dialogs.
+pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Instant) -> Option<Ask> {
+    let (needed, command) = match choice {
+        Choice::Consult(callee) => (Action::Consult, Command::Consult { callee, caller_id: None }),
+        Choice::Transfer(to) => (Action::Transfer, Command::Transfer { to, caller_id: None }),
+        Choice::Spy(ag_no) => (Action::Spy, Command::Spy { ag_no }),
+        Choice::Busy(_)
+        | Choice::ForgetAfterCall
+        | Choice::CallerId(_)
+        | Choice::Act(_)
+        | Choice::Digit(_)
+        | Choice::Yes(_) => return None,
+    };
+    tell(state, snapshot, needed, command, now)
+}
+
+/// Asks before somebody's call is torn down.
+pub(super) fn disconnect(state: &mut ViewState, snapshot: &Snapshot, now: Instant) {
+    if is_possible(state, snapshot, Action::Disconnect, now) {
+        let who = monitored(snapshot).unwrap_or_default();
+        state.dialog = Some(Dialog::Question(Question::Disconnect { who }));
+    }
+}
+
+/// Calls the number dialled last again: of this run, else of the journal.
+pub(super) fn redial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<Ask> {
+    let Some(callee) = dialled(state, snapshot).into_iter().next() else {
+        state.hint(i18n::text(snapshot.locale, "ui.nothing_dialled"), now);
+        return None;
+    };
+    let (Callee::Agent(who) | Callee::Number(who)) = &callee;
+    let who = who.clone();
+    let ask = dial::call(state, snapshot, callee, now);
+    if ask.is_some() {
+        state.hint(Message::new("ui.redialling").with("who", who).render(snapshot.locale), now);
+    }
+    ask
+}
+
+/// What has been dialled, newest first, each once: at this screen, then from the journal.
+pub(super) fn dialled(state: &ViewState, snapshot: &Snapshot) -> Vec<Callee> {
+    let from_journal = snapshot.journal.iter().filter_map(|entry| {
+        let peer = &entry.peer;
+        match entry.direction {
+            Direction::Out => peer.number.clone().map(Callee::Number),
+            // The journal does not tell who called whom between agents; what rang here was not dialled here.
+            Direction::Inner if !matches!(entry.outcome, Outcome::Missed | Outcome::Rejected) => {
+                peer.ag_no.clone().map(Callee::Agent)
+            }
+            Direction::Inner | Direction::In | Direction::Consult | Direction::Spy | Direction::Auto => None,
+        }
+    });
+    let mut all: Vec<Callee> = Vec::new();
+    for callee in state.dialled.iter().rev().cloned().chain(from_journal) {
+        if !all.contains(&callee) {
+            all.push(callee);
+        }
+    }
+    all
 }

@@ -6,28 +6,37 @@ use tui_input::{Input, InputRequest};
 
 use super::{
     act::{Ask, is_possible, tell},
+    calls,
     dialog::Dialog,
-    state::{Focus, NUMBER_MAX, Tab, ViewState},
+    lists::{self, Listed},
+    look,
+    state::{Focus, NUMBER_MAX, ViewState},
     text,
 };
 use crate::{
-    app::{Action, Command, Snapshot},
-    domain::{Direction, NumberError, clean_agent_number, clean_number},
+    app::{Action, Command, JournalEntry, Snapshot},
+    domain::{Callee, Direction, NumberError, clean_agent_number, clean_number},
     i18n::{self, Message},
 };
+
+/// Most numbers that are remembered as dialled at this screen.
+const DIALLED_MAX: usize = 50;
 
 /// Puts a character into the number field, as long as there is room.
 pub fn insert(state: &mut ViewState, c: char) {
     if !c.is_control() && state.number.value().chars().count() < NUMBER_MAX {
         state.number.handle(InputRequest::InsertChar(c));
+        state.recalled = None;
     }
 }
 
-/// Text was pasted: into the filter of an open list, else cleaned into the number field.
+/// Text was pasted: into the field of an open dialog or the search, else cleaned into the number field.
 pub fn on_paste(state: &mut ViewState, snapshot: &Snapshot, text: &str, now: Instant) {
-    if let Some(list) = state.dialog.as_mut().and_then(Dialog::list_mut) {
+    let searching = state.dialog.is_none() && state.focus == Focus::Find;
+    let field = if searching { Some(&mut state.find) } else { state.dialog.as_mut().and_then(Dialog::field_mut) };
+    if let Some(field) = field {
         for c in text::clean(text).chars().take(NUMBER_MAX) {
-            list.filter.handle(InputRequest::InsertChar(c));
+            field.handle(InputRequest::InsertChar(c));
         }
         return;
     }
@@ -49,31 +58,35 @@ pub fn on_paste(state: &mut ViewState, snapshot: &Snapshot, text: &str, now: Ins
     }
 }
 
-/// Calls what is in the number field as an outside number; from the journal, the selected line again.
+/// Calls what is in the number field as an outside number, or as the agent it was recalled as; from a list, does what
+/// its selected line is for.
 pub fn dial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<Ask> {
-    let typed = state.number.value().to_owned();
-    let redial = state.focus == Focus::List || typed.trim().is_empty();
-    if redial && state.focus == Focus::List && state.tab == Tab::Journal {
-        let entry = snapshot.journal.get(state.selected)?;
-        return match (entry.direction, &entry.peer.ag_no, &entry.peer.number) {
-            (Direction::Inner | Direction::Consult, Some(ag_no), _) | (_, Some(ag_no), None) => tell(
-                state,
-                snapshot,
-                Action::DialAgent,
-                Command::DialAgent { ag_no: ag_no.clone(), caller_id: None },
-                now,
-            ),
-            (_, _, Some(number)) => {
-                let command =
-                    Command::Dial { number: number.clone(), caller_id: None, queue_id: None, user_data: None };
-                tell(state, snapshot, Action::Dial, command, now)
+    if let Some(row) = lists::selected(state, snapshot) {
+        return match row {
+            Listed::Call(entry) => call_again(state, snapshot, entry, now),
+            Listed::Agent(_) if snapshot.call.phase.is_live() => {
+                look::tell_how(state, snapshot, "ui.how_agent", now);
+                None
             }
-            (_, None, None) => None,
+            Listed::Agent(agent) => call(state, snapshot, Callee::Agent(agent.ag_no.clone()), now),
+            Listed::Group(_) => {
+                look::tell_how(state, snapshot, "ui.how_group", now);
+                None
+            }
+            Listed::Waiting(_) => {
+                look::take(state, snapshot, now);
+                None
+            }
+            Listed::Notice(_) => None,
         };
     }
+    let typed = state.number.value().to_owned();
     if typed.trim().is_empty() {
         state.focus = Focus::Number;
         return None;
+    }
+    if matches!(recalled(state, snapshot), Some(Callee::Agent(_))) {
+        return dial_agent(state, snapshot, now);
     }
     match clean_number(&typed) {
         Ok(number) => {
@@ -81,6 +94,7 @@ pub fn dial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<
                 return None;
             }
             state.focus = Focus::None;
+            remember(state, Callee::Number(number.clone()));
             let command = Command::Dial { number, caller_id: None, queue_id: None, user_data: None };
             Some(Ask::Dial { command, typed })
         }
@@ -88,6 +102,90 @@ pub fn dial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<
             state.hint(number_error(&error).render(snapshot.locale), now);
             None
         }
+    }
+}
+
+/// Calls whoever a line of the journal was with.
+fn call_again(state: &mut ViewState, snapshot: &Snapshot, entry: &JournalEntry, now: Instant) -> Option<Ask> {
+    match (entry.direction, &entry.peer.ag_no, &entry.peer.number) {
+        (Direction::Inner | Direction::Consult, Some(ag_no), _) | (_, Some(ag_no), None) => {
+            call(state, snapshot, Callee::Agent(ag_no.clone()), now)
+        }
+        (_, _, Some(number)) => call(state, snapshot, Callee::Number(number.clone()), now),
+        (_, None, None) => None,
+    }
+}
+
+/// Calls somebody whose number stands in no field.
+pub(super) fn call(state: &mut ViewState, snapshot: &Snapshot, callee: Callee, now: Instant) -> Option<Ask> {
+    let (needed, command) = match callee.clone() {
+        Callee::Agent(ag_no) => (Action::DialAgent, Command::DialAgent { ag_no, caller_id: None }),
+        Callee::Number(number) => {
+            (Action::Dial, Command::Dial { number, caller_id: None, queue_id: None, user_data: None })
+        }
+    };
+    let ask = tell(state, snapshot, needed, command, now);
+    if ask.is_some() {
+        remember(state, callee);
+    }
+    ask
+}
+
+/// Keeps what is dialled, for redialling.
+fn remember(state: &mut ViewState, callee: Callee) {
+    state.recalled = None;
+    state.dialled.retain(|known| *known != callee);
+    state.dialled.push(callee);
+    if state.dialled.len() > DIALLED_MAX {
+        state.dialled.remove(0);
+    }
+}
+
+/// Puts what was dialled earlier, or later, into the number field; past the newest, what was being typed.
+pub fn recall(state: &mut ViewState, snapshot: &Snapshot, older: bool, now: Instant) {
+    let all = calls::dialled(state, snapshot);
+    let (at, draft) = match state.recalled.take() {
+        Some((at, draft)) => (if older { Some(at + 1) } else { at.checked_sub(1) }, draft),
+        None => (older.then_some(0), state.number.value().to_owned()),
+    };
+    let Some(at) = at.map(|at| at.min(all.len().saturating_sub(1))) else {
+        state.number = draft.into();
+        return;
+    };
+    match all.get(at) {
+        Some(callee) => {
+            let (Callee::Agent(number) | Callee::Number(number)) = callee;
+            state.number = number.clone().into();
+            state.recalled = Some((at, draft));
+            if let Callee::Agent(ag_no) = callee {
+                let hint = Message::new("ui.recalled_agent").with("who", ag_no);
+                state.hint(hint.render(snapshot.locale), now);
+            }
+        }
+        None => state.hint(i18n::text(snapshot.locale, "ui.nothing_dialled"), now),
+    }
+}
+
+/// Whoever was recalled into the number field, as long as it is still there as it was.
+fn recalled(state: &ViewState, snapshot: &Snapshot) -> Option<Callee> {
+    let (at, _) = state.recalled.as_ref()?;
+    let callee = calls::dialled(state, snapshot).into_iter().nth(*at)?;
+    let (Callee::Agent(number) | Callee::Number(number)) = &callee;
+    (number == state.number.value()).then_some(callee)
+}
+
+/// What is wrong with the number that is being typed, told before Enter is.
+pub fn problem(state: &ViewState, agent_key: Option<&str>) -> Option<Message> {
+    if state.focus != Focus::Number || state.dialog.is_some() {
+        return None;
+    }
+    match clean_number(state.number.value()).err()? {
+        NumberError::Empty => None,
+        NumberError::BadCharacter(c) if clean_agent_number(state.number.value()).is_ok() => {
+            let key = agent_key.unwrap_or_default();
+            Some(Message::new("ui.number_is_agent").with("character", c).with("key", key))
+        }
+        error @ (NumberError::BadCharacter(_) | NumberError::TooLong(_)) => Some(number_error(&error)),
     }
 }
 
@@ -100,6 +198,7 @@ pub fn dial_agent(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> O
                 return None;
             }
             state.focus = Focus::None;
+            remember(state, Callee::Agent(ag_no.clone()));
             Some(Ask::Dial { command: Command::DialAgent { ag_no, caller_id: None }, typed })
         }
         Err(error) => {
@@ -111,7 +210,7 @@ pub fn dial_agent(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> O
 }
 
 /// Why a number cannot be dialled, for a person.
-fn number_error(error: &NumberError) -> Message {
+pub(super) fn number_error(error: &NumberError) -> Message {
     match error {
         NumberError::Empty => Message::new("ui.number_empty"),
         NumberError::BadCharacter(c) => Message::new("ui.number_bad_character").with("character", c),

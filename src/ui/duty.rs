@@ -1,4 +1,4 @@
-//! Projects, breaks, reminders, phone, directory and queue: from keys to dialogs and commands.
+//! Projects, breaks, reminders and phone: from keys to dialogs and commands.
 
 use std::time::Instant;
 

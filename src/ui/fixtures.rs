@@ -9,11 +9,16 @@ use std::{
 use jiff::Timestamp;
 use termprofile::TermProfile;
 
-use super::{input::KeyMap, state::ViewState, theme::Theme};
+use super::{
+    input::KeyMap,
+    state::{BothClocks, ViewState},
+    theme::Theme,
+};
 use crate::{
     app::{
-        Action, AgentView, CallClocks, CallView, JournalEntry, LinkState, LinkView, MediaState, MediaView, NoticeLevel,
-        NoticeView, Possible, SipState, SipView, Snapshot,
+        Action, AgentRow, AgentView, CallClocks, CallView, ConsultView, DirectoryView, Fetched, GroupRow, JournalEntry,
+        LineRow, LinkState, LinkView, MediaState, MediaView, NoticeLevel, NoticeView, OutsideRow, Possible, QueueView,
+        SipState, SipView, Snapshot, WaitingRow,
     },
     domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup},
     i18n::{Locale, Message},
@@ -37,7 +42,9 @@ fn time(text: &str) -> Timestamp {
 /// The screen with the default theme in true colour and the default keys.
 pub fn state() -> ViewState {
     let theme = Theme::load("wincall", None, TermProfile::TrueColor).unwrap();
-    ViewState::new(theme, KeyMap::new(&BTreeMap::new(), None).unwrap())
+    let mut state = ViewState::new(theme, KeyMap::new(&BTreeMap::new(), None).unwrap());
+    state.clocks = BothClocks { at: now(), wall: time("2026-01-02T06:33:12Z") };
+    state
 }
 
 /// Makes exactly these actions possible.
@@ -246,6 +253,118 @@ pub fn signed_out(locale: Locale) -> Snapshot {
     snapshot.caller_id = None;
     snapshot.journal.clear();
     allow(&mut snapshot, &[Action::SignIn]);
+    snapshot
+}
+
+/// Colleagues, skill groups, calls to listen to and a queue, all told two seconds ago.
+pub fn peopled(mut snapshot: Snapshot) -> Snapshot {
+    let agent = |ag_no: &str, name: &str, state, groups: &[&str]| AgentRow {
+        ag_no: ag_no.into(),
+        name: name.into(),
+        state,
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+    };
+    let line = |ag_no: &str, name: &str, peer: Option<&str>, group: Option<&str>, since: Option<&str>| LineRow {
+        ag_no: ag_no.into(),
+        name: name.into(),
+        peer: peer.map(str::to_owned),
+        group: group.map(str::to_owned),
+        since: since.map(time),
+    };
+    let group = |id, name: &str, other_tenant, own| GroupRow { id, name: name.into(), other_tenant, own };
+    snapshot.directory = DirectoryView {
+        agents: vec![
+            agent("8002", "王芳", Some(AgentState::Idle), &["售后"]),
+            agent("8003", "李四", None, &["售前", "售后"]),
+            agent("8010", "欧阳建国", Some(AgentState::WrapUp), &["售前"]),
+            agent("8020", "", Some(AgentState::Idle), &[]),
+        ],
+        groups: vec![
+            group(1, "售前", None, false),
+            group(2, "售后", None, true),
+            group(7, "Backoffice", Some(12), false),
+        ],
+        outside: vec![OutsideRow { name: "快递".into(), number: "95338".into() }],
+        fetched: Fetched::At(ago(2)),
+        on_line: vec![
+            line("8003", "李四", Some("13912345678"), Some("售前"), Some("2026-01-02T06:30:01Z")),
+            line("8010", "欧阳建国", None, None, None),
+        ],
+        on_line_fetched: Fetched::At(ago(2)),
+    };
+    let waiting = |number: &str, area: &str, level: Option<&str>, since: Option<&str>| WaitingRow {
+        number: number.into(),
+        area: Some(area.into()),
+        level: level.map(str::to_owned),
+        group: Some("售后".into()),
+        since: since.map(time),
+        fields: [("callId".to_owned(), number.into())].into_iter().collect(),
+        ..WaitingRow::default()
+    };
+    snapshot.queue = QueueView {
+        rows: vec![
+            waiting("13700137000", "深圳", Some("1"), Some("2026-01-02T06:31:02Z")),
+            waiting("13600136000", "杭州", Some("3"), Some("2026-01-02T06:32:50Z")),
+            waiting("02887654321", "成都", None, None),
+        ],
+        fetched: Fetched::At(ago(2)),
+    };
+    snapshot.queue_waiting = Some(3);
+    snapshot
+}
+
+/// Ready, with people around and everything possible that is without a call.
+pub fn in_charge(locale: Locale) -> Snapshot {
+    let mut snapshot = peopled(idle(locale));
+    let mut possible = vec![Action::Dial, Action::DialAgent, Action::Busy, Action::SignOut, Action::ChooseCallerId];
+    possible.extend([Action::Spy, Action::TakeFromQueue]);
+    allow(&mut snapshot, &possible);
+    snapshot
+}
+
+/// Talking, with people around and everything possible that is in a talk.
+pub fn in_talk(locale: Locale) -> Snapshot {
+    let mut snapshot = peopled(talking(locale));
+    let mut possible = vec![Action::Hold, Action::Mute, Action::SendDtmf, Action::HangUp, Action::Consult];
+    possible.extend([Action::Transfer, Action::Evaluate, Action::Ready, Action::Busy]);
+    allow(&mut snapshot, &possible);
+    snapshot
+}
+
+/// In the phase of a consultation, half a minute ago.
+pub fn consulting(locale: Locale, phase: CallPhase) -> Snapshot {
+    let mut snapshot = in_talk(locale);
+    snapshot.call.phase = phase;
+    snapshot.call.since = Some(time("2026-01-02T06:32:42Z"));
+    snapshot.call.consult = ConsultView { number: None, ag_no: Some("8003".into()) };
+    let possible: &[Action] = match phase {
+        CallPhase::ConsultOut => &[Action::ConsultReturn, Action::HangUp, Action::Mute],
+        CallPhase::Consulting => {
+            &[Action::ConsultTransfer, Action::ThreeWay, Action::ConsultReturn, Action::HangUp, Action::Mute]
+        }
+        _ => &[Action::ThreeWayReturn, Action::HangUp, Action::Mute, Action::SendDtmf],
+    };
+    allow(&mut snapshot, possible);
+    snapshot
+}
+
+/// A supervisor in an agent's call, half a minute ago.
+pub fn monitoring(locale: Locale, phase: CallPhase) -> Snapshot {
+    let mut snapshot = in_talk(locale);
+    snapshot.call.phase = phase;
+    snapshot.call.direction = Some(Direction::Spy);
+    snapshot.call.peer = Party::default();
+    snapshot.call.queue = None;
+    snapshot.call.monitored = Some("8003".into());
+    snapshot.call.since = Some(time("2026-01-02T06:32:42Z"));
+    let possible: &[Action] = match phase {
+        CallPhase::Spying => &[Action::Whisper, Action::Barge, Action::Disconnect, Action::HangUp, Action::Mute],
+        CallPhase::Whispering => {
+            &[Action::WhisperCancel, Action::Barge, Action::Disconnect, Action::HangUp, Action::Mute]
+        }
+        _ => &[Action::Whisper, Action::Disconnect, Action::HangUp, Action::Mute],
+    };
+    allow(&mut snapshot, possible);
     snapshot
 }
 

@@ -141,6 +141,8 @@ actions! {
     Queue = "queue", Screen, ["Q", "alt-3"], "ui.do_queue";
     /// Filter the list.
     Find = "find", Screen, ["f", "alt-f"], "ui.do_find";
+    /// Sort the queue another way.
+    Sort = "sort", Screen, ["O", "alt-O"], "ui.do_sort";
     /// The notices.
     Notices = "notices", Screen, ["n", "alt-4"], "ui.do_notices";
     /// Move between number field and list.

@@ -1,8 +1,9 @@
 //! The full screen: terminal guard, key map, theme, layout and views. Draws from a snapshot only, never awaits the
 //! network.
 //!
-//! [`run`] is the loop. [`act`] and [`dial`] turn keys, pastes and clicks into commands, [`view`] turns a snapshot into cells; both
-//! are pure. [`guard`] owns the terminal and gives it back.
+//! [`run`] is the loop. [`act`], [`calls`] and [`dial`] turn keys, pastes and clicks into commands, [`look`] and [`lists`]
+//! into what is looked at, [`view`] turns a snapshot into cells; all of them are pure. [`watch`] says what is to be
+//! kept fresh. [`guard`] owns the terminal and gives it back.
 
 pub mod act;
 mod app;
@@ -14,12 +15,15 @@ mod duty;
 pub mod guard;
 pub mod input;
 pub mod keys;
+mod lists;
+mod look;
 mod notify;
 mod reading;
 pub mod state;
 pub mod text;
 pub mod theme;
 pub mod view;
+mod watch;
 
 pub use app::{Exit, UiError, UiSetup, run};
 pub use guard::{redirect_stderr, restore as restore_terminal};

@@ -2,17 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use tui_input::Input;
 
 use super::{
-    dialog::Dialog,
+    dialog::{Dialog, PickKind, Question},
     input::{KeyMap, UiAction},
+    lists,
     theme::Theme,
 };
 use crate::{
-    app::{NoticeView, Snapshot},
-    i18n::Locale,
+    app::{Action, Fetched, NoticeView, Snapshot},
+    domain::Callee,
+    i18n::{self, Locale},
 };
 
 /// How long a hint of the screen's own stays in the status line.
@@ -31,6 +33,8 @@ pub enum Focus {
     Number,
     /// The list of the open tab.
     List,
+    /// What the list is searched for.
+    Find,
 }
 
 /// The tabs below the call.
@@ -45,6 +49,67 @@ pub enum Tab {
     Queue,
     /// Everything told.
     Notices,
+}
+
+/// How the queue is sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueueOrder {
+    /// Longest waiting first.
+    #[default]
+    Wait,
+    /// Highest level first.
+    LevelDown,
+    /// Lowest level first, for platforms whose first level is the best.
+    LevelUp,
+}
+
+impl QueueOrder {
+    /// The next one, around.
+    pub fn next(self) -> Self {
+        match self {
+            QueueOrder::Wait => QueueOrder::LevelDown,
+            QueueOrder::LevelDown => QueueOrder::LevelUp,
+            QueueOrder::LevelUp => QueueOrder::Wait,
+        }
+    }
+
+    /// Catalogue key of its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            QueueOrder::Wait => "ui.order_wait",
+            QueueOrder::LevelDown => "ui.order_level_down",
+            QueueOrder::LevelUp => "ui.order_level_up",
+        }
+    }
+}
+
+/// One instant on both clocks, so that times of the day and ages can be shown by a view that has no clock.
+#[derive(Clone, Copy, Debug)]
+pub struct BothClocks {
+    /// On the clock that only goes forward.
+    pub at: Instant,
+    /// The same instant in the world.
+    pub wall: Timestamp,
+}
+
+impl BothClocks {
+    /// This instant.
+    pub fn now() -> Self {
+        Self { at: Instant::now(), wall: Timestamp::now() }
+    }
+
+    /// The time of the day at another instant near by.
+    pub fn wall(&self, at: Instant) -> Timestamp {
+        let later = at.saturating_duration_since(self.at);
+        let earlier = self.at.saturating_duration_since(at);
+        let moved = self.wall.saturating_add(later).and_then(|wall| wall.saturating_sub(earlier));
+        moved.unwrap_or(self.wall)
+    }
+
+    /// Whole seconds from a time of the day to an instant; none before it.
+    pub fn seconds_since(&self, since: Timestamp, at: Instant) -> u64 {
+        u64::try_from(self.wall(at).as_second() - since.as_second()).unwrap_or(0)
+    }
 }
 
 /// What the screen remembers.
@@ -78,8 +143,16 @@ pub struct ViewState {
     pub tab: Tab,
     /// Selected line of the open tab's list, counted from the newest.
     pub selected: usize,
+    /// What the open list is searched for.
+    pub find: Input,
+    /// How the queue is sorted.
+    pub queue_order: QueueOrder,
     /// The number field.
     pub number: Input,
+    /// What was dialled at this screen, newest last.
+    pub dialled: Vec<Callee>,
+    /// Which of what was dialled stands in the number field, and what stood there before.
+    pub recalled: Option<(usize, String)>,
     /// The open dialog.
     pub dialog: Option<Dialog>,
     /// The prefix chord has been typed and its key has not.
@@ -88,6 +161,8 @@ pub struct ViewState {
     pub flash: Option<(String, Instant)>,
     /// The terminal has the keyboard; unknown counts as yes.
     pub looked_at: bool,
+    /// The instant of the frame, on both clocks.
+    pub clocks: BothClocks,
     /// Time zone of clock times.
     pub zone: TimeZone,
     /// Language, taken from the newest snapshot.
@@ -112,11 +187,16 @@ impl ViewState {
             focus: Focus::None,
             tab: Tab::Journal,
             selected: 0,
+            find: Input::default(),
+            queue_order: QueueOrder::default(),
             number: Input::default(),
+            dialled: Vec::new(),
+            recalled: None,
             dialog: None,
             prefix_typed: false,
             flash: None,
             looked_at: true,
+            clocks: BothClocks::now(),
             zone: TimeZone::UTC,
             locale: Locale::En,
         }
@@ -136,7 +216,7 @@ impl ViewState {
     pub fn is_typing(&self) -> bool {
         match &self.dialog {
             Some(dialog) => dialog.takes_text(),
-            None => self.focus == Focus::Number,
+            None => matches!(self.focus, Focus::Number | Focus::Find),
         }
     }
 
@@ -151,20 +231,72 @@ impl ViewState {
         self.focus == Focus::Number || !self.number.value().is_empty()
     }
 
-    /// Lines of the open tab.
-    pub fn list_len(&self, snapshot: &Snapshot) -> usize {
-        match self.tab {
-            Tab::Journal => snapshot.journal.len(),
-            Tab::Directory => snapshot.directory.agents.len() + snapshot.directory.groups.len(),
-            Tab::Queue => snapshot.queue.rows.len(),
-            Tab::Notices => snapshot.notices.len(),
-        }
+    /// Whether the list has the keyboard.
+    pub fn in_list(&self) -> bool {
+        self.focus == Focus::List
     }
 
-    /// Keeps the selection inside the list after it changed.
+    /// Lines of the open tab.
+    pub fn list_len(&self, snapshot: &Snapshot) -> usize {
+        lists::rows(self, snapshot).len()
+    }
+
+    /// Keeps the selection inside the list.
     pub fn clamp(&mut self, snapshot: &Snapshot) {
         self.selected = self.selected.min(self.list_len(snapshot).saturating_sub(1));
         self.locale = snapshot.locale;
+    }
+
+    /// Goes along with a newer snapshot: selections stay on their lines, and a dialog whose matter is over closes.
+    pub fn follow(&mut self, old: &Snapshot, new: &Snapshot, now: Instant) {
+        self.selected = lists::follow(self, old, new);
+        self.locale = new.locale;
+        let Some(mut dialog) = self.dialog.take() else { return };
+        let selected = dialog.list_mut().map_or(0, |list| list.selected);
+        let choice = dialog.choices(self, old).into_iter().nth(selected);
+        let place = choice.and_then(|choice| dialog.choices(self, new).iter().position(|one| *one == choice));
+        if let (Some(list), Some(place)) = (dialog.list_mut(), place) {
+            list.selected = place;
+        }
+        match over(&dialog, new) {
+            Over::No => self.dialog = Some(dialog),
+            Over::Quietly => {}
+            Over::Because(why) => self.hint(i18n::text(new.locale, why), now),
+        }
+    }
+}
+
+/// Whether a dialog has lost its matter.
+enum Over {
+    /// It has not.
+    No,
+    /// It has, as anybody can see.
+    Quietly,
+    /// It has, for a reason to be told.
+    Because(&'static str),
+}
+
+fn over(dialog: &Dialog, snapshot: &Snapshot) -> Over {
+    let phase = snapshot.call.phase;
+    let quietly = |over: bool| if over { Over::Quietly } else { Over::No };
+    match dialog {
+        Dialog::Keypad(_) => quietly(!phase.is_live()),
+        Dialog::Pick(pick) => match pick.kind {
+            PickKind::Consult | PickKind::Transfer if !phase.is_live() => Over::Because("ui.call_is_over"),
+            PickKind::Consult | PickKind::Transfer => Over::No,
+            PickKind::Spy => quietly(phase.is_connected()),
+        },
+        Dialog::Question(Question::Disconnect { .. }) => quietly(!snapshot.can(Action::Disconnect)),
+        Dialog::Question(Question::TakeFromQueue { number, .. }) => {
+            let waits = snapshot.queue.rows.iter().any(|row| row.number == *number);
+            let known = matches!(snapshot.queue.fetched, Fetched::At(_));
+            if known && !waits { Over::Because("ui.left_queue") } else { Over::No }
+        }
+        Dialog::Question(Question::Quit | Question::SignOut | Question::TakeOver)
+        | Dialog::Busy(_)
+        | Dialog::CallerId(_)
+        | Dialog::Palette(_)
+        | Dialog::Help(_) => Over::No,
     }
 }
 

@@ -1,11 +1,20 @@
-//! The busy menu: the platform's reasons, by number key or by typing.
+//! The busy menu: the platform's reasons, by number key or by typing. During a call it says what comes after it.
 
 use super::{Choice, Item, ListDialog, Outcome};
-use crate::{app::Snapshot, ui::keys::Chord};
+use crate::{
+    app::{Snapshot, Wanted},
+    i18n,
+    ui::keys::Chord,
+};
 
-/// The platform's reasons, each with its number key.
+/// The platform's reasons, each with its number key; with a wish for after the call, the way to take it back.
 pub fn items(snapshot: &Snapshot) -> Vec<Item> {
-    let now = snapshot.agent.reason.as_ref().map(|reason| reason.id);
+    let wish = match &snapshot.after_call {
+        Some(Wanted::Busy(reason)) => Some(reason.as_ref().map(|reason| reason.id)),
+        Some(Wanted::Ready) | None => None,
+    };
+    let live = snapshot.call.phase.is_live();
+    let now = if live { wish.flatten() } else { snapshot.agent.reason.as_ref().map(|reason| reason.id) };
     let item = |(index, reason): (usize, &crate::domain::BusyReason)| Item {
         label: reason.name.clone(),
         remark: if index < 9 { (index + 1).to_string() } else { String::new() },
@@ -13,7 +22,17 @@ pub fn items(snapshot: &Snapshot) -> Vec<Item> {
         current: now == Some(reason.id),
         choice: Choice::Busy(Some(reason.id)),
     };
-    snapshot.busy_reasons.iter().enumerate().map(item).collect()
+    let mut items: Vec<Item> = snapshot.busy_reasons.iter().enumerate().map(item).collect();
+    if snapshot.after_call.is_some() {
+        items.push(Item {
+            label: i18n::text(snapshot.locale, "ui.no_wish"),
+            remark: "0".into(),
+            enabled: true,
+            current: false,
+            choice: Choice::ForgetAfterCall,
+        });
+    }
+    items
 }
 
 /// A number key chooses at once; the rest is the list's.

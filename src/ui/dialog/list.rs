@@ -24,6 +24,19 @@ pub struct Item {
     pub choice: Choice,
 }
 
+/// What a key did to a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steered {
+    /// It moved or filtered.
+    Moved,
+    /// The line in this place is chosen.
+    Chosen(usize),
+    /// The list is to be closed.
+    Closed,
+    /// The key is not its business.
+    Passed,
+}
+
 /// Filter and selection of a list.
 #[derive(Clone, Debug, Default)]
 pub struct ListDialog {
@@ -46,14 +59,24 @@ impl ListDialog {
     }
 
     /// Moves, filters, chooses.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
     pub fn on_key(&mut self, items: &[Item], chord: Chord) -> Outcome {
-        let last = items.len().saturating_sub(1);
+        match self.steer(items.len(), chord) {
+            Steered::Chosen(index) => self.choose(items, index),
+            Steered::Closed => Outcome::Close,
+            Steered::Passed => Outcome::Pass,
+            Steered::Moved => Outcome::Stay,
+        }
+    }
+
+    /// What a key means in a list of so many lines, whatever they are.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
+    pub fn steer(&mut self, lines: usize, chord: Chord) -> Steered {
+        let last = lines.saturating_sub(1);
         self.selected = self.selected.min(last);
         let control = chord.modifiers.contains(KeyModifiers::CONTROL);
         match chord.code {
-            KeyCode::Esc => return Outcome::Close,
-            KeyCode::Enter => return self.choose(items, self.selected),
+            KeyCode::Esc => return Steered::Closed,
+            KeyCode::Enter => return Steered::Chosen(self.selected),
             KeyCode::Up => self.selected = self.selected.checked_sub(1).unwrap_or(last),
             KeyCode::Down => self.selected = if self.selected >= last { 0 } else { self.selected + 1 },
             KeyCode::Char('p') if control => self.selected = self.selected.checked_sub(1).unwrap_or(last),
@@ -62,9 +85,9 @@ impl ListDialog {
             KeyCode::PageDown => self.selected = (self.selected + PAGE).min(last),
             KeyCode::Home => self.selected = 0,
             KeyCode::End => self.selected = last,
-            KeyCode::Char('c') if control => return Outcome::Close,
-            KeyCode::Char(_) if !chord.is_text() && !control => return Outcome::Pass,
-            KeyCode::F(_) => return Outcome::Pass,
+            KeyCode::Char('c') if control => return Steered::Closed,
+            KeyCode::Char(_) if !chord.is_text() && !control => return Steered::Passed,
+            KeyCode::F(_) => return Steered::Passed,
             _ => {
                 let event = Event::Key(KeyEvent::new(chord.code, chord.modifiers));
                 if self.filter.handle_event(&event).is_some_and(|changed| changed.value) {
@@ -72,7 +95,13 @@ impl ListDialog {
                 }
             }
         }
-        Outcome::Stay
+        Steered::Moved
+    }
+
+    /// The mouse wheel: a line up or down, not beyond the ends.
+    pub fn scroll(&mut self, lines: usize, up: bool) {
+        let next = if up { self.selected.saturating_sub(1) } else { self.selected.saturating_add(1) };
+        self.selected = next.min(lines.saturating_sub(1));
     }
 
     /// Chooses a line; one that is not possible, or not there, is not chosen.

@@ -7,13 +7,21 @@ pub mod help;
 pub mod keypad;
 pub mod list;
 pub mod palette;
+pub mod pick;
+pub mod pick_rows;
 pub mod question;
 
 pub use list::{Item, ListDialog};
+pub use pick::{Page, Pick, PickKind};
 pub use question::Question;
 
+use tui_input::Input;
+
 use super::{input::UiAction, keys::Chord, state::ViewState};
-use crate::app::Snapshot;
+use crate::{
+    app::Snapshot,
+    domain::{Callee, Destination},
+};
 
 /// An open dialog.
 #[derive(Clone, Debug)]
@@ -24,6 +32,8 @@ pub enum Dialog {
     CallerId(ListDialog),
     /// Everything that can be done.
     Palette(ListDialog),
+    /// Whom to consult, to transfer to or to listen to.
+    Pick(Pick),
     /// The keys; first line shown.
     Help(u16),
     /// Keypad digits sent so far.
@@ -37,6 +47,14 @@ pub enum Dialog {
 pub enum Choice {
     /// Go busy with this reason's number.
     Busy(Option<i64>),
+    /// Forget the state that was wanted after the call.
+    ForgetAfterCall,
+    /// Consult them.
+    Consult(Callee),
+    /// Transfer the call there.
+    Transfer(Destination),
+    /// Listen to this agent's call.
+    Spy(String),
     /// Show this caller ID.
     CallerId(String),
     /// Do this.
@@ -65,14 +83,49 @@ pub enum Outcome {
 impl Dialog {
     /// Whether letters are text in it.
     pub fn takes_text(&self) -> bool {
-        matches!(self, Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_))
+        matches!(self, Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Pick(_))
     }
 
     /// The list of a list dialog.
     pub fn list_mut(&mut self) -> Option<&mut ListDialog> {
         match self {
             Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) => Some(list),
+            Dialog::Pick(pick) => Some(&mut pick.list),
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
+        }
+    }
+
+    /// The field that what is pasted goes into.
+    pub fn field_mut(&mut self) -> Option<&mut Input> {
+        match self {
+            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) => Some(&mut list.filter),
+            Dialog::Pick(pick) => Some(pick.field_mut()),
+            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
+        }
+    }
+
+    /// What the lines of a list stand for, in their order: by it a line is found again when the list has changed.
+    pub fn choices(&self, state: &ViewState, snapshot: &Snapshot) -> Vec<Choice> {
+        match self {
+            Dialog::Pick(pick) => pick.rows(snapshot).into_iter().map(|row| row.choice).collect(),
+            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) => {
+                self.items(state, snapshot).into_iter().map(|item| item.choice).collect()
+            }
+            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
+        }
+    }
+
+    /// The mouse wheel over it.
+    pub fn scroll(&mut self, state: &ViewState, snapshot: &Snapshot, up: bool) {
+        let lines = self.choices(state, snapshot).len();
+        match self {
+            Dialog::Help(first) => *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) },
+            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Pick(_) => {
+                if let Some(list) = self.list_mut() {
+                    list.scroll(lines, up);
+                }
+            }
+            Dialog::Keypad(_) | Dialog::Question(_) => {}
         }
     }
 
@@ -82,7 +135,7 @@ impl Dialog {
             Dialog::Busy(list) => list.filtered(busy::items(snapshot)),
             Dialog::CallerId(list) => list.filtered(caller_id::items(snapshot)),
             Dialog::Palette(list) => list.filtered(palette::items(state, snapshot)),
-            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
+            Dialog::Pick(_) | Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
         }
     }
 }
@@ -93,6 +146,7 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
     match dialog {
         Dialog::Busy(list) => busy::on_key(list, &items, chord),
         Dialog::CallerId(list) | Dialog::Palette(list) => list.on_key(&items, chord),
+        Dialog::Pick(pick) => pick.on_key(snapshot, chord),
         Dialog::Help(scroll) => help::on_key(scroll, state, chord),
         Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),
         Dialog::Question(question) => question.on_key(chord),

@@ -30,10 +30,12 @@ pub fn items(state: &ViewState, snapshot: &Snapshot) -> Vec<Item> {
                 Some(Possible::No(why)) => Some(why.render(locale)),
                 Some(Possible::Yes) | None => None,
             };
+            let enabled = refused.is_none();
+            let key = state.key_hint(*action, false).unwrap_or_default();
             Item {
                 label: i18n::text(locale, action.about()),
-                enabled: refused.is_none(),
-                remark: refused.unwrap_or_else(|| state.key_hint(*action, false).unwrap_or_default()),
+                enabled,
+                remark: refused.map_or_else(|| key.clone(), |why| format!("{why}  {key}")),
                 current: false,
                 choice: Choice::Act(*action),
             }

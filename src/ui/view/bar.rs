@@ -6,10 +6,10 @@ use ratatui::layout::{Position, Rect};
 
 use super::{
     canvas::{Canvas, Run},
-    words,
+    parties, words,
 };
 use crate::{
-    app::Action,
+    app::{Action, Snapshot, Wanted},
     domain::{AgentState, CallPhase},
     ui::{
         act::{self, Target},
@@ -52,13 +52,19 @@ fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let with_field = canvas.state.number_in_use() || (!live && signed_in);
     let mut middle = Run::default();
     if live {
-        middle.push(words::who(&call.peer, canvas.snapshot.locale), Scope::BarStrong);
+        middle.push(parties::with_whom(canvas.snapshot), Scope::BarStrong);
+        if let Some(other) = parties::consulted(canvas.snapshot).filter(|_| in_consultation(call.phase)) {
+            middle.push(format!(" {} {other}", canvas.glyphs.consult), Scope::BarStrong);
+        }
         let whence = words::whence(&call.peer, call.queue.as_ref(), canvas.glyphs);
         if !whence.is_empty() {
             middle.push("  ", Scope::Bar).push(whence, Scope::BarDim);
         }
         if call.muted {
             middle.push("  ", Scope::Bar).push(format!(" {} ", canvas.t("ui.muted")), Scope::BadgeMuted);
+        }
+        if let Some(wish) = parties::after_call(canvas.snapshot) {
+            middle.push("  ", Scope::Bar).push(wish, Scope::BarWarn);
         }
     }
     let wanted = middle.cells() + if with_field { FIELD + 2 } else { 0 };
@@ -72,6 +78,11 @@ fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     if with_field {
         field(canvas, x, y, FIELD.min(start.saturating_sub(x + 1)));
     }
+}
+
+/// Whether somebody else is in the call because this agent asked for it.
+fn in_consultation(phase: CallPhase) -> bool {
+    matches!(phase, CallPhase::ConsultOut | CallPhase::Consulting | CallPhase::ThreeWay)
 }
 
 /// Draws the right side as far as it fits behind `left_end`; returns where it begins. What matters least goes first.
@@ -90,15 +101,25 @@ fn right_side(canvas: &mut Canvas<'_>, area: Rect, left_end: u16) -> u16 {
         let mut run = Run::default();
         push_key(canvas, &mut run, UiAction::CallerId);
         run.push(canvas.t("ui.caller_id"), Scope::BarDim).push(" ", Scope::Bar).push(&caller.name, Scope::BarStrong);
-        segments.push((0, run, Some(UiAction::CallerId)));
+        segments.push((2, run, Some(UiAction::CallerId)));
     }
-    segments.insert(if auto_answer { segments.len() } else { 0 }, (1, auto, Some(UiAction::AutoAnswer)));
+    segments.insert(if auto_answer { segments.len() } else { 0 }, (3, auto, Some(UiAction::AutoAnswer)));
     let mut agent = Run::default();
     agent.push(&snapshot.agent.ag_no, Scope::BarStrong);
     if let Some(name) = &snapshot.agent.name {
         agent.push(" ", Scope::Bar).push(name, Scope::BarDim);
     }
-    segments.push((2, agent, None));
+    segments.push((4, agent, None));
+    if snapshot.quiet {
+        let mut quiet = Run::default();
+        quiet.push(canvas.t("ui.quiet"), Scope::BarWarn);
+        segments.push((1, quiet, Some(UiAction::Quiet)));
+    }
+    if let Some(waiting) = snapshot.queue_waiting.filter(|waiting| *waiting > 0) {
+        let mut queue = Run::default();
+        queue.push(canvas.t("ui.tab_queue"), Scope::BarDim).push(format!(" {waiting}"), Scope::BarWarn);
+        segments.push((0, queue, Some(UiAction::Queue)));
+    }
 
     let right = area.right().saturating_sub(1);
     let mut skip = 0;
@@ -176,33 +197,54 @@ struct Offer {
 /// (ready while ready, muting what only rings, signing out under a customer) keeps its key and is not offered.
 fn offers(canvas: &Canvas<'_>) -> Vec<Offer> {
     let snapshot = canvas.snapshot;
-    let resume = snapshot.call.phase == CallPhase::Held;
+    let phase = snapshot.call.phase;
+    let resume = phase == CallPhase::Held;
     let muted = snapshot.call.muted;
-    let live = snapshot.call.phase.is_live();
+    let live = phase.is_live();
     let sign_out = canvas.state.show_sign_out && snapshot.agent.state.is_signed_in() && !live;
+    let back = if phase == CallPhase::ThreeWay { "ui.act_three_way_return" } else { "ui.act_consult_return" };
+    let whisper = if phase == CallPhase::Whispering { "ui.act_whisper_cancel" } else { "ui.act_whisper" };
     let candidates = [
         (UiAction::Answer, "ui.act_answer"),
+        (UiAction::ConsultTransfer, "ui.act_consult_transfer"),
+        (UiAction::ThreeWay, "ui.act_three_way"),
+        (UiAction::Return, back),
+        (UiAction::Whisper, whisper),
+        (UiAction::Barge, "ui.act_barge"),
+        (UiAction::Disconnect, "ui.act_disconnect"),
         (UiAction::Hold, if resume { "ui.act_resume" } else { "ui.act_hold" }),
         (UiAction::Mute, if muted { "ui.act_unmute" } else { "ui.act_mute" }),
+        (UiAction::Consult, "ui.act_consult"),
+        (UiAction::Transfer, "ui.act_transfer"),
         (UiAction::Keypad, "ui.act_keypad"),
+        (UiAction::Evaluate, "ui.act_evaluate"),
         (UiAction::SignIn, "ui.act_sign_in"),
         (UiAction::Dial, "ui.act_dial"),
         (UiAction::DialAgent, "ui.act_dial_agent"),
-        (UiAction::Ready, "ui.act_ready"),
-        (UiAction::Busy, "ui.act_busy"),
+        (UiAction::Ready, if live { "ui.act_ready_after" } else { "ui.act_ready" }),
+        (UiAction::Busy, if live { "ui.act_busy_after" } else { "ui.act_busy" }),
         (UiAction::SignOut, "ui.act_sign_out"),
+        (UiAction::Spy, "ui.act_spy"),
     ];
     candidates
         .into_iter()
         .filter(|(action, _)| *action != UiAction::SignOut || sign_out)
-        .filter(|(action, _)| *action != UiAction::Ready || snapshot.agent.state != AgentState::Idle)
-        .filter(|(action, _)| *action != UiAction::Mute || snapshot.call.phase != CallPhase::Ringing)
+        .filter(|(action, _)| *action != UiAction::Ready || makes_sense(snapshot))
+        .filter(|(action, _)| *action != UiAction::Mute || phase != CallPhase::Ringing)
         .filter_map(|(action, label)| {
             let needed = act::app_action(snapshot, action)?;
             let pending = snapshot.is_pending(needed);
             (pending || snapshot.can(needed)).then_some(Offer { action, label, pending })
         })
         .collect()
+}
+
+/// Whether going ready would change anything; in a call, whether it would change what comes after.
+fn makes_sense(snapshot: &Snapshot) -> bool {
+    if snapshot.call.phase.is_live() {
+        return snapshot.after_call != Some(Wanted::Ready);
+    }
+    snapshot.agent.state != AgentState::Idle
 }
 
 /// The second row: actions from the left, the one that ends the call alone at the right end.

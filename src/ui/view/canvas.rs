@@ -52,6 +52,13 @@ impl Run {
         self
     }
 
+    /// Adds another line behind this one.
+    pub fn append(&mut self, other: &Run) -> &mut Self {
+        self.cells = self.cells.saturating_add(other.cells);
+        self.pieces.extend(other.pieces.iter().cloned());
+        self
+    }
+
     /// Width in cells.
     pub fn cells(&self) -> u16 {
         self.cells
@@ -167,6 +174,11 @@ impl Canvas<'_> {
     /// Remembers what a click does here.
     pub fn hit(&mut self, x: u16, y: u16, cells: u16, target: Target) {
         self.hits.push((Rect { x, y, width: cells, height: 1 }, target));
+    }
+
+    /// The same for a whole area.
+    pub fn hit_area(&mut self, area: Rect, target: Target) {
+        self.hits.push((area, target));
     }
 
     /// The key to show for an action, if it has one that works now.

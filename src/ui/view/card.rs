@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run},
-    words,
+    parties, words,
 };
 use crate::{
     app::{JournalEntry, MediaState, Snapshot},
@@ -36,7 +36,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> u16 {
     let mut y = area.y + gap;
     if phase != CallPhase::None {
         head(canvas, inner, y);
-        y += 2 + gap;
+        y += 2;
+        y += situation(canvas, Rect { y, height: area.bottom().saturating_sub(y), ..inner }, now);
+        y += gap;
     } else if let Some(last) = wrapped_up(canvas.snapshot) {
         last_head(canvas, inner, y, last);
         y += 2 + gap;
@@ -92,7 +94,7 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
     }
     let way_x = right.saturating_sub(way.cells());
     canvas.run(way_x, y, way.cells(), &way);
-    let who = words::who(&call.peer, snapshot.locale);
+    let who = parties::with_whom(snapshot);
     canvas.put(area.x, y, way_x.saturating_sub(area.x + 2), &who, Scope::Strong);
 
     let mut badges = Run::default();
@@ -107,17 +109,13 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
             let unsure = if call.hold_uncertain { "?" } else { "" };
             badge(format!("{}{unsure}", canvas.t("ui.held")), Scope::BadgeHeld);
         }
+        CallPhase::ConsultOut => badge(canvas.t("ui.state_consult_out"), Scope::BadgeNote),
+        CallPhase::Consulting => badge(canvas.t("ui.state_consulting"), Scope::BadgeNote),
         CallPhase::ThreeWay => badge(canvas.t("ui.state_three_way"), Scope::BadgeNote),
-        CallPhase::None
-        | CallPhase::Dialing
-        | CallPhase::Ringing
-        | CallPhase::Talking
-        | CallPhase::ConsultOut
-        | CallPhase::Consulting
-        | CallPhase::Spying
-        | CallPhase::Whispering
-        | CallPhase::Barging
-        | CallPhase::Ended => {}
+        CallPhase::Spying => badge(canvas.t("ui.state_spying"), Scope::BadgeNote),
+        CallPhase::Whispering => badge(canvas.t("ui.state_whispering"), Scope::BadgeNote),
+        CallPhase::Barging => badge(canvas.t("ui.state_barging"), Scope::BadgeNote),
+        CallPhase::None | CallPhase::Dialing | CallPhase::Ringing | CallPhase::Talking | CallPhase::Ended => {}
     }
     if call.muted {
         badge(canvas.t("ui.muted"), Scope::BadgeMuted);
@@ -126,6 +124,26 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
     canvas.run(badges_x, y + 1, badges.cells(), &badges);
     let whence = words::whence(&call.peer, call.queue.as_ref(), canvas.glyphs);
     canvas.put(area.x, y + 1, badges_x.saturating_sub(area.x + 1), &whence, Scope::Dim);
+}
+
+/// Who else is in the call and who hears whom; what is wanted after it. Returns the rows used.
+fn situation(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> u16 {
+    let snapshot = canvas.snapshot;
+    let live = snapshot.call.phase.is_live();
+    let told = parties::situation(snapshot, canvas.state, now).filter(|_| live);
+    let wish = parties::after_call(snapshot).filter(|_| live);
+    let mut lines: Vec<(String, Scope)> = Vec::new();
+    if let Some(told) = told {
+        // Two lines at most: what matters stands at the beginning.
+        lines.extend(text::wrap(&text::clean(&told), area.width).into_iter().take(2).map(|line| (line, Scope::Accent)));
+    }
+    lines.extend(wish.map(|wish| (wish, Scope::Warn)));
+    let mut used = 0;
+    for (y, (line, scope)) in (area.top()..area.bottom()).zip(&lines) {
+        canvas.put(area.x, y, area.width, line, *scope);
+        used += 1;
+    }
+    used
 }
 
 /// Talk, ring, hold and wrap-up, each on its own clock; those that do not fit are left out from the end.

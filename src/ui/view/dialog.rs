@@ -1,9 +1,14 @@
 //! Dialogs as they look: lists with a filter, the help in columns, the keypad, a question.
 
+use std::time::Instant;
+
 use ratatui::layout::{Position, Rect};
 use tui_input::Input;
 
-use super::canvas::{Canvas, Run, centred};
+use super::{
+    canvas::{Canvas, Run, centred},
+    picker,
+};
 use crate::ui::{
     act::Target,
     dialog::{Dialog, Item, ListDialog, Question, help, keypad},
@@ -12,17 +17,23 @@ use crate::ui::{
 };
 
 /// Draws the open dialog, if one.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let state = canvas.state;
     let Some(dialog) = &state.dialog else { return };
     match dialog {
-        Dialog::Busy(open) => list(canvas, area, dialog, open, "ui.busy_title", 40),
+        Dialog::Busy(open) => list(canvas, area, dialog, open, busy_title(canvas), 40),
+        Dialog::Pick(pick) => picker::draw(canvas, area, pick, now),
         Dialog::CallerId(open) => list(canvas, area, dialog, open, "ui.caller_id_title", 48),
         Dialog::Palette(open) => list(canvas, area, dialog, open, "ui.palette_title", 68),
         Dialog::Help(scroll) => draw_help(canvas, area, *scroll),
         Dialog::Keypad(sent) => draw_keypad(canvas, area, sent),
-        Dialog::Question(question) => draw_question(canvas, area, *question),
+        Dialog::Question(question) => draw_question(canvas, area, question),
     }
+}
+
+/// What the busy menu asks: during a call, about the time after it.
+fn busy_title(canvas: &Canvas<'_>) -> &'static str {
+    if canvas.snapshot.call.phase.is_live() { "ui.busy_after_title" } else { "ui.busy_title" }
 }
 
 /// Draws the open dialog in the only row there is for it: a list as its lines side by side from the selected one on.
@@ -35,7 +46,7 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
     let mut selected = 0;
     match dialog {
         Dialog::Busy(open) => {
-            run.push(canvas.t("ui.busy_title"), Scope::WindowTitle);
+            run.push(canvas.t(busy_title(canvas)), Scope::WindowTitle);
             (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
         }
         Dialog::CallerId(open) => {
@@ -46,6 +57,7 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
             run.push(": ", Scope::WindowKey).push(open.filter.value(), Scope::WindowStrong);
             (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
         }
+        Dialog::Pick(pick) => picker::in_row(canvas, &mut run, pick),
         Dialog::Help(scroll) => {
             let entries = help::groups(state, canvas.snapshot.locale).into_iter().flatten();
             for line in entries.skip(usize::from(*scroll)) {
@@ -64,8 +76,10 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
             }
         }
         Dialog::Question(question) => {
-            run.push(canvas.t(question.text()), Scope::WindowStrong).push("   ", Scope::Window);
-            answers(canvas, &mut run, *question, "   ");
+            let words = question.text().render(canvas.snapshot.locale);
+            let (yes, no) = answers(canvas, question);
+            run.push(words, Scope::WindowStrong).push("   ", Scope::Window);
+            run.append(&yes).push("   ", Scope::Window).append(&no);
         }
     }
     selected = selected.min(items.len().saturating_sub(1));
@@ -78,22 +92,24 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// The two answers of a question.
-fn answers(canvas: &Canvas<'_>, run: &mut Run, question: Question, between: &str) {
-    run.push("y", Scope::WindowKey)
-        .push(" ", Scope::Window)
-        .push(canvas.t(question.yes()), Scope::Window)
-        .push(between, Scope::Window)
-        .push("n", Scope::WindowKey)
-        .push(" ", Scope::Window)
-        .push(canvas.t("ui.no"), Scope::Window);
+fn answers(canvas: &Canvas<'_>, question: &Question) -> (Run, Run) {
+    let answer = |key: &str, label: &'static str| {
+        let mut run = Run::default();
+        run.push(key, Scope::WindowKey).push(" ", Scope::Window).push(canvas.t(label), Scope::Window);
+        run
+    };
+    (answer("y", question.yes()), answer("n", "ui.no"))
 }
 
-fn window(canvas: &mut Canvas<'_>, area: Rect, title: &'static str) -> Rect {
+/// A dialog's frame; a click on its edge or its ground does nothing, one on the way back goes back.
+pub fn window(canvas: &mut Canvas<'_>, area: Rect, title: &'static str) -> Rect {
     let title = canvas.t(title);
+    canvas.hit_area(area, Target::Window);
     let inner = canvas.window(area, &title, Scope::Window, Scope::WindowFrame, Scope::WindowTitle);
     let back = format!(" Esc {} ", canvas.t("ui.no"));
     if inner.width > text::width(&back) + 2 {
-        canvas.put_right(inner.right() - 1, inner.bottom(), inner.width, &back, Scope::WindowDim);
+        let x = canvas.put_right(inner.right() - 1, inner.bottom(), inner.width, &back, Scope::WindowDim);
+        canvas.hit(x, inner.bottom(), text::width(&back), Target::Around);
     }
     inner
 }
@@ -239,12 +255,11 @@ fn draw_keypad(canvas: &mut Canvas<'_>, area: Rect, sent: &str) {
     }
 }
 
-fn draw_question(canvas: &mut Canvas<'_>, area: Rect, question: Question) {
-    let words = canvas.t(question.text());
-    let mut both = Run::default();
-    answers(canvas, &mut both, question, "      ");
+fn draw_question(canvas: &mut Canvas<'_>, area: Rect, question: &Question) {
+    let words = question.text().render(canvas.snapshot.locale);
+    let (yes, no) = answers(canvas, question);
     let width = area.width.min(56);
-    let lines = text::wrap(&words, width.saturating_sub(8));
+    let lines = text::wrap(&text::clean(&words), width.saturating_sub(8));
     let rows = u16::try_from(lines.len()).unwrap_or(1);
     let inner = window(canvas, centred(area, width, rows + 6), "ui.question_title");
     for (y, line) in (inner.y + 1..inner.bottom()).zip(&lines) {
@@ -253,7 +268,13 @@ fn draw_question(canvas: &mut Canvas<'_>, area: Rect, question: Question) {
     }
     let y = inner.y + 2 + rows;
     if y < inner.bottom() {
-        let x = inner.x + inner.width.saturating_sub(both.cells()) / 2;
-        canvas.run(x, y, inner.width, &both);
+        let between = 6;
+        let cells = yes.cells() + between + no.cells();
+        let x = inner.x + inner.width.saturating_sub(cells) / 2;
+        let used = canvas.run(x, y, inner.width, &yes);
+        canvas.hit(x, y, used, Target::Answer(true));
+        let x = x + used + between;
+        let used = canvas.run(x, y, inner.right().saturating_sub(x), &no);
+        canvas.hit(x, y, used, Target::Answer(false));
     }
 }

@@ -23,6 +23,18 @@ pub struct Glyphs {
     pub out: &'static str,
     /// Between agents.
     pub both: &'static str,
+    /// One asks, one is asked.
+    pub consult: &'static str,
+    /// The dialler called.
+    pub auto: &'static str,
+    /// Three in one call.
+    pub three: &'static str,
+    /// Listening.
+    pub ear: &'static str,
+    /// Speaking to one side.
+    pub whisper: &'static str,
+    /// Speaking to all.
+    pub barge: &'static str,
     /// Something was left out.
     pub more: &'static str,
     /// No value.
@@ -53,6 +65,12 @@ pub static UNICODE: Glyphs = Glyphs {
     into: "↙",
     out: "↗",
     both: "↔",
+    consult: "◇",
+    auto: "◈",
+    three: "∴",
+    ear: "◎",
+    whisper: "◑",
+    barge: "◉",
     more: "…",
     none: "—",
     dot: "·",
@@ -75,6 +93,12 @@ pub static ASCII: Glyphs = Glyphs {
     into: "<",
     out: ">",
     both: "=",
+    consult: "?",
+    auto: "@",
+    three: ":",
+    ear: "%",
+    whisper: "'",
+    barge: "#",
     more: "~",
     none: "-",
     dot: "-",
@@ -104,6 +128,12 @@ mod tests {
                 set.into,
                 set.out,
                 set.both,
+                set.consult,
+                set.auto,
+                set.three,
+                set.ear,
+                set.whisper,
+                set.barge,
                 set.more,
                 set.none,
                 set.dot,

@@ -1,87 +1,27 @@
-//! The tabs below the call, and the first of them: the calls of this run.
+//! The first tab: calls, newest first.
 
 use ratatui::layout::Rect;
 
-use super::{
-    canvas::{Canvas, Run},
-    notices, words,
-};
+use super::{canvas::Canvas, tabs, words};
 use crate::{
     app::JournalEntry,
-    ui::{
-        act::Target,
-        input::UiAction,
-        state::{Focus, Tab},
-        text,
-        theme::Scope,
-    },
+    ui::{lists::Listed, text, theme::Scope},
 };
 
-/// Headings and the open list.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    if area.height < 3 || area.width < 20 {
-        return;
-    }
-    headings(canvas, area);
-    canvas.horizontal(area.x + 2, area.y + 1, area.width.saturating_sub(4), Scope::Line);
-    let list = Rect { x: area.x + 2, y: area.y + 2, width: area.width.saturating_sub(4), height: area.height - 2 };
-    match canvas.state.tab {
-        Tab::Journal => entries(canvas, list),
-        Tab::Directory | Tab::Queue => {}
-        Tab::Notices => notices::draw(canvas, list),
-    }
-}
-
-fn headings(canvas: &mut Canvas<'_>, area: Rect) {
-    let unread = canvas.snapshot.notices.iter().filter(|n| !n.dismissed).count();
-    let mut x = area.x + 3;
-    for (tab, action, label) in
-        [(Tab::Journal, UiAction::Journal, "ui.tab_journal"), (Tab::Notices, UiAction::Notices, "ui.tab_notices")]
-    {
-        let open = canvas.state.tab == tab;
-        let mut run = Run::default();
-        run.push(canvas.t(label), if open { Scope::TabActive } else { Scope::Tab });
-        if tab == Tab::Notices && unread > 0 {
-            run.push(format!(" {unread}"), Scope::Warn);
-        }
-        let used = canvas.run(x, area.y, area.right().saturating_sub(x), &run);
-        canvas.hit(x, area.y, used, Target::Act(action));
-        x += used + 4;
-    }
-}
-
-/// First line shown so that the selected one is inside.
-pub fn first_shown(canvas: &Canvas<'_>, rows: u16) -> usize {
-    if canvas.state.focus != Focus::List {
-        return 0;
-    }
-    (canvas.state.selected + 1).saturating_sub(usize::from(rows))
-}
-
-/// The look of a line's ground, and its mark when it is the selected one.
-pub fn row(canvas: &mut Canvas<'_>, area: Rect, y: u16, index: usize) -> bool {
-    canvas.hit(area.x, y, area.width, Target::Row(index));
-    let selected = canvas.state.focus == Focus::List && canvas.state.selected == index;
-    if selected {
-        canvas.clear(Rect { y, height: 1, ..area }, Scope::Selected);
-        canvas.put(area.x, y, 1, canvas.glyphs.cursor, Scope::Selected);
-    }
-    selected
-}
-
-fn entries(canvas: &mut Canvas<'_>, area: Rect) {
-    let snapshot = canvas.snapshot;
-    if snapshot.journal.is_empty() {
-        for (y, line) in (area.top()..area.bottom()).zip(text::wrap(&canvas.t("ui.journal_empty"), area.width - 1)) {
-            canvas.put(area.x + 1, y, area.width - 1, &line, Scope::Dim);
-        }
+/// The calls, a line each.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[Listed<'_>]) {
+    if rows.is_empty() {
+        let words = canvas.t("ui.journal_empty");
+        tabs::empty(canvas, area, &words);
         return;
     }
     let columns = Columns::for_width(area.width);
-    let first = first_shown(canvas, area.height);
-    for (y, (index, entry)) in (area.top()..area.bottom()).zip(snapshot.journal.iter().enumerate().skip(first)) {
-        let selected = row(canvas, area, y, index);
-        line(canvas, area, y, entry, &columns, selected);
+    let first = tabs::first_shown(canvas, area.height);
+    for (y, (index, row)) in (area.top()..area.bottom()).zip(rows.iter().enumerate().skip(first)) {
+        let selected = tabs::row(canvas, area, y, index);
+        if let Listed::Call(entry) = row {
+            line(canvas, area, y, entry, &columns, selected);
+        }
     }
 }
 

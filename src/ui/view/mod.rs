@@ -7,16 +7,23 @@ mod bar;
 mod canvas;
 mod card;
 mod dialog;
+mod directory;
 mod glyphs;
 mod journal;
 mod notices;
 mod panel;
+mod parties;
+mod picker;
+mod queue;
 mod ringing;
 mod status_line;
 mod strip;
+mod tabs;
 mod tick;
 mod words;
 
+#[cfg(test)]
+mod calls_tests;
 #[cfg(test)]
 mod narrow_tests;
 #[cfg(test)]
@@ -30,7 +37,11 @@ use ratatui::{
 };
 
 use self::canvas::Canvas;
-pub use self::{ringing::is_offered, tick::next_change};
+pub use self::{
+    parties::{monitored, waiting_who},
+    ringing::is_offered,
+    tick::next_change,
+};
 use super::{act::Target, state::ViewState, theme::Scope};
 use crate::app::Snapshot;
 
@@ -61,7 +72,7 @@ impl Drawn {
 pub fn words_of(snapshot: &Snapshot, now: Instant) -> (String, String) {
     let word = words::shown(snapshot, &glyphs::UNICODE, now).word;
     let live = snapshot.call.phase.is_live();
-    (word, if live { words::who(&snapshot.call.peer, snapshot.locale) } else { String::new() })
+    (word, if live { parties::with_whom(snapshot) } else { String::new() })
 }
 
 /// Draws one frame.
@@ -93,13 +104,16 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let (main, card_end) = full(canvas, area, now);
     // Windows hide neither the bar nor the bottom row, and an incoming call leaves the panel free.
     let below_bar = Rect { y: area.y + 2, height: area.height - 3, ..area };
+    if canvas.state.dialog.is_some() {
+        canvas.hit_area(below_bar, Target::Around);
+    }
     let ringing = ringing::draw(canvas, main, now);
     // A dialog goes below the incoming call; where there is no room for both, the one just opened lies on top, and the
     // bar still shows the call and its keys.
     let top = ringing.map_or(below_bar.y, |window| window.bottom());
     let room = below_bar.bottom().saturating_sub(top);
     let for_dialog = if room >= DIALOG_MIN { Rect { y: top, height: room, ..below_bar } } else { below_bar };
-    dialog::draw(canvas, for_dialog);
+    dialog::draw(canvas, for_dialog, now);
     notices::draw_toasts(canvas, area, card_end, now);
 }
 
@@ -121,6 +135,6 @@ fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> (Rect, u16) {
     let used = card::draw(canvas, body, now);
     let gap = u16::from(used == 0);
     let rest = Rect { y: body.y + used + gap, height: body.height.saturating_sub(used + gap), ..body };
-    journal::draw(canvas, rest);
+    tabs::draw(canvas, rest, now);
     (body, body.y + used)
 }

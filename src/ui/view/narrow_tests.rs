@@ -105,7 +105,7 @@ fn figures_stand_where_they_stood_before_the_first_ones_came() {
 fn only_what_makes_sense_is_offered() {
     let everything = |mut snapshot: Snapshot| {
         fixtures::allow(&mut snapshot, &crate::app::Action::ALL);
-        text(&snapshot, &fixtures::state(), 120, 36).lines().nth(1).unwrap().to_owned()
+        text(&snapshot, &fixtures::state(), 200, 36).lines().nth(1).unwrap().to_owned()
     };
     assert!(!everything(fixtures::idle(Locale::ZhCn)).contains("示闲"));
     assert!(everything(fixtures::wrap_up(Locale::ZhCn)).contains("示闲"));

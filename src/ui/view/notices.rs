@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use ratatui::layout::Rect;
 
-use super::{canvas::Canvas, journal, status_line};
+use super::{canvas::Canvas, status_line, tabs};
 use crate::{
     app::{NoticeLevel, NoticeView},
-    ui::{state, text, theme::Scope},
+    ui::{lists::Listed, state, text, theme::Scope},
 };
 
 /// Most toasts shown at once.
@@ -17,17 +17,16 @@ const TOASTS: usize = 3;
 const TOAST_WIDTH: u16 = 72;
 
 /// The list of the notices tab.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    let snapshot = canvas.snapshot;
-    if snapshot.notices.is_empty() {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[Listed<'_>]) {
+    if rows.is_empty() {
         let hint = canvas.t("ui.notices_empty");
         canvas.put(area.x + 1, area.y, area.width.saturating_sub(1), &hint, Scope::Dim);
         return;
     }
-    let first = journal::first_shown(canvas, area.height);
-    let newest_first = snapshot.notices.iter().rev().enumerate().skip(first);
-    for (y, (index, notice)) in (area.top()..area.bottom()).zip(newest_first) {
-        let selected = journal::row(canvas, area, y, index);
+    let first = tabs::first_shown(canvas, area.height);
+    for (y, (index, row)) in (area.top()..area.bottom()).zip(rows.iter().enumerate().skip(first)) {
+        let Listed::Notice(notice) = row else { continue };
+        let selected = tabs::row(canvas, area, y, index);
         let look = |scope: Scope| if selected { Scope::Selected } else { scope };
         let time = notice.time.to_zoned(canvas.state.zone.clone()).strftime("%H:%M:%S").to_string();
         let mut x = area.x + 1;

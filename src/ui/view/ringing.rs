@@ -6,11 +6,12 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    words,
+    parties, words,
 };
 use crate::{
     app::{Action, Snapshot},
     domain::{CallPhase, RingKind},
+    i18n::Message,
     ui::{act::Target, input::UiAction, text, theme::Scope},
 };
 
@@ -34,7 +35,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Option<Rect> {
     let call = &snapshot.call;
     let rung_ms = call.clocks.ring_ms(now);
     let dark = canvas.state.blink && (rung_ms / 500) % 2 == 1;
-    let title = canvas.t(words::ring_word(call.ring));
+    let title = format!("{} {}", words::ring_glyph(call, canvas.glyphs), canvas.t(words::ring_word(call)));
     let heading = if dark { Scope::RingFrame } else { Scope::RingTitle };
     let frame = if dark { Scope::RingDim } else { Scope::RingFrame };
     let inner = canvas.window(window, &title, Scope::Ring, frame, heading);
@@ -45,6 +46,12 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Option<Rect> {
     let clock = text::clock(rung_ms);
     below = if below.is_empty() { clock } else { format!("{below}   {clock}") };
     middle_line(canvas, inner, inner.y + 2, &below, Scope::RingDim);
+    // Between agents: about which customer, or from which phone.
+    let phone = call.peer.ag_no.as_ref().and(call.peer.number.as_ref()).filter(|_| call.ring == Some(RingKind::Called));
+    let phone = phone.map(|number| Message::new("ui.from_phone").with("number", number).render(snapshot.locale));
+    if let Some(line) = parties::about_whom(snapshot).or(phone) {
+        middle_line(canvas, inner, inner.y + 3, &line, Scope::RingDim);
+    }
     if snapshot.auto_answer {
         let auto = canvas.t("ui.ring_auto_answer");
         middle_line(canvas, inner, inner.y + 4, &auto, Scope::RingDim);

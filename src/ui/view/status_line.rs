@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::{Action, LinkState, NoticeView, SipState},
     i18n::Message,
-    ui::{act::Target, input::UiAction, text, theme::Scope},
+    ui::{act::Target, dial, input::UiAction, text, theme::Scope},
 };
 
 /// The lights as a line.
@@ -71,7 +71,14 @@ pub fn more(canvas: &mut Canvas<'_>, area: Rect, left: u16) -> u16 {
 
 /// Room that a hint of the screen's own wants before the ways to more: it is gone soon, they come back.
 pub fn hint_cells(canvas: &Canvas<'_>, now: Instant) -> u16 {
-    canvas.state.flash_at(now).map_or(0, |flash| text::width(flash) + 4)
+    let flash = canvas.state.flash_at(now).map(text::width);
+    flash.or_else(|| number_problem(canvas).map(|problem| text::width(&problem))).map_or(0, |cells| cells + 4)
+}
+
+/// What is wrong with the number that is being typed.
+fn number_problem(canvas: &Canvas<'_>) -> Option<String> {
+    let key = canvas.key(UiAction::DialAgent);
+    dial::problem(canvas.state, key.as_deref()).map(|problem| problem.render(canvas.snapshot.locale))
 }
 
 /// The chord being typed, else a hint of the screen's own, else the prefix that keys need.
@@ -84,6 +91,8 @@ pub fn hint(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16, now: Instant) {
     } else if let Some(flash) = canvas.state.flash_at(now) {
         let flash = flash.to_owned();
         canvas.put(x, y, room, &flash, Scope::BarWarn);
+    } else if let Some(problem) = number_problem(canvas) {
+        canvas.put(x, y, room, &problem, Scope::BarWarn);
     } else if let Some(prefix) = canvas.state.keymap.prefix() {
         let first = Message::new("ui.prefix_first").with("prefix", prefix).render(canvas.snapshot.locale);
         canvas.put(x, y, room, &first, Scope::BarDim);

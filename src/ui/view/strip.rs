@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::{
     bar,
     canvas::{Canvas, Run},
-    card, notices, status_line, words,
+    card, notices, parties, status_line, words,
 };
 use crate::{
     app::NoticeLevel,
@@ -109,7 +109,7 @@ pub fn draw_tiny(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     }
     if canvas.snapshot.call.phase != CallPhase::None && canvas.snapshot.call.phase.is_live() {
         run.push(" ", Scope::Bar);
-        run.push(words::who(&canvas.snapshot.call.peer, canvas.snapshot.locale), Scope::BarStrong);
+        run.push(parties::with_whom(canvas.snapshot), Scope::BarStrong);
     }
     canvas.run(area.x, area.y, area.width, &run);
     if area.height > 1 {

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::ringing;
+use super::{parties, ringing};
 use crate::{
     app::{LinkState, SipState, Snapshot},
     domain::{AgentState, CallPhase},
-    ui::state::{self, ViewState},
+    ui::{
+        dialog::{Dialog, Page},
+        state::{self, Tab, ViewState},
+    },
 };
 
 /// Half a blink.
@@ -72,6 +75,14 @@ pub fn next_change(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Opti
     }
     if let Some((_, until)) = &state.flash {
         at(*until);
+    }
+    // Ages of what began at a time of the day change together, with the world's seconds.
+    let in_queue = state.tab == Tab::Queue && snapshot.queue.rows.iter().any(|row| row.since.is_some());
+    let on_line = matches!(&state.dialog, Some(Dialog::Pick(pick)) if pick.page == Page::OnLine)
+        && snapshot.directory.on_line.iter().any(|line| line.since.is_some());
+    if in_queue || on_line || parties::phase_seconds(snapshot, state, now).is_some() {
+        let passed = u64::try_from(state.clocks.wall(now).subsec_nanosecond()).unwrap_or(0);
+        at(now + SECOND.saturating_sub(Duration::from_nanos(passed)));
     }
     next
 }

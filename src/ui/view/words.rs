@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::glyphs::Glyphs;
 use crate::{
-    app::{JournalEntry, LinkState, MediaState, SipState, Snapshot},
-    domain::{AgentState, CallPhase, Direction, Outcome, Party, RingKind, SkillGroup, Unreached},
+    app::{CallView, JournalEntry, LinkState, MediaState, SipState, Snapshot},
+    domain::{AgentState, CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup, Unreached},
     i18n::{self, Locale},
     ui::{text, theme::Scope},
 };
@@ -38,13 +38,13 @@ pub fn shown(snapshot: &Snapshot, glyphs: &'static Glyphs, now: Instant) -> Show
     let clocks = &snapshot.call.clocks;
     let ring = || Some(text::clock(clocks.ring_ms(now)));
     let talk = || Some(text::clock(clocks.talk_ms(now)));
-    let talking = |key| Shown { scope: Scope::StateTalking, glyph: glyphs.on, word: t(key), clock: talk() };
+    let talking = |key, scope, glyph| Shown { scope, glyph, word: t(key), clock: talk() };
     match snapshot.call.phase {
         CallPhase::None | CallPhase::Ended => agent(snapshot, glyphs, now),
         CallPhase::Ringing => Shown {
             scope: Scope::StateRinging,
-            glyph: glyphs.bell,
-            word: t(ring_word(snapshot.call.ring)),
+            glyph: ring_glyph(&snapshot.call, glyphs),
+            word: t(ring_word(&snapshot.call)),
             clock: ring(),
         },
         CallPhase::Dialing => Shown {
@@ -53,17 +53,18 @@ pub fn shown(snapshot: &Snapshot, glyphs: &'static Glyphs, now: Instant) -> Show
             word: t(if snapshot.call.far_ringing { "ui.state_far_ringing" } else { "ui.state_dialing" }),
             clock: ring(),
         },
-        CallPhase::Talking => talking("ui.state_talking"),
+        CallPhase::Talking => talking("ui.state_talking", Scope::StateTalking, glyphs.on),
         CallPhase::Held => {
             // How long the customer has been waiting; the whole talk has its clock on the card.
             let held = clocks.held_at.map(|at| text::clock(ms_since(at, now)));
             Shown { scope: Scope::StateHeld, glyph: glyphs.pause, word: t("ui.state_held"), clock: held.or_else(talk) }
         }
-        CallPhase::ConsultOut | CallPhase::Consulting => talking("ui.state_consulting"),
-        CallPhase::ThreeWay => talking("ui.state_three_way"),
-        CallPhase::Spying => talking("ui.state_spying"),
-        CallPhase::Whispering => talking("ui.state_whispering"),
-        CallPhase::Barging => talking("ui.state_barging"),
+        CallPhase::ConsultOut => talking("ui.state_consult_out", Scope::StateDialing, glyphs.out),
+        CallPhase::Consulting => talking("ui.state_consulting", Scope::StateTalking, glyphs.consult),
+        CallPhase::ThreeWay => talking("ui.state_three_way", Scope::StateTalking, glyphs.three),
+        CallPhase::Spying => talking("ui.state_spying", Scope::StateOccupied, glyphs.ear),
+        CallPhase::Whispering => talking("ui.state_whispering", Scope::StateDialing, glyphs.whisper),
+        CallPhase::Barging => talking("ui.state_barging", Scope::StateTalking, glyphs.barge),
     }
 }
 
@@ -93,13 +94,30 @@ fn agent(snapshot: &Snapshot, glyphs: &'static Glyphs, now: Instant) -> Shown {
     Shown { scope, glyph, word, clock }
 }
 
-/// What kind of call is ringing.
-pub fn ring_word(ring: Option<RingKind>) -> &'static str {
-    match ring {
+/// What kind of call is ringing: of all kinds, each its own word.
+pub fn ring_word(call: &CallView) -> &'static str {
+    match call.ring {
         Some(RingKind::Queue) => "ui.ring_queue",
         Some(RingKind::Consult) => "ui.ring_consult",
         Some(RingKind::AutoCall) => "ui.ring_auto",
-        Some(RingKind::Called | RingKind::Outbound | RingKind::Spy) | None => "ui.ring_called",
+        Some(RingKind::Outbound) => "ui.state_dialing",
+        Some(RingKind::Spy) => "ui.ring_spy",
+        Some(RingKind::Called) if call.direction == Some(Direction::Inner) => "ui.ring_inner",
+        Some(RingKind::Called) => "ui.ring_outside",
+        None => "ui.ring_called",
+    }
+}
+
+/// The same as a glyph.
+pub fn ring_glyph(call: &CallView, glyphs: &Glyphs) -> &'static str {
+    match call.ring {
+        Some(RingKind::Queue) | None => glyphs.bell,
+        Some(RingKind::Consult) => glyphs.consult,
+        Some(RingKind::AutoCall) => glyphs.auto,
+        Some(RingKind::Outbound) => glyphs.out,
+        Some(RingKind::Spy) => glyphs.ear,
+        Some(RingKind::Called) if call.direction == Some(Direction::Inner) => glyphs.both,
+        Some(RingKind::Called) => glyphs.into,
     }
 }
 
@@ -118,9 +136,12 @@ pub fn direction_word(direction: Direction) -> &'static str {
 /// Glyph of a direction.
 pub fn direction_glyph(direction: Direction, glyphs: &Glyphs) -> &'static str {
     match direction {
-        Direction::In | Direction::Auto => glyphs.into,
+        Direction::In => glyphs.into,
+        Direction::Auto => glyphs.auto,
         Direction::Out => glyphs.out,
-        Direction::Inner | Direction::Consult | Direction::Spy => glyphs.both,
+        Direction::Inner => glyphs.both,
+        Direction::Consult => glyphs.consult,
+        Direction::Spy => glyphs.ear,
     }
 }
 
@@ -158,6 +179,27 @@ pub fn who(peer: &Party, locale: Locale) -> String {
         (true, false) => name.to_owned(),
         (false, true) => main.to_owned(),
         (false, false) => format!("{main} {name}"),
+    }
+}
+
+/// Who ended a call, as a catalogue key.
+pub fn ended_by(by: HungUpBy) -> &'static str {
+    match by {
+        HungUpBy::Agent => "ui.ended_by_me",
+        HungUpBy::Peer => "ui.ended_by_peer",
+        HungUpBy::Supervisor => "ui.ended_by_supervisor",
+        HungUpBy::Fault => "ui.ended_by_fault",
+    }
+}
+
+/// Glyph and look of another agent's state.
+pub fn agent_mark(state: AgentState, glyphs: &Glyphs) -> (&'static str, Scope) {
+    match state {
+        AgentState::Idle => (glyphs.on, Scope::Good),
+        AgentState::Busy => (glyphs.bad, Scope::Warn),
+        AgentState::Occupied => (glyphs.half, Scope::Accent),
+        AgentState::WrapUp => (glyphs.pause, Scope::Warn),
+        AgentState::SignedOut | AgentState::SigningIn => (glyphs.off, Scope::Dim),
     }
 }
 

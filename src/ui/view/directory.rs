@@ -1,0 +1,71 @@
+//! The tab of agents and skill groups.
+
+use ratatui::layout::Rect;
+
+use super::{canvas::Canvas, tabs, words};
+use crate::{
+    app::{AgentRow, Fetched, GroupRow},
+    domain::AgentState,
+    i18n::Message,
+    ui::{dialog::pick_rows::state_word, lists::Listed, theme::Scope},
+};
+
+/// Free agents, then skill groups.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[Listed<'_>]) {
+    if rows.is_empty() {
+        let words = match &canvas.snapshot.directory.fetched {
+            Fetched::Never | Fetched::UnderWay => canvas.t("ui.loading"),
+            Fetched::At(_) => canvas.t("ui.directory_empty"),
+            Fetched::Failed(why) => {
+                let locale = canvas.snapshot.locale;
+                Message::new("ui.not_had").with("why", why.render(locale)).render(locale)
+            }
+        };
+        tabs::empty(canvas, area, &words);
+        return;
+    }
+    let first = tabs::first_shown(canvas, area.height);
+    for (y, (index, row)) in (area.top()..area.bottom()).zip(rows.iter().enumerate().skip(first)) {
+        let selected = tabs::row(canvas, area, y, index);
+        match row {
+            Listed::Agent(agent) => agent_line(canvas, area, y, agent, selected),
+            Listed::Group(group) => group_line(canvas, area, y, group, selected),
+            Listed::Call(_) | Listed::Waiting(_) | Listed::Notice(_) => {}
+        }
+    }
+}
+
+/// Cells of the name's column: a third of the line, as far as names go.
+fn name_cells(area: Rect) -> u16 {
+    (area.width / 3).clamp(12, 26)
+}
+
+fn agent_line(canvas: &mut Canvas<'_>, area: Rect, y: u16, agent: &AgentRow, selected: bool) {
+    let look = |scope: Scope| if selected { Scope::Selected } else { scope };
+    let state = agent.state.unwrap_or(AgentState::Idle);
+    let (glyph, scope) = words::agent_mark(state, canvas.glyphs);
+    canvas.put(area.x + 1, y, 1, glyph, look(scope));
+    let name = name_cells(area);
+    let who = if agent.name.is_empty() { agent.ag_no.clone() } else { format!("{} {}", agent.ag_no, agent.name) };
+    canvas.put(area.x + 3, y, name.saturating_sub(1), &who, look(Scope::Base));
+    let word = canvas.t(state_word(state));
+    let word_x = canvas.put_right(area.right() - 1, y, 14, &word, look(scope));
+    let x = area.x + 3 + name;
+    canvas.put(x, y, word_x.saturating_sub(x + 1), &agent.groups.join(" "), look(Scope::Dim));
+}
+
+fn group_line(canvas: &mut Canvas<'_>, area: Rect, y: u16, group: &GroupRow, selected: bool) {
+    let look = |scope: Scope| if selected { Scope::Selected } else { scope };
+    canvas.put(area.x + 1, y, 1, canvas.glyphs.both, look(Scope::Dim));
+    let name = name_cells(area);
+    canvas.put(area.x + 3, y, name.saturating_sub(1), &group.name, look(Scope::Base));
+    let kind = canvas.t("ui.skill_group");
+    let kind_x = canvas.put_right(area.right() - 1, y, 14, &kind, look(Scope::Dim));
+    let whose = match group.other_tenant {
+        Some(tenant) => Message::new("ui.other_tenant").with("tenant", tenant).render(canvas.snapshot.locale),
+        None if group.own => canvas.t("ui.own_group"),
+        None => String::new(),
+    };
+    let x = area.x + 3 + name;
+    canvas.put(x, y, kind_x.saturating_sub(x + 1), &whose, look(Scope::Dim));
+}

@@ -1,0 +1,118 @@
+//! Who is in the call besides the customer, who hears whom, and what is wanted after it: in words.
+
+use std::time::Instant;
+
+use super::words;
+use crate::{
+    app::{Snapshot, WaitingRow, Wanted},
+    domain::{CallPhase, Direction, RingKind},
+    i18n::{self, Locale, Message},
+    ui::{input::UiAction, state::ViewState, text},
+};
+
+/// An agent's number with the name, where a list tells it.
+fn agent(snapshot: &Snapshot, ag_no: &str) -> String {
+    let directory = &snapshot.directory;
+    let listed = directory.agents.iter().map(|row| (&row.ag_no, &row.name));
+    let mut listed = listed.chain(directory.on_line.iter().map(|row| (&row.ag_no, &row.name)));
+    match listed.find(|(number, name)| *number == ag_no && !name.is_empty()) {
+        Some((_, name)) => format!("{ag_no} {name}"),
+        None => ag_no.to_owned(),
+    }
+}
+
+/// The agent who is listened to.
+pub fn monitored(snapshot: &Snapshot) -> Option<String> {
+    let call = &snapshot.call;
+    let ag_no = call.monitored.as_deref().or(call.peer.ag_no.as_deref().filter(|_| is_monitoring(snapshot)))?;
+    Some(agent(snapshot, ag_no))
+}
+
+fn is_monitoring(snapshot: &Snapshot) -> bool {
+    snapshot.call.direction == Some(Direction::Spy)
+}
+
+/// The consulted party.
+pub fn consulted(snapshot: &Snapshot) -> Option<String> {
+    let consult = &snapshot.call.consult;
+    consult.ag_no.as_deref().map(|ag_no| agent(snapshot, ag_no)).or_else(|| consult.number.clone())
+}
+
+/// Whoever the call is with: the monitored agent for a supervisor, else the other end.
+pub fn with_whom(snapshot: &Snapshot) -> String {
+    let monitored = if is_monitoring(snapshot) { monitored(snapshot) } else { None };
+    monitored.unwrap_or_else(|| words::who(&snapshot.call.peer, snapshot.locale))
+}
+
+/// A waiting customer in one line.
+pub fn waiting_who(row: &WaitingRow, locale: Locale) -> String {
+    let number = if row.number.is_empty() { i18n::text(locale, "ui.unknown_peer") } else { row.number.clone() };
+    match row.area.as_deref().filter(|area| !area.is_empty()) {
+        Some(area) => format!("{number} {area}"),
+        None => number,
+    }
+}
+
+/// What is wanted after the call.
+pub fn after_call(snapshot: &Snapshot) -> Option<String> {
+    let locale = snapshot.locale;
+    let wish = match snapshot.after_call.as_ref()? {
+        Wanted::Ready => i18n::text(locale, "ui.act_ready"),
+        Wanted::Busy(None) => i18n::text(locale, "ui.act_busy"),
+        Wanted::Busy(Some(reason)) => format!("{} {}", i18n::text(locale, "ui.act_busy"), reason.name),
+    };
+    Some(Message::new("ui.after_call").with("wish", wish).render(locale))
+}
+
+/// About which customer an agent consults this one, where told.
+pub fn about_whom(snapshot: &Snapshot) -> Option<String> {
+    let call = &snapshot.call;
+    let consults = call.direction == Some(Direction::Consult) || call.ring == Some(RingKind::Consult);
+    let number =
+        call.peer.number.as_deref().filter(|number| consults && Some(*number) != call.peer.ag_no.as_deref())?;
+    call.peer.ag_no.as_ref()?;
+    Some(Message::new("ui.about_customer").with("number", number).render(snapshot.locale))
+}
+
+/// What goes on in the call beyond talking: with whom, since when, and who hears whom.
+pub fn situation(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Option<String> {
+    let locale = snapshot.locale;
+    let other = || consulted(snapshot).unwrap_or_else(|| i18n::text(locale, "ui.consulted_party"));
+    let watched = || monitored(snapshot).unwrap_or_else(|| i18n::text(locale, "ui.monitored_agent"));
+    let message = match snapshot.call.phase {
+        CallPhase::Held if snapshot.call.hold_uncertain => {
+            let key = state.key_hint(UiAction::Hold, state.is_typing()).unwrap_or_default();
+            return Some(Message::new("ui.hold_unsure").with("key", key).render(locale));
+        }
+        CallPhase::Held => return Some(i18n::text(locale, "ui.on_hold_hears")),
+        CallPhase::ConsultOut => Message::new("ui.consult_out_hears").with("who", other()),
+        CallPhase::Consulting => Message::new("ui.consulting_hears").with("who", other()),
+        CallPhase::ThreeWay => Message::new("ui.three_way_hears")
+            .with("customer", words::who(&snapshot.call.peer, locale))
+            .with("who", other()),
+        CallPhase::Spying => Message::new("ui.spying_hears").with("who", watched()),
+        CallPhase::Whispering => Message::new("ui.whispering_hears").with("who", watched()),
+        CallPhase::Barging => Message::new("ui.barging_hears").with("who", watched()),
+        CallPhase::Talking | CallPhase::Ringing => return about_whom(snapshot),
+        CallPhase::None | CallPhase::Dialing | CallPhase::Ended => return None,
+    };
+    let clock = phase_seconds(snapshot, state, now).map(|seconds| text::clock(seconds * 1000));
+    Some(match clock {
+        Some(clock) => format!("{clock}  {}", message.render(locale)),
+        None => message.render(locale),
+    })
+}
+
+/// Seconds since a consultation, a three-way call or listening began; none in other phases.
+pub fn phase_seconds(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Option<u64> {
+    let ticks = matches!(
+        snapshot.call.phase,
+        CallPhase::ConsultOut
+            | CallPhase::Consulting
+            | CallPhase::ThreeWay
+            | CallPhase::Spying
+            | CallPhase::Whispering
+            | CallPhase::Barging
+    );
+    snapshot.call.since.filter(|_| ticks).map(|since| state.clocks.seconds_since(since, now))
+}
