@@ -14,7 +14,7 @@ const DAY: u16 = 24 * 60;
 const PROPOSED: (u16, u16) = (1, 6);
 
 /// A minute of the day, `00:00` to `23:59`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Minute(u16);
 
 /// What is wrong with the time of a break.

@@ -9,7 +9,7 @@ use tui_input::backend::crossterm::EventHandler;
 use super::{
     calls, dial,
     dialog::{self, Choice, Dialog, ListDialog, Outcome, PickKind, Question},
-    duty,
+    duty::{self, ReminderAnswer},
     input::{KeyMap, UiAction},
     keys::Chord,
     look::{self, Step},
@@ -17,7 +17,7 @@ use super::{
     state::{Focus, Tab, ViewState},
 };
 use crate::{
-    app::{Action, Command, Possible, Snapshot, Wanted},
+    app::{Action, BreakWish, Command, Possible, Snapshot, Wanted},
     domain::{CallPhase, Preference},
     i18n::{self, Message},
 };
@@ -36,6 +36,10 @@ pub enum Ask {
     },
     /// Sign in; a sign-in elsewhere leads to a question.
     SignIn,
+    /// Tell the program all of this, in this order.
+    TellAll(Vec<Command>),
+    /// Ask for a break; the form waits for what the platform says.
+    RaiseHand(BreakWish),
     /// Hang up, then quit.
     HangUpThenQuit,
     /// Switch mouse reports.
@@ -57,6 +61,10 @@ pub enum Target {
     Page(usize),
     /// The answer to the open question.
     Answer(bool),
+    /// A field of the open form.
+    Field(usize),
+    /// An answer to the reminder on the screen.
+    Reminder(ReminderAnswer),
     /// A keypad key.
     Digit(char),
     /// The open window where it does nothing.
@@ -162,19 +170,10 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
     }
     if let Some(mut dialog) = state.dialog.take() {
         let outcome = dialog::on_key(&mut dialog, state, snapshot, chord);
-        match outcome {
-            Outcome::Close => return None,
-            Outcome::Do(choice) => return choose(state, snapshot, choice, now),
-            Outcome::Stay => {
-                state.dialog = Some(dialog);
-                return None;
-            }
-            Outcome::DoAndStay(choice) => {
-                state.dialog = Some(dialog);
-                return choose(state, snapshot, choice, now);
-            }
-            Outcome::Pass => state.dialog = Some(dialog),
+        if outcome != Outcome::Pass {
+            return come_of(state, snapshot, dialog, outcome, now);
         }
+        state.dialog = Some(dialog);
     } else if matches!(state.focus, Focus::Number | Focus::Find) {
         let action = state.keymap.action(chord).filter(|_| allowed);
         if !on_field_key(state, snapshot, chord, action, now) {
@@ -261,13 +260,26 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
             state.selected = index;
             None
         }
+        Target::Field(index) => {
+            let mut dialog = state.dialog.take()?;
+            let outcome =
+                if let Dialog::Duty(duty) = &mut dialog { duty.on_field(snapshot, index) } else { Outcome::Stay };
+            come_of(state, snapshot, dialog, outcome, now)
+        }
+        Target::Reminder(answer) => duty::answer(state, snapshot, answer, now),
         Target::Item(index) => {
+            if let Some(Dialog::Duty(duty)) = &mut state.dialog
+                && duty.on_offer(snapshot, index)
+            {
+                return None;
+            }
             let dialog = state.dialog.take()?;
             let chosen = match &dialog {
                 Dialog::Pick(pick) => pick.rows(snapshot).into_iter().nth(index).map(|row| row.choice),
                 Dialog::Busy(_)
                 | Dialog::CallerId(_)
                 | Dialog::Palette(_)
+                | Dialog::Duty(_)
                 | Dialog::Help(_)
                 | Dialog::Keypad(_)
                 | Dialog::Question(_) => {
@@ -307,6 +319,22 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
     }
 }
 
+/// Does what came of a key or a click in a dialog that was taken out.
+fn come_of(state: &mut ViewState, snapshot: &Snapshot, dialog: Dialog, outcome: Outcome, now: Instant) -> Option<Ask> {
+    match outcome {
+        Outcome::Close => None,
+        Outcome::Do(choice) => choose(state, snapshot, choice, now),
+        Outcome::Stay | Outcome::Pass => {
+            state.dialog = Some(dialog);
+            None
+        }
+        Outcome::DoAndStay(choice) => {
+            state.dialog = Some(dialog);
+            choose(state, snapshot, choice, now)
+        }
+    }
+}
+
 fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Instant) -> Option<Ask> {
     match choice {
         Choice::Busy(reason) => tell(state, snapshot, Action::Busy, Command::Busy { reason }, now),
@@ -319,6 +347,7 @@ fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Insta
         Choice::Yes(Question::Quit) => {
             Some(if snapshot.call.phase.is_live() { Ask::HangUpThenQuit } else { Ask::Tell(Command::Quit) })
         }
+        Choice::Duty(choice) => duty::choose(state, snapshot, choice, now),
         Choice::ForgetAfterCall => Some(Ask::Tell(Command::ForgetAfterCall)),
         choice @ (Choice::Consult(_) | Choice::Transfer(_) | Choice::Spy(_)) => {
             calls::choose(state, snapshot, choice, now)
