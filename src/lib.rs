@@ -12,7 +12,7 @@
 //!
 //! Start reading at [`app`]: its `update` is the pure state machine, its vocabularies are the words of the program.
 //! [`cti`] and [`softphone`] are the two halves of the outside world, [`ui`] and [`control`] the two ways to ask,
-//! [`sim`] is the built-in platform for demos and tests and shares no wire code with the client.
+//! [`store`] keeps journal and choices on disk; [`sim`] is the built-in platform for demos and tests and shares no wire code with the client.
 
 #![forbid(unsafe_code)]
 
@@ -28,4 +28,5 @@ pub mod i18n;
 pub mod net;
 pub mod sim;
 pub mod softphone;
+pub mod store;
 pub mod ui;

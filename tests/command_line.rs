@@ -107,6 +107,7 @@ fn help_version_completions_and_manual_are_printed() {
         (&["--version"][..], env!("CARGO_PKG_VERSION")),
         (&["--help"], "Drive a running phone bar"),
         (&["ctl", "--help"], "dial-agent"),
+        (&["ctl", "transfer", "--help"], "--ivr <CODE> <NODE>"),
         (&["completions", "bash"], "complete -F"),
         (&["completions", "fish"], "complete -c wincall-tui"),
         (&["man"], ".TH wincall-tui 1"),
@@ -117,7 +118,9 @@ fn help_version_completions_and_manual_are_printed() {
     let pages = home.path().join("man");
     std::fs::create_dir(&pages).unwrap();
     assert!(run(home.path(), &["man", "--dir", pages.to_str().unwrap()]).status.success());
-    assert!(pages.join("wincall-tui-ctl-wait.1").exists());
+    for page in ["wincall-tui-ctl-wait.1", "wincall-tui-ctl-transfer.1", "wincall-tui-ctl-journal.1"] {
+        assert!(pages.join(page).exists(), "{page}");
+    }
 }
 
 #[test]

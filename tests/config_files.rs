@@ -116,6 +116,8 @@ fn the_programs_own_tables_are_read() {
     assert_eq!(config.platform.token_call_back_time.as_secs(), 5400);
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/valid/control.sock");
     assert_eq!(config.control.path.as_deref(), Some(here.as_path()));
+    assert!(!config.journal.enabled);
+    assert_eq!((config.journal.keep, config.journal.days), (20, 90));
     // What is accepted without effect is said so.
     let told: Vec<String> = config.warnings.iter().map(|w| w.render(Locale::En)).collect();
     assert_eq!(told.len(), 2, "{told:?}");

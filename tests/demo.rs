@@ -31,6 +31,24 @@ fn without_a_screen() {
 }
 
 #[test]
+fn in_a_world_of_the_program() {
+    let home = Home::new();
+    let args = ["demo", "--headless", "--scenario", "rush-hour", "--set", "audio.backend=null"];
+    let demo = common::Process::from(home.command(&args).spawn().expect("the demo starts"));
+    until("the control socket", Duration::from_secs(5), || home.try_ctl(&["status"]).code == Some(0));
+    home.ctl(&["wait", "ringing", "--timeout", "15"]);
+    home.ctl(&["reject"]);
+    // Another customer waits already; alone, the demo's own one would come again after 20 s.
+    home.wait("no-call");
+    home.ctl(&["wait", "ringing", "--timeout", "8"]);
+    assert_eq!(demo.terminate(), Some(0));
+
+    let wrong = home.run(&["demo", "--headless", "--scenario", "lunch-time"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.err.contains("quiet-morning, rush-hour"), "{}", wrong.err);
+}
+
+#[test]
 fn on_a_screen() {
     let home = Home::new();
     let mut demo = Terminal::start(&home, &["demo", "--locale", "zh-CN"], 80, 24);

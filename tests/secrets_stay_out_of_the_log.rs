@@ -103,6 +103,7 @@ async fn no_token_in_any_line() {
         api_server: Url::parse(&format!("http://{address}")).unwrap(),
         jsonp_server: Url::parse(&format!("http://{address}")).unwrap(),
         ag_no: "8001".into(),
+        locale: wincall_tui::i18n::Locale::En,
         tls: tls.clone(),
     };
     let api = Api::new(config, token()).unwrap();

@@ -4,49 +4,19 @@
 
 mod common;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use common::{Home, Platform, Process, audio, until};
-use serde_json::json;
-
-/// The config of another agent, from the first one's.
-fn config_of(home: &Home, platform: &Platform, index: usize, hz: f64) -> PathBuf {
-    let agent = &platform.ready["agents"][index];
-    let text = fs::read_to_string(&platform.config).expect("the config");
-    let lines = text.lines().map(|line| match line.split(" = ").next() {
-        Some("token") => format!("token = {}", agent["token"]),
-        Some("ag_no") => format!("ag_no = {}", agent["ag_no"]),
-        Some("agent_phone") => format!("agent_phone = {}", agent["agent_phone"]),
-        _ => line.to_owned(),
-    });
-    let mut config = lines.collect::<Vec<_>>().join("\n");
-    let (mic, ear) = (home.path(&format!("mic{index}.wav")), home.path(&format!("ear{index}.wav")));
-    audio::write_tone(&mic, hz, -12.0);
-    let table = format!("\n\n[audio]\nbackend = \"file\"\ninput_file = {}\noutput_file = {}\n", json!(mic), json!(ear));
-    config.push_str(&table);
-    let file = home.path(&format!("agent{index}.toml"));
-    fs::write(&file, config).expect("the config");
-    file
-}
-
-struct Agent {
-    home: Home,
-    process: Process,
-}
-
-fn agent(platform: &Platform, index: usize, hz: f64) -> Agent {
-    let home = Home::new();
-    let config = config_of(&home, platform, index, hz);
-    let process = common::headless(&home, &config);
-    common::become_idle(&home);
-    Agent { home, process }
-}
+use common::{
+    Home, Platform, audio,
+    floor::{self, Agent},
+    until,
+};
 
 #[test]
 fn they_call_and_hear_each_other() {
     let stage = Home::new();
     let platform = Platform::start(&stage);
-    let (zhang, li) = (agent(&platform, 0, 700.0), agent(&platform, 1, 1100.0));
+    let (zhang, li) = (Agent::start(&platform, 0, 700.0, ""), Agent::start(&platform, 1, 1100.0, ""));
     zhang.home.ctl(&["dial-agent", "8002"]);
     li.home.wait("ringing");
     let ringing = li.home.status();
@@ -64,7 +34,7 @@ fn they_call_and_hear_each_other() {
     assert_eq!(zhang.process.terminate(), Some(0));
     assert_eq!(li.process.terminate(), Some(0));
     for (home, index, hz) in [(&zhang.home, 0, 1100.0), (&li.home, 1, 700.0)] {
-        let ear = audio::Recording::read(&home.path(&format!("ear{index}.wav")));
+        let ear = audio::Recording::read(&home.path("ear.wav"));
         let heard = ear.frequency(ear.loud(2.0));
         assert!((heard - hz).abs() <= 2.0, "agent {index} hears {heard} Hz, not {hz}");
     }
@@ -74,9 +44,9 @@ fn they_call_and_hear_each_other() {
 fn a_seat_taken_over_is_explained_and_not_fought_for() {
     let stage = Home::new();
     let platform = Platform::start(&stage);
-    let first = agent(&platform, 0, 700.0);
+    let first = Agent::start(&platform, 0, 700.0, "");
     let second_home = Home::new();
-    let config = config_of(&second_home, &platform, 0, 700.0);
+    let config = floor::config_of(&second_home, &platform, 0, 700.0, "");
     let _second = common::headless(&second_home, &config);
     until("the second phone bar", Duration::from_secs(10), || second_home.try_ctl(&["status"]).code == Some(0));
     second_home.until("it is told that the seat is taken", |s| s["notices"].to_string().contains("elsewhere"));

@@ -24,6 +24,9 @@ pub fn talking(now: Instant) -> Snapshot {
     let customer = Party { number: Some("13800138000".into()), area: Some("北京".into()), ..Party::default() };
     let group = SkillGroup { id: 2, name: "售后".into() };
     let past = JournalEntry {
+        id: 1,
+        call_id: None,
+        caller_id: None,
         time: since,
         direction: Direction::In,
         peer: customer.clone(),
@@ -36,8 +39,20 @@ pub fn talking(now: Instant) -> Snapshot {
         unreached: None,
     };
     Snapshot {
+        after_call: None,
+        directory: Default::default(),
+        queue: Default::default(),
+        projects: Default::default(),
+        breaks: Default::default(),
+        reminders: Vec::new(),
+        shift_ends: None,
+        overtime: None,
+        quiet: false,
         version: "0",
         agent: AgentView {
+            phone: "9001".into(),
+            web_phone: true,
+            login_type: wincall_tui::config::LoginType::Dynamic,
             ag_no: "8001".into(),
             name: Some("张三".into()),
             state: AgentState::Occupied,
@@ -85,7 +100,7 @@ pub fn talking(now: Instant) -> Snapshot {
         caller_ids: Vec::new(),
         busy_reasons: Vec::new(),
         auto_answer: false,
-        journal: vec![past; 500],
+        journal: vec![past; 500].into(),
         panel: None,
         locale: Locale::ZhCn,
         exiting: false,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Possible, State, state::Phase};
+use super::{Action, LinkState, Possible, State, state::Phase};
 use crate::{
     domain::{AgentState, CallPhase, Direction},
     i18n::Message,
@@ -35,14 +35,20 @@ impl State {
             Action::Reject => (self.call_phase() != CallPhase::Ringing).then_some("app.nothing_rings"),
             Action::HangUp => (!self.call_phase().is_live()).then_some("app.no_call"),
             Action::Hold if self.call_phase() == CallPhase::Held => Some("app.already_held"),
-            Action::Hold => (self.call_phase() != CallPhase::Talking).then_some("app.not_talking"),
-            Action::Unhold => (self.call_phase() != CallPhase::Held).then_some("app.not_held"),
+            Action::Hold => self.guest_problem().or_else(|| self.unless(CallPhase::Talking, "app.not_talking")),
+            // A call that was found may be on hold.
+            Action::Unhold if self.call_phase() == CallPhase::Talking && self.is_uncertain() => None,
+            Action::Unhold => self.unless(CallPhase::Held, "app.not_held"),
             Action::Mute | Action::Unmute => self.mute_problem(action),
             Action::SendDtmf => {
                 let talking = [CallPhase::Talking, CallPhase::Consulting, CallPhase::ThreeWay, CallPhase::Barging];
                 (!talking.contains(&self.call_phase())).then_some("app.not_talking")
             }
-            Action::CancelDial => (self.call_phase() != CallPhase::Dialing).then_some("app.no_call"),
+            // The own leg of listening in is hung up.
+            Action::CancelDial if self.live_call().is_some_and(|call| call.direction == Direction::Spy) => {
+                Some("app.not_dialing")
+            }
+            Action::CancelDial => self.unless(CallPhase::Dialing, "app.not_dialing"),
             Action::Consult
             | Action::ConsultReturn
             | Action::ConsultTransfer
@@ -70,12 +76,8 @@ impl State {
 
     fn state_change_problem(&self) -> Option<&'static str> {
         match self.agent.state {
-            AgentState::Idle | AgentState::Busy | AgentState::WrapUp if self.live_call().is_some() => {
-                Some("app.in_a_call")
-            }
-            AgentState::Idle | AgentState::Busy | AgentState::WrapUp => None,
-            AgentState::Occupied if self.live_call().is_none() => None,
-            AgentState::Occupied => Some("app.in_a_call"),
+            // During a call it is the state wanted after it.
+            AgentState::Idle | AgentState::Busy | AgentState::WrapUp | AgentState::Occupied => None,
             AgentState::SigningIn => Some("app.pending"),
             AgentState::SignedOut => Some("app.not_signed_in"),
         }
@@ -93,11 +95,34 @@ impl State {
         }
     }
 
+    fn unless(&self, phase: CallPhase, problem: &'static str) -> Option<&'static str> {
+        (self.call_phase() != phase).then_some(problem)
+    }
+
+    /// What is shown of the call's phase cannot be confirmed.
+    fn is_uncertain(&self) -> bool {
+        self.live_call().is_some_and(|call| call.hold_uncertain)
+    }
+
+    /// A consulted agent can only mute and hang up (protocol `phone-bar.md` 3.2), and a supervisor is a guest.
+    fn guest_problem(&self) -> Option<&'static str> {
+        match self.live_call()?.direction {
+            Direction::Consult => Some("app.being_consulted"),
+            Direction::Spy => Some("app.only_listening"),
+            Direction::In | Direction::Out | Direction::Inner | Direction::Auto => None,
+        }
+    }
+
     /// What a conversation allows (protocol `cti.md` 5.2).
     fn consult_problem(&self, action: Action) -> Option<&'static str> {
         use CallPhase::{ConsultOut, Consulting, Held, Talking, ThreeWay};
-        let phase = self.call_phase();
+        if let Some(problem) = self.guest_problem() {
+            return Some(problem);
+        }
         let (possible, problem): (&[CallPhase], _) = if action == Action::ConsultReturn {
+            (&[ConsultOut, Consulting], "app.not_consulting")
+        } else if matches!(action, Action::ConsultTransfer | Action::ThreeWay) && self.link.state != LinkState::Up {
+            // Nobody tells that the consulted party has answered; the agent hears it, and the platform judges.
             (&[ConsultOut, Consulting], "app.not_consulting")
         } else if matches!(action, Action::ConsultTransfer | Action::ThreeWay) {
             (&[Consulting], "app.not_consulting")
@@ -106,9 +131,7 @@ impl State {
         } else {
             (&[Talking, Held], "app.not_talking")
         };
-        // A consulted agent can only mute and hang up (protocol `phone-bar.md` 3.2), and a supervisor is a guest.
-        let guest = self.live_call().is_some_and(|call| matches!(call.direction, Direction::Consult | Direction::Spy));
-        (guest || !possible.contains(&phase)).then_some(problem)
+        (!possible.contains(&self.call_phase())).then_some(problem)
     }
 
     fn monitor_problem(&self, action: Action) -> Option<&'static str> {
@@ -117,7 +140,8 @@ impl State {
         let possible = if action == Action::Spy {
             return self.dial_problem();
         } else if action == Action::WhisperCancel {
-            phase == Whispering
+            // A call that was found may be whispered in.
+            phase == Whispering || (phase == Spying && self.is_uncertain())
         } else if action == Action::Whisper {
             matches!(phase, Spying | Barging)
         } else if action == Action::Barge {
@@ -154,7 +178,7 @@ impl State {
     }
 
     fn answer_problem(&self) -> Option<&'static str> {
-        if !self.profile.webrtc {
+        if !self.session.web_phone {
             return Some("app.answer_on_the_phone");
         }
         // A call that is announced and has not reached the phone yet is answered when it does.
@@ -162,7 +186,7 @@ impl State {
     }
 
     fn mute_problem(&self, action: Action) -> Option<&'static str> {
-        if !self.profile.webrtc {
+        if !self.session.web_phone {
             return Some("app.no_web_phone");
         }
         if self.live_call().is_none_or(|call| call.leg.is_none()) {

@@ -174,6 +174,7 @@ impl Actor {
                 | Effect::Phone(_)
                 | Effect::RememberRegId(_)
                 | Effect::Remember(_)
+                | Effect::Journal(_)
                 | Effect::SetTenant(_)
                 | Effect::UseToken(_)
                 | Effect::RenewToken) => world.carry_out(effect),

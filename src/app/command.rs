@@ -97,6 +97,8 @@ pub enum Command {
     LookUp(LookUp),
     /// Keep one of the lists fresh while somebody looks at it; none: nobody looks.
     Watch(Option<Watched>),
+    /// Forget every call of the journal, on disk too.
+    ClearJournal,
     /// Remember a choice about the screen.
     Prefer(Preference),
     /// Choose the caller ID by value or name.

@@ -10,7 +10,7 @@ use crate::domain::BusyReason;
 
 /// A state that is wanted after the call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", tag = "state", content = "reason")]
 pub enum Wanted {
     /// Take calls.
     Ready,
@@ -120,7 +120,7 @@ pub struct Restriction {
 }
 
 /// A reminder of a meal, a training or the end of the shift (protocol `phone-bar.md` 8.3).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reminder {
     /// To name it by.
     pub id: String,
@@ -133,9 +133,10 @@ pub struct Reminder {
 }
 
 /// A state that has lasted too long, or too short (protocol `phone-bar.md` 4.4).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Overtime {
     /// Since when the rule that is violated most is violated.
+    #[serde(skip)]
     pub since_at: Instant,
     /// A sentence for each rule.
     pub lines: Vec<String>,

@@ -6,7 +6,11 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::{CommandId, CommandOutcome, LinkId, RequestId};
-use crate::{cti, domain::Remembered, softphone};
+use crate::{
+    cti,
+    domain::{JournalChange, Remembered},
+    softphone,
+};
 
 /// Something for the shell to do. Results come back as events.
 #[derive(Clone, Debug)]
@@ -55,6 +59,8 @@ pub enum Effect {
     RememberRegId(Option<String>),
     /// Keep the agent's choices over a restart.
     Remember(Remembered),
+    /// Keep this of the journal over a restart.
+    Journal(JournalChange),
     /// Use this tenant code in look-ups from now on.
     SetTenant(String),
     /// Use this token for HTTP and the link from now on.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::{Command, CommandId, TimerId};
-use crate::{cti, softphone};
+use crate::{cti, domain::JournalEntry, softphone};
 
 /// The two clocks and a die, read once per update by the shell: the state machine has none of its own.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +63,10 @@ pub enum Event {
     Phone(softphone::Event),
     /// A timer ran out.
     Timer(TimerId),
+    /// The calls that earlier runs kept, newest first.
+    JournalLoaded(Vec<JournalEntry>),
+    /// Something could not be kept on disk, or not be read from there: what, why, and what to do.
+    NotKept(crate::i18n::Message),
     /// The token source gave a token, or failed.
     Token(Result<secrecy::SecretString, crate::i18n::Message>),
 }

@@ -31,6 +31,8 @@ pub struct Profile {
     pub target: TargetState,
     /// Add the first skill group to outbound calls.
     pub auto_queue: bool,
+    /// Count waiting customers.
+    pub show_que_sum: bool,
     /// Sign out when the program ends.
     pub sign_out_on_exit: bool,
     /// Caller IDs to offer; empty: all the platform lists.
@@ -59,6 +61,8 @@ pub struct Profile {
     pub status_warn: bool,
     /// Time zone of clock times in sentences.
     pub zone: TimeZone,
+    /// Calls kept in the journal.
+    pub journal_keep: usize,
     /// Ring aloud.
     pub ring: bool,
     /// Language of notices.
@@ -83,6 +87,7 @@ impl Profile {
                 BusyAtSignIn::Reason(id) => TargetState::Busy(Some(id)),
             },
             auto_queue: platform.auto_queue,
+            show_que_sum: config.bar.show_que_sum,
             sign_out_on_exit: platform.sign_out_on_exit,
             call_nums: config.bar.call_nums.clone(),
             default_caller: config.bar.default_caller.clone(),
@@ -98,16 +103,9 @@ impl Profile {
             dining_remind: config.bar.dining_remind,
             status_warn: config.bar.status_warn,
             zone: TimeZone::system(),
+            journal_keep: config.journal.keep,
             ring: config.audio.ring,
             locale,
-        }
-    }
-
-    /// `loginType` on the wire.
-    pub fn login_type_number(&self) -> u8 {
-        match self.login_type {
-            LoginType::Dynamic => 1,
-            LoginType::Static => 2,
         }
     }
 }

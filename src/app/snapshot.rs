@@ -2,7 +2,7 @@
 //!
 //! Serialised, it is exactly the JSON of the command contract; fields for the screen alone are skipped there.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,12 +10,11 @@ use serde::Serialize;
 use super::{Action, BreaksView, DirectoryView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted};
 use crate::{
     config::LoginType,
-    domain::{
-        AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup,
-        Unreached,
-    },
+    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, Party, RingKind, SkillGroup},
     i18n::{Locale, Message},
 };
+
+pub use crate::domain::JournalEntry;
 
 /// One consistent picture of everything.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -53,7 +52,6 @@ pub struct Snapshot {
     #[serde(skip)]
     pub busy_reasons: Vec<BusyReason>,
     /// Whether calls answer themselves.
-    #[serde(skip)]
     pub auto_answer: bool,
     /// Who can be consulted, transferred to or listened to.
     #[serde(skip)]
@@ -68,20 +66,16 @@ pub struct Snapshot {
     #[serde(skip)]
     pub breaks: BreaksView,
     /// Reminders to be shown, oldest first.
-    #[serde(skip)]
     pub reminders: Vec<Reminder>,
     /// Until when sign-out is locked: the scheduled end of the shift.
-    #[serde(skip)]
     pub shift_ends: Option<Timestamp>,
     /// A state that has lasted too long.
-    #[serde(skip)]
     pub overtime: Option<Overtime>,
     /// Quiet mode.
-    #[serde(skip)]
     pub quiet: bool,
-    /// Calls of this run, newest first, at most 500.
+    /// Calls, newest first: those of this run, and of earlier ones as far as they are kept.
     #[serde(skip)]
-    pub journal: Vec<JournalEntry>,
+    pub journal: Arc<Vec<JournalEntry>>,
     /// What fills the right-hand panel.
     #[serde(skip)]
     pub panel: Option<PanelContent>,
@@ -253,7 +247,8 @@ pub struct CallView {
     /// The far end is ringing (outbound).
     #[serde(skip)]
     pub far_ringing: bool,
-    /// Hold was known before the link was cut and the platform cannot confirm it.
+    /// What is shown (a hold, a consultation, a whisper, or none of them) cannot be confirmed: the platform does not tell
+    /// them apart after the link was cut, nor after a restart.
     #[serde(skip)]
     pub hold_uncertain: bool,
     /// Clocks to count from.
@@ -370,29 +365,4 @@ pub struct NoticeView {
     /// Read, or out of date: not shown as a toast any more.
     #[serde(skip)]
     pub dismissed: bool,
-}
-
-/// One call in the journal.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct JournalEntry {
-    /// When it began.
-    pub time: Timestamp,
-    /// Direction.
-    pub direction: Direction,
-    /// Who.
-    pub peer: Party,
-    /// Through which skill group.
-    pub queue: Option<SkillGroup>,
-    /// Ringing time, ms.
-    pub ring_ms: u64,
-    /// Talk time, ms.
-    pub talk_ms: u64,
-    /// Hold time, ms.
-    pub hold_ms: u64,
-    /// How it came out.
-    pub outcome: Outcome,
-    /// Who ended it.
-    pub hung_up_by: HungUpBy,
-    /// Why the other end was not reached, where it was said.
-    pub unreached: Option<Unreached>,
 }

@@ -4,18 +4,20 @@ mod duties;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Instant,
 };
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 pub(super) use self::duties::*;
 use super::{
-    Action, CallClocks, CommandId, ConsultView, JournalEntry, LinkId, LinkState, MediaState, NoticeView, Now,
-    PanelContent, Profile, RequestId, SipState,
+    Action, CallClocks, CommandId, ConsultView, DirectoryView, Fetched, JournalEntry, LinkId, LinkState, MediaState,
+    NoticeView, Now, PanelContent, Profile, QueueView, RequestId, SipState, Watched,
 };
 use crate::{
-    config::Codec,
+    config::{Codec, LoginType},
     domain::{
         AgentState, BusyReason, CallPhase, CallerId, Direction, HungUpBy, Party, Remembered, RingKind, SkillGroup,
         TargetState, Unreached,
@@ -36,17 +38,29 @@ pub struct State {
     pub(super) media: Media,
     pub(super) lists: Lists,
     pub(super) duties: Duties,
+    pub(super) directory: Directory,
+    pub(super) queue: Queue,
+    /// The list that somebody looks at.
+    pub(super) watched: Option<Watched>,
     pub(super) pending: Pending,
     pub(super) dtmf: Dtmf,
-    pub(super) auto_answer: bool,
     /// What the agent chose and finds again after a restart.
     pub(super) remembered: Remembered,
     /// The looping tone that plays.
     pub(super) tone: Option<Tone>,
-    /// Number of the outbound call that was asked for last, and whether it is an agent's.
-    pub(super) dialled: Option<(String, bool)>,
+    /// The outbound call that was asked for last.
+    pub(super) dialled: Option<Dialled>,
+    /// Number of the agent who is to be listened to, until the platform has answered.
+    pub(super) spy_asked: Option<String>,
+    /// Calls so far: which one an answer is about.
+    pub(super) calls: u64,
+    /// Changes of the call's phase so far: whether an answer is older than what is known by now.
+    pub(super) moves: u64,
     pub(super) notices: VecDeque<NoticeView>,
-    pub(super) journal: VecDeque<JournalEntry>,
+    /// Calls that are over, newest first.
+    pub(super) journal: Arc<Vec<JournalEntry>>,
+    /// The newest number given to a call.
+    pub(super) last_journal_id: u64,
     pub(super) panel: Option<PanelContent>,
     pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
@@ -54,6 +68,17 @@ pub struct State {
     pub(super) stray_leg: Option<String>,
     /// The platform's name of the call that ended last: late words about it are not about the next one.
     pub(super) over: Option<String>,
+    /// When a call ended last.
+    pub(super) over_at: Option<Instant>,
+}
+
+/// An outbound call that was asked for.
+#[derive(Debug)]
+pub(super) struct Dialled {
+    pub(super) number: String,
+    /// The number is an agent's.
+    pub(super) agent: bool,
+    pub(super) caller_id: Option<String>,
 }
 
 /// A dialled number was not reached; the end of the own leg, which may say why, is still awaited.
@@ -85,9 +110,25 @@ pub(super) enum Phase {
 }
 
 /// The sign-in: its progress, its identity, and what is wanted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Session {
     pub(super) phase: Phase,
+    /// The phone's number: the config's at first, then the one the agent changed to.
+    pub(super) phone: String,
+    /// That phone is the built-in one.
+    pub(super) web_phone: bool,
+    /// The config's at first, then what the agent switched to or a sign-in that was taken over had.
+    pub(super) login_type: LoginType,
+    /// A change of the phone under way.
+    pub(super) change: Option<PhoneChange>,
+    /// The kind of sign-in that is being switched to.
+    pub(super) switching: Option<LoginType>,
+    /// The platform has given the tenant, so look-ups make sense.
+    pub(super) tenant_known: bool,
+    /// Signed out by the platform while away, and coming back by itself.
+    pub(super) coming_back: bool,
+    /// A sign-in elsewhere has been ended for this one, which is done once only.
+    pub(super) ended_other: bool,
     /// Keep trying until it works.
     pub(super) wanted: bool,
     /// Take over a sign-in elsewhere.
@@ -106,6 +147,14 @@ pub(super) struct Session {
     pub(super) renewing: bool,
     /// When it was asked last.
     pub(super) renewed_at: Option<Instant>,
+    /// Why it gave none, as told last.
+    pub(super) renewal_told: Option<Message>,
+    /// When the token expires, where the platform said so.
+    pub(super) token_expires: Option<Timestamp>,
+    /// `tokenExpiring` has been published for this token.
+    pub(super) expiring_told: bool,
+    /// That the token is worth nothing has been told.
+    pub(super) worthless_told: bool,
     /// `RegID`.
     pub(super) reg_id: Option<String>,
     /// `agSta` of the sign-in reply.
@@ -124,9 +173,60 @@ pub(super) struct Session {
     pub(super) signed_out_because: Option<Message>,
 }
 
+impl Session {
+    fn new(profile: &Profile) -> Self {
+        Self {
+            phase: Phase::Out,
+            vcc_code: None,
+            phone: profile.agent_phone.clone(),
+            web_phone: profile.webrtc,
+            login_type: profile.login_type,
+            change: None,
+            switching: None,
+            tenant_known: false,
+            coming_back: false,
+            ended_other: false,
+            wanted: false,
+            force: false,
+            failures: 0,
+            step: None,
+            login_unanswered: false,
+            refused: false,
+            again_at: None,
+            renewing: false,
+            renewed_at: None,
+            renewal_told: None,
+            token_expires: None,
+            expiring_told: false,
+            worthless_told: false,
+            reg_id: profile.reg_id.clone(),
+            login_state: None,
+            state_set: false,
+            target: Some(profile.target),
+            vcc_id: None,
+            account: None,
+            signed_out_because: None,
+        }
+    }
+}
+
+/// A change of the phone in the middle of the shift.
+#[derive(Debug)]
+pub(super) struct PhoneChange {
+    pub(super) phone: String,
+    /// `isWebrtc` as it was asked for.
+    pub(super) asked: Option<bool>,
+    /// To register with, if the new phone is the built-in one.
+    pub(super) account: Option<crate::softphone::Account>,
+    /// The platform has bound it; a call keeps its own phone to the end.
+    pub(super) accepted: bool,
+}
+
 /// The platform's word on the agent.
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// The platform's number for the agent, as it came: other calls want it so.
+    pub(super) id: Option<Value>,
     pub(super) name: Option<String>,
     pub(super) state: AgentState,
     pub(super) reason: Option<i64>,
@@ -187,11 +287,28 @@ pub(super) struct Media {
 pub(super) struct Leg {
     pub(super) call_id: String,
     pub(super) answered: bool,
+    /// It is being answered without anybody pressing a key.
+    pub(super) answering: bool,
+    /// The agent has heard the tone that goes before that.
+    pub(super) beeped: bool,
+}
+
+/// A call that leaves this agent for somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenAway {
+    /// The platform has accepted the transfer.
+    Asked,
+    /// It has said that it is done (PhoSta 33), and the agent was told.
+    Done,
 }
 
 /// The call.
 #[derive(Debug)]
 pub(super) struct Call {
+    /// To know it by in the journal.
+    pub(super) journal_id: u64,
+    /// Caller ID that it shows, where it was made here.
+    pub(super) caller_id: Option<String>,
     pub(super) phase: CallPhase,
     pub(super) direction: Direction,
     pub(super) ring: Option<RingKind>,
@@ -203,8 +320,20 @@ pub(super) struct Call {
     pub(super) peer: Party,
     pub(super) queue_id: Option<i64>,
     pub(super) consult: ConsultView,
+    /// Who was asked to be consulted, until the platform tells of it.
+    pub(super) consult_asked: Option<ConsultView>,
+    /// It is on its way to somebody else.
+    pub(super) given_away: Option<GivenAway>,
+    /// It was transferred to this agent, and the agent was told.
+    pub(super) transferred_here: bool,
+    /// Only the agent's state speaks for it; nothing was heard of the call itself.
+    pub(super) guessed: bool,
+    /// This agent asked to listen, so the own leg is to be answered.
+    pub(super) spy_wanted: bool,
     /// Number of the agent who is listened to.
     pub(super) monitored: Option<String>,
+    /// Whom the last whisper, barge or tearing down was asked for.
+    pub(super) monitor_asked: Option<String>,
     pub(super) began: Timestamp,
     pub(super) since: Timestamp,
     pub(super) clocks: CallClocks,
@@ -216,7 +345,8 @@ pub(super) struct Call {
     pub(super) hang_up_asked: bool,
     /// Who ended it, once known.
     pub(super) hung_up_by: Option<HungUpBy>,
-    /// The hold was known before the link was cut.
+    /// The phase was known before the link was cut, or not at all, and the platform cannot tell it apart from others: a
+    /// hold, a consultation, a whisper.
     pub(super) hold_uncertain: bool,
     /// Why the other end was not reached, where it was said.
     pub(super) unreached: Option<Unreached>,
@@ -233,6 +363,30 @@ pub(super) struct Lists {
     pub(super) skill_groups: Vec<SkillGroup>,
     /// The agent's own skill groups.
     pub(super) own_groups: Vec<SkillGroup>,
+    /// That there is no caller ID has been told.
+    pub(super) no_caller_ids_told: bool,
+}
+
+/// People and groups to call.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    /// As shown, without its freshness and without the marks on the agent's own groups.
+    pub(super) view: DirectoryView,
+    /// How fresh the free agents are.
+    pub(super) agents: Fetched,
+    /// How fresh the skill groups are.
+    pub(super) groups: Fetched,
+}
+
+/// Waiting customers.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// How many, where that is asked for and known.
+    pub(super) waiting: Option<u32>,
+    /// Counts in a row that failed.
+    pub(super) failures: u32,
+    /// Who, as shown.
+    pub(super) view: QueueView,
 }
 
 /// What is under way.
@@ -242,8 +396,10 @@ pub(super) struct Pending {
     pub(super) requests: BTreeMap<RequestId, Purpose>,
     /// Commands not answered yet, by their kind.
     pub(super) commands: BTreeMap<Action, Waiting>,
-    /// A state asked for in the moment between the end of a call and the platform's next word.
+    /// A state asked for during a call, or in the moment between its end and the platform's next word.
     pub(super) after_call: Option<TargetState>,
+    /// The platform has been told no state at all since the sign-in, because a call was under way.
+    pub(super) state_owed: bool,
     /// The state that the platform was asked for last.
     pub(super) state_asked: Option<TargetState>,
 }
@@ -255,6 +411,10 @@ pub(super) struct Waiting {
     pub(super) deadline: Instant,
     /// The request that was sent for it.
     pub(super) request: Option<RequestId>,
+    /// [`State::calls`] when it was asked for.
+    pub(super) calls: u64,
+    /// [`State::moves`] when it was asked for.
+    pub(super) moves: u64,
 }
 
 /// Keypad digits not sent yet.
@@ -279,11 +439,16 @@ pub(super) enum Purpose {
     Bind,
     /// A command; its answer is the platform's.
     Command(Action),
+    /// The kind of sign-in is switched after taking over.
+    Mode(LoginType),
+    /// The account of a phone to change to.
+    NewPhone,
+    /// The same command by the plain way, after the platform refused its own.
+    HangUpInstead(Action),
     /// A list.
-    BusyReasons,
-    CallerList,
-    SkillGroups,
-    OwnRecord,
+    List(List),
+    /// Somebody asked for it; the list is refreshed along with the answer.
+    LookUp { id: CommandId, list: Option<List> },
     /// Keypad digits.
     Dtmf,
     /// A new token's expiry.
@@ -292,12 +457,27 @@ pub(super) enum Purpose {
     Duty(Asked),
 }
 
+/// A list of the platform's that is kept here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    BusyReasons,
+    CallerList,
+    SkillGroups,
+    OwnRecord,
+    FreeAgents,
+    OutsideNumbers,
+    AgentsOnLine,
+    QueueSum,
+    QueueDetail,
+}
+
 impl State {
     /// The state before anything has happened.
     pub fn new(profile: Profile, now: Now) -> Self {
         Self {
-            session: Session { target: Some(profile.target), reg_id: profile.reg_id.clone(), ..Session::default() },
+            session: Session::new(&profile),
             agent: Agent {
+                id: None,
                 name: None,
                 state: AgentState::SignedOut,
                 reason: None,
@@ -330,19 +510,26 @@ impl State {
             media: Media::default(),
             lists: Lists::default(),
             duties: Duties::default(),
+            directory: Directory::default(),
+            queue: Queue::default(),
+            watched: None,
             pending: Pending::default(),
             dtmf: Dtmf::default(),
-            auto_answer: false,
             remembered: profile.remembered.clone(),
             tone: None,
             dialled: None,
+            spy_asked: None,
+            calls: 0,
+            moves: 0,
             notices: VecDeque::new(),
-            journal: VecDeque::new(),
+            journal: Arc::default(),
+            last_journal_id: 0,
             panel: None,
             untold: None,
             exiting: false,
             stray_leg: None,
             over: None,
+            over_at: None,
             profile,
         }
     }

@@ -1,13 +1,13 @@
 //! The snapshot of a state: everything derived, nothing kept.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
-    AgentView, BreaksView, CallView, DirectoryView, LinkView, MediaView, ProjectsView, QueueView, Reminder, SipView,
-    Snapshot, State,
+    AgentView, BreaksView, CallView, DirectoryView, Fetched, LinkView, MediaView, ProjectsView, Reminder, SipView,
+    Snapshot, State, Wanted,
     state::{Call, Media, ShownReminder},
 };
-use crate::domain::{AgentState, BusyReason, SkillGroup};
+use crate::domain::{AgentState, BusyReason, SkillGroup, TargetState};
 
 impl State {
     /// One consistent picture. Running clocks stand at zero in it; [`Snapshot::as_of`] reads them.
@@ -18,9 +18,9 @@ impl State {
             agent: AgentView {
                 ag_no: self.profile.ag_no.clone(),
                 name: self.agent.name.clone(),
-                phone: self.profile.agent_phone.clone(),
-                web_phone: self.profile.webrtc,
-                login_type: self.profile.login_type,
+                phone: self.session.phone.clone(),
+                web_phone: self.session.web_phone,
+                login_type: self.session.login_type,
                 state: self.agent.state,
                 reason: self.busy_reason(),
                 since: self.agent.since,
@@ -47,23 +47,23 @@ impl State {
             call: self.call.as_ref().map_or_else(CallView::default, |call| self.call_view(call)),
             media: media_view(&self.media),
             caller_id: self.lists.caller_id.clone(),
-            queue_waiting: None,
-            after_call: None,
+            queue_waiting: self.queue.waiting,
+            after_call: self.pending.after_call.map(|target| self.wanted(target)),
             notices: self.notices.iter().cloned().collect(),
             actions: self.actions(),
             pending: self.pending.commands.keys().copied().collect(),
             caller_ids: self.lists.caller_ids.clone(),
             busy_reasons: self.lists.busy_reasons.clone(),
-            auto_answer: self.auto_answer,
-            directory: DirectoryView::default(),
-            queue: QueueView::default(),
+            auto_answer: self.remembered.auto_answer,
+            directory: self.directory_view(),
+            queue: self.queue.view.clone(),
             projects: self.projects_view(),
             breaks: self.breaks_view(),
             reminders: self.reminders_view(),
             shift_ends: self.duties.reminders.shift_ends,
             overtime: self.duties.overtime.shown.clone(),
             quiet: self.remembered.quiet,
-            journal: self.journal.iter().cloned().collect(),
+            journal: Arc::clone(&self.journal),
             panel: self.panel.clone(),
             locale,
             exiting: self.exiting,
@@ -96,16 +96,36 @@ impl State {
     }
 
     fn reminders_view(&self) -> Vec<Reminder> {
-        let reason = |one: &ShownReminder| self.named_reason(&one.plan.reason).filter(|_| one.plan.due);
+        let reason = |one: &ShownReminder| self.planned_reason(&one.plan.reason).filter(|_| one.plan.due);
         self.duties.reminders.shown.iter().map(|one| one.view(reason(one))).collect()
     }
 
-    /// The reason shown beside "busy": by name where the list has it, by number where it does not.
+    /// The reason shown beside "busy".
     fn busy_reason(&self) -> Option<BusyReason> {
-        let id = self.agent.reason.filter(|_| self.agent.state == AgentState::Busy)?;
+        self.named_reason(self.agent.reason.filter(|_| self.agent.state == AgentState::Busy)?)
+    }
+
+    /// A reason by name where the list has it, by number where it does not.
+    fn named_reason(&self, id: i64) -> Option<BusyReason> {
         let known = self.lists.busy_reasons.iter().find(|reason| reason.id == id).cloned();
         // 1 to 10 are the platform's own and have no names (protocol `phone-bar.md` 4.1).
         known.or_else(|| (id > 10).then(|| BusyReason { id, name: id.to_string() }))
+    }
+
+    fn directory_view(&self) -> DirectoryView {
+        let mut view = self.directory.view.clone();
+        for group in &mut view.groups {
+            group.own = self.lists.own_groups.iter().any(|own| own.id == group.id);
+        }
+        view.fetched = together(&self.directory.agents, &self.directory.groups);
+        view
+    }
+
+    fn wanted(&self, target: TargetState) -> Wanted {
+        match target {
+            TargetState::Ready => Wanted::Ready,
+            TargetState::Busy(reason) => Wanted::Busy(reason.and_then(|id| self.named_reason(id))),
+        }
     }
 
     fn call_view(&self, call: &Call) -> CallView {
@@ -142,6 +162,16 @@ impl Snapshot {
         snapshot.call.talk_ms = self.call.clocks.talk_ms(at);
         snapshot.call.hold_ms = self.call.clocks.hold_ms(at);
         snapshot
+    }
+}
+
+/// How fresh agents and skill groups are together: as the agents, if nothing is wrong with the groups.
+fn together(agents: &Fetched, groups: &Fetched) -> Fetched {
+    match (agents, groups) {
+        (Fetched::Failed(why), _) | (_, Fetched::Failed(why)) => Fetched::Failed(why.clone()),
+        (Fetched::Never, _) => Fetched::Never,
+        (Fetched::UnderWay, _) | (_, Fetched::Never | Fetched::UnderWay) => Fetched::UnderWay,
+        (Fetched::At(at), Fetched::At(_)) => Fetched::At(*at),
     }
 }
 

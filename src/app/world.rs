@@ -1,23 +1,24 @@
 //! The real world: HTTP, the event websocket, the softphone, the token source.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use secrecy::SecretString;
-use tokio::sync::mpsc;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{sync::mpsc, task::JoinHandle};
 use url::Url;
 
-use super::{Effect, Event, World};
+use super::{Effect, Event, PhoneLine, World, token_file};
 use crate::{
     config::{self, PlatformConfig, TokenSource},
     cti::{
         api::{Api, ApiConfig, ApiError},
         link::{Link, LinkSettings},
     },
+    i18n::{Locale, Message},
     net::tls::Tls,
-    softphone::Softphone,
+    store::Store,
 };
 
-/// The softphone gets this long to say goodbye and to finish its files.
+/// The softphone gets this long to say goodbye and to finish its files, and so does what is still to be written.
 const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Everything outside, driven by effects.
@@ -28,30 +29,34 @@ pub struct LiveWorld {
     token: SecretString,
     renew: Option<TokenSource>,
     link: Option<Link>,
-    softphone: Option<Softphone>,
-    session_file: Option<PathBuf>,
+    line: PhoneLine,
+    store: Option<Store>,
     events: mpsc::UnboundedSender<Event>,
+    /// Watches `token_file`.
+    watch: Option<JoinHandle<()>>,
 }
 
 impl LiveWorld {
     /// Puts the world together. Nothing is connected yet.
     ///
-    /// `session_file` is where the `RegID` is kept over a restart.
+    /// Without a `store` nothing outlives the run.
     ///
     /// # Errors
     /// [`ApiError`] when no HTTP client can be made of the settings.
     pub fn new(
         platform: &PlatformConfig,
+        locale: Locale,
         tls: Tls,
         token: SecretString,
-        softphone: Option<Softphone>,
-        session_file: Option<PathBuf>,
+        line: PhoneLine,
+        store: Option<Store>,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, ApiError> {
         let api_config = ApiConfig {
             api_server: platform.api_server.clone(),
             jsonp_server: platform.jsonp_server.clone(),
             ag_no: platform.ag_no.clone(),
+            locale,
             tls: tls.clone(),
         };
         let renew = match &platform.token {
@@ -63,45 +68,58 @@ impl LiveWorld {
             api: Api::new(api_config, token.clone())?,
             ws_server: platform.ws_server.clone(),
             tls,
-            token,
             renew,
             link: None,
-            softphone,
-            session_file,
+            line,
+            store,
+            watch: watch_token_file(&platform.token, &token, &events),
+            token,
             events,
         })
     }
 
-    /// Closes everything: the link with its close frame, the softphone with its BYE and its files.
+    /// Closes everything: the link with its close frame, the softphone with its BYE and its files, the journal.
     pub async fn close(self) {
+        if let Some(watch) = self.watch {
+            watch.abort();
+        }
         let link = async {
             if let Some(link) = self.link {
                 link.shut_down().await;
             }
         };
         let softphone = async {
-            if let Some(softphone) = self.softphone
+            if let Some(softphone) = self.line.running
                 && tokio::time::timeout(GOODBYE, softphone.shutdown()).await.is_err()
             {
                 tracing::warn!("the softphone did not finish in time");
             }
         };
-        tokio::join!(link, softphone);
+        let store = async {
+            if let Some(store) = self.store
+                && tokio::time::timeout(GOODBYE, store.close()).await.is_err()
+            {
+                tracing::warn!("the last calls and choices were not written in time");
+            }
+        };
+        tokio::join!(link, softphone, store);
     }
 
-    fn remember(&self, reg_id: Option<String>) {
-        let Some(file) = &self.session_file else { return };
-        // A few bytes, written in place so that the order of sign-in and sign-out is the file's order too.
-        if let Err(error) = write_reg_id(file, reg_id.as_deref()) {
-            tracing::warn!(%error, file = %file.display(), "the sign-in cannot be remembered over a restart");
+    fn keep(&self, order: impl FnOnce(&Store)) {
+        if let Some(store) = &self.store {
+            order(store);
         }
     }
 
     fn renew_token(&self) {
         let Some(source) = self.renew.clone() else { return };
-        let events = self.events.clone();
+        let (events, used_up) = (self.events.clone(), self.token.clone());
         tokio::spawn(async move {
-            let result = config::token::obtain(&source).await.map_err(|error| error.message());
+            let result = match config::token::obtain(&source).await {
+                Ok(token) if token.expose_secret() == used_up.expose_secret() => Err(Message::new("app.token_same")),
+                Ok(token) => Ok(token),
+                Err(error) => Err(error.message()),
+            };
             if events.send(Event::Token(result)).is_err() {
                 tracing::debug!("a token came after the end");
             }
@@ -145,13 +163,10 @@ impl World for LiveWorld {
                     link.close();
                 }
             }
-            Effect::Phone(command) => {
-                if let Some(softphone) = &self.softphone {
-                    softphone.send(command);
-                }
-            }
-            Effect::RememberRegId(reg_id) => self.remember(reg_id),
-            Effect::Remember(_) => {}
+            Effect::Phone(command) => self.line.send(command),
+            Effect::RememberRegId(reg_id) => self.keep(|store| store.reg_id(reg_id)),
+            Effect::Remember(remembered) => self.keep(|store| store.remember(remembered)),
+            Effect::Journal(change) => self.keep(|store| store.journal(change)),
             Effect::SetTenant(vcc_code) => self.api.set_tenant(vcc_code),
             Effect::UseToken(token) => {
                 self.api.set_token(token.clone());
@@ -168,23 +183,13 @@ impl World for LiveWorld {
     }
 }
 
-/// Reads the `RegID` that an earlier run left; none if there is none, or it cannot be read.
-pub fn read_reg_id(file: &std::path::Path) -> Option<String> {
-    let text = std::fs::read_to_string(file).ok()?;
-    Some(text.trim().to_owned()).filter(|id| !id.is_empty() && id.len() < 256)
-}
-
-fn write_reg_id(file: &std::path::Path, reg_id: Option<&str>) -> std::io::Result<()> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
-    let Some(reg_id) = reg_id else {
-        return match std::fs::remove_file(file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        };
-    };
-    if let Some(dir) = file.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
-    writeln!(out, "{reg_id}")
+fn watch_token_file(
+    source: &TokenSource,
+    token: &SecretString,
+    events: &mpsc::UnboundedSender<Event>,
+) -> Option<JoinHandle<()>> {
+    let TokenSource::File(path) = source else { return None };
+    let events = events.clone();
+    let tell = move |result| events.send(Event::Token(result)).is_ok();
+    Some(tokio::spawn(token_file::watch(path.clone(), token.clone(), tell)))
 }

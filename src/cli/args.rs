@@ -90,8 +90,8 @@ pub struct RunArgs {}
 /// `demo`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct DemoArgs {
-    /// Scenario file: agents, skill groups, calls
-    #[arg(long, value_name = "FILE")]
+    /// Scenario (agents, skill groups, calls): quiet-morning, rush-hour, or a file
+    #[arg(long, value_name = "NAME|FILE")]
     pub scenario: Option<PathBuf>,
 }
 
@@ -107,8 +107,8 @@ pub struct SimArgs {
     /// https and wss, with a certificate made on the spot
     #[arg(long)]
     pub tls: bool,
-    /// Scenario file: agents, skill groups, calls
-    #[arg(long, value_name = "FILE")]
+    /// Scenario (agents, skill groups, calls): quiet-morning, rush-hour, or a file
+    #[arg(long, value_name = "NAME|FILE")]
     pub scenario: Option<PathBuf>,
     /// Write a config file for the first agent here
     #[arg(long, value_name = "FILE")]
@@ -237,6 +237,33 @@ mod tests {
             "ctl mute",
             "ctl unmute",
             "ctl dtmf *12#",
+            "ctl consult 139 --caller-id 010",
+            "ctl consult --agent 8002",
+            "ctl consult-return",
+            "ctl consult-transfer",
+            "ctl three-way",
+            "ctl three-way-return",
+            "ctl transfer 139",
+            "ctl transfer --agent 8002",
+            "ctl transfer --queue 3 --vcc-id 88",
+            "ctl transfer --ivr CODE NODE --vcc-id 88",
+            "ctl evaluate",
+            "ctl spy 8003",
+            "ctl whisper",
+            "ctl whisper 8003",
+            "ctl whisper-cancel",
+            "ctl barge 8003",
+            "ctl disconnect",
+            "ctl bind 9002 --external",
+            "ctl mode static",
+            "ctl projects --json",
+            "ctl join 7",
+            "ctl leave",
+            "ctl queue",
+            "ctl agents --in-call",
+            "ctl journal --json 138 北京",
+            "ctl wait spying",
+            "ctl wait consulting --timeout 1",
             "ctl token t",
             "ctl panel set hello",
             "ctl panel set --field a=b",
@@ -261,7 +288,23 @@ mod tests {
                 panic!("{line}: {error}");
             }
         }
-        for line in ["ctl wait no_call", "ctl", "config", "completions tcl", "nonsense"] {
+        for line in [
+            "ctl wait no_call",
+            "ctl",
+            "ctl consult",
+            "ctl consult 139 --agent 8002",
+            "ctl transfer",
+            "ctl transfer 139 --queue 3",
+            "ctl transfer --ivr CODE",
+            "ctl transfer --queue three",
+            "ctl spy",
+            "ctl bind 9 --web --external",
+            "ctl mode loose",
+            "ctl journal --limit 0",
+            "config",
+            "completions tcl",
+            "nonsense",
+        ] {
             let words = std::iter::once("wincall-tui").chain(line.split(' '));
             assert_eq!(Cli::try_parse_from(words).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -1,7 +1,7 @@
 //! The phone bar put together: actor, world, control socket, screen. `run` and `demo` differ only in the config they
 //! bring.
 
-use std::{future::Future, path::PathBuf};
+use std::future::Future;
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -10,13 +10,13 @@ use tokio::{
 
 use super::CliError;
 use crate::{
-    app::{self, Actor, Command, Handle, LiveWorld, Profile},
-    config::{self, Config, paths::Paths},
+    app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile},
+    config::{self, Config, JournalConfig, paths::Paths},
     control::server,
-    domain::Remembered,
     i18n::{Locale, Message},
     net::tls::{Tls, TlsError},
-    softphone::{Settings, Softphone},
+    softphone::Settings,
+    store::{self, Places, Said, Store},
     ui::{self, UiSetup},
 };
 
@@ -29,7 +29,7 @@ pub(super) struct Manner {
     pub(super) locale: Locale,
     /// No screen.
     pub(super) headless: bool,
-    /// The demonstration: its platform is new each time, so no sign-in is remembered.
+    /// The demonstration: its platform is new each time, so nothing is kept on disk.
     pub(super) demo: bool,
 }
 
@@ -49,10 +49,15 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     if !manner.headless {
         setup.check().map_err(|error| told(&error, manner.locale))?;
     }
-    let session_file = (!manner.demo).then(|| paths.session_file(&config.platform.ag_no));
-    let reg_id = session_file.as_deref().and_then(app::read_reg_id);
+    let places = (!manner.demo).then(|| Places::of(paths, &config.platform.ag_no));
+    let reg_id = places.as_ref().and_then(|places| store::read_reg_id(&places.session));
+    let (remembered, broken) =
+        places.as_ref().map(|places| store::read_remembered(&places.remembered)).unwrap_or_default();
     let (events, received) = mpsc::unbounded_channel();
-    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id, Remembered::default()), received);
+    if let Some(message) = broken {
+        told_to(&events, app::Event::NotKept(message));
+    }
+    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id, remembered), received);
     let socket = config.control.path.clone().unwrap_or_else(|| paths.control_socket(&config.platform.ag_no));
     // The socket comes first: another phone bar of this agent must be found out before anything is signed in.
     let server = if config.control.enabled {
@@ -64,7 +69,7 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     let locale = manner.locale;
     let mut actor = tokio::spawn(async move {
         let world = tokio::select! {
-            world = world(config, session_file, events) => world,
+            world = world(config, locale, places, events) => world,
             // A token source may take its time; whoever asks for the end meanwhile gets it.
             () = actor.asked_to_quit() => return Ok(()),
         };
@@ -147,7 +152,8 @@ pub(super) async fn wait_for_end() -> bool {
 
 async fn world(
     config: Config,
-    session_file: Option<PathBuf>,
+    locale: Locale,
+    places: Option<Places>,
     events: mpsc::UnboundedSender<app::Event>,
 ) -> Result<LiveWorld, Message> {
     let platform = config.platform;
@@ -155,21 +161,42 @@ async fn world(
     let ca_file = platform.tls_ca_file.clone();
     let tls =
         off_the_main_path(move || Tls::new(ca_file.as_deref())).await?.map_err(|error: TlsError| error.message())?;
-    let softphone = platform.webrtc.then(|| {
-        let settings = Settings {
-            ws_server: platform.sip_ws_server.clone(),
-            domain: platform.sip_uri.clone(),
-            tls: tls.clone(),
-            audio: config.audio,
-        };
-        let events = events.clone();
-        Softphone::start(settings, move |event| {
-            if events.send(app::Event::Phone(event)).is_err() {
-                tracing::debug!("a softphone event came after the end");
-            }
+    let settings = Settings {
+        ws_server: platform.sip_ws_server.clone(),
+        domain: platform.sip_uri.clone(),
+        tls: tls.clone(),
+        audio: config.audio,
+    };
+    let line = PhoneLine::new(settings, events.clone());
+    let line = if platform.webrtc { line.started() } else { line };
+    let store = places.and_then(|places| open_store(places, &config.journal, &events));
+    LiveWorld::new(&platform, locale, tls, token, line, store, events).map_err(|error| error.message())
+}
+
+/// The agent's files. Opened with the rest of the world, so that reading the journal delays neither the first frame nor
+/// the sign-in.
+fn open_store(places: Places, journal: &JournalConfig, events: &mpsc::UnboundedSender<app::Event>) -> Option<Store> {
+    let to_actor = events.clone();
+    let tell = move |said| {
+        told_to(
+            &to_actor,
+            match said {
+                Said::Journal(entries) => app::Event::JournalLoaded(entries),
+                Said::NotKept(message) => app::Event::NotKept(message),
+            },
+        );
+    };
+    Store::open(places, journal, tell)
+        .inspect_err(|error| {
+            told_to(events, app::Event::NotKept(Message::new("store.no_thread").with("reason", error)));
         })
-    });
-    LiveWorld::new(&platform, tls, token, softphone, session_file, events).map_err(|error| error.message())
+        .ok()
+}
+
+fn told_to(events: &mpsc::UnboundedSender<app::Event>, event: app::Event) {
+    if events.send(event).is_err() {
+        tracing::debug!("said after the end");
+    }
 }
 
 /// Does slow work in a thread of its own: the screen must not wait for it.

@@ -1,4 +1,10 @@
 //! `ctl`: drive a running phone bar through its control socket.
+//!
+//! Here are its words; `request` says what each asks, `follow` waits and prints events, `lists` prints lists.
+
+mod follow;
+mod lists;
+mod request;
 
 use std::{
     io::Read,
@@ -6,13 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::{Args, Subcommand};
-use secrecy::ExposeSecret;
-use serde_json::{Map, Value, json};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Map, Value};
 
 use super::{CliError, Global, print};
 use crate::{
-    config::{paths::Paths, token},
+    config::paths::Paths,
     control::{
         client::{Client, ClientError, find},
         condition::Condition,
@@ -26,9 +31,6 @@ const COMMAND: Duration = Duration::from_secs(60);
 
 /// How long a question to the phone bar alone may take.
 const QUESTION: Duration = Duration::from_secs(5);
-
-/// How often a phone bar that is still starting is looked for.
-const LOOK_AGAIN: Duration = Duration::from_millis(15);
 
 /// `ctl`.
 #[derive(Args, Clone, Debug)]
@@ -64,12 +66,44 @@ pub enum Word {
     },
     /// Wait for a condition; also for the phone bar to start
     Wait {
-        /// signed-in, idle, busy, wrap-up, ringing, talking, held, consulting, three-way, no-call, registered,
-        /// link-up, link-down
+        /// signed-in, idle, busy, wrap-up, ringing, talking, held, consulting, three-way, spying, whispering,
+        /// barging, no-call, registered, link-up, link-down
         condition: Condition,
         /// Seconds
         #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
         timeout: Duration,
+    },
+    /// Free agents, or those in a call
+    Agents {
+        /// Those in a call
+        #[arg(long)]
+        in_call: bool,
+        /// As JSON, one line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Who waits in the queue
+    Queue {
+        /// As JSON, one line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Predictive projects
+    Projects {
+        /// As JSON, one line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Calls of this and earlier runs, newest first
+    Journal {
+        /// As JSON, one line
+        #[arg(long)]
+        json: bool,
+        /// Most of them
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        limit: u16,
+        /// Only calls with all of these words in number, name, area, skill group or caller ID
+        search: Vec<String>,
     },
     /// One request whose answer is only yes or no.
     #[command(flatten)]
@@ -103,7 +137,7 @@ pub enum Act {
     },
     /// Call an outside number
     Dial {
-        /// The number
+        /// The number, or a tel: link
         number: String,
         /// Caller ID to show
         #[arg(long, value_name = "NUMBER")]
@@ -120,6 +154,8 @@ pub enum Act {
         /// Agent number
         ag_no: String,
     },
+    /// Give up an outbound call that is not answered yet
+    CancelDial,
     /// Answer the ringing call
     Answer,
     /// Refuse the ringing call
@@ -139,6 +175,79 @@ pub enum Act {
         /// 0-9 * # A-D
         digits: String,
     },
+    /// Call somebody while the other side waits
+    Consult {
+        /// Whom
+        #[command(flatten)]
+        party: Party,
+        /// Caller ID to show
+        #[arg(long, value_name = "NUMBER")]
+        caller_id: Option<String>,
+    },
+    /// Back to the other side; the consulted party is dropped
+    ConsultReturn,
+    /// Connect the other side with the consulted party and leave
+    ConsultTransfer,
+    /// Join all three
+    ThreeWay,
+    /// Drop the third party
+    ThreeWayReturn,
+    /// Give the call away without asking first
+    Transfer(TransferTo),
+    /// Send the other side to the satisfaction survey
+    Evaluate,
+    /// Let the other side answer an IVR flow during the call
+    Interact {
+        /// The flow
+        code: String,
+        /// Passed to it
+        param: Option<String>,
+    },
+    /// Listen to an agent's call
+    Spy {
+        /// Agent number
+        ag_no: String,
+    },
+    /// Speak to the monitored agent alone
+    Whisper {
+        /// Agent number [default: the one who is listened to]
+        ag_no: Option<String>,
+    },
+    /// Only listen again
+    WhisperCancel,
+    /// Join the monitored call
+    Barge {
+        /// Agent number [default: the one who is listened to]
+        ag_no: Option<String>,
+    },
+    /// Tear the monitored call down
+    Disconnect {
+        /// Agent number [default: the one who is listened to]
+        ag_no: Option<String>,
+    },
+    /// Bind another phone
+    Bind {
+        /// Its number
+        phone: String,
+        /// It is a phone of its own; the built-in one is not used any more
+        #[arg(long, conflicts_with = "web")]
+        external: bool,
+        /// It is the built-in phone
+        #[arg(long)]
+        web: bool,
+    },
+    /// Change between dynamic and static sign-in
+    Mode {
+        /// dynamic: signed out by the platform when the link stays away; static: not
+        mode: Mode,
+    },
+    /// Enter a predictive project
+    Join {
+        /// Its id
+        id: String,
+    },
+    /// Leave the predictive project
+    Leave,
     /// Use the token in this file from now on
     Token {
         /// File whose first line is "type + space + token"; - for standard input
@@ -150,6 +259,49 @@ pub enum Act {
         #[command(subcommand)]
         word: PanelWord,
     },
+}
+
+/// An outside number or an agent.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub struct Party {
+    /// Outside number
+    pub number: Option<String>,
+    /// An agent, by number
+    #[arg(long, value_name = "AGNO")]
+    pub agent: Option<String>,
+}
+
+/// Where a call is given to.
+#[derive(Args, Clone, Debug)]
+#[command(group = clap::ArgGroup::new("to").required(true).args(["number", "agent", "queue", "ivr"]))]
+pub struct TransferTo {
+    /// Outside number
+    pub number: Option<String>,
+    /// An agent, by number
+    #[arg(long, value_name = "AGNO")]
+    pub agent: Option<String>,
+    /// A skill group, by id
+    #[arg(long, value_name = "ID")]
+    pub queue: Option<i64>,
+    /// A node of an IVR flow
+    #[arg(long, num_args = 2, value_names = ["CODE", "NODE"])]
+    pub ivr: Option<Vec<String>>,
+    /// The tenant of the skill group or the flow, if that is another one
+    #[arg(long, value_name = "ID", conflicts_with_all = ["number", "agent"])]
+    pub vcc_id: Option<i64>,
+    /// Caller ID to show to an outside number
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["agent", "queue", "ivr"])]
+    pub caller_id: Option<String>,
+}
+
+/// How a sign-in treats a lost link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Signed out by the platform when the link stays away
+    Dynamic,
+    /// Signed in without a link too
+    Static,
 }
 
 /// `ctl panel ...`.
@@ -184,62 +336,25 @@ pub fn run(args: &CtlArgs, global: &Global) -> Result<(), CliError> {
             print(&if *json { status.to_string() } else { status::to_text(&status, locale) })
         }
         Word::Events { json, count, timeout, until } => {
-            events(connect(global)?, *json, *count, *timeout, until.as_deref(), locale)
+            follow::events(connect(global)?, *json, *count, *timeout, until.as_deref(), locale)
         }
-        Word::Wait { condition, timeout } => wait(global, *condition, *timeout, locale),
+        Word::Wait { condition, timeout } => follow::wait(global, *condition, *timeout, locale),
+        Word::Agents { .. } | Word::Queue { .. } | Word::Projects { .. } | Word::Journal { .. } => {
+            let list = lists::List::of(&args.word);
+            let answer = connect(global)?.call(list.method(), list.params(), soon(COMMAND)).map_err(told)?;
+            print(&list.shown(&answer, locale))
+        }
         Word::Call { method, params } => {
             let params = parse_params(params.as_deref(), locale)?;
             let result = connect(global)?.call(method, params, soon(COMMAND)).map_err(told)?;
             print(&result.to_string())
         }
         Word::Do(act) => {
-            let (method, params) = request(act, locale)?;
+            let (method, params) = request::request(act, locale)?;
             let params = params.as_object().cloned().unwrap_or_default();
             connect(global)?.call(method, params, soon(COMMAND)).map(|_| ()).map_err(told)
         }
     }
-}
-
-/// The method and parameters.
-fn request(act: &Act, locale: Locale) -> Result<(&'static str, Value), CliError> {
-    Ok(match act {
-        Act::Login { force } => ("Agent.login", json!({"force": force})),
-        Act::Logout => ("Agent.logout", Value::Null),
-        Act::Ready => ("Agent.ready", Value::Null),
-        Act::Busy { reason: None } => ("Agent.unready", Value::Null),
-        Act::Busy { reason: Some(reason) } => ("Agent.unready", json!({"reason": reason})),
-        Act::Dial { number, caller_id, queue, user_data } => {
-            ("Agent.callOut", json!({"tel": number, "callerID": caller_id, "queueId": queue, "userData": user_data}))
-        }
-        Act::DialAgent { ag_no } => ("Agent.callInner", json!({"calledAgNo": ag_no})),
-        Act::Answer => ("Session.answer", Value::Null),
-        Act::Reject => ("Session.refuse", Value::Null),
-        Act::Hangup => ("Session.hangup", Value::Null),
-        Act::Hold => ("Session.hold", Value::Null),
-        Act::Unhold => ("Session.unhold", Value::Null),
-        Act::Mute => ("Session.mute", Value::Null),
-        Act::Unmute => ("Session.unmute", Value::Null),
-        Act::Dtmf { digits } => ("Session.sendDTMF", json!({"digits": digits})),
-        Act::Token { file } => {
-            let token = token::check(&read(file, locale)?);
-            let token = token.map_err(|error| CliError::usage(error.message().render(locale)))?;
-            ("config.setState", json!({"token": token.expose_secret()}))
-        }
-        Act::Panel { word: PanelWord::Clear } => ("panel.clear", Value::Null),
-        Act::Panel { word: PanelWord::Set { text, markdown, field } } => {
-            let params = match text.as_deref() {
-                Some(text) => {
-                    let text = if text == "-" { read(Path::new("-"), locale)? } else { text.to_owned() };
-                    if *markdown { json!({"markdown": text}) } else { json!({"text": text}) }
-                }
-                None => {
-                    let pairs = field.iter().map(|f| f.split_once('=').unwrap_or((f.as_str(), "")));
-                    json!({"fields": pairs.map(|(name, value)| json!([name, value])).collect::<Vec<_>>()})
-                }
-            };
-            ("panel.set", params)
-        }
-    })
 }
 
 fn socket(global: &Global) -> Result<PathBuf, ClientError> {
@@ -253,98 +368,6 @@ fn connect(global: &Global) -> Result<Client, CliError> {
     socket(global)
         .and_then(|path| Client::connect(&path))
         .map_err(|error| CliError::failed(tell(&error, global.language())))
-}
-
-fn events(
-    mut client: Client,
-    as_json: bool,
-    count: Option<u64>,
-    timeout: Option<Duration>,
-    until: Option<&str>,
-    locale: Locale,
-) -> Result<(), CliError> {
-    let told = |error: ClientError| CliError::failed(tell(&error, locale));
-    let deadline = timeout.map(soon);
-    let params = json!({"events": ["all"]}).as_object().cloned().unwrap_or_default();
-    client.call("Event.subscribe", params, soon(QUESTION)).map_err(told)?;
-    let mut seen = 0;
-    while count.is_none_or(|count| seen < count) {
-        let event = match client.next(deadline) {
-            Ok(notification) if notification.method == "event" => notification.params,
-            Ok(_) => continue,
-            Err(ClientError::Timeout) => {
-                let seconds = timeout.unwrap_or_default().as_secs_f64();
-                return match (until, count) {
-                    (Some(name), _) => Err(CliError::failed(
-                        Message::new("control.events_until_timeout")
-                            .with("name", name)
-                            .with("seconds", seconds)
-                            .render(locale),
-                    )),
-                    (None, Some(_)) => Err(CliError::failed(
-                        Message::new("control.events_timeout")
-                            .with("count", seen)
-                            .with("seconds", seconds)
-                            .render(locale),
-                    )),
-                    (None, None) => Ok(()),
-                };
-            }
-            Err(error) => return Err(told(error)),
-        };
-        seen += 1;
-        let word = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
-        let line = if as_json {
-            event.to_string()
-        } else {
-            format!("{}  {}  {}", word("time"), word("eventName"), word("status"))
-        };
-        print(line.trim_end())?;
-        let categories = event.get("eventType").and_then(Value::as_array);
-        let is_one = |name: &str| {
-            word("eventName") == name || categories.is_some_and(|words| words.iter().any(|w| w.as_str() == Some(name)))
-        };
-        if until.is_some_and(is_one) {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn wait(global: &Global, condition: Condition, timeout: Duration, locale: Locale) -> Result<(), CliError> {
-    let told = |error: ClientError| CliError::failed(tell(&error, locale));
-    let deadline = soon(timeout);
-    let mut client = loop {
-        match socket(global).and_then(|path| Client::connect(&path)) {
-            Ok(client) => break client,
-            // Several phone bars do not become one by waiting.
-            Err(error @ ClientError::Several { .. }) => return Err(told(error)),
-            Err(error) if Instant::now() >= deadline => return Err(told(error)),
-            Err(_) => std::thread::sleep(LOOK_AGAIN),
-        }
-    };
-    // Even with no time at all, what is so already is found out.
-    client.call("status.watch", Map::new(), soon(timeout.max(QUESTION))).map_err(told)?;
-    let mut found = None;
-    loop {
-        let until = if found.is_none() { deadline.max(soon(QUESTION)) } else { deadline };
-        match client.next(Some(until)) {
-            Ok(notification) if notification.method == "status" => {
-                if condition.holds(&notification.params) {
-                    return Ok(());
-                }
-                found = Some(condition.found(&notification.params));
-            }
-            Ok(_) => {}
-            Err(ClientError::Timeout) => {
-                let (what, state) = found.unwrap_or_default();
-                let message = Message::new("control.wait_timeout").with("condition", condition);
-                let message = message.with("seconds", timeout.as_secs_f64()).with("what", what).with("found", state);
-                return Err(CliError::failed(message.render(locale)));
-            }
-            Err(error) => return Err(told(error)),
-        }
-    }
 }
 
 fn parse_params(text: Option<&str>, locale: Locale) -> Result<Map<String, Value>, CliError> {

@@ -127,6 +127,7 @@ fn check_platform(config: &Config, locale: Locale) -> Vec<Finding> {
         api_server: platform.api_server.clone(),
         jsonp_server: platform.jsonp_server.clone(),
         ag_no: platform.ag_no.clone(),
+        locale,
         tls,
     };
     let begun = Instant::now();

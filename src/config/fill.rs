@@ -24,6 +24,7 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
     let keys = tables::keys(&mut top);
     let audio = tables::audio(Section::new("audio", top.table("audio"), reading));
     let control = tables::control(Section::new("control", top.table("control"), reading));
+    let journal = tables::journal(Section::new("journal", top.table("journal"), reading));
     let debug = top.boolean("debug").unwrap_or(false);
     let log = tables::log(Section::new("log", top.table("log"), reading), debug);
     for table in ["panel", "hooks"] {
@@ -48,6 +49,7 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
         panel,
         hooks,
         control,
+        journal,
         log,
         warnings,
     })

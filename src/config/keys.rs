@@ -40,6 +40,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "panel",
             "hooks",
             "control",
+            "journal",
             "log",
         ],
     ),
@@ -76,11 +77,15 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "codecs",
             "tone_dbfs",
             "ring",
+            "echo_cancellation",
+            "noise_suppression",
+            "gain_control",
         ],
     ),
     ("panel", &["command", "url"]),
     ("hooks", &[]),
     ("control", &["enabled", "path"]),
+    ("journal", &["enabled", "keep", "days"]),
     ("log", &["level", "dir", "keep_files"]),
 ];
 

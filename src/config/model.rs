@@ -32,6 +32,8 @@ pub struct Config {
     pub hooks: BTreeMap<String, Vec<String>>,
     /// The control socket.
     pub control: ControlConfig,
+    /// The journal of calls.
+    pub journal: JournalConfig,
     /// The log file.
     pub log: LogConfig,
     /// What is legal in the file and still worth telling: a token that others can read, keys without effect.
@@ -58,6 +60,16 @@ pub enum LoginType {
     Dynamic,
     /// 2: stays signed in without a link.
     Static,
+}
+
+impl LoginType {
+    /// `loginType` and `agType` on the wire.
+    pub fn number(self) -> u8 {
+        match self {
+            LoginType::Dynamic => 1,
+            LoginType::Static => 2,
+        }
+    }
 }
 
 /// State wanted after sign-in (`busy`).
@@ -250,6 +262,19 @@ pub struct AudioConfig {
     pub tone_dbfs: f32,
     /// Ring aloud at all.
     pub ring: bool,
+    /// Take the echo of the far end out of the microphone's sound. Unset, as the next two: with a real microphone.
+    pub echo_cancellation: Option<bool>,
+    /// Lower steady noise.
+    pub noise_suppression: Option<bool>,
+    /// Even the level of the voice.
+    pub gain_control: Option<bool>,
+}
+
+impl AudioConfig {
+    /// Whether one of the treatments of the microphone's sound is on: as chosen, else with real devices.
+    pub fn treats(&self, chosen: Option<bool>) -> bool {
+        chosen.unwrap_or(self.backend == AudioBackend::Device)
+    }
 }
 
 /// What fills the right-hand panel when nobody else does.
@@ -268,6 +293,17 @@ pub struct ControlConfig {
     pub enabled: bool,
     /// Where; unset: `$XDG_RUNTIME_DIR/wincall-tui/<ag_no>.sock`.
     pub path: Option<PathBuf>,
+}
+
+/// The journal of calls, kept per agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// Whether it is kept on disk at all.
+    pub enabled: bool,
+    /// Most calls kept, 1 to 10000; also in memory.
+    pub keep: usize,
+    /// Calls older than this are forgotten at start, days, 1 to 3650.
+    pub days: u16,
 }
 
 /// The log file.
@@ -328,6 +364,9 @@ impl Default for AudioConfig {
             codecs: vec![Codec::Opus, Codec::Pcma, Codec::Pcmu],
             tone_dbfs: -18.0,
             ring: true,
+            echo_cancellation: None,
+            noise_suppression: None,
+            gain_control: None,
         }
     }
 }
@@ -335,6 +374,12 @@ impl Default for AudioConfig {
 impl Default for ControlConfig {
     fn default() -> Self {
         Self { enabled: true, path: None }
+    }
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self { enabled: true, keep: 1000, days: 90 }
     }
 }
 

@@ -66,6 +66,16 @@ impl Paths {
         self.runtime_dir.join(format!("{}.sock", file_name(ag_no)))
     }
 
+    /// Where an agent's calls are kept.
+    pub fn journal_file(&self, ag_no: &str) -> PathBuf {
+        self.state_dir.join(format!("journal-{}.jsonl", file_name(ag_no)))
+    }
+
+    /// Where an agent's choices are kept.
+    pub fn remembered_file(&self, ag_no: &str) -> PathBuf {
+        self.state_dir.join(format!("agent-{}.json", file_name(ag_no)))
+    }
+
     /// Where an agent's `RegID` is kept over a restart.
     pub fn session_file(&self, ag_no: &str) -> PathBuf {
         self.state_dir.join(format!("session-{}", file_name(ag_no)))
@@ -88,5 +98,7 @@ mod tests {
         assert_eq!(paths.control_socket("../x"), PathBuf::from("/r/___x.sock"));
         assert_eq!(paths.session_file("8001"), PathBuf::from("/s/session-8001"));
         assert_eq!(paths.session_file("../x"), PathBuf::from("/s/session-___x"));
+        assert_eq!(paths.journal_file("../x"), PathBuf::from("/s/journal-___x.jsonl"));
+        assert_eq!(paths.remembered_file("../x"), PathBuf::from("/s/agent-___x.json"));
     }
 }

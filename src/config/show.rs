@@ -137,6 +137,9 @@ fn rest(out: &mut Output, config: &Config) {
     out.line("codecs", audio.codecs.iter().map(|codec| codec.name().into()).collect::<Vec<Value>>());
     out.line("tone_dbfs", f64::from(audio.tone_dbfs));
     out.line("ring", audio.ring);
+    out.line("echo_cancellation", audio.treats(audio.echo_cancellation));
+    out.line("noise_suppression", audio.treats(audio.noise_suppression));
+    out.line("gain_control", audio.treats(audio.gain_control));
 
     out.table("panel");
     out.optional("command", config.panel.command.clone());
@@ -150,6 +153,11 @@ fn rest(out: &mut Output, config: &Config) {
     out.table("control");
     out.line("enabled", config.control.enabled);
     out.optional("path", config.control.path.as_deref().map(text));
+
+    out.table("journal");
+    out.line("enabled", config.journal.enabled);
+    out.line("keep", config.journal.keep as i64);
+    out.line("days", i64::from(config.journal.days));
 
     out.table("log");
     out.line("level", config.log.level.clone());

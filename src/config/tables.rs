@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, LogConfig, PanelConfig, UiConfig,
+    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, LogConfig, PanelConfig,
+    UiConfig,
     color::parse_color,
     section::Section,
     tree::{Entry, Kind},
@@ -149,11 +150,23 @@ pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {
         codecs: table.choices("codecs", &codecs).unwrap_or(default.codecs),
         tone_dbfs: table.number("tone_dbfs", -60.0, 0.0).map_or(default.tone_dbfs, |v| v as f32),
         ring: table.boolean("ring").unwrap_or(default.ring),
+        echo_cancellation: table.boolean("echo_cancellation"),
+        noise_suppression: table.boolean("noise_suppression"),
+        gain_control: table.boolean("gain_control"),
     }
 }
 
 pub(super) fn control(mut table: Section<'_>) -> ControlConfig {
     ControlConfig { enabled: table.boolean("enabled").unwrap_or(true), path: table.path("path").map(|(path, _)| path) }
+}
+
+pub(super) fn journal(mut table: Section<'_>) -> JournalConfig {
+    let default = JournalConfig::default();
+    JournalConfig {
+        enabled: table.boolean("enabled").unwrap_or(default.enabled),
+        keep: table.whole("keep", 1, 10_000).map_or(default.keep, usize::from),
+        days: table.whole("days", 1, 3650).unwrap_or(default.days),
+    }
 }
 
 pub(super) fn log(mut table: Section<'_>, debug: bool) -> LogConfig {

@@ -12,7 +12,7 @@ pub struct Condition(usize);
 type Rule = (&'static str, &'static str, &'static [&'static str]);
 
 /// The conditions of the command contract.
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 16] = [
     ("signed-in", "/agent/state", &["idle", "busy", "occupied", "wrap_up"]),
     ("idle", "/agent/state", &["idle"]),
     ("busy", "/agent/state", &["busy"]),
@@ -22,6 +22,9 @@ const RULES: [Rule; 13] = [
     ("held", "/call/phase", &["held"]),
     ("consulting", "/call/phase", &["consulting"]),
     ("three-way", "/call/phase", &["three_way"]),
+    ("spying", "/call/phase", &["spying"]),
+    ("whispering", "/call/phase", &["whispering"]),
+    ("barging", "/call/phase", &["barging"]),
     ("no-call", "/call/phase", &["none", "ended"]),
     ("registered", "/sip/state", &["registered"]),
     ("link-up", "/link/state", &["up"]),

@@ -19,12 +19,12 @@ use tokio::{
 
 use super::{
     MAX_LINE,
-    methods::{self, Call, Filter},
+    methods::{self, Call, Filter, JournalQuery},
     rpc::{self, INVALID_REQUEST, RpcError},
     status,
 };
 use crate::{
-    app::{Handle, PublishedEvent, Snapshot},
+    app::{Handle, JournalEntry, PublishedEvent, Snapshot},
     i18n::Message,
 };
 
@@ -117,6 +117,7 @@ impl Client {
                 return Ok(());
             }
             Call::Status => status::to_json(&snapshot, std::time::Instant::now()),
+            Call::Journal(query) => journal(&snapshot, &query),
             Call::Watch => {
                 self.watching = true;
                 json!({"watching": true})
@@ -183,6 +184,13 @@ impl Client {
             .await
             .map_err(|_| io::Error::other("takes nothing any more"))?
     }
+}
+
+/// The newest calls that a search finds, newest first, and how many it finds altogether.
+fn journal(snapshot: &Snapshot, query: &JournalQuery) -> Value {
+    let found: Vec<&JournalEntry> = snapshot.journal.iter().filter(|entry| entry.matches(&query.search)).collect();
+    let newest: Vec<&&JournalEntry> = found.iter().take(query.limit).collect();
+    json!({"calls": newest, "found": found.len()})
 }
 
 /// The next event of a subscription; never, without one.

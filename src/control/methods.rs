@@ -1,12 +1,14 @@
 //! What can be asked: the SDK's method names, their parameters checked, and the commands they mean.
 
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::rpc::{INVALID_PARAMS, METHOD_NOT_FOUND, RpcError};
+use super::{
+    params::{Params, clean},
+    rpc::{INVALID_PARAMS, METHOD_NOT_FOUND, RpcError},
+};
 use crate::{
-    app::{Command, PanelContent, Snapshot},
-    config::token,
+    app::{Command, LookUp, Snapshot},
+    domain::{Callee, Destination},
     i18n::Message,
 };
 
@@ -19,10 +21,21 @@ pub(super) enum Call {
     Status,
     /// The snapshot now and after every change.
     Watch,
+    /// Calls of the journal.
+    Journal(JournalQuery),
     /// Events from now on.
     Subscribe(Filter),
     /// No more events.
     Unsubscribe,
+}
+
+/// Which calls of the journal somebody wants: the newest that a search finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct JournalQuery {
+    /// Most of them.
+    pub limit: usize,
+    /// Words that are all to be found in a call's line.
+    pub search: String,
 }
 
 /// Which events somebody wants.
@@ -44,7 +57,10 @@ impl Filter {
     }
 }
 
-/// Every method that is answered, with its parameters.
+/// Stands in [`METHODS`] for parameters that the platform alone understands.
+const ANY: &[&str] = &["*"];
+
+/// Every method that is answered, with its parameters. A test compares the SDK's with what it has.
 const METHODS: &[(&str, &[&str])] = &[
     ("status", &[]),
     ("status.watch", &[]),
@@ -56,6 +72,14 @@ const METHODS: &[(&str, &[&str])] = &[
     ("Agent.unready", &["reason"]),
     ("Agent.callOut", &["tel", "callerID", "queueId", "userData"]),
     ("Agent.callInner", &["calledAgNo", "callerID"]),
+    ("Agent.changeBindTel", &["bindTel", "isWebrtc"]),
+    ("Agent.switchMode", &["agType"]),
+    ("Agent.takeOutQueue", ANY),
+    ("Agent.agentAtIn", &["proID"]),
+    ("Agent.agentAtOut", &[]),
+    ("Agent.getPro", &[]),
+    ("Agent.getCallList", &[]),
+    ("Agent.getBusyInfo", &[]),
     ("Session.answer", &[]),
     ("Session.refuse", &[]),
     ("Session.hangup", &[]),
@@ -65,63 +89,83 @@ const METHODS: &[(&str, &[&str])] = &[
     ("Session.mute", &[]),
     ("Session.unmute", &[]),
     ("Session.sendDTMF", &["digits"]),
-    ("config.setState", &["token", "callerID", "autoAnswer"]),
+    ("Session.consultAg", &["consultAgNo", "callerID"]),
+    ("Session.consultTel", &["consultTel", "callerID"]),
+    ("Session.consultCancel", &[]),
+    ("Session.consultReturn", &[]),
+    ("Session.consultTransfer", &[]),
+    ("Session.consultThreeway", &[]),
+    ("Session.consultThreewayReturn", &[]),
+    ("Session.transferAg", &["transferAgNo"]),
+    ("Session.transferTel", &["transferTel", "callerID"]),
+    ("Session.transferQueue", &["queueId", "transVcc"]),
+    ("Session.transferIVR", &["ivrCode", "ivrNode", "vccId"]),
+    ("Session.transferEvaluate", &[]),
+    ("Session.interact", &["ivrCode", "ivrParam"]),
+    ("Monitor.spy", &["monitoredAgNo"]),
+    ("Monitor.whisper", &["monitoredAgNo"]),
+    ("Monitor.whisperCancel", &[]),
+    ("Monitor.barge", &["monitoredAgNo"]),
+    ("Monitor.disconnect", &["monitoredAgNo"]),
+    ("Info.getAgentList", &[]),
+    ("Info.getAgentBaseInfo", &[]),
+    ("Info.getAgentListByAgNum", ANY),
+    ("Info.getBusyReason", &[]),
+    ("Info.getCallNum", &[]),
+    ("Info.getOnlineAgent", &[]),
+    ("Info.getQueue", &[]),
+    ("Info.getQueueSum", &["ag_ids"]),
+    ("Info.getQueueUpNum", ANY),
+    ("Info.getwarnRuleList", &[]),
+    ("queue.list", &[]),
+    ("journal.list", &["limit", "search"]),
+    ("journal.clear", &[]),
+    ("afterCall.forget", &[]),
+    ("break.request", &["reason", "from", "to", "remark", "approver"]),
+    ("break.read", &[]),
+    ("reminder.take", &["id"]),
+    ("reminder.snooze", &["id"]),
+    ("reminder.dismiss", &["id"]),
+    ("overtime.acknowledge", &[]),
+    ("config.setState", &["token", "callerID", "autoAnswer", "quiet"]),
     ("panel.set", &["text", "markdown", "fields"]),
     ("panel.clear", &[]),
     ("reconnect", &[]),
     ("quit", &[]),
 ];
 
-/// Methods of the SDK that this version does not do yet.
-const LATER: &[&str] = &[
-    "Agent.changeBindTel",
-    "Agent.switchMode",
-    "Agent.takeOutQueue",
-    "Agent.agentAtIn",
-    "Agent.agentAtOut",
-    "Agent.getPro",
-    "Session.consultAg",
-    "Session.consultTel",
-    "Session.consultCancel",
-    "Session.consultReturn",
-    "Session.consultTransfer",
-    "Session.consultThreeway",
-    "Session.consultThreewayReturn",
-    "Session.transferAg",
-    "Session.transferTel",
-    "Session.transferQueue",
-    "Session.transferIVR",
-    "Session.transferEvaluate",
-    "Session.interact",
-];
-
-/// Groups of such methods.
-const LATER_GROUPS: &[&str] = &["Monitor.", "Info."];
-
 /// What a request means.
 ///
 /// # Errors
-/// The error to answer with: no such method, not yet, or wrong parameters.
+/// The error to answer with: no such method, or wrong parameters.
 pub(super) fn resolve(method: &str, params: Map<String, Value>, snapshot: &Snapshot) -> Result<Call, RpcError> {
     let Some((name, known)) = METHODS.iter().find(|(name, _)| *name == method) else {
         return Err(no_method(method));
     };
-    if let Some(unknown) = params.keys().find(|key| !known.contains(&key.as_str())) {
+    if *known != ANY
+        && let Some(unknown) = params.keys().find(|key| !known.contains(&key.as_str()))
+    {
         let message = if known.is_empty() { "control.no_params" } else { "control.unknown_param" };
         let message = Message::new(message).with("method", name).with("name", clean(unknown));
         return Err(RpcError::new(INVALID_PARAMS, message.with("known", known.join(", "))));
     }
-    let mut params = Params { method: name, values: params };
-    Ok(match *name {
-        "status" => Call::Status,
-        "status.watch" => Call::Watch,
-        "Event.subscribe" => Call::Subscribe(params.filter()?),
-        "Event.unsubscribe" => Call::Unsubscribe,
-        other => Call::Command(command(other, &mut params, snapshot)?),
+    let mut params = Params::new(name, params);
+    let group = name.split_once('.').map_or("", |(group, _)| group);
+    Ok(match (*name, group) {
+        ("status", _) => Call::Status,
+        ("status.watch", _) => Call::Watch,
+        ("journal.list", _) => Call::Journal(params.journal_query()?),
+        ("Event.subscribe", _) => Call::Subscribe(params.filter()?),
+        ("Event.unsubscribe", _) => Call::Unsubscribe,
+        (name, "Agent") => Call::Command(agent(name, &mut params, snapshot)?),
+        (name, "Session") => Call::Command(session(name, &mut params)?),
+        (name, "Monitor") => Call::Command(monitor(name, &mut params)?),
+        (name, "Info" | "queue") => Call::Command(Command::LookUp(info(name, &mut params)?)),
+        (name, _) => Call::Command(own(name, &mut params, snapshot)?),
     })
 }
 
-fn command(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Command, RpcError> {
+fn agent(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Command, RpcError> {
     Ok(match method {
         "Agent.login" => Command::SignIn { force: params.boolean("force")?.unwrap_or(false) },
         "Agent.logout" => Command::SignOut,
@@ -136,14 +180,106 @@ fn command(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Com
         "Agent.callInner" => {
             Command::DialAgent { ag_no: params.required("calledAgNo")?, caller_id: params.string("callerID")? }
         }
+        "Agent.changeBindTel" => {
+            Command::ChangePhone { phone: params.required("bindTel")?, web_phone: params.boolean("isWebrtc")? }
+        }
+        "Agent.switchMode" => Command::SwitchMode { login_type: params.login_type()? },
+        "Agent.takeOutQueue" => Command::TakeFromQueue { fields: params.rest() },
+        "Agent.agentAtIn" => Command::JoinProject { id: params.required("proID")? },
+        "Agent.agentAtOut" => Command::LeaveProject,
+        "Agent.getPro" => Command::LookUp(LookUp::Projects),
+        "Agent.getCallList" => Command::LookUp(LookUp::CallerIds),
+        "Agent.getBusyInfo" => Command::LookUp(LookUp::BusyInfo),
+        other => return Err(no_method(other)),
+    })
+}
+
+fn session(method: &str, params: &mut Params) -> Result<Command, RpcError> {
+    Ok(match method {
         "Session.answer" => Command::Answer,
         "Session.refuse" => Command::Reject,
-        "Session.hangup" | "Session.callOutCancel" => Command::HangUp,
+        "Session.hangup" => Command::HangUp,
+        "Session.callOutCancel" => Command::CancelDial,
         "Session.hold" => Command::Hold,
         "Session.unhold" => Command::Unhold,
         "Session.mute" => Command::Mute,
         "Session.unmute" => Command::Unmute,
         "Session.sendDTMF" => Command::SendDtmf { digits: params.digits()? },
+        "Session.consultAg" => Command::Consult {
+            callee: Callee::Agent(params.required("consultAgNo")?),
+            caller_id: params.string("callerID")?,
+        },
+        "Session.consultTel" => Command::Consult {
+            callee: Callee::Number(params.required("consultTel")?),
+            caller_id: params.string("callerID")?,
+        },
+        // One request on the wire (protocol `cti.md` 8.29): the platform decides by the consultation's state.
+        "Session.consultCancel" | "Session.consultReturn" => Command::ConsultReturn,
+        "Session.consultTransfer" => Command::ConsultTransfer,
+        "Session.consultThreeway" => Command::ThreeWay,
+        "Session.consultThreewayReturn" => Command::ThreeWayReturn,
+        "Session.transferAg" => transfer(Destination::Callee(Callee::Agent(params.required("transferAgNo")?)), None),
+        "Session.transferTel" => {
+            let to = Destination::Callee(Callee::Number(params.required("transferTel")?));
+            transfer(to, params.string("callerID")?)
+        }
+        "Session.transferQueue" => {
+            let id = params.required_integer("queueId")?;
+            transfer(Destination::Queue { id, vcc_id: params.tenant("transVcc")? }, None)
+        }
+        "Session.transferIVR" => transfer(params.ivr()?, None),
+        "Session.transferEvaluate" => Command::Evaluate,
+        "Session.interact" => {
+            Command::Interact { ivr_code: params.required("ivrCode")?, ivr_param: params.string("ivrParam")? }
+        }
+        other => return Err(no_method(other)),
+    })
+}
+
+fn transfer(to: Destination, caller_id: Option<String>) -> Command {
+    Command::Transfer { to, caller_id }
+}
+
+fn monitor(method: &str, params: &mut Params) -> Result<Command, RpcError> {
+    Ok(match method {
+        "Monitor.spy" => Command::Spy { ag_no: params.required("monitoredAgNo")? },
+        "Monitor.whisper" => Command::Whisper { ag_no: params.string("monitoredAgNo")? },
+        "Monitor.whisperCancel" => Command::WhisperCancel,
+        "Monitor.barge" => Command::Barge { ag_no: params.string("monitoredAgNo")? },
+        "Monitor.disconnect" => Command::Disconnect { ag_no: params.string("monitoredAgNo")? },
+        other => return Err(no_method(other)),
+    })
+}
+
+fn info(method: &str, params: &mut Params) -> Result<LookUp, RpcError> {
+    Ok(match method {
+        "Info.getAgentList" => LookUp::FreeAgents,
+        "Info.getAgentBaseInfo" => LookUp::OwnRecord,
+        "Info.getAgentListByAgNum" => LookUp::FreeAgentsByNumber(params.rest()),
+        "Info.getBusyReason" => LookUp::BusyReasons,
+        "Info.getCallNum" => LookUp::OutsideNumbers,
+        "Info.getOnlineAgent" => LookUp::AgentsOnLine,
+        "Info.getQueue" => LookUp::SkillGroups,
+        "Info.getQueueSum" => LookUp::QueueSum(params.array("ag_ids")?),
+        "Info.getQueueUpNum" => LookUp::QueueUpNum(params.rest()),
+        "Info.getwarnRuleList" => LookUp::WarnRuleList,
+        // Only the original's own bar asks for it, so the SDK has no name for it.
+        "queue.list" => LookUp::QueueDetail,
+        other => return Err(no_method(other)),
+    })
+}
+
+/// What the SDK has no name for.
+fn own(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Command, RpcError> {
+    Ok(match method {
+        "journal.clear" => Command::ClearJournal,
+        "afterCall.forget" => Command::ForgetAfterCall,
+        "break.request" => Command::RaiseHand(params.wish(snapshot)?),
+        "break.read" => Command::ReadBreakNews,
+        "reminder.take" => Command::TakeReminder { id: params.required("id")? },
+        "reminder.snooze" => Command::SnoozeReminder { id: params.required("id")? },
+        "reminder.dismiss" => Command::DismissReminder { id: params.required("id")? },
+        "overtime.acknowledge" => Command::AcknowledgeOvertime,
         "config.setState" => params.set_state()?,
         "panel.set" => Command::SetPanel { content: params.panel()? },
         "panel.clear" => Command::ClearPanel,
@@ -154,164 +290,7 @@ fn command(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Com
 }
 
 fn no_method(method: &str) -> RpcError {
-    if LATER.contains(&method) || LATER_GROUPS.iter().any(|group| method.starts_with(group)) {
-        return RpcError::new(METHOD_NOT_FOUND, Message::new("control.not_yet").with("method", clean(method)));
-    }
     let nearest = METHODS.iter().map(|(name, _)| *name).min_by_key(|name| strsim::damerau_levenshtein(name, method));
     let message = Message::new("control.no_method").with("method", clean(method));
     RpcError::new(METHOD_NOT_FOUND, message.with("nearest", nearest.unwrap_or_default()))
-}
-
-/// A stranger's word, short and printable.
-fn clean(word: &str) -> String {
-    word.chars().filter(|c| !c.is_control()).take(60).collect()
-}
-
-/// The parameters of one request.
-struct Params {
-    method: &'static str,
-    values: Map<String, Value>,
-}
-
-impl Params {
-    fn wrong(&self, name: &'static str, expected: &'static str) -> RpcError {
-        let message = Message::new("control.bad_param").with("method", self.method).with("name", name);
-        RpcError::new(INVALID_PARAMS, message.with("expected", expected))
-    }
-
-    fn take(&mut self, name: &str) -> Option<Value> {
-        self.values.remove(name).filter(|value| !value.is_null())
-    }
-
-    /// A string; a number is taken as its digits, as the platform does.
-    fn string(&mut self, name: &'static str) -> Result<Option<String>, RpcError> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(Value::Number(number)) => Ok(Some(number.to_string())),
-            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_) | Value::Null) => Err(self.wrong(name, "string")),
-        }
-    }
-
-    fn required(&mut self, name: &'static str) -> Result<String, RpcError> {
-        self.string(name)?.ok_or_else(|| {
-            let message = Message::new("control.missing_param").with("method", self.method).with("name", name);
-            RpcError::new(INVALID_PARAMS, message)
-        })
-    }
-
-    fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, RpcError> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(value) => value.as_bool().map(Some).ok_or_else(|| self.wrong(name, "true / false")),
-        }
-    }
-
-    fn integer(&mut self, name: &'static str) -> Result<Option<i64>, RpcError> {
-        let Some(value) = self.take(name) else { return Ok(None) };
-        let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
-        number.map(Some).ok_or_else(|| self.wrong(name, "integer"))
-    }
-
-    /// A busy reason by its number or by its name.
-    fn reason(&mut self, snapshot: &Snapshot) -> Result<Option<i64>, RpcError> {
-        let Some(value) = self.take("reason") else { return Ok(None) };
-        if let Some(id) = value.as_i64() {
-            return Ok(Some(id));
-        }
-        let Some(text) = value.as_str().map(str::trim) else { return Err(self.wrong("reason", "integer / string")) };
-        if text.is_empty() {
-            return Ok(None);
-        }
-        if let Some(reason) = snapshot.busy_reasons.iter().find(|reason| reason.name == text) {
-            return Ok(Some(reason.id));
-        }
-        text.parse().map(Some).map_err(|_| {
-            let known: Vec<String> = snapshot.busy_reasons.iter().map(|r| format!("{} {}", r.id, r.name)).collect();
-            let message = if known.is_empty() { "control.no_reasons" } else { "control.unknown_reason" };
-            let message = Message::new(message).with("reason", clean(text)).with("known", known.join(", "));
-            RpcError::new(INVALID_PARAMS, message)
-        })
-    }
-
-    fn digits(&mut self) -> Result<String, RpcError> {
-        let digits = self.required("digits")?.to_ascii_uppercase();
-        if digits.len() <= 64 && digits.chars().all(|c| matches!(c, '0'..='9' | '*' | '#' | 'A'..='D')) {
-            return Ok(digits);
-        }
-        Err(self.wrong("digits", "0-9 * # A-D, 1..64"))
-    }
-
-    fn filter(&mut self) -> Result<Filter, RpcError> {
-        let words = match self.take("events") {
-            None => return Ok(Filter::All),
-            Some(Value::String(word)) => vec![word],
-            Some(Value::Array(words)) => {
-                let texts: Option<Vec<String>> = words.iter().map(|w| w.as_str().map(str::to_owned)).collect();
-                texts.ok_or_else(|| self.wrong("events", "[string, ...]"))?
-            }
-            Some(Value::Bool(_) | Value::Number(_) | Value::Object(_) | Value::Null) => {
-                return Err(self.wrong("events", "[string, ...]"));
-            }
-        };
-        if words.is_empty() {
-            return Err(self.wrong("events", "[string, ...]"));
-        }
-        Ok(if words.iter().any(|word| word == "all") { Filter::All } else { Filter::Named(words) })
-    }
-
-    /// One thing at a time: the token, the caller ID or auto-answer.
-    fn set_state(&mut self) -> Result<Command, RpcError> {
-        if self.values.len() != 1 {
-            return Err(RpcError::new(INVALID_PARAMS, Message::new("control.one_state")));
-        }
-        if self.values.contains_key("token") {
-            let text = SecretString::from(self.required("token")?);
-            let token = token::check(text.expose_secret());
-            return Ok(Command::SetToken { token: token.map_err(|e| RpcError::new(INVALID_PARAMS, e.message()))? });
-        }
-        if let Some(on) = self.boolean("autoAnswer")? {
-            return Ok(Command::SetAutoAnswer { on });
-        }
-        Ok(Command::ChooseCallerId { value: self.required("callerID")? })
-    }
-
-    fn panel(&mut self) -> Result<PanelContent, RpcError> {
-        if self.values.len() != 1 {
-            return Err(RpcError::new(INVALID_PARAMS, Message::new("control.one_panel")));
-        }
-        if let Some(text) = self.string("text")? {
-            return Ok(PanelContent::Text(text));
-        }
-        if let Some(markdown) = self.string("markdown")? {
-            return Ok(PanelContent::Markdown(markdown));
-        }
-        match self.take("fields") {
-            Some(Value::Object(fields)) => {
-                Ok(PanelContent::Fields(fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect()))
-            }
-            Some(Value::Array(pairs)) => {
-                let fields: Option<Vec<(String, String)>> = pairs.iter().map(pair).collect();
-                fields.map(PanelContent::Fields).ok_or_else(|| self.wrong("fields", "[{name, value}, ...]"))
-            }
-            Some(_) | None => Err(self.wrong("fields", "{name: value, ...}")),
-        }
-    }
-}
-
-/// `{"name": .., "value": ..}` or `[name, value]`.
-fn pair(value: &Value) -> Option<(String, String)> {
-    match value {
-        Value::Object(fields) => Some((plain(fields.get("name")?), plain(fields.get("value")?))),
-        Value::Array(items) => match items.as_slice() {
-            [name, value] => Some((plain(name), plain(value))),
-            _ => None,
-        },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    }
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

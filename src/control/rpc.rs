@@ -11,7 +11,7 @@ use crate::{
 pub(super) const PARSE_ERROR: i64 = -32700;
 /// JSON, but no request.
 pub(super) const INVALID_REQUEST: i64 = -32600;
-/// No such method, or not in this version.
+/// No such method.
 pub(super) const METHOD_NOT_FOUND: i64 = -32601;
 /// Wrong parameters.
 pub(super) const INVALID_PARAMS: i64 = -32602;

@@ -20,6 +20,13 @@ pub fn to_json(snapshot: &Snapshot, at: Instant) -> Value {
         set(&mut status, "/call/talk_ms", clocks.talk_ms(at).into());
         set(&mut status, "/call/hold_ms", clocks.hold_ms(at).into());
     }
+    if let Some(fields) = status.as_object_mut() {
+        fields.insert("project".into(), project(snapshot));
+        fields.insert("break_news".into(), snapshot.breaks.news.into());
+    }
+    if let (Some(overtime), Some(Value::Object(fields))) = (&snapshot.overtime, status.get_mut("overtime")) {
+        fields.insert("for_ms".into(), (at.saturating_duration_since(overtime.since_at).as_millis() as u64).into());
+    }
     if let Some(ms) = left(snapshot.agent.wrap_up_ends_at) {
         set(&mut status, "/agent/wrap_up_left_ms", ms.into());
     }
@@ -27,6 +34,14 @@ pub fn to_json(snapshot: &Snapshot, at: Instant) -> Value {
         set(&mut status, "/link/retry_in_ms", ms.into());
     }
     status
+}
+
+/// The predictive project the agent is in; its name as far as the list is known.
+fn project(snapshot: &Snapshot) -> Value {
+    let projects = &snapshot.projects;
+    let Some(id) = &projects.joined else { return Value::Null };
+    let name = projects.rows.iter().find(|row| row.id == *id).map(|row| row.name.as_str());
+    json!({"id": id, "name": name})
 }
 
 fn set(status: &mut Value, pointer: &str, value: Value) {
@@ -80,8 +95,43 @@ pub fn to_text(status: &Value, locale: Locale) -> String {
             call.push_str(&format!(" [{}]", crate::i18n::text(locale, "control.muted")));
         }
     }
+    for (key, who) in [
+        ("control.consulted", [word("/call/consult/ag_no"), word("/call/consult/number")].concat()),
+        ("control.monitored", word("/call/monitored")),
+    ] {
+        if !who.is_empty() {
+            call.push_str(&format!(" [{}]", Message::new(key).with("who", who).render(locale)));
+        }
+    }
     lines.push(line("control.status_call", call));
+    for (key, text) in duties(status, locale) {
+        lines.push(line(key, text));
+    }
     lines.join("\n")
+}
+
+/// What else is so, each only while it is.
+fn duties(status: &Value, locale: Locale) -> Vec<(&'static str, String)> {
+    let word = |pointer: &str| status.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let texts = |pointer: &str, field: &str| {
+        let items = status.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let text = |item: &Value| item.pointer(field).and_then(Value::as_str).map(str::to_owned);
+        items.iter().filter_map(text).collect::<Vec<_>>().join("; ")
+    };
+    let wanted = match word("/after_call/state").as_str() {
+        "ready" => crate::i18n::text(locale, "control.agent_idle"),
+        "busy" => format!("{} {}", crate::i18n::text(locale, "control.agent_busy"), word("/after_call/reason/name")),
+        _ => String::new(),
+    };
+    let waiting = status.pointer("/queue_waiting").and_then(Value::as_u64);
+    let all = [
+        ("control.status_after_call", wanted.trim_end().to_owned()),
+        ("control.status_project", [word("/project/id"), word("/project/name")].join(" ").trim().to_owned()),
+        ("control.status_waiting", waiting.map_or_else(String::new, |waiting| waiting.to_string())),
+        ("control.status_overtime", texts("/overtime/lines", "")),
+        ("control.status_reminder", texts("/reminders", "/title")),
+    ];
+    all.into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }
 
 fn left(status: &Value, pointer: &str) -> String {

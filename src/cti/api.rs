@@ -8,7 +8,10 @@ use thiserror::Error;
 use url::Url;
 
 pub use super::client::Api;
-use crate::{i18n::Message, net::tls::Tls};
+use crate::{
+    i18n::{Locale, Message},
+    net::tls::Tls,
+};
 
 /// A command to the platform. `agNo` is added when it is sent; `callerID` is the state machine's business.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,6 +241,8 @@ pub struct ApiConfig {
     pub jsonp_server: Url,
     /// Agent number, in every body.
     pub ag_no: String,
+    /// Language the platform is asked to answer in (`Accept-Language`).
+    pub locale: Locale,
     /// Trust.
     pub tls: Tls,
 }

@@ -10,7 +10,7 @@ use std::{
 
 use reqwest::{
     RequestBuilder, Response,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION},
+    header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -119,7 +119,8 @@ impl Api {
             }
             Wire::LookUp { path, callback, fields } => {
                 let url = self.look_up_url(path, callback, &fields);
-                let (status, text) = answer(&url, self.http()?.get(url.clone()).header(ACCEPT, "*/*")).await?;
+                let request = self.http()?.get(url.clone()).header(ACCEPT, "*/*");
+                let (status, text) = answer(&url, self.in_our_language(request)).await?;
                 envelope::look_up(status, &text)
             }
             Wire::Web { path, query, body } => {
@@ -130,7 +131,7 @@ impl Api {
                 let token = bare_token(&held(&self.shared.token));
                 let http = self.http()?;
                 let request = if body.is_some() { http.post(url.clone()) } else { http.get(url.clone()) };
-                let request = with_headers(request, authorization(&token)?);
+                let request = self.with_headers(request, authorization(&token)?);
                 let request = match body.filter(|body| !body.is_null()) {
                     Some(body) => request.body(body.to_string()),
                     None => request,
@@ -141,7 +142,7 @@ impl Api {
             Wire::Rules { path } => {
                 let url = below(&config.jsonp_server, path);
                 let token = authorization(&held(&self.shared.token))?;
-                let (status, text) = answer(&url, with_headers(self.http()?.get(url.clone()), token)).await?;
+                let (status, text) = answer(&url, self.with_headers(self.http()?.get(url.clone()), token)).await?;
                 envelope::web(status, &text)
             }
         }
@@ -155,7 +156,7 @@ impl Api {
         read: fn(u16, &str) -> Result<Reply, ApiError>,
     ) -> Result<Reply, ApiError> {
         let token = authorization(&held(&self.shared.token))?;
-        let request = with_headers(self.http()?.post(url.clone()), token).body(body.to_string());
+        let request = self.with_headers(self.http()?.post(url.clone()), token).body(body.to_string());
         let (status, text) = answer(&url, request).await?;
         read(status, &text)
     }
@@ -180,6 +181,16 @@ impl Api {
         query.append_pair("_", &count.to_string());
         drop(query);
         url
+    }
+
+    fn with_headers(&self, request: RequestBuilder, authorization: HeaderValue) -> RequestBuilder {
+        let request = request.header(ACCEPT, "*/*").header(CONTENT_TYPE, "application/json");
+        self.in_our_language(request.header(AUTHORIZATION, authorization))
+    }
+
+    /// The platform's words are shown to the agent as they come.
+    fn in_our_language(&self, request: RequestBuilder) -> RequestBuilder {
+        request.header(ACCEPT_LANGUAGE, self.shared.config.locale.tag())
     }
 
     fn http(&self) -> Result<&reqwest::Client, ApiError> {
@@ -236,14 +247,10 @@ fn told(url: &Url, error: &reqwest::Error) -> ApiError {
     }
 }
 
-fn with_headers(request: RequestBuilder, authorization: HeaderValue) -> RequestBuilder {
-    request.header(ACCEPT, "*/*").header(CONTENT_TYPE, "application/json").header(AUTHORIZATION, authorization)
-}
-
-/// The token without its type: the web API wants only its second word (protocol `cti.md` 2.10).
+/// The second word of the token, which is all that the web API wants (protocol `cti.md` 2.10).
 fn bare_token(token: &SecretString) -> SecretString {
     let token = token.expose_secret();
-    SecretString::from(token.split_once(' ').map_or(token, |(_, bare)| bare))
+    SecretString::from(token.split(' ').nth(1).unwrap_or(token))
 }
 
 /// A path below a base, whether or not the base ends with a slash.

@@ -122,6 +122,23 @@ mod tests {
     }
 
     #[test]
+    fn the_web_api_answers_in_forms_of_its_own() {
+        for (body, expected) in [
+            (r#"{"code":200,"result":7}"#, reply(0, "", json!(7))),
+            (r#"{"result":[{"users":[]}]}"#, reply(0, "", json!([{"users": []}]))),
+            (r#"{"code":1000,"data":{"logoutTime":1}}"#, reply(0, "", json!({"logoutTime": 1}))),
+            (r#"{"code":"200","errorMsg":"提交成功"}"#, reply(0, "提交成功", Value::Null)),
+            (r#"{"code":"400","errorMsg":"时间冲突"}"#, reply(400, "时间冲突", Value::Null)),
+            (r#"{"result":{"state":1,"content":"x"}}"#, reply(0, "", json!({"state": 1, "content": "x"}))),
+            (r#"{"code":0,"data":{"rules":[]}}"#, reply(0, "", json!({"rules": []}))),
+        ] {
+            assert_eq!(web(200, body), expected, "{body}");
+        }
+        assert!(matches!(web(200, "<p>login</p>"), Err(ApiError::NotJson { .. })));
+        assert!(matches!(web(401, r#"{"error":"invalid_token"}"#), Err(ApiError::Status { status: 401, .. })));
+    }
+
+    #[test]
     fn debug_never_shows_the_data() {
         let reply = command(200, r#"{"code":0,"message":"ok","data":{"phopass":"s3cr3t"}}"#).unwrap();
         assert_eq!(format!("{reply:?}"), r#"Reply { code: 0, message: "ok", .. }"#);

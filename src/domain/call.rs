@@ -151,6 +151,10 @@ pub enum Outcome {
     Cancelled,
     /// It ended too soon for a working phone (protocol `softphone.md` 4.7).
     Failed,
+    /// There was a conversation, and then it went on with somebody else.
+    Transferred,
+    /// The program ended before the call did, so how it came out is not known.
+    Interrupted,
 }
 
 /// Why a dialled number was not reached, where the network says so (`Reason` of RFC 3326).

@@ -14,11 +14,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    calls::Incoming,
+    approvals::Decision,
+    calls::{Call, Incoming, Role},
     faults::{Fault, Order},
     people::{Behaviour, Outcome, parse_voice},
     platform::Shared,
-    state::Call,
     switch::{PartyId, Voice},
     world::World,
 };
@@ -31,6 +31,8 @@ pub fn routes() -> Router<Arc<Shared>> {
         .route("/outbound", post(outbound))
         .route("/faults", post(arm).delete(clear))
         .route("/tokens", post(token))
+        .route("/approvals", post(decide))
+        .route("/updates", post(update))
         .route("/agents", get(agents))
         .route("/log", get(log))
 }
@@ -93,6 +95,7 @@ async fn call_in(State(shared): State<Arc<Shared>>, bytes: Bytes) -> Result<Json
         voice: voice(asked.audio.as_deref())?,
         hangup_after: seconds(asked.hangup_after_s, "hangup_after_s")?,
         arrival: None,
+        project: None,
     };
     let id = shared.with(|w| {
         known_agent(w, incoming.to_agent.as_ref())?;
@@ -118,10 +121,15 @@ async fn list_calls(State(shared): State<Arc<Shared>>) -> Json<Value> {
 }
 
 fn call_json(world: &World, call: &Call) -> Value {
-    let agents = call.legs.iter().filter(|l| l.up);
-    let agents = agents.map(|l| (format!("agent:{}", l.ag_no), Some(world.switch.party_of(l.leg))));
+    let agents = call.legs.iter().filter(|l| l.up).map(|l| {
+        let what = if matches!(l.role, Role::Spy { .. }) { "spy" } else { "agent" };
+        (format!("{what}:{}", l.ag_no), world.party_of(l))
+    });
     let customer = call.customer.iter().map(|c| (format!("customer:{}", c.number), c.party));
-    let legs: Vec<Value> = agents.chain(customer).map(|(who, party)| leg_json(world, &who, party)).collect();
+    let third = call.third.iter().filter(|c| c.party.is_some()).map(|c| (format!("number:{}", c.number), c.party));
+    let script = call.script.iter().map(|s| (s.who.clone(), Some(s.party)));
+    let outside = customer.chain(third).chain(script);
+    let legs: Vec<Value> = agents.chain(outside).map(|(who, party)| leg_json(world, &who, party)).collect();
     json!({
         "call_id": call.id, "phase": call.phase.word(), "legs": legs,
         "queue": call.queue, "to_agent": call.to_agent, "caller_id": call.shown, "digits": call.digits,
@@ -132,7 +140,7 @@ fn leg_json(world: &World, who: &str, party: Option<PartyId>) -> Value {
     let heard = party.map(|p| world.switch.heard(p)).unwrap_or_default();
     json!({
         "who": who, "packets_in": heard.packets_in, "packets_out": heard.packets_out,
-        "heard_hz": heard.hz, "heard_dbfs": heard.dbfs,
+        "heard_hz": heard.hz, "heard_dbfs": heard.dbfs, "heard_tones": heard.tones,
         "first_packet": heard.pace.first.map(|at| format!("{at:.6}")), "packet_spacing_ms": heard.pace.spacing_ms,
     })
 }
@@ -196,6 +204,58 @@ async fn token(State(shared): State<Arc<Shared>>, bytes: Bytes) -> Result<Json<V
         known_agent(w, Some(&asked.agent))?;
         let life = Duration::from_secs(asked.life_s.unwrap_or(w.scenario.token_hours * 3600));
         Ok(Json(json!({"token": w.tokens.issue(&asked.agent, life)})))
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Approval {
+    agent: String,
+    answer: String,
+    reason: Option<String>,
+}
+
+/// An approver answers the oldest pending request of an agent.
+async fn decide(State(shared): State<Arc<Shared>>, bytes: Bytes) -> Result<Json<Value>, Wrong> {
+    let asked: Approval = body(&bytes)?;
+    shared.with(|w| {
+        known_agent(w, Some(&asked.agent))?;
+        let decision = match asked.answer.as_str() {
+            "approve" => Decision::Approved,
+            "reject" => Decision::Rejected(asked.reason.unwrap_or_else(|| w.scenario.approvals.reject_reason.clone())),
+            other => return Err(wrong(format!("answer '{other}': use approve or reject"))),
+        };
+        if !w.decide(&asked.agent, None, decision) {
+            return Err(Wrong(StatusCode::NOT_FOUND, format!("agent {} waits for no answer", asked.agent)));
+        }
+        Ok(Json(json!({})))
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Update {
+    what: String,
+    caller_numbers: Option<Vec<String>>,
+    agent: Option<String>,
+    groups: Option<Vec<i64>>,
+}
+
+/// Skill groups or caller numbers are changed, and the agents concerned are told (`MT` 8).
+async fn update(State(shared): State<Arc<Shared>>, bytes: Bytes) -> Result<Json<Value>, Wrong> {
+    let asked: Update = body(&bytes)?;
+    shared.with(|w| {
+        known_agent(w, asked.agent.as_ref())?;
+        let groups = asked.groups.as_deref().unwrap_or_default();
+        if let Some(group) = groups.iter().find(|g| w.scenario.group_name(**g).is_none()) {
+            return Err(wrong(format!("there is no skill group {group}")));
+        }
+        match asked.what.as_str() {
+            "callers" => w.change_callers(asked.agent.as_deref(), asked.caller_numbers),
+            "queues" => w.change_groups(asked.agent.as_deref(), asked.groups),
+            other => return Err(wrong(format!("what '{other}': use queues or callers"))),
+        }
+        Ok(Json(json!({})))
     })
 }
 

@@ -165,6 +165,7 @@ impl World {
         let concerned: Vec<String> = self
             .agents
             .iter()
+            .filter(|a| a.colleague.is_none())
             .map(|a| a.entry.ag_no.clone())
             .filter(|a| order.agent.as_ref().is_none_or(|wanted| wanted == a))
             .collect();
@@ -241,6 +242,7 @@ impl World {
                 Fault::Restart => {
                     if order.value.as_str() == Some("forget") {
                         self.sign_out(ag_no, false);
+                        self.desks.remove(ag_no);
                     }
                     self.tell_link(ag_no, LinkOp::Cut);
                 }

@@ -1,7 +1,6 @@
-//! The platform's HTTP side: connections, CORS on every answer, the command API, look-ups, and the faults of HTTP.
+//! The platform's HTTP side: connections, CORS on every answer, the command API, and the faults of HTTP.
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
     pin::Pin,
     sync::Arc,
@@ -12,7 +11,7 @@ use std::{
 use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
-    extract::{Path, Query, Request, State},
+    extract::{Path, Request, State},
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header},
     response::IntoResponse,
     routing::{any, get, post},
@@ -33,13 +32,12 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    admin, commands, directory,
+    admin, commands,
     faults::Fault,
     log::LogEntry,
     platform::{Refused, Shared},
-    push,
+    push, web,
 };
-use crate::i18n::Locale;
 
 /// Base of the command API.
 pub const API_PATH: &str = "/interface/v2";
@@ -151,7 +149,7 @@ async fn handle(
 /// Whose token a request carries.
 fn owner(shared: &Shared, request: &hyper::Request<Incoming>) -> Option<String> {
     let token = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
-    shared.read(|w| w.link_owner(token))
+    shared.read(|w| web::owner(w, token))
 }
 
 /// What the faults in force make of a request; `None`: the usual.
@@ -180,8 +178,7 @@ fn router(shared: &Arc<Shared>) -> Router {
     Router::new()
         .route(&format!("{API_PATH}/{{*path}}"), post(command))
         .route(WS_PATH, get(push::upgrade))
-        .route("/v2/wintelapi/{*path}", get(look_up))
-        .route("/api/agent/queue/sum", post(queue_sum))
+        .merge(web::routes())
         .nest(ADMIN_PATH, admin::routes())
         .fallback(any(nothing_here))
         .with_state(Arc::clone(shared))
@@ -205,10 +202,7 @@ async fn command(
         direction: "in",
         text: format!("POST {API_PATH}/{path} {}", String::from_utf8_lossy(&body)),
     });
-    let locale = match text(header::ACCEPT_LANGUAGE) {
-        en if en.starts_with("en") => Locale::En,
-        _ => Locale::ZhCn,
-    };
+    let locale = web::language(&headers);
     let (reply, owner) = shared.with(|w| {
         let owner = w.link_owner(token);
         if let Some(ag_no) = &owner {
@@ -267,29 +261,6 @@ impl Drop for Release {
             &self.shared.runtime,
         );
     }
-}
-
-async fn look_up(
-    State(shared): State<Arc<Shared>>,
-    uri: Uri,
-    Query(query): Query<HashMap<String, String>>,
-) -> Response<Body> {
-    shared.log(LogEntry { source: "http", direction: "in", text: format!("GET {uri}") });
-    let answer = shared.read(|w| directory::look_up(w, uri.path(), &query));
-    shared.log(LogEntry { source: "http", direction: "out", text: format!("200 {} {answer}", uri.path()) });
-    let (text, kind) = match directory::wrap(&answer, &query) {
-        Some(script) => (script, "application/javascript; charset=utf-8"),
-        None => (answer.to_string(), "application/json; charset=utf-8"),
-    };
-    ([(header::CONTENT_TYPE, kind)], text).into_response()
-}
-
-async fn queue_sum(State(shared): State<Arc<Shared>>, body: Bytes) -> Response<Body> {
-    let answer = match serde_json::from_slice::<Value>(&body) {
-        Ok(body) => shared.read(|w| directory::queue_sum(w, &body)),
-        Err(_) => json!({"code": 400, "message": "not JSON"}),
-    };
-    axum::Json(answer).into_response()
 }
 
 async fn nothing_here(uri: Uri) -> Response<Body> {

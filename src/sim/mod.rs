@@ -2,32 +2,41 @@
 //! browser, over real sockets. It shares no wire code with `cti` or `softphone`.
 //!
 //! ```text
-//! http ----> commands, directory -+                      +-> pushes -> push (event websocket)
+//! http, web -> commands, lists ---+                      +-> pushes -> push (event websocket)
 //! admin ---> calls, people, faults +-> world (one value) -+-> orders -> telephony -> switch (SIP, audio)
 //! push, switch events, clock ------+                      +-> replies
 //! ```
 //!
 //! [`Platform`] owns the sockets and tasks; `world` and the files that extend it (`session`, `calls`, `people`,
-//! `faults`) hold and change the state without doing any I/O.
+//! `approvals`, `restrictions`, `projects`, `schedule`, `updates`, `faults`) hold and change the state without doing any
+//! I/O.
 
 mod admin;
+mod approvals;
 mod calls;
 mod commands;
+mod desk;
 mod directory;
 mod faults;
 mod http;
 pub mod log;
 mod people;
 mod platform;
+mod projects;
 mod push;
+mod restrictions;
+mod roll;
 mod scenario;
+mod schedule;
 mod session;
 mod state;
 pub mod switch;
 mod telephony;
 mod tls;
 mod tokens;
+mod updates;
 mod voice;
+mod web;
 mod world;
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    calls::Incoming,
+    calls::{Call, End, Incoming, Kind, Phase},
     scenario::Arrival,
-    state::{Call, Kind, Phase, Sta, Timer},
+    state::{Sta, Timer},
     switch::Voice,
     world::World,
 };
@@ -17,7 +17,7 @@ const NO_ANSWER: Duration = Duration::from_secs(60);
 /// How soon an arrival that found nobody idle tries again.
 const RETRY: Duration = Duration::from_secs(5);
 /// Customers of the demonstration, in turn: number and area.
-const CUSTOMERS: [(&str, &str); 4] =
+pub(super) const CUSTOMERS: [(&str, &str); 4] =
     [("13800138000", "北京"), ("02164700000", "上海"), ("13912345678", "江苏苏州"), ("+442079460018", "英国伦敦")];
 
 /// What happens when a number is dialled.
@@ -71,6 +71,14 @@ pub struct Behaviour {
     pub voice: Voice,
 }
 
+impl Behaviour {
+    /// From dialling to the outcome, for whoever does not wait for the ringing in between.
+    pub fn until_outcome(&self) -> Duration {
+        let usual = if self.outcome == Outcome::NoAnswer { NO_ANSWER } else { Duration::from_secs(1) };
+        REACH + self.after.unwrap_or(usual)
+    }
+}
+
 impl Default for Behaviour {
     fn default() -> Self {
         Self { outcome: Outcome::Answer, after: None, voice: Voice::Speech }
@@ -119,7 +127,14 @@ impl ArrivalState {
             again_after_s: Some(20),
             answer_timeout_s: 30,
             audio: "speech".to_owned(),
+            queues_up: false,
+            level: 0,
         }
+    }
+
+    /// How important the customer is.
+    pub fn level(&self) -> u8 {
+        self.arrival.level
     }
 }
 
@@ -142,10 +157,12 @@ impl World {
         self.after(delay, Timer::FarEnd { call: no });
     }
 
-    /// The far end of an outbound call takes its next step: rings, answers, or is lost.
+    /// The far end of an outbound call, or a consulted or transferred-to number, takes its next step: rings, answers, or
+    /// is lost.
     pub fn far_end_step(&mut self, no: u64) {
         let Some(call) = self.calls.get_mut(&no) else { return };
-        let Some(number) = call.customer.as_ref().map(|c| c.number.clone()) else { return };
+        let reached = call.third.as_ref().or(call.customer.as_ref());
+        let Some(number) = reached.map(|c| c.number.clone()) else { return };
         let behaviour = self.behaviours.get(&number).copied().unwrap_or_default();
         match (call.phase, behaviour.outcome) {
             (Phase::Reaching, Outcome::Answer | Outcome::NoAnswer | Outcome::Reject) => {
@@ -159,10 +176,25 @@ impl World {
                 self.after(behaviour.after.unwrap_or(usual), Timer::FarEnd { call: no });
             }
             (Phase::FarRinging, Outcome::Answer) => self.connect(no),
-            (Phase::FarRinging | Phase::Reaching, _) => self.end_call(no, None),
+            (Phase::FarRinging | Phase::Reaching, outcome) => {
+                self.end_call_as(no, End { cause: outcome.q850(), ..End::default() });
+            }
+            (Phase::ConsultOut, outcome) => self.third_outcome(no, outcome),
+            (Phase::Transferring, outcome) => self.transfer_outcome(no, outcome),
             (
-                Phase::Queued | Phase::Ringing | Phase::OwnLeg | Phase::Talking | Phase::Held | Phase::Ended,
-                Outcome::Answer | Outcome::Busy | Outcome::NoAnswer | Outcome::Reject | Outcome::Unreachable,
+                Phase::Queued
+                | Phase::Ringing
+                | Phase::OwnLeg
+                | Phase::Talking
+                | Phase::Held
+                | Phase::Consulting
+                | Phase::ThreeWay
+                | Phase::Interacting
+                | Phase::Transferred
+                | Phase::Ivr
+                | Phase::Evaluating
+                | Phase::Ended,
+                _,
             ) => {}
         }
     }
@@ -182,13 +214,15 @@ impl World {
         }
     }
 
-    /// A customer of the scenario calls, if anybody is idle.
+    /// A customer of the scenario calls, if anybody is idle, or there at all for those who queue up.
     pub fn arrive(&mut self, index: usize) {
         let Some(arrival) = self.arrivals.get(index).map(|s| s.arrival.clone()) else { return };
-        let idle = self.agents.iter().any(|a| {
-            a.sta() == Some(Sta::Ready) && arrival.to_agent.as_ref().is_none_or(|wanted| *wanted == a.entry.ag_no)
+        let calls = self.agents.iter().any(|a| match (&arrival.to_agent, a.sta()) {
+            (Some(wanted), Some(Sta::Ready)) => *wanted == a.entry.ag_no,
+            (None, Some(Sta::Ready)) => a.takes_queue_calls(),
+            (_, sta) => arrival.queues_up && sta.is_some() && a.colleague.is_none(),
         });
-        if !idle {
+        if !calls {
             self.after(RETRY, Timer::Arrival { index });
             return;
         }
@@ -211,6 +245,7 @@ impl World {
             voice: arrival.voice(),
             hangup_after: None,
             arrival: Some(index),
+            project: None,
         });
     }
 

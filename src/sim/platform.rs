@@ -85,7 +85,7 @@ pub struct ReadyLine {
     pub admin: String,
     /// The authority's certificate, with TLS.
     pub ca_file: Option<PathBuf>,
-    /// Every agent of the scenario.
+    /// Every agent of the scenario that a client can be.
     pub agents: Vec<ReadyAgent>,
 }
 
@@ -262,7 +262,8 @@ fn taken(error: &io::Error, what: &str, address: SocketAddr) -> io::Error {
 
 fn ready_line(world: &World, address: SocketAddr, sip: SocketAddr, ca_file: Option<PathBuf>) -> ReadyLine {
     let secure = if ca_file.is_some() { "s" } else { "" };
-    let agents = world.agents.iter().map(|a| ReadyAgent {
+    // Colleagues have no client.
+    let agents = world.agents.iter().filter(|a| a.colleague.is_none()).map(|a| ReadyAgent {
         ag_no: a.entry.ag_no.clone(),
         agent_phone: a.entry.phone.clone(),
         token: world.tokens.newest(&a.entry.ag_no).unwrap_or_default().to_owned(),

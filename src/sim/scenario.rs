@@ -1,9 +1,17 @@
 //! The world the platform starts with: agents, skill groups, busy reasons, caller numbers, and who calls when.
 
+mod colleagues;
+mod office;
+mod shipped;
+
 use std::{io, path::Path};
 
 use serde::Deserialize;
 
+pub use self::{
+    colleagues::{ColleagueBehaviour, ColleagueEntry, IvrEntry},
+    office::*,
+};
 use super::{people::parse_voice, switch::Voice};
 
 /// The embedded default, also the reference of every key.
@@ -37,12 +45,45 @@ pub struct Scenario {
     pub groups: Vec<GroupEntry>,
     /// Busy reasons.
     pub reasons: Vec<ReasonEntry>,
+    /// Phones that belong to no agent, for those who sit elsewhere today.
+    #[serde(default)]
+    pub spare_phones: Vec<String>,
     /// Predictive projects.
     #[serde(default)]
     pub projects: Vec<ProjectEntry>,
+    /// Common numbers outside.
+    #[serde(default)]
+    pub outside: Vec<OutsideEntry>,
+    /// Skill groups of other tenants.
+    #[serde(default)]
+    pub partner_groups: Vec<PartnerGroup>,
+    /// The team all agents belong to.
+    #[serde(default)]
+    pub team: TeamEntry,
+    /// How requests for a break are decided.
+    #[serde(default)]
+    pub approvals: ApprovalsEntry,
+    /// Busy reasons that need an approval.
+    #[serde(default)]
+    pub restrictions: Vec<RestrictionEntry>,
+    /// Planned breaks.
+    #[serde(default)]
+    pub schedule: Vec<ScheduleEntry>,
+    /// How long agents work; none: until they sign out.
+    #[serde(default)]
+    pub shift: Option<ShiftEntry>,
+    /// Rules about states.
+    #[serde(default)]
+    pub warnings: Vec<WarningEntry>,
     /// Customers who call by themselves.
     #[serde(default)]
     pub arrivals: Vec<Arrival>,
+    /// Agents the platform plays itself.
+    #[serde(default)]
+    pub colleagues: Vec<ColleagueEntry>,
+    /// Voice menus.
+    #[serde(default)]
+    pub ivrs: Vec<IvrEntry>,
 }
 
 /// An agent of the tenant.
@@ -82,23 +123,12 @@ pub struct ReasonEntry {
     pub name: String,
 }
 
-/// A predictive project.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProjectEntry {
-    /// `pro_id`.
-    pub id: i64,
-    /// Name.
-    pub name: String,
-    /// Most calls an agent answers in it.
-    pub connected_limit: u32,
-}
-
 /// A customer who calls by themselves.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arrival {
-    /// The customer's number.
+    /// The customer's number; none: each time another of a few.
+    #[serde(default)]
     pub from: String,
     /// Where it is registered.
     #[serde(default)]
@@ -120,6 +150,12 @@ pub struct Arrival {
     /// What the customer says: "speech", "tone:440", "echo" or "silence".
     #[serde(default = "default_audio")]
     pub audio: String,
+    /// Calls although nobody is idle, as long as somebody is signed in, and waits.
+    #[serde(default)]
+    pub queues_up: bool,
+    /// How important the customer is, 0 and up.
+    #[serde(default)]
+    pub level: u8,
 }
 
 fn default_answer_timeout() -> u64 {
@@ -138,20 +174,24 @@ impl Arrival {
 }
 
 impl Scenario {
-    /// The default world, with the keys of `file` in place of its own.
+    /// The default world, with the keys of `file` in place of its own: a shipped scenario's name, or a file's path.
     ///
     /// # Errors
-    /// The file cannot be read, is not TOML, has an unknown key or an impossible value.
+    /// There is no such scenario, the file cannot be read, is not TOML, has an unknown key or an impossible value.
     pub fn load(file: Option<&Path>) -> io::Result<Self> {
-        match file {
-            None => Self::parse("", "the embedded scenario"),
-            Some(path) => {
-                let name = path.display().to_string();
-                let text = std::fs::read_to_string(path)
-                    .map_err(|e| io::Error::new(e.kind(), format!("scenario {name}: {e}")))?;
-                Self::parse(&text, &name)
-            }
+        let Some(path) = file else { return Self::parse("", "the embedded scenario") };
+        if let Some((name, text)) = shipped::by_name(path) {
+            return Self::parse(text, name);
         }
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            let hint =
+                format!("scenario {name}: {e}; give a file, or one of those in the program: {}", shipped::names());
+            // A wrong name is a mistake in what was asked, like a wrong key in the file.
+            let kind = if e.kind() == io::ErrorKind::NotFound { io::ErrorKind::InvalidData } else { e.kind() };
+            io::Error::new(kind, hint)
+        })?;
+        Self::parse(&text, &name)
     }
 
     /// As [`Scenario::load`], from the text itself; `name` is for error messages.
@@ -163,7 +203,7 @@ impl Scenario {
         let own: toml::Table = toml::from_str(text).map_err(|e| invalid(e.to_string()))?;
         let mut world: toml::Table = toml::from_str(DEFAULT).map_err(|e| invalid(e.to_string()))?;
         world.extend(own);
-        let scenario: Scenario = world.try_into().map_err(|e| invalid(e.to_string()))?;
+        let scenario: Scenario = world.try_into().map_err(|e| invalid(shipped::complaint(&e, text)))?;
         scenario.check().map_err(invalid)?;
         Ok(scenario)
     }
@@ -184,12 +224,15 @@ impl Scenario {
         if let Some(reason) = self.reasons.iter().find(|r| r.id <= 10) {
             return Err(format!("busy reason {}: ids up to 10 belong to the platform itself", reason.id));
         }
-        for arrival in &self.arrivals {
-            if parse_voice(&arrival.audio).is_none() {
-                return Err(format!("audio '{}': use speech, echo, silence or tone:HZ", arrival.audio));
+        colleagues::check(self)?;
+        let arrivals = self.arrivals.iter().map(|a| &a.audio);
+        let colleagues = self.colleagues.iter().map(|c| &c.audio);
+        for audio in arrivals.chain(colleagues).chain(self.ivrs.iter().map(|i| &i.audio)) {
+            if parse_voice(audio).is_none() {
+                return Err(format!("audio '{audio}': use speech, echo, silence or tone:HZ"));
             }
         }
-        Ok(())
+        office::check(self)
     }
 
     /// A skill group's name.
@@ -208,8 +251,22 @@ mod tests {
         assert_eq!(world.agents.len(), 3);
         assert!(world.agents.iter().any(|a| a.supervisor));
         assert_eq!((world.groups.len(), world.reasons.len(), world.caller_numbers.len()), (2, 3, 2));
-        assert_eq!(world.projects.len(), 1);
+        assert!(world.projects.iter().any(|p| p.enabled) && world.projects.iter().any(|p| !p.enabled));
         assert!(world.arrivals.is_empty());
+    }
+
+    #[test]
+    fn the_shipped_scenarios_are_found_by_name_and_read() {
+        let quiet = Scenario::load(Some(Path::new("quiet-morning"))).unwrap();
+        assert!(!quiet.schedule.is_empty() && !quiet.restrictions.is_empty() && !quiet.arrivals.is_empty());
+        let rush = Scenario::load(Some(Path::new("rush-hour"))).unwrap();
+        let queues: std::collections::HashSet<_> =
+            rush.arrivals.iter().filter(|a| a.queues_up).filter_map(|a| a.queue).collect();
+        assert_eq!(queues.len(), 2, "both queues fill up");
+        assert!(!rush.warnings.is_empty() && rush.projects.iter().any(|p| p.enabled));
+        let error = Scenario::load(Some(Path::new("lunch"))).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(error.to_string().contains("quiet-morning, rush-hour"), "{error}");
     }
 
     #[test]
@@ -225,7 +282,23 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (text, word) in [
-            ("wrap_up = 1", "wrap_up"),
+            ("vcc_id = 77\nwrap_up = 1", "line 2: unknown key 'wrap_up': did you mean 'wrap_up_s'?"),
+            (
+                "[[restrictions]]\nreason = 12\nperoid = '11:30-13:00'",
+                "line 3: unknown key 'peroid': did you mean 'period'?",
+            ),
+            ("wrap_up_s = 'long'", "wrap_up_s"),
+            (
+                "[[projects]]\nid = 1\nname = ''\nconnected_limit = 1\n[[projects.custmers]]\nnumber = '1'",
+                "line 5: unknown key 'custmers'",
+            ),
+            ("[approvals]\nanswer = 'maybe'", "maybe"),
+            ("[aprovals]\nanswer = 'reject'", "line 1: unknown key 'aprovals': did you mean 'approvals'?"),
+            ("[[restrictions]]\nreason = 12\nperiod = '13:00-11:30'", "13:00-11:30"),
+            ("[[restrictions]]\nreason = 99", "no busy reason 99"),
+            ("[[schedule]]\nafter_s = 1\nlasts_s = 1\nreason = 99\ntitle = ''", "no busy reason 99"),
+            ("[[warnings]]\ncode = 'wrap'\nname = ''\nsetting = ''\nthreshold_s = 1", "agSta_STATE"),
+            ("[[partner_groups]]\nid = 1\nname = ''\nvcc_id = 77", "tenant's own"),
             ("[[groups]]\nid = 7\nname = 'x'", "skill group 1"),
             ("[[reasons]]\nid = 3\nname = 'x'", "busy reason 3"),
             ("agents = []", "at least one agent"),

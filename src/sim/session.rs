@@ -54,6 +54,7 @@ impl World {
             agent.session = Some(session);
             agent.outbox.clear();
         }
+        self.begin_day(ag_no);
         if wanted.state == 0 {
             self.expect_link(ag_no, &reg_id);
         } else {

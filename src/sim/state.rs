@@ -1,16 +1,13 @@
-//! What the platform remembers: agents and their sign-ins, links, calls.
+//! What the platform remembers of agents: their sign-ins and links; and what it plans.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    time::Duration,
-};
+use std::collections::VecDeque;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    scenario::AgentEntry,
-    switch::{LegId, PartyId, Voice},
+    scenario::{AgentEntry, ColleagueBehaviour, ColleagueEntry},
+    switch::LegId,
 };
 
 /// Agent state as the wire counts it (protocol `cti.md` 4.5).
@@ -109,6 +106,8 @@ pub struct Session {
 pub struct Agent {
     /// Who.
     pub entry: AgentEntry,
+    /// How the platform plays this agent, if it does: there is no client then.
+    pub colleague: Option<ColleagueEntry>,
     /// The platform's number for the agent (`OAgId`, `id` of the directory).
     pub id: u64,
     /// The sign-in, if there is one.
@@ -124,6 +123,38 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// An agent with a client, who is not signed in.
+    pub fn new(id: u64, entry: AgentEntry) -> Self {
+        Self {
+            entry,
+            colleague: None,
+            id,
+            session: None,
+            link: None,
+            timed_out: VecDeque::new(),
+            held: 0,
+            outbox: VecDeque::new(),
+        }
+    }
+
+    /// An agent the platform plays: signed in, for good.
+    pub fn played(id: u64, colleague: ColleagueEntry) -> Self {
+        let busy = colleague.behaviour == ColleagueBehaviour::Busy;
+        let session = Session {
+            reg_id: String::new(),
+            login_type: 2,
+            bind_tel: colleague.phone.clone(),
+            sta: if busy { Sta::Busy } else { Sta::Ready },
+            rest: if busy { Rest::Busy(None) } else { Rest::Ready },
+            since: Instant::now(),
+            wrap_up_until: None,
+            linked_before: false,
+            call: None,
+        };
+        let entry = colleague.entry();
+        Self { session: Some(session), colleague: Some(colleague), ..Self::new(id, entry) }
+    }
+
     /// The state, if signed in.
     pub fn sta(&self) -> Option<Sta> {
         self.session.as_ref().map(|s| s.sta)
@@ -142,135 +173,6 @@ impl Agent {
     }
 }
 
-/// How a call came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A customer called.
-    Inbound,
-    /// An agent called a customer.
-    Outbound,
-    /// An agent called an agent.
-    Inner,
-}
-
-/// Where a call stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// A customer waits for an agent.
-    Queued,
-    /// A customer's call rings at an agent.
-    Ringing,
-    /// The calling agent's own leg is being set up.
-    OwnLeg,
-    /// The own leg is up, the far end is being reached.
-    Reaching,
-    /// The far end rings.
-    FarRinging,
-    /// In conversation.
-    Talking,
-    /// On hold.
-    Held,
-    /// Over.
-    Ended,
-}
-
-impl Phase {
-    /// The word the admin interface uses.
-    pub fn word(self) -> &'static str {
-        match self {
-            Phase::Queued => "queued",
-            Phase::Ringing => "ringing",
-            Phase::OwnLeg => "own_leg",
-            Phase::Reaching => "reaching",
-            Phase::FarRinging => "far_ringing",
-            Phase::Talking => "talking",
-            Phase::Held => "held",
-            Phase::Ended => "ended",
-        }
-    }
-
-    /// Whether both ends are connected.
-    pub fn is_connected(self) -> bool {
-        matches!(self, Phase::Talking | Phase::Held)
-    }
-}
-
-/// An agent's leg of a call.
-#[derive(Clone, Debug)]
-pub struct AgentLeg {
-    /// Whose.
-    pub ag_no: String,
-    /// The switch's number for it.
-    pub leg: LegId,
-    /// Whether it was answered.
-    pub up: bool,
-}
-
-/// The customer's side of a call.
-#[derive(Clone, Debug)]
-pub struct Customer {
-    /// Number.
-    pub number: String,
-    /// Where it is registered.
-    pub area: String,
-    /// What the customer says.
-    pub voice: Voice,
-    /// The switch's party, once in conversation.
-    pub party: Option<PartyId>,
-}
-
-/// A call.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// Counts calls since the start.
-    pub no: u64,
-    /// `CallID` on the wire.
-    pub id: String,
-    /// How it came about.
-    pub kind: Kind,
-    /// Where it stands.
-    pub phase: Phase,
-    /// Agents' legs; for inner calls the calling agent's first.
-    pub legs: Vec<AgentLeg>,
-    /// The customer, unless it is an inner call.
-    pub customer: Option<Customer>,
-    /// The agent asked for, or called.
-    pub to_agent: Option<String>,
-    /// Skill group.
-    pub queue: Option<i64>,
-    /// Agents who refused it.
-    pub refused: HashSet<String>,
-    /// Digits sent by the agent.
-    pub digits: String,
-    /// Caller ID shown, outbound.
-    pub shown: Option<String>,
-    /// The customer hangs up this long after the conversation began.
-    pub hangup_after: Option<Duration>,
-    /// The scenario's arrival it belongs to.
-    pub arrival: Option<usize>,
-}
-
-impl Call {
-    /// `PhoSta` as a returning link of this agent is told (protocol `cti.md` 4.4).
-    pub fn pho_sta(&self, ag_no: &str) -> Option<u8> {
-        match self.phase {
-            Phase::Queued | Phase::Ended => None,
-            Phase::Ringing => Some(5),
-            Phase::OwnLeg => Some(4),
-            Phase::Reaching => Some(10),
-            Phase::FarRinging if self.kind == Kind::Inner && self.to_agent.as_deref() == Some(ag_no) => Some(5),
-            Phase::FarRinging => Some(55),
-            Phase::Talking | Phase::Held => Some(6),
-        }
-    }
-
-    /// A phone message of this call: `MT` 3 with `PhoSta`, and the opaque `CallID` and `TS` (ms).
-    pub fn frame(&self, pho_sta: u8) -> Value {
-        let ts = jiff::Timestamp::now().as_millisecond();
-        json!({"MT": 3, "PhoSta": pho_sta, "CallID": self.id, "TS": ts})
-    }
-}
-
 /// What will happen by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Timer {
@@ -280,16 +182,81 @@ pub enum Timer {
     LinkLost { ag_no: String, reg_id: String },
     /// A signed-out client has had time to close its link.
     CloseLink { ag_no: String, link: u64 },
-    /// The far end of an outbound call takes its next step.
+    /// The far end of an outbound call, a consulted or a transferred-to number takes its next step.
     FarEnd { call: u64 },
-    /// The caller, or the platform, gives up on a call nobody has answered.
+    /// The caller, or the platform, gives up on whoever has not answered.
     GiveUp { call: u64 },
+    /// The platform gives up on a supervisor's leg that does not come up.
+    SpyGiveUp { call: u64, ag_no: String },
+    /// A voice menu or an evaluation is through.
+    ScriptOver { call: u64 },
+    /// A colleague answers or refuses.
+    ColleagueActs { call: u64, ag_no: String },
+    /// A colleague has said everything.
+    ColleagueDone { call: u64, ag_no: String },
+    /// A colleague's own customer calls.
+    ColleagueCall { ag_no: String },
     /// The customer has said everything.
     CustomerDone { call: u64 },
     /// A leg whose agent hung up by command has had time to end by itself.
     DropLeg { ag_no: String, leg: LegId },
     /// A customer of the scenario calls.
     Arrival { index: usize },
+    /// The approver of the scenario answers a request.
+    Approval { ag_no: String, request: u64 },
+    /// A customer of an agent's predictive project has answered, if the agent still waits for this one.
+    Prospect { ag_no: String, due: Instant },
     /// A fault ends.
     FaultOver { id: u64 },
+}
+
+impl Timer {
+    /// Whether it is about this call as a whole.
+    pub fn is_of_call(&self, no: u64) -> bool {
+        match self {
+            Timer::FarEnd { call }
+            | Timer::GiveUp { call }
+            | Timer::ScriptOver { call }
+            | Timer::CustomerDone { call }
+            | Timer::SpyGiveUp { call, .. }
+            | Timer::ColleagueActs { call, .. }
+            | Timer::ColleagueDone { call, .. } => *call == no,
+            Timer::WrapUpOver { .. }
+            | Timer::LinkLost { .. }
+            | Timer::CloseLink { .. }
+            | Timer::ColleagueCall { .. }
+            | Timer::DropLeg { .. }
+            | Timer::Arrival { .. }
+            | Timer::Approval { .. }
+            | Timer::Prospect { .. }
+            | Timer::FaultOver { .. } => false,
+        }
+    }
+
+    /// Whether it is about this agent's part in a call.
+    pub fn is_of_leg(&self, no: u64, of: &str) -> bool {
+        match self {
+            Timer::SpyGiveUp { call, ag_no }
+            | Timer::ColleagueActs { call, ag_no }
+            | Timer::ColleagueDone { call, ag_no } => *call == no && ag_no == of,
+            Timer::FarEnd { .. }
+            | Timer::GiveUp { .. }
+            | Timer::ScriptOver { .. }
+            | Timer::CustomerDone { .. }
+            | Timer::WrapUpOver { .. }
+            | Timer::LinkLost { .. }
+            | Timer::CloseLink { .. }
+            | Timer::ColleagueCall { .. }
+            | Timer::DropLeg { .. }
+            | Timer::Arrival { .. }
+            | Timer::Approval { .. }
+            | Timer::Prospect { .. }
+            | Timer::FaultOver { .. } => false,
+        }
+    }
+
+    /// Whether it is about somebody being reached.
+    pub fn is_of_reaching(&self, no: u64) -> bool {
+        matches!(self, Timer::GiveUp { call } | Timer::FarEnd { call } if *call == no)
+    }
 }

@@ -5,6 +5,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+/// The type of every token.
+const SCHEME: &str = "Bearer";
+
 /// Tokens given out.
 #[derive(Default)]
 pub struct Tokens {
@@ -28,7 +31,7 @@ pub enum Worth {
 impl Tokens {
     /// Gives out a token for an agent, in place of the newest; older ones stay good until they expire.
     pub fn issue(&mut self, ag_no: &str, life: Duration) -> String {
-        let token = format!("Bearer demo-{:032x}", rand::random::<u128>());
+        let token = format!("{SCHEME} demo-{:032x}", rand::random::<u128>());
         let expires = now() + life.as_secs();
         self.given.insert(token.clone(), (ag_no.to_owned(), expires));
         self.newest.insert(ag_no.to_owned(), token.clone());
@@ -42,6 +45,11 @@ impl Tokens {
             Some((_, expires)) if *expires <= now() => Worth::Expired,
             Some((ag_no, expires)) => Worth::Good { ag_no: ag_no.clone(), expires: *expires },
         }
+    }
+
+    /// The same for a token without its type, as some requests carry it (protocol `cti.md` 2.10).
+    pub fn check_bare(&self, token: &str) -> Worth {
+        self.check(&format!("{SCHEME} {token}"))
     }
 
     /// An agent's newest token.
@@ -74,6 +82,9 @@ mod tests {
         let token = tokens.issue("8001", Duration::from_secs(60));
         assert!(token.starts_with("Bearer demo-"));
         assert!(matches!(tokens.check(&token), Worth::Good { ag_no, .. } if ag_no == "8001"));
+        let bare = token.strip_prefix("Bearer ").unwrap();
+        assert!(matches!(tokens.check_bare(bare), Worth::Good { ag_no, .. } if ag_no == "8001"));
+        assert_eq!(tokens.check_bare(&token), Worth::Unknown);
         tokens.expire(Some("8002"), 0);
         assert!(matches!(tokens.check(&token), Worth::Good { .. }));
         tokens.expire(Some("8001"), 0);

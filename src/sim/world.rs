@@ -7,15 +7,17 @@ use std::{
     time::Duration,
 };
 
+use jiff::Zoned;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    calls::merge,
+    calls::{Call, Goodbye, merge},
+    desk::Desk,
     faults::Faults,
     people::{ArrivalState, Behaviour},
     scenario::{Arrival, Scenario},
-    state::{Agent, Call, LinkOp, Rest, Session, Sta, Timer},
+    state::{Agent, LinkOp, Rest, Session, Sta, Timer},
     telephony::Telephony,
     tokens::Tokens,
 };
@@ -43,8 +45,12 @@ pub struct World {
     pub behaviours: HashMap<String, Behaviour>,
     /// Faults in force.
     pub faults: Faults,
+    /// The agents' days, by agent number.
+    pub desks: HashMap<String, Desk>,
     /// The scenario's callers.
     pub arrivals: Vec<ArrivalState>,
+    /// The time of day, which periods are about.
+    pub clock: fn() -> Zoned,
     timers: BTreeMap<(Instant, u64), Timer>,
     pub(super) count: u64,
 }
@@ -55,23 +61,22 @@ impl World {
         let mut agents = Vec::new();
         let mut phones = HashMap::new();
         let mut tokens = Tokens::default();
-        for (n, entry) in scenario.agents.iter().enumerate() {
+        for phone in scenario.agents.iter().map(|a| &a.phone).chain(&scenario.spare_phones) {
             let password = format!("{:016x}", rand::random::<u64>());
-            switch.set_account(&sip_user(scenario.vcc_id, &entry.phone), &password);
-            phones.insert(entry.phone.clone(), password);
+            switch.set_account(&sip_user(scenario.vcc_id, phone), &password);
+            phones.insert(phone.clone(), password);
+        }
+        for (n, entry) in scenario.agents.iter().enumerate() {
             tokens.issue(&entry.ag_no, Duration::from_secs(scenario.token_hours * 3600));
-            agents.push(Agent {
-                entry: entry.clone(),
-                id: 1001 + n as u64,
-                session: None,
-                link: None,
-                timed_out: Default::default(),
-                held: 0,
-                outbox: Default::default(),
-            });
+            agents.push(Agent::new(1001 + n as u64, entry.clone()));
+        }
+        for (n, colleague) in scenario.colleagues.iter().enumerate() {
+            agents.push(Agent::played(2001 + n as u64, colleague.clone()));
         }
         let arrivals = scenario.arrivals.iter().cloned().map(ArrivalState::new).collect();
-        Self {
+        let talking = scenario.colleagues.iter().filter(|c| c.in_call_with.is_some()).map(|c| c.ag_no.clone());
+        let talking: Vec<String> = talking.collect();
+        let mut world = Self {
             scenario,
             switch,
             agents,
@@ -80,10 +85,16 @@ impl World {
             calls: BTreeMap::new(),
             behaviours: HashMap::new(),
             faults: Faults::default(),
+            desks: HashMap::new(),
             arrivals,
+            clock: Zoned::now,
             timers: BTreeMap::new(),
             count: 0,
+        };
+        for ag_no in talking {
+            world.after(Duration::ZERO, Timer::ColleagueCall { ag_no });
         }
+        world
     }
 
     /// Adds a customer who calls by themselves.
@@ -117,14 +128,16 @@ impl World {
         self.agent_mut(ag_no)?.session.as_mut()
     }
 
-    /// SIP user of an agent's phone.
+    /// SIP user of an agent's phone; a colleague has none.
     pub fn phone_user(&self, ag_no: &str) -> Option<String> {
-        Some(sip_user(self.scenario.vcc_id, &self.session(ag_no)?.bind_tel))
+        let agent = self.agent(ag_no).filter(|a| a.colleague.is_none())?;
+        Some(sip_user(self.scenario.vcc_id, &agent.session.as_ref()?.bind_tel))
     }
 
-    /// Whether an agent's phone is registered.
+    /// Whether an agent's phone is registered; a colleague can always be reached.
     pub fn phone_ready(&self, ag_no: &str) -> bool {
-        self.phone_user(ag_no).is_some_and(|user| self.switch.is_registered(&user))
+        self.agent(ag_no).is_some_and(|a| a.colleague.is_some())
+            || self.phone_user(ag_no).is_some_and(|user| self.switch.is_registered(&user))
     }
 
     /// Pushes a message to an agent: after the replies still on their way, and not at all without a link.
@@ -170,7 +183,9 @@ impl World {
             Sta::WrapUp => self.at(until, Timer::WrapUpOver { ag_no: ag_no.to_owned(), until }),
             Sta::Ready => {
                 self.expect_arrivals();
+                self.colleague_idle(ag_no);
                 self.dispatch();
+                self.expect_prospect(ag_no);
             }
             Sta::Initial | Sta::Busy | Sta::Occupied => {}
         }
@@ -191,7 +206,7 @@ impl World {
         // The session goes first, so that no waiting customer is given to who is just leaving.
         let Some(session) = self.agent_mut(ag_no).and_then(|a| a.session.take()) else { return };
         if let Some(call) = session.call {
-            self.end_call(call, None);
+            self.leave(call, ag_no, Goodbye::Now);
         }
         if told {
             self.push(ag_no, json!({"MT": 4, "State": "0"}));
@@ -268,14 +283,17 @@ impl World {
                 }
             }
             Timer::FarEnd { call } => self.far_end_step(call),
-            Timer::GiveUp { call } => {
-                if self.calls.get(&call).is_some_and(|c| !c.phase.is_connected()) {
-                    self.end_call(call, None);
-                }
-            }
+            Timer::GiveUp { call } => self.give_up(call),
+            Timer::SpyGiveUp { call, ag_no } => self.spy_given_up(call, &ag_no),
+            Timer::ScriptOver { call } => self.script_over(call),
+            Timer::ColleagueActs { call, ag_no } => self.colleague_acts(call, &ag_no),
+            Timer::ColleagueDone { call, ag_no } => self.hang_up(call, &ag_no),
+            Timer::ColleagueCall { ag_no } => self.colleague_call(&ag_no),
             Timer::CustomerDone { call } => self.end_call(call, None),
             Timer::DropLeg { leg, .. } => self.switch.hang_up(leg),
             Timer::Arrival { index } => self.arrive(index),
+            Timer::Approval { ag_no, request } => self.approver_answers(&ag_no, request),
+            Timer::Prospect { ag_no, due } => self.prospect_answers(&ag_no, due),
             Timer::FaultOver { id } => self.fault_over(id),
         }
     }

@@ -8,6 +8,9 @@ use crate::{
     ui::{
         dial::{dialled, on_paste},
         fixtures::{self, now},
+        input::KeyMap,
+        keys::Chord,
+        state::Focus,
     },
 };
 

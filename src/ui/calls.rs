@@ -97,3 +97,7 @@ pub(super) fn dialled(state: &ViewState, snapshot: &Snapshot) -> Vec<Callee> {
     }
     all
 }
+
+#[cfg(test)]
+#[path = "calls_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -65,6 +65,9 @@ fn after_sale() -> SkillGroup {
 
 fn entry(when: &str, direction: Direction, number: &str, area: &str, talk_ms: u64, outcome: Outcome) -> JournalEntry {
     JournalEntry {
+        id: time(when).as_millisecond() as u64,
+        caller_id: None,
+        call_id: None,
         time: time(when),
         direction,
         peer: Party { number: Some(number.into()), area: Some(area.into()), ..Party::default() },
@@ -143,11 +146,11 @@ pub fn idle(locale: Locale) -> Snapshot {
             .map(|(id, name)| BusyReason { id, name: name.into() })
             .to_vec(),
         auto_answer: false,
-        journal: vec![
+        journal: Arc::new(vec![
             entry("2026-01-02T06:20:00Z", Direction::Out, "02187654321", "上海", 48_000, Outcome::Answered),
             entry("2026-01-02T06:11:00Z", Direction::In, "13911112222", "广州", 0, Outcome::Missed),
             inner,
-        ],
+        ]),
         panel: None,
         locale,
         exiting: false,
@@ -251,7 +254,7 @@ pub fn signed_out(locale: Locale) -> Snapshot {
     snapshot.link.state = LinkState::Down;
     snapshot.sip.state = SipState::Off;
     snapshot.caller_id = None;
-    snapshot.journal.clear();
+    snapshot.journal = Arc::default();
     allow(&mut snapshot, &[Action::SignIn]);
     snapshot
 }
@@ -337,14 +340,15 @@ pub fn consulting(locale: Locale, phase: CallPhase) -> Snapshot {
     snapshot.call.phase = phase;
     snapshot.call.since = Some(time("2026-01-02T06:32:42Z"));
     snapshot.call.consult = ConsultView { number: None, ag_no: Some("8003".into()) };
-    let possible: &[Action] = match phase {
-        CallPhase::ConsultOut => &[Action::ConsultReturn, Action::HangUp, Action::Mute],
-        CallPhase::Consulting => {
-            &[Action::ConsultTransfer, Action::ThreeWay, Action::ConsultReturn, Action::HangUp, Action::Mute]
-        }
-        _ => &[Action::ThreeWayReturn, Action::HangUp, Action::Mute, Action::SendDtmf],
-    };
-    allow(&mut snapshot, possible);
+    let mut possible = vec![Action::HangUp, Action::Mute];
+    possible.push(if phase == CallPhase::ThreeWay { Action::ThreeWayReturn } else { Action::ConsultReturn });
+    if phase == CallPhase::Consulting {
+        possible.extend([Action::ConsultTransfer, Action::ThreeWay]);
+    }
+    if phase == CallPhase::ThreeWay {
+        possible.push(Action::SendDtmf);
+    }
+    allow(&mut snapshot, &possible);
     snapshot
 }
 
@@ -357,14 +361,12 @@ pub fn monitoring(locale: Locale, phase: CallPhase) -> Snapshot {
     snapshot.call.queue = None;
     snapshot.call.monitored = Some("8003".into());
     snapshot.call.since = Some(time("2026-01-02T06:32:42Z"));
-    let possible: &[Action] = match phase {
-        CallPhase::Spying => &[Action::Whisper, Action::Barge, Action::Disconnect, Action::HangUp, Action::Mute],
-        CallPhase::Whispering => {
-            &[Action::WhisperCancel, Action::Barge, Action::Disconnect, Action::HangUp, Action::Mute]
-        }
-        _ => &[Action::Whisper, Action::Disconnect, Action::HangUp, Action::Mute],
-    };
-    allow(&mut snapshot, possible);
+    let mut possible = vec![Action::Disconnect, Action::HangUp, Action::Mute];
+    possible.push(if phase == CallPhase::Whispering { Action::WhisperCancel } else { Action::Whisper });
+    if phase != CallPhase::Barging {
+        possible.push(Action::Barge);
+    }
+    allow(&mut snapshot, &possible);
     snapshot
 }
 

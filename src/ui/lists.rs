@@ -1,10 +1,14 @@
 //! The lists under the call: which lines the open tab has, in which order, filtered by what is searched for. The
 //! selection holds on to its line while the list moves under it.
 
-use super::state::{QueueOrder, Tab, ViewState};
+use super::{
+    state::{QueueOrder, Tab, ViewState},
+    view,
+};
 use crate::{
     app::{AgentRow, GroupRow, JournalEntry, NoticeView, Snapshot, WaitingRow},
     domain::Party,
+    i18n::Locale,
 };
 
 /// A line of the open tab.
@@ -31,6 +35,18 @@ impl Listed<'_> {
             Listed::Group(group) => format!("group {} {:?}", group.id, group.other_tenant),
             Listed::Waiting(row) => format!("{} {:?} {:?}", row.number, row.group, row.since),
             Listed::Notice(notice) => format!("{} {}", notice.time, notice.text),
+        }
+    }
+
+    /// The line in a few words.
+    pub fn title(&self, locale: Locale) -> String {
+        match self {
+            Listed::Call(entry) => view::who(&entry.peer, locale),
+            Listed::Agent(agent) if agent.name.is_empty() => agent.ag_no.clone(),
+            Listed::Agent(agent) => format!("{} {}", agent.ag_no, agent.name),
+            Listed::Group(group) => group.name.clone(),
+            Listed::Waiting(row) => view::waiting_who(row, locale),
+            Listed::Notice(notice) => notice.text.clone(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The full screen: terminal guard, key map, theme, layout and views. Draws from a snapshot only, never awaits the
 //! network.
 //!
-//! [`run`] is the loop. [`act`], [`calls`] and [`dial`] turn keys, pastes and clicks into commands, [`look`] and [`lists`]
-//! into what is looked at, [`view`] turns a snapshot into cells; all of them are pure. [`watch`] says what is to be
+//! [`run`] is the loop. [`press`] and [`act`] turn keys, pastes and clicks into commands ([`calls`], [`dial`]) and into what
+//! is looked at ([`look`], [`lists`]), [`view`] turns a snapshot into cells; all of them are pure. [`watch`] says what is to be
 //! kept fresh. [`guard`] owns the terminal and gives it back.
 
 pub mod act;
@@ -19,6 +19,7 @@ pub mod keys;
 mod lists;
 mod look;
 mod notify;
+mod press;
 mod reading;
 pub mod state;
 pub mod text;

@@ -46,6 +46,8 @@ fn child() {
                     Command::Hold => Some(fixtures::held_and_muted(Locale::ZhCn)),
                     Command::SetAutoAnswer { .. } => Some(fixtures::ringing(Locale::ZhCn)),
                     Command::HangUp => Some(fixtures::idle(Locale::ZhCn)),
+                    Command::Watch(Some(_)) => Some(fixtures::in_charge(Locale::ZhCn)),
+                    Command::Watch(None) => Some(fixtures::idle(Locale::ZhCn)),
                     Command::Dial { .. } => {
                         let message = Message::verbatim("refused");
                         outcome = Err(Refusal { kind: RefusalKind::Platform, message, platform: None });
@@ -229,6 +231,24 @@ fn the_screen_comes_up_follows_keys_and_leaves_the_terminal_as_it_was() {
     let raw = String::from_utf8_lossy(&terminal.raw.lock().unwrap()).into_owned();
     assert!(raw.contains("\u{7}"), "the bell rang for the call");
     assert!(raw.contains("\u{1b}[22;2t") && raw.contains("\u{1b}[23;2t"), "the title was saved and given back");
+}
+
+#[test]
+fn lists_are_asked_for_while_they_are_looked_at() {
+    let mut terminal = Terminal::start("plain", 100, 30, None);
+    terminal.until_shown("空闲");
+    assert!(!terminal.screen().contains("排队 3"));
+    terminal.press("d");
+    terminal.until_shown("欧阳建国");
+    // Only the program that is told of nobody looking any more shows no queue.
+    terminal.press("j");
+    terminal.until("nobody looks", |t| !t.screen().contains("排队 3"));
+    terminal.press("Q");
+    terminal.until_shown("13700137000");
+    terminal.press("n");
+    terminal.until("nobody looks again", |t| !t.screen().contains("排队 3"));
+    terminal.press("q");
+    assert_eq!(terminal.expect_clean_end(), 0);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Tones written, recordings measured.
 
+#![allow(dead_code)]
+
 use std::{f64::consts::TAU, path::Path};
 
 /// Five seconds of a sine, 48 kHz mono, 16 bits.
@@ -40,6 +42,15 @@ impl Recording {
         let first = self.samples.chunks(block).position(|b| level(b) > -40.0).expect("something loud") * block;
         let from = (first + self.rate as usize / 2).min(self.samples.len());
         let to = (from + (seconds * f64::from(self.rate)) as usize).min(self.samples.len());
+        &self.samples[from..to]
+    }
+
+    /// The last `seconds` before the last loud block ends, without its last 0.2 s.
+    pub fn last_loud(&self, seconds: f64) -> &[f64] {
+        let block = self.rate as usize / 50;
+        let last = self.samples.chunks(block).rposition(|b| level(b) > -40.0).expect("something loud") * block;
+        let to = last.saturating_sub(self.rate as usize / 5);
+        let from = to.saturating_sub((seconds * f64::from(self.rate)) as usize);
         &self.samples[from..to]
     }
 

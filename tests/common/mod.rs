@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod audio;
+pub mod floor;
 pub mod screen;
 
 use std::{

@@ -73,7 +73,7 @@ fn snapshot() -> Snapshot {
         caller_ids: Vec::new(),
         busy_reasons: vec![BusyReason { id: 12, name: "就餐".into() }],
         auto_answer: false,
-        journal: Vec::new(),
+        journal: Default::default(),
         panel: None,
         locale: Locale::En,
         exiting: false,

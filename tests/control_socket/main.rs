@@ -12,3 +12,4 @@
 mod bar;
 mod ctl;
 mod protocol;
+mod reach;

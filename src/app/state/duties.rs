@@ -15,8 +15,6 @@ use crate::app::{Approver, BreakRow, BreakWish, Fetched, Overtime, ProjectRow, R
 pub(in crate::app) struct Duties {
     /// The polls run: the agent is signed in.
     pub running: bool,
-    /// The agent's `id` on the platform, from the own record.
-    pub agent_id: Option<String>,
     pub projects: Projects,
     pub breaks: Breaks,
     pub reminders: Reminders,

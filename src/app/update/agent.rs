@@ -1,4 +1,4 @@
-//! The platform's word on the agent: MT 4, MT 6 and MT 10 (protocol `cti.md` 4).
+//! The platform's word on the agent: MT 4 and MT 10 (protocol `cti.md` 4).
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use crate::{
         Action, Effect, TimerId,
         state::{Call, Phase},
     },
-    cti::push::{AgentEvent, PhoneEvent, PhoneState},
-    domain::{AgentState, CallPhase, RingKind, TargetState},
+    cti::push::AgentEvent,
+    domain::{AgentState, TargetState},
     i18n::Message,
 };
 
@@ -65,7 +65,10 @@ impl Turn<'_> {
     /// MT 10: a supervisor decided. During a call it counts for the time after it; the platform will say when.
     pub(super) fn forced(&mut self, state: AgentState) {
         if self.state.live_call().is_some() {
+            // What the agent wished before that is out of date; what is wished from now on is not.
+            let owed = self.state.pending.state_owed;
             self.want(state, None);
+            self.state.pending.after_call = owed.then(|| self.wanted_state());
         } else {
             self.working(state, None);
         }
@@ -147,67 +150,16 @@ impl Turn<'_> {
 
     /// The call is over and the platform stays silent: a sign-in that is newer than the call knows nothing of it.
     pub(super) fn after_call_due(&mut self) {
-        if self.state.live_call().is_none()
-            && self.state.session.phase == Phase::In
-            && let Some(target) = self.state.pending.after_call.take()
-        {
-            self.request_state(target);
-        }
-    }
-
-    /// MT 6: everything at once, after the link came back. `param` is the reason or the wrap-up time (9.3).
-    pub(super) fn resynchronised(&mut self, ag_sta: i64, pho_sta: Option<i64>, param: Option<i64>) {
-        if ag_sta == 0 {
-            // Known to the platform, but in no state yet: the first ready or busy never got there.
-            if self.state.session.phase == Phase::In && self.state.pending.after_call.is_none() {
-                self.state.session.state_set = false;
-                self.first_state();
-            }
+        if self.state.live_call().is_some() {
             return;
         }
-        let reason = (ag_sta == 2).then_some(param.or(self.state.agent.reason)).flatten();
-        let wait_s = if ag_sta == 5 { self.wrap_up_left_s(param) } else { None };
-        let before = self.state.call_phase();
-        if ag_sta == 4 {
-            self.set_agent(AgentState::Occupied, None, None);
-            let event = |state| PhoneEvent { state, ..PhoneEvent::default() };
-            match pho_sta {
-                // An answered leg is better known here than by a figure that may stand for "nothing to tell".
-                Some(0) if before.is_connected() && self.state.live_call().is_some_and(|c| c.leg.is_some()) => {}
-                // What is known better than the platform tells stays: a hold, a consultation, a three-way call.
-                Some(6) if before.is_connected() => {
-                    if let Some(call) = self.state.live_call_mut()
-                        && call.phase == CallPhase::Held
-                    {
-                        call.hold_uncertain = true;
-                    }
-                }
-                Some(6) => self.phone_push(event(PhoneState::Connected)),
-                Some(5) if !before.is_live() => self.phone_push(event(PhoneState::Ring(RingKind::Called))),
-                Some(0) => self.phone_push(event(PhoneState::HungUp)),
-                Some(_) | None => {}
-            }
-        } else if matches!(ag_sta, 1..=3 | 5) && self.has_leg_from_before_the_link() {
-            // The platform has ended the call while the link was away; its BYE may be on the way.
-            self.phone_push(PhoneEvent { state: PhoneState::HungUp, ..PhoneEvent::default() });
-            self.agent_number(ag_sta, reason, wait_s);
+        let Some(target) = self.state.pending.after_call.take() else { return };
+        if self.state.session.phase == Phase::In {
+            self.request_state(target);
         } else {
-            self.agent_number(ag_sta, reason, wait_s);
+            // The sign-in that is under way asks for it.
+            self.state.session.target = Some(target);
         }
-    }
-
-    /// Whether the call was there before the link came back; one that came since is not what the platform tells of.
-    fn has_leg_from_before_the_link(&self) -> bool {
-        let up_since = self.state.link.since_at;
-        let old = |call: &Call| call.leg.is_some() && call.clocks.started_at.is_none_or(|at| at < up_since);
-        self.state.live_call().is_some_and(old)
-    }
-
-    /// Wrap-up seconds left: the platform's figure if it sends one, else what is left of the countdown.
-    fn wrap_up_left_s(&self, param: Option<i64>) -> Option<u64> {
-        param.and_then(|s| u64::try_from(s).ok()).or_else(|| {
-            self.state.agent.wrap_up_ends_at.map(|end| end.saturating_duration_since(self.now.at).as_secs())
-        })
     }
 
     pub(super) fn set_agent(&mut self, state: AgentState, reason: Option<i64>, ends_at: Option<Instant>) {

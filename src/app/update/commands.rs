@@ -12,10 +12,10 @@ use super::{
 use crate::{
     app::{
         Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, RequestId, TimerId,
-        state::{Phase, Purpose},
+        state::{Phase, Purpose, Waiting},
     },
     cti::api::{ApiError, Reply, Request},
-    domain::{self, AgentState, CallPhase, Direction, NumberError, TargetState},
+    domain::{AgentState, CallPhase, TargetState},
     i18n::Message,
     softphone,
 };
@@ -26,8 +26,6 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(6);
 const SIGN_IN_DEADLINE: Duration = Duration::from_secs(15);
 /// Between the end of a call and the platform's next word on the agent.
 pub(super) const AFTER_CALL: Duration = Duration::from_millis(1500);
-/// A call whose end the platform has accepted is over after this time, said or not.
-const STRAY_CALL: Duration = Duration::from_secs(3);
 /// For the sign-out when the program ends; HTTP itself waits 4 s.
 const SIGN_OUT_AT_EXIT: Duration = Duration::from_millis(4500);
 /// For commands under way when the program ends.
@@ -65,28 +63,30 @@ impl Turn<'_> {
                     self.phone(softphone::Command::Answer);
                 }
             }
-            Command::Reject => self.hang_up(id, Action::Reject),
-            Command::HangUp => self.hang_up(id, Action::HangUp),
+            Command::Reject => self.hang_up(id, Action::Reject, Request::Refuse),
+            Command::HangUp => self.hang_up(id, Action::HangUp, Request::HangUp),
             Command::Hold => self.send(id, Action::Hold, Request::Hold),
             Command::Unhold => self.send(id, Action::Unhold, Request::Unhold),
             Command::Mute => self.mute(id, true),
             Command::Unmute => self.mute(id, false),
             Command::SendDtmf { digits } => self.send_dtmf(id, &digits),
-            Command::CancelDial => self.hang_up(id, Action::CancelDial),
-            command @ (Command::Consult { .. }
-            | Command::ConsultReturn
-            | Command::ConsultTransfer
-            | Command::ThreeWay
-            | Command::ThreeWayReturn
-            | Command::Transfer { .. }
-            | Command::Evaluate
-            | Command::Interact { .. }) => self.consult_command(id, command),
-            command @ (Command::Spy { .. }
-            | Command::Whisper { .. }
-            | Command::WhisperCancel
-            | Command::Barge { .. }
-            | Command::Disconnect { .. }) => self.monitor_command(id, command),
-            command @ (Command::ChangePhone { .. } | Command::SwitchMode { .. }) => self.binding_command(id, command),
+            Command::CancelDial => self.hang_up(id, Action::CancelDial, Request::CallOutCancel),
+            Command::Consult { callee, caller_id } => self.consult(id, callee, caller_id),
+            // The original has two names for one request (protocol `cti.md` 8.29).
+            Command::ConsultReturn => self.send(id, Action::ConsultReturn, Request::ConsultCancel),
+            Command::ConsultTransfer => self.send(id, Action::ConsultTransfer, Request::ConsultTransfer),
+            Command::ThreeWay => self.send(id, Action::ThreeWay, Request::ConsultThreeway),
+            Command::ThreeWayReturn => self.send(id, Action::ThreeWayReturn, Request::ConsultThreewayReturn),
+            Command::Transfer { to, caller_id } => self.transfer(id, to, caller_id),
+            Command::Evaluate => self.send(id, Action::Evaluate, Request::TransferEvaluate),
+            Command::Interact { ivr_code, ivr_param } => self.interact(id, &ivr_code, ivr_param),
+            Command::Spy { ag_no } => self.spy(id, &ag_no),
+            Command::Whisper { ag_no } => self.whisper(id, ag_no.as_deref()),
+            Command::WhisperCancel => self.send(id, Action::WhisperCancel, Request::WhisperCancel),
+            Command::Barge { ag_no } => self.barge(id, ag_no.as_deref()),
+            Command::Disconnect { ag_no } => self.tear_down(id, ag_no.as_deref()),
+            Command::ChangePhone { phone, web_phone } => self.change_phone(id, &phone, web_phone),
+            Command::SwitchMode { login_type } => self.switch_mode(id, login_type),
             Command::ForgetAfterCall => self.forget_after_call(id),
             command @ (Command::JoinProject { .. } | Command::LeaveProject) => self.project_command(id, command),
             command @ (Command::RaiseHand(_) | Command::ReadBreakNews) => self.break_command(id, command),
@@ -97,6 +97,7 @@ impl Turn<'_> {
             Command::TakeFromQueue { fields } => self.take_from_queue(id, fields),
             Command::LookUp(look_up) => self.look_up(id, look_up),
             Command::Watch(watched) => self.watch(id, watched),
+            Command::ClearJournal => self.clear_journal(id),
             Command::Prefer(preference) => {
                 self.state.remembered.prefer(preference);
                 self.effects.push(Effect::Remember(self.state.remembered.clone()));
@@ -104,7 +105,8 @@ impl Turn<'_> {
             }
             Command::ChooseCallerId { value } => self.choose_caller_id(id, &value),
             Command::SetAutoAnswer { on } => {
-                self.state.auto_answer = on;
+                self.state.remembered.auto_answer = on;
+                self.effects.push(Effect::Remember(self.state.remembered.clone()));
                 self.phone(softphone::Command::SetAutoAnswer(on));
                 self.done(id);
             }
@@ -153,6 +155,9 @@ impl Turn<'_> {
     }
 
     fn change_state(&mut self, id: CommandId, action: Action, target: TargetState) {
+        if self.state.live_call().is_some() {
+            return self.wish_after_call(id, target);
+        }
         let other = if action == Action::Ready { Action::Busy } else { Action::Ready };
         if self.state.agent.state == AgentState::Occupied && self.state.live_call().is_none() {
             // The last wish counts; one that waits for the same moment would never be answered.
@@ -167,52 +172,6 @@ impl Turn<'_> {
         }
         self.wait(action, id, DEADLINE);
         self.request_state(target);
-    }
-
-    fn dial(
-        &mut self,
-        id: CommandId,
-        number: &str,
-        caller_id: Option<String>,
-        queue_id: Option<i64>,
-        user_data: Option<String>,
-    ) {
-        let tel = match domain::clean_number(number) {
-            Ok(tel) => tel,
-            Err(error) => return self.bad_number(id, &error),
-        };
-        let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
-        let first_group = self.state.lists.own_groups.first().map(|group| group.id);
-        let queue_id = queue_id.or(first_group.filter(|_| self.state.profile.auto_queue));
-        self.state.dialled = Some((tel.clone(), false));
-        self.send(id, Action::Dial, Request::CallOut { tel, caller_id, queue_id, user_data });
-    }
-
-    fn dial_agent(&mut self, id: CommandId, ag_no: &str, caller_id: Option<String>) {
-        let called_ag_no = match domain::clean_agent_number(ag_no) {
-            Ok(ag_no) => ag_no,
-            Err(error) => return self.bad_number(id, &error),
-        };
-        let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
-        self.state.dialled = Some((called_ag_no.clone(), true));
-        self.send(id, Action::DialAgent, Request::CallInner { called_ag_no, caller_id });
-    }
-
-    pub(super) fn bad_number(&mut self, id: CommandId, error: &NumberError) {
-        let message = match error {
-            NumberError::Empty => Message::new("app.number_empty"),
-            NumberError::BadCharacter(c) => Message::new("app.number_bad").with("character", c),
-            NumberError::TooLong(digits) => Message::new("app.number_long").with("digits", digits),
-        };
-        self.warn(message.clone());
-        self.resolve(id, Err(refusal(RefusalKind::Invalid, message)));
-    }
-
-    fn hang_up(&mut self, id: CommandId, action: Action) {
-        if let Some(call) = self.state.live_call_mut() {
-            call.hang_up_asked = true;
-        }
-        self.send(id, action, Request::HangUp);
     }
 
     fn mute(&mut self, id: CommandId, on: bool) {
@@ -251,7 +210,9 @@ impl Turn<'_> {
     }
 
     fn commands_under_way(&self) -> bool {
-        let asked = |p: &Purpose| matches!(p, Purpose::Command(_) | Purpose::RollBack | Purpose::Dtmf);
+        let asked = |p: &Purpose| {
+            matches!(p, Purpose::Command(_) | Purpose::HangUpInstead(_) | Purpose::RollBack | Purpose::Dtmf)
+        };
         self.state.pending.requests.values().any(asked)
     }
 
@@ -264,11 +225,31 @@ impl Turn<'_> {
 
     /// The platform's answer to a command.
     pub(super) fn command_reply(&mut self, id: RequestId, action: Action, result: Result<Reply, ApiError>) {
-        let waits = self.state.pending.commands.get(&action).is_some_and(|waiting| waiting.request == Some(id));
+        let waiting = self.state.pending.commands.get(&action).copied().filter(|w| w.request == Some(id));
         match action {
             Action::SignOut => return self.sign_out_reply(result),
+            Action::ChangePhone => return self.phone_bound(result),
+            Action::SwitchMode => return self.mode_switched(result),
             // The call that was meant is over, and there may be another one by now.
-            Action::HangUp | Action::Reject | Action::CancelDial | Action::Hold | Action::Unhold if !waits => {
+            Action::HangUp
+            | Action::Reject
+            | Action::CancelDial
+            | Action::Hold
+            | Action::Unhold
+            | Action::Consult
+            | Action::ConsultReturn
+            | Action::ConsultTransfer
+            | Action::ThreeWay
+            | Action::ThreeWayReturn
+            | Action::Transfer
+            | Action::Evaluate
+            | Action::Interact
+            | Action::Whisper
+            | Action::WhisperCancel
+            | Action::Barge
+            | Action::Disconnect
+                if waiting.is_none() =>
+            {
                 return tracing::debug!(?action, "the answer came after the call");
             }
             Action::HangUp | Action::Reject | Action::CancelDial => return self.hang_up_reply(action, result),
@@ -297,8 +278,6 @@ impl Turn<'_> {
             | Action::WhisperCancel
             | Action::Barge
             | Action::Disconnect
-            | Action::ChangePhone
-            | Action::SwitchMode
             | Action::JoinProject
             | Action::LeaveProject
             | Action::RaiseHand
@@ -306,7 +285,7 @@ impl Turn<'_> {
         }
         match result {
             Ok(reply) if reply.is_ok() => {
-                self.accepted(action);
+                self.accepted(action, waiting);
                 self.resolve_pending(action, Ok(answer(reply)));
             }
             Ok(reply) if reply.code == ALREADY_SO && matches!(action, Action::Ready | Action::Busy) => {
@@ -315,31 +294,47 @@ impl Turn<'_> {
             }
             Ok(reply) if action == Action::Busy && reply.code == BUSY_WITH_REMARK => {
                 self.busy_remark(&reply);
-                self.accepted(action);
+                self.accepted(action, waiting);
                 self.resolve_pending(action, Ok(answer(reply)));
             }
             Ok(reply) if action == Action::Busy && reply.code == BUSY_NEEDS_APPROVAL => {
                 let refusal = self.busy_needs_approval(&reply);
+                self.not_done(action, waiting);
                 self.command_failed(action, refusal);
             }
-            Ok(reply) => self.command_failed(action, refused(&reply)),
+            Ok(reply) => {
+                self.not_done(action, waiting);
+                self.command_failed(action, refused(&reply));
+            }
             Err(error) => self.command_failed(action, unreachable(&error)),
         }
     }
 
-    fn command_failed(&mut self, action: Action, refusal: Refusal) {
+    pub(super) fn command_failed(&mut self, action: Action, refusal: Refusal) {
         self.error(refusal.message.clone());
         self.resolve_pending(action, Err(refusal));
     }
 
-    /// What an accepted command means here, where the platform sends no event for it.
-    fn accepted(&mut self, action: Action) {
+    /// What an accepted command means here, where the platform sends no event for it, or has not yet.
+    fn accepted(&mut self, action: Action, waiting: Option<Waiting>) {
         match action {
             Action::Hold => self.hold(true),
             Action::Unhold => self.hold(false),
             Action::Dial | Action::DialAgent => self.dialled(),
+            Action::TakeFromQueue => self.refresh_queue(),
             // Without the link nobody else will ever say so.
             Action::Ready | Action::Busy if !self.state.profile.websocket => self.adopt_asked(),
+            Action::Consult
+            | Action::ConsultReturn
+            | Action::ConsultTransfer
+            | Action::ThreeWay
+            | Action::ThreeWayReturn
+            | Action::Transfer
+            | Action::Evaluate => self.consult_accepted(action, waiting),
+            Action::Spy => self.spy_accepted(),
+            Action::Whisper | Action::WhisperCancel | Action::Barge | Action::Disconnect => {
+                self.monitor_accepted(action, waiting);
+            }
             Action::SignIn
             | Action::SignOut
             | Action::Ready
@@ -352,39 +347,32 @@ impl Turn<'_> {
             | Action::CancelDial
             | Action::SendDtmf
             | Action::ChooseCallerId
-            | Action::Consult
-            | Action::ConsultReturn
-            | Action::ConsultTransfer
-            | Action::ThreeWay
-            | Action::ThreeWayReturn
-            | Action::Transfer
-            | Action::Evaluate
             | Action::Interact
-            | Action::Spy
-            | Action::Whisper
-            | Action::WhisperCancel
-            | Action::Barge
-            | Action::Disconnect
             | Action::ChangePhone
             | Action::SwitchMode
             | Action::JoinProject
             | Action::LeaveProject
-            | Action::RaiseHand
-            | Action::TakeFromQueue => {}
+            | Action::RaiseHand => {}
         }
     }
 
-    /// An accepted call is shown at once; the platform's messages fill it in.
-    fn dialled(&mut self) {
-        let Some((number, agent)) = self.state.dialled.take() else { return };
-        if self.state.live_call().is_none() {
-            self.new_call(CallPhase::Dialing, if agent { Direction::Inner } else { Direction::Out });
+    /// What the platform's refusal means here: nothing has changed, and nothing more is to be expected.
+    fn not_done(&mut self, action: Action, waiting: Option<Waiting>) {
+        if action == Action::Spy {
+            self.state.spy_asked = None;
         }
-        if let Some(call) = self.state.live_call_mut() {
-            let known = if agent { &mut call.peer.ag_no } else { &mut call.peer.number };
-            known.get_or_insert(number);
+        self.consult_refused(action, waiting);
+        // A way out of what may not be there: it is not, or the way would have been open.
+        if !self.state.live_call().is_some_and(|call| call.hold_uncertain) {
+            return;
         }
-        self.announce();
+        if action == Action::Unhold {
+            self.hold(false);
+        } else if matches!(action, Action::ConsultReturn | Action::ThreeWayReturn) {
+            self.back_with_customer();
+        } else if action == Action::WhisperCancel {
+            self.phase_of_call(CallPhase::Spying);
+        }
     }
 
     fn hold(&mut self, on: bool) {
@@ -392,6 +380,8 @@ impl Turn<'_> {
         let Some(call) = self.state.live_call_mut() else { return };
         let (from, to) = if on { (CallPhase::Talking, CallPhase::Held) } else { (CallPhase::Held, CallPhase::Talking) };
         if call.phase != from {
+            // Resumed on the platform, in case it was held there.
+            call.hold_uncertain &= on;
             return;
         }
         if on {
@@ -407,58 +397,6 @@ impl Turn<'_> {
             call.since = wall;
         }
         self.publish(if on { "callHeld" } else { "callResumed" }, &["call"], "", json!({}));
-    }
-
-    /// Hanging up always ends the call on this side, whatever the platform says (protocol `phone-bar.md` 12.3).
-    fn hang_up_reply(&mut self, action: Action, result: Result<Reply, ApiError>) {
-        let has_leg = self.state.live_call().is_some_and(|call| call.leg.is_some());
-        match result {
-            Ok(reply) if reply.is_ok() => {
-                if has_leg {
-                    self.phone(softphone::Command::HangUp);
-                } else if !self.state.profile.webrtc || self.state.live_call().is_some() {
-                    // PhoSta 0 is on its way; without one the call must not stay.
-                    self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: STRAY_CALL });
-                }
-                self.resolve_pending(action, Ok(answer(reply)));
-            }
-            Ok(_) if has_leg => self.hang_up_here(action),
-            Err(_) if has_leg => {
-                self.warn(Message::new("app.hung_up_locally"));
-                self.hang_up_here(action);
-            }
-            Ok(reply) => {
-                // The platform knows of no such call, and there is no leg: it is over.
-                let refusal = refused(&reply);
-                if self.state.live_call().is_some() {
-                    self.call_over();
-                } else {
-                    self.command_failed(action, refusal);
-                }
-            }
-            Err(error) => {
-                if let Some(call) = self.state.live_call_mut() {
-                    call.hang_up_asked = false;
-                }
-                self.command_failed(action, unreachable(&error));
-            }
-        }
-    }
-
-    fn hang_up_here(&mut self, action: Action) {
-        self.phone(softphone::Command::HangUp);
-        self.resolve_pending(action, Ok(json!({ "code": 0, "local": true })));
-    }
-
-    /// Nothing more was heard of a call whose end the platform accepted.
-    pub(super) fn stray_call_due(&mut self) {
-        let Some(call) = self.state.live_call().filter(|call| call.hang_up_asked) else { return };
-        if call.leg.is_some() {
-            // The own leg came after the end was asked for.
-            self.phone(softphone::Command::HangUp);
-        } else {
-            self.call_over();
-        }
     }
 }
 
@@ -514,6 +452,7 @@ fn action_of(command: &Command) -> Option<Action> {
         | Command::LookUp(_)
         | Command::Watch(_)
         | Command::Prefer(_)
+        | Command::ClearJournal
         | Command::ReconnectNow
         | Command::Quit => None,
     }

@@ -54,8 +54,7 @@ impl Turn<'_> {
         if !armed && !joined && duties.breaks.is_idle() && duties.overtime.rules.is_empty() {
             return;
         }
-        let agent_id = duties.agent_id.take();
-        *duties = Duties { agent_id, ..Duties::default() };
+        *duties = Duties::default();
         self.effects.push(Effect::StopTimer(TimerId::Reminder));
     }
 

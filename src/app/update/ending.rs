@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Turn, commands::AFTER_CALL};
+use super::{Turn, commands::AFTER_CALL, journal};
 use crate::{
-    app::{Action, Effect, JournalEntry, TimerId, state::Untold},
-    domain::{CallPhase, HungUpBy, Outcome, SkillGroup, Unreached},
+    app::{
+        Action, Effect, TimerId,
+        state::{GivenAway, Untold},
+    },
+    domain::{CallPhase, HungUpBy, JournalEntry, Outcome, Unreached},
     i18n::Message,
     softphone::{self, Tone},
 };
@@ -18,14 +21,12 @@ const TOO_QUICK: Duration = Duration::from_millis(1500);
 const STRAY_LEG: Duration = Duration::from_secs(2);
 /// An ended call is shown this long if the platform says nothing more.
 const SHOWN_AFTER_END: Duration = Duration::from_secs(8);
-/// Calls kept in this run's journal.
-const JOURNAL: usize = 500;
 
 impl Turn<'_> {
     /// PhoSta 0.
     pub(super) fn hung_up_by_platform(&mut self) {
+        let quick = self.is_too_quick();
         let Some(call) = self.state.live_call() else { return };
-        let quick = call.own_ring_at.is_some_and(|at| self.now.at.saturating_duration_since(at) < TOO_QUICK);
         // A phone that has answered its own leg is well: then it was the other end.
         let own_phone_took_it = call.leg.as_ref().is_some_and(|leg| leg.answered);
         let refused_here = quick && !call.hang_up_asked && !own_phone_took_it;
@@ -43,6 +44,12 @@ impl Turn<'_> {
         self.call_over();
     }
 
+    /// Whether the own leg of a call out rang a moment ago (`hangupQuick`, protocol `cti.md` 1).
+    pub(super) fn is_too_quick(&self) -> bool {
+        let rang = self.state.live_call().and_then(|call| call.own_ring_at);
+        rang.is_some_and(|at| self.now.at.saturating_duration_since(at) < TOO_QUICK)
+    }
+
     /// The SIP leg outlived its call. It is the phone's only one: another could not have come in.
     pub(super) fn stray_leg_due(&mut self) {
         if self.state.stray_leg.take().is_some() {
@@ -54,6 +61,16 @@ impl Turn<'_> {
     /// The call is over: clocks stop, the journal gets its line, everything that rang is silent.
     pub(super) fn call_over(&mut self) {
         let (at, wall) = (self.now.at, self.now.wall);
+        if self.state.live_call().is_some_and(|call| call.guessed) {
+            // There was none as far as anybody told.
+            self.state.call = None;
+            self.state.moves += 1;
+            return self.nothing_more_to_do();
+        }
+        // The answer of a transfer may be behind its effect.
+        let transfers =
+            [Action::Transfer, Action::ConsultTransfer].map(|a| self.state.pending.commands.contains_key(&a));
+        self.state.moves += 1;
         // A call of which only the end is certain has begun all the same.
         self.announce();
         let Some(call) = self.state.live_call_mut() else { return };
@@ -65,8 +82,13 @@ impl Turn<'_> {
         call.since = wall;
         call.clocks.ended_at = Some(at);
         let answered = call.clocks.answered_at.is_some();
-        let by = call.hung_up_by.unwrap_or(if call.hang_up_asked { HungUpBy::Agent } else { HungUpBy::Peer });
+        let untold_transfer = transfers.contains(&true) && !call.hang_up_asked && call.hung_up_by.is_none();
+        let transferred = answered && (call.given_away.is_some() || untold_transfer);
+        let news = transferred && call.given_away == Some(GivenAway::Asked);
+        let by_agent = call.hang_up_asked || transferred;
+        let by = call.hung_up_by.unwrap_or(if by_agent { HungUpBy::Agent } else { HungUpBy::Peer });
         let outcome = match (answered, was, call.hang_up_asked) {
+            (true, _, _) if transferred => Outcome::Transferred,
             (true, _, _) => Outcome::Answered,
             (false, CallPhase::Ringing, true) => Outcome::Rejected,
             (false, CallPhase::Ringing, false) => Outcome::Missed,
@@ -74,23 +96,17 @@ impl Turn<'_> {
             (false, _, false) if by == HungUpBy::Fault => Outcome::Failed,
             (false, _, false) => Outcome::Unanswered,
         };
-        let entry = JournalEntry {
-            time: call.began,
-            direction: call.direction,
-            peer: call.peer.clone(),
-            queue: call.queue_id.map(|id| SkillGroup { id, name: String::new() }),
-            ring_ms: call.clocks.ring_ms(at),
-            talk_ms: call.clocks.talk_ms(at),
-            hold_ms: call.clocks.hold_ms(at),
-            outcome,
-            hung_up_by: by,
-            unreached: call.unreached.filter(|_| outcome == Outcome::Unanswered),
-        };
+        let unreached = call.unreached.filter(|_| outcome == Outcome::Unanswered);
+        let entry = JournalEntry { outcome, hung_up_by: by, unreached, ..journal::entry(call, at) };
         let call_id = call.call_id.clone();
         let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
         let unreached = (outcome == Outcome::Unanswered).then(|| (entry.peer.short().to_owned(), entry.unreached));
         let platform_id = call.platform_id.clone();
         self.state.over = platform_id;
+        self.state.over_at = Some(at);
+        if news {
+            self.info(Message::new("app.transfer_done"));
+        }
         self.finish_call(entry, call_id);
         if let Some((who, why)) = unreached {
             let waits = leg.is_some();
@@ -104,9 +120,7 @@ impl Turn<'_> {
     /// Says once that the number dialled last was not reached, and why if that is known by now.
     pub(super) fn tell_unreached(&mut self, why: Option<Unreached>) {
         let Some(Untold { who, .. }) = self.state.untold.take() else { return };
-        if let Some(entry) = self.state.journal.front_mut().filter(|entry| entry.peer.short() == who) {
-            entry.unreached = why;
-        }
+        self.journal_unreached(&who, why);
         let key = match why {
             None => "app.unreached",
             Some(Unreached::Busy) => "app.unreached_busy",
@@ -140,29 +154,50 @@ impl Turn<'_> {
         if entry.outcome == Outcome::Missed {
             self.warn(Message::new("app.missed").with("who", entry.peer.short()));
         }
-        self.state.journal.truncate(JOURNAL - 1);
-        self.state.journal.push_front(entry);
-        self.ring_tone();
+        self.journal_ended(entry);
         self.phone(softphone::Command::Play(Some(Tone::HangUp)));
+        self.effects.push(Effect::StartTimer { timer: TimerId::ForgetCall, after: SHOWN_AFTER_END });
+        self.nothing_more_to_do();
+    }
+
+    /// What was under way for a call has nothing to be about any more, and the next one begins afresh.
+    fn nothing_more_to_do(&mut self) {
+        self.ring_tone();
         // The next call begins with an open microphone and an open ear.
         self.phone(softphone::Command::SetMuted(false));
         self.phone(softphone::Command::SetHeld(false));
         self.state.dtmf.queue.clear();
         self.effects.push(Effect::StopTimer(TimerId::StrayCall));
-        self.effects.push(Effect::StartTimer { timer: TimerId::ForgetCall, after: SHOWN_AFTER_END });
         if self.state.pending.after_call.is_some() {
             self.effects.push(Effect::StartTimer { timer: TimerId::AfterCall, after: AFTER_CALL });
         }
-        let done = json!({ "code": 0 });
-        self.resolve_pending(Action::HangUp, Ok(done.clone()));
-        self.resolve_pending(Action::Reject, Ok(done));
-        for action in [Action::Answer, Action::Hold, Action::Unhold, Action::SendDtmf, Action::Mute, Action::Unmute] {
+        for action in [Action::HangUp, Action::Reject, Action::CancelDial] {
+            self.resolve_pending(action, Ok(json!({ "code": 0 })));
+        }
+        // Transfers, the survey and the tearing down of a call end it, so their answers are still worth waiting for.
+        for action in [
+            Action::Answer,
+            Action::Hold,
+            Action::Unhold,
+            Action::SendDtmf,
+            Action::Mute,
+            Action::Unmute,
+            Action::Consult,
+            Action::ConsultReturn,
+            Action::ThreeWay,
+            Action::ThreeWayReturn,
+            Action::Interact,
+            Action::Whisper,
+            Action::WhisperCancel,
+            Action::Barge,
+        ] {
             let gone = super::refusal(crate::app::RefusalKind::NotNow, Message::new("app.call_is_over"));
             self.resolve_pending(action, Err(gone));
         }
         if self.state.sip.leave_after_call {
             self.leave_registration();
         }
+        self.use_new_phone();
     }
 
     /// An ended call leaves the screen.

@@ -9,7 +9,7 @@ use crate::{
     app::{Effect, LinkId, LinkState, SipState, TimerId, state::Phase},
     cti::{
         link::{LinkError, LinkEvent},
-        push::{Forced, Push, PushMessage},
+        push::{Forced, PhoneState, Push, PushMessage},
     },
     domain::AgentState,
     i18n::Message,
@@ -87,7 +87,14 @@ impl Turn<'_> {
     }
 
     fn pushed(&mut self, push: Push) {
-        self.publish(push.event_name, push.event_type, push.status, push.raw);
+        let mut data = push.raw;
+        if matches!(&push.message, PushMessage::Phone(event) if event.state == PhoneState::HungUp)
+            && self.is_too_quick()
+            && let Some(fields) = data.as_object_mut()
+        {
+            fields.insert("hangupQuick".to_owned(), true.into());
+        }
+        self.publish(push.event_name, push.event_type, push.status, data);
         match push.message {
             PushMessage::Established => self.established(),
             PushMessage::Phone(event) => self.phone_push(event),

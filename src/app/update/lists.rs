@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Turn, number_of, text_of};
+use super::{Turn, look_ups::rows_of, number_of, rows, text_of};
 use crate::{
-    app::{CommandId, Effect, RefusalKind, State, TimerId, state::Purpose},
+    app::{
+        CommandId, Effect, Fetched, RefusalKind, State, TimerId,
+        state::{List, Purpose},
+    },
     cti::api::{ApiError, Reply, Request},
     domain::{BusyReason, CallerId, SkillGroup},
     i18n::Message,
@@ -25,10 +28,10 @@ impl State {
 
 impl Turn<'_> {
     pub(super) fn ask_for_lists(&mut self) {
-        self.ask(Purpose::BusyReasons, Request::BusyReasons);
-        self.ask(Purpose::CallerList, Request::CallerList);
-        self.ask(Purpose::OwnRecord, Request::AgentBaseInfo);
-        self.ask(Purpose::SkillGroups, Request::SkillGroups);
+        self.ask(List::BusyReasons);
+        self.ask(List::CallerList);
+        self.ask(List::OwnRecord);
+        self.ask(List::SkillGroups);
     }
 
     pub(super) fn ask_for_missing_lists(&mut self) {
@@ -39,34 +42,61 @@ impl Turn<'_> {
         let (reasons, callers) = (lists.busy_reasons.is_empty(), lists.caller_ids.is_empty());
         let (groups, own) = (lists.skill_groups.is_empty(), self.state.agent.name.is_none());
         if reasons {
-            self.ask(Purpose::BusyReasons, Request::BusyReasons);
+            self.ask(List::BusyReasons);
         }
         if callers {
-            self.ask(Purpose::CallerList, Request::CallerList);
+            self.ask(List::CallerList);
         }
         if own {
-            self.ask(Purpose::OwnRecord, Request::AgentBaseInfo);
+            self.ask(List::OwnRecord);
         }
         if groups {
-            self.ask(Purpose::SkillGroups, Request::SkillGroups);
+            self.ask(List::SkillGroups);
         }
     }
 
-    fn ask(&mut self, purpose: Purpose, request: Request) {
-        if !self.is_under_way(&purpose) {
-            self.request(purpose, request);
+    /// Asks for a list, unless that is under way.
+    pub(super) fn ask(&mut self, list: List) {
+        let request = match list {
+            List::BusyReasons => Request::BusyReasons,
+            List::CallerList => Request::CallerList,
+            List::SkillGroups => Request::SkillGroups,
+            List::OwnRecord => Request::AgentBaseInfo,
+            List::FreeAgents => Request::FreeAgents,
+            List::OutsideNumbers => Request::OutsideNumbers,
+            List::AgentsOnLine => Request::AgentsOnLine,
+            List::QueueSum => Request::QueueSum { ag_ids: self.state.agent.id.iter().cloned().collect() },
+            List::QueueDetail => Request::QueueDetail,
+        };
+        if !self.is_under_way(&Purpose::List(list)) {
+            self.request(Purpose::List(list), request);
+        }
+    }
+
+    /// What came for a list.
+    pub(super) fn list_reply(&mut self, list: List, result: Result<Reply, ApiError>) {
+        match list {
+            List::BusyReasons => self.busy_reasons_reply(result),
+            List::CallerList => self.caller_list_reply(result),
+            List::SkillGroups => self.skill_groups_reply(result),
+            List::OwnRecord => self.own_record_reply(result),
+            List::FreeAgents => self.free_agents_reply(result),
+            List::OutsideNumbers => self.outside_numbers_reply(result),
+            List::AgentsOnLine => self.on_line_reply(result),
+            List::QueueSum => self.queue_sum_reply(result),
+            List::QueueDetail => self.queue_detail_reply(result),
         }
     }
 
     pub(super) fn skill_groups_changed(&mut self) {
         self.info(Message::new("app.skill_groups_changed"));
-        self.ask(Purpose::SkillGroups, Request::SkillGroups);
-        self.ask(Purpose::OwnRecord, Request::AgentBaseInfo);
+        self.ask(List::SkillGroups);
+        self.ask(List::OwnRecord);
     }
 
     pub(super) fn caller_ids_changed(&mut self) {
         self.info(Message::new("app.caller_ids_changed"));
-        self.ask(Purpose::CallerList, Request::CallerList);
+        self.ask(List::CallerList);
     }
 
     /// The rows of a list, or a plan to ask again.
@@ -87,7 +117,7 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn busy_reasons_reply(&mut self, result: Result<Reply, ApiError>) {
+    fn busy_reasons_reply(&mut self, result: Result<Reply, ApiError>) {
         if let Some(rows) = self.rows(result, |data| Some(data)) {
             self.state.lists.busy_reasons = rows
                 .iter()
@@ -98,7 +128,7 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn caller_list_reply(&mut self, result: Result<Reply, ApiError>) {
+    fn caller_list_reply(&mut self, result: Result<Reply, ApiError>) {
         let Some(rows) = self.rows(result, |data| data.get("num")) else { return };
         let from_platform: Vec<CallerId> = rows
             .iter()
@@ -115,30 +145,42 @@ impl Turn<'_> {
             let known = |c: &&CallerId| from_platform.iter().any(|p| p.name == c.name || p.value == c.value);
             wanted.iter().filter(known).cloned().collect()
         };
-        if offered.is_empty() {
+        if !std::mem::replace(&mut self.state.lists.no_caller_ids_told, offered.is_empty()) && offered.is_empty() {
             self.error(Message::new("app.no_caller_ids"));
         }
         let lists = &mut self.state.lists;
         let keep = lists.caller_id.take().filter(|chosen| offered.contains(chosen));
+        let remembered = self.state.remembered.caller_id.as_deref();
         let default = self.state.profile.default_caller.as_deref();
-        lists.caller_id = keep
-            .or_else(|| offered.iter().find(|c| default.is_some_and(|d| c.name == d || c.value == d)).cloned())
-            .or_else(|| offered.first().cloned());
+        let named =
+            |name: Option<&str>| offered.iter().find(|c| name.is_some_and(|n| c.name == n || c.value == n)).cloned();
+        lists.caller_id =
+            keep.or_else(|| named(remembered)).or_else(|| named(default)).or_else(|| offered.first().cloned());
         lists.caller_ids = offered;
     }
 
-    pub(super) fn skill_groups_reply(&mut self, result: Result<Reply, ApiError>) {
+    fn skill_groups_reply(&mut self, result: Result<Reply, ApiError>) {
+        let tenant = self.state.session.vcc_id.clone();
+        let listed = self.fetched(result.clone(), |turn, data| {
+            let groups = rows_of(data);
+            turn.state.directory.view.groups =
+                groups.iter().filter_map(|row| rows::group(row, tenant.as_deref())).collect();
+        });
+        if self.state.directory.groups != Fetched::Never || matches!(listed, Fetched::At(_)) {
+            self.state.directory.groups = listed;
+        }
         if let Some(rows) = self.rows(result, |data| Some(data)) {
             self.state.lists.skill_groups = groups(&rows);
         }
     }
 
-    pub(super) fn own_record_reply(&mut self, result: Result<Reply, ApiError>) {
+    fn own_record_reply(&mut self, result: Result<Reply, ApiError>) {
         if let Ok(reply) = &result
             && reply.is_ok()
         {
             self.state.agent.name = text_of(reply.data.get("ag_name"));
-            self.state.duties.agent_id = text_of(reply.data.get("id"));
+            self.state.agent.id = reply.data.get("id").filter(|id| text_of(Some(id)).is_some()).cloned();
+            self.count_waiting();
         }
         if let Some(rows) = self.rows(result, |data| data.get("que")) {
             self.state.lists.own_groups = groups(&rows);
@@ -150,6 +192,10 @@ impl Turn<'_> {
         let outcome = match found {
             Some(caller_id) => {
                 let answer = serde_json::json!({ "value": caller_id.value, "name": caller_id.name });
+                if self.state.remembered.caller_id.as_ref() != Some(&caller_id.value) {
+                    self.state.remembered.caller_id = Some(caller_id.value.clone());
+                    self.effects.push(Effect::Remember(self.state.remembered.clone()));
+                }
                 self.state.lists.caller_id = Some(caller_id);
                 Ok(answer)
             }

@@ -1,18 +1,26 @@
 //! The pure state machine, one file per subject.
 //!
-//! `commands` takes what people ask, `session` signs in, `sign_out` out, `agent` and `phone` take the platform's words,
-//! `ending` ends calls, `sip` takes the softphone's words, `links` the event websocket's, `lists` the directory, `token`
-//! renews the token, `notices` tells the agent. `projects`, `breaks`, `reminders` and `overtime` are duties besides
-//! calls; `duties` runs them.
+//! `commands` takes what people ask; `dialling`, `hanging_up`, `consult`, `monitor`, `keypad`, `after_call` carry out what
+//! is asked of a call. `session` signs in, `take_over` also where somebody is already, `sign_out` out, `binding` changes
+//! the phone. `agent` and `phone` take the platform's words, `resync` those after an absence; `call` begins calls and
+//! knows what they are, `ending` ends them, `tones` lets them be heard. `sip` takes the softphone's words, `links` the
+//! event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows` reads them), `look_ups` what is
+//! asked of them. `token` renews the token, `notices` tells the agent. `projects`, `breaks`, `reminders` and `overtime`
+//! are duties besides calls; `duties` runs them.
 
 mod after_call;
 mod agent;
 mod binding;
 mod breaks;
+mod call;
 mod commands;
 mod consult;
+mod dialling;
+mod directory;
 mod duties;
 mod ending;
+mod hanging_up;
+mod journal;
 mod keypad;
 mod links;
 mod lists;
@@ -24,12 +32,16 @@ mod phone;
 mod projects;
 mod queue;
 mod reminders;
+mod resync;
+mod rows;
 mod session;
 mod sign_out;
 mod sip;
+mod take_over;
 #[cfg(test)]
 pub(super) mod tests;
 mod token;
+mod tones;
 
 use serde_json::{Value, json};
 
@@ -70,7 +82,7 @@ impl Turn<'_> {
             Event::Started => self.started(),
             Event::Replied { id, result } => {
                 if let Some(purpose) = self.state.pending.requests.remove(&id) {
-                    self.token_may_be_old(&result);
+                    self.token_may_be_old(&purpose, &result);
                     self.replied(id, purpose, result);
                     self.exit_when_done();
                 }
@@ -82,15 +94,9 @@ impl Turn<'_> {
             }
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
-            Event::Token(Ok(token)) => {
-                self.state.session.renewing = false;
-                self.use_token(token);
-            }
-            Event::Token(Err(reason)) => {
-                self.state.session.renewing = false;
-                let reason = reason.render(self.state.profile.locale);
-                self.error(Message::new("app.token_renewal_failed").with("reason", reason));
-            }
+            Event::JournalLoaded(entries) => self.journal_loaded(entries),
+            Event::NotKept(message) => self.error(message),
+            Event::Token(result) => self.token_came(result),
         }
     }
 
@@ -106,10 +112,11 @@ impl Turn<'_> {
             Purpose::RollBack => {}
             Purpose::Bind => self.bind_reply(result),
             Purpose::Command(action) => self.command_reply(id, action, result),
-            Purpose::BusyReasons => self.busy_reasons_reply(result),
-            Purpose::CallerList => self.caller_list_reply(result),
-            Purpose::SkillGroups => self.skill_groups_reply(result),
-            Purpose::OwnRecord => self.own_record_reply(result),
+            Purpose::Mode(login_type) => self.mode_reply(login_type, result),
+            Purpose::NewPhone => self.new_phone_info(result),
+            Purpose::List(list) => self.list_reply(list, result),
+            Purpose::LookUp { id, list } => self.look_up_reply(id, list, result),
+            Purpose::HangUpInstead(action) => self.hang_up_instead_reply(id, action, result),
             Purpose::Dtmf => self.dtmf_reply(result),
             Purpose::TokenCheck => self.token_check_reply(result),
             Purpose::Duty(asked) => self.duty_reply(id, asked, result),
@@ -128,7 +135,8 @@ impl Turn<'_> {
             TimerId::CommandDeadline => self.command_deadline(),
             TimerId::AfterCall => self.after_call_due(),
             TimerId::Lists => self.ask_for_missing_lists(),
-            TimerId::QueueSum | TimerId::Watched => {}
+            TimerId::QueueSum => self.count_waiting(),
+            TimerId::Watched => self.watched_due(),
             TimerId::BusyInfo => self.busy_info_due(),
             TimerId::BreakNews => self.break_news_due(),
             TimerId::WorkTime => self.worktime_due(),
@@ -147,17 +155,17 @@ impl Turn<'_> {
         let id = RequestId(pending.next_request);
         match &purpose {
             Purpose::PhoneInfo | Purpose::Login | Purpose::FirstState(_) => self.state.session.step = Some(id),
-            Purpose::Command(action) => {
+            Purpose::Command(action) | Purpose::HangUpInstead(action) => {
                 if let Some(waiting) = pending.commands.get_mut(action) {
                     waiting.request = Some(id);
                 }
             }
             Purpose::RollBack
             | Purpose::Bind
-            | Purpose::BusyReasons
-            | Purpose::CallerList
-            | Purpose::SkillGroups
-            | Purpose::OwnRecord
+            | Purpose::Mode(_)
+            | Purpose::NewPhone
+            | Purpose::List(_)
+            | Purpose::LookUp { .. }
             | Purpose::Dtmf
             | Purpose::TokenCheck
             | Purpose::Duty(_) => {}
@@ -172,17 +180,13 @@ impl Turn<'_> {
     }
 
     fn phone(&mut self, command: crate::softphone::Command) {
-        if self.state.profile.webrtc {
+        if self.state.session.web_phone {
             self.effects.push(Effect::Phone(command));
         }
     }
 
     fn publish(&mut self, name: &'static str, kind: &[&'static str], status: &str, data: Value) {
         self.effects.push(Effect::Publish(SdkEvent { name, kind: kind.to_vec(), status: status.to_owned(), data }));
-    }
-
-    fn not_yet(&mut self, id: CommandId) {
-        self.resolve(id, Err(refusal(RefusalKind::NotNow, Message::new("app.not_yet"))));
     }
 
     fn resolve(&mut self, id: CommandId, outcome: CommandOutcome) {
@@ -200,7 +204,9 @@ impl Turn<'_> {
     /// Keeps a command until its answer comes or its deadline passes.
     fn wait(&mut self, action: Action, id: CommandId, limit: std::time::Duration) {
         let deadline = self.now.at + limit;
-        let older = self.state.pending.commands.insert(action, Waiting { id, deadline, request: None });
+        let (calls, moves) = (self.state.calls, self.state.moves);
+        let waiting = Waiting { id, deadline, request: None, calls, moves };
+        let older = self.state.pending.commands.insert(action, waiting);
         if let Some(older) = older.filter(|older| older.id != id) {
             self.resolve(older.id, Err(refusal(RefusalKind::Pending, Message::new("app.superseded"))));
         }
@@ -248,6 +254,7 @@ impl Turn<'_> {
 
     fn request_state(&mut self, target: TargetState) {
         self.state.pending.state_asked = Some(target);
+        self.state.pending.state_owed = false;
         match target {
             TargetState::Ready => self.request(Purpose::Command(Action::Ready), Request::Ready),
             TargetState::Busy(reason) => {

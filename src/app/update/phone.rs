@@ -1,28 +1,36 @@
 //! The platform's word on the call: MT 3 (protocol `cti.md` 4.2, 5.2).
+//!
+//! Every message may come twice, late, or without the one before it; what the consultation's and the supervisor's
+//! messages mean is in `consult` and `monitor`, how a call begins and what is known of it in `call`.
 
-use serde_json::json;
+use std::time::Duration;
 
 use super::Turn;
 use crate::{
-    app::{Action, CallClocks, ConsultView, Effect, TimerId, state::Call},
+    app::state::{Call, GivenAway},
     cti::push::{PhoneEvent, PhoneState},
-    domain::{CallPhase, Direction, HungUpBy, Party, RingKind},
+    domain::{AgentState, CallPhase, Direction, HungUpBy, Party, RingKind},
     i18n::Message,
-    softphone::{self, Tone},
 };
+
+/// For so long after a call words about it may still come.
+const LATE: Duration = Duration::from_secs(5);
 
 impl Turn<'_> {
     pub(super) fn phone_push(&mut self, event: PhoneEvent) {
         if self.is_about_an_older_call(&event) {
             return tracing::info!(state = ?event.state, "a late word about a call that is over");
         }
+        let begins = matches!(event.state, PhoneState::Ring(_) | PhoneState::CallOut);
+        let mut first_word = true;
         if let Some(call) = self.state.live_call_mut() {
-            call.told = true;
+            first_word = !std::mem::replace(&mut call.told, true);
+            call.guessed &= begins;
         }
         match event.state {
             PhoneState::HungUp => self.hung_up_by_platform(),
             PhoneState::CallOut => self.call_out(&event),
-            PhoneState::Ring(kind) => self.rings(kind, &event),
+            PhoneState::Ring(kind) => self.rings(kind, &event, first_word),
             PhoneState::Connected => self.connected(&event),
             PhoneState::SelfConnected => self.know_more(&event),
             PhoneState::FarRinging => {
@@ -31,34 +39,21 @@ impl Turn<'_> {
                     call.far_ringing = true;
                 }
             }
-            PhoneState::ConsultOut => {
-                self.phase_of_call(CallPhase::ConsultOut);
-                self.consulted(&event);
-            }
-            PhoneState::ConsultConnected => {
-                self.phase_of_call(CallPhase::Consulting);
-                self.consulted(&event);
-            }
-            PhoneState::ConsultBack | PhoneState::ThreeWayBack => self.back_with_customer(),
-            PhoneState::ConsultFailed => {
-                self.back_with_customer();
-                self.warn(Message::new("app.consult_failed"));
-            }
-            PhoneState::ThreeWay => self.phase_of_call(CallPhase::ThreeWay),
-            PhoneState::Spying => self.phase_of_call(CallPhase::Spying),
-            PhoneState::Barged => self.phase_of_call(CallPhase::Barging),
-            PhoneState::TransferDone => self.info(Message::new("app.transfer_done")),
-            PhoneState::Intercepted => self.warn(Message::new("app.intercepted")),
-            PhoneState::Transferred => {
-                self.connected(&event);
-                self.info(Message::new("app.transferred_here"));
-            }
-            PhoneState::TornDown => {
-                self.warn(Message::new("app.torn_down"));
-                if let Some(call) = self.state.live_call_mut() {
-                    call.hung_up_by = Some(HungUpBy::Supervisor);
+            PhoneState::ConsultOut => self.consulting(CallPhase::ConsultOut, &event),
+            PhoneState::ConsultConnected => self.consulting(CallPhase::Consulting, &event),
+            PhoneState::ConsultBack | PhoneState::ThreeWayBack => self.consult_over(&event),
+            PhoneState::ConsultFailed => self.consult_failed(&event),
+            PhoneState::ThreeWay => {
+                if self.is_in_a_call(&event) {
+                    self.phase_of_call(CallPhase::ThreeWay);
                 }
             }
+            PhoneState::Spying => self.monitoring(CallPhase::Spying, &event),
+            PhoneState::Barged => self.monitoring(CallPhase::Barging, &event),
+            PhoneState::TransferDone => self.transfer_done(),
+            PhoneState::Intercepted => self.intercepted(),
+            PhoneState::Transferred => self.transferred_here(&event),
+            PhoneState::TornDown => self.torn_down(),
         }
     }
 
@@ -76,6 +71,37 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether there is a call that a word from the middle of one can be about. One that began unseen is taken over,
+    /// unless it is rather a late word about one that is over.
+    pub(super) fn is_in_a_call(&mut self, event: &PhoneEvent) -> bool {
+        if self.state.live_call().is_some() {
+            return true;
+        }
+        let held_by_platform = match self.state.agent.state {
+            AgentState::Occupied | AgentState::SigningIn => true,
+            AgentState::Idle | AgentState::Busy | AgentState::WrapUp | AgentState::SignedOut => false,
+        };
+        let answered = matches!(event.state, PhoneState::Connected | PhoneState::Transferred);
+        let at = self.now.at;
+        let just_over = self.state.over_at.is_some_and(|over| at.saturating_duration_since(over) < LATE);
+        if !held_by_platform && (!answered || just_over) {
+            tracing::info!(state = ?event.state, "a word about a call while there is none");
+            return false;
+        }
+        let direction = if matches!(event.state, PhoneState::Spying | PhoneState::Barged) {
+            Direction::Spy
+        } else if event.from_agent {
+            Direction::Inner
+        } else {
+            Direction::In
+        };
+        self.new_call(CallPhase::Dialing, direction);
+        if let Some(call) = self.state.live_call_mut() {
+            call.told = true;
+        }
+        true
+    }
+
     /// A call that nobody here has a leg of, and that is not the one that rings now, has ended unheard.
     fn older_call_is_over(&mut self, event: &PhoneEvent) {
         let another = |call: &Call| {
@@ -84,7 +110,7 @@ impl Turn<'_> {
                 && event.call_id.is_some()
                 && call.platform_id != event.call_id
         };
-        if self.state.live_call().is_some_and(another) {
+        if self.state.live_call().is_some_and(|call| another(call) || call.guessed) {
             self.call_over();
         }
     }
@@ -97,27 +123,38 @@ impl Turn<'_> {
         }
         if let Some(call) = self.state.live_call_mut()
             && call.phase == CallPhase::Dialing
+            && call.direction != Direction::Spy
         {
             call.direction = direction;
         }
         self.know_more(event);
     }
 
-    fn rings(&mut self, kind: RingKind, event: &PhoneEvent) {
-        let wall = self.now.wall;
+    /// `first_word`: the platform has not spoken of the call before, only its SIP leg is known.
+    fn rings(&mut self, kind: RingKind, event: &PhoneEvent, first_word: bool) {
         let direction = kind.direction(event.from_agent || event.agent_no.is_some());
-        let offered = kind.is_offered();
-        let phase = if offered { CallPhase::Ringing } else { CallPhase::Dialing };
+        let phase = if kind.is_offered() { CallPhase::Ringing } else { CallPhase::Dialing };
         self.older_call_is_over(event);
         match self.state.live_call_mut() {
             // The INVITE came first, or the message came twice.
             Some(call) if matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing) => {
+                if phase == CallPhase::Ringing && call.phase == CallPhase::Dialing {
+                    // Another call came before the one that was being placed.
+                    call.peer = Party { number: call.peer.number.take(), ..Party::default() };
+                    call.monitored = None;
+                }
                 call.ring = Some(kind);
                 call.direction = direction;
                 if call.phase != phase {
-                    call.phase = phase;
-                    call.since = wall;
+                    self.set_phase(phase);
                 }
+            }
+            // The own leg answered itself before it was known to be one.
+            Some(call) if first_word && call.phase == CallPhase::Talking && phase == CallPhase::Dialing => {
+                call.ring = Some(kind);
+                call.direction = direction;
+                call.clocks.answered_at = None;
+                self.set_phase(phase);
             }
             Some(_) => {
                 tracing::info!("a ring is announced during a call; the call goes on");
@@ -137,174 +174,68 @@ impl Turn<'_> {
             call.own_ring_at.get_or_insert(at);
         }
         self.know_more(event);
+        if kind == RingKind::Spy {
+            self.spy_rings(event);
+        }
         self.announce();
+        self.beep();
         self.ring_tone();
     }
 
     fn connected(&mut self, event: &PhoneEvent) {
-        if self.state.live_call().is_none() {
-            // A call found on the platform that this program did not see begin.
-            let direction = if event.from_agent { Direction::Inner } else { Direction::In };
-            self.new_call(CallPhase::Dialing, direction);
+        if !self.is_in_a_call(event) {
+            return;
         }
         self.know_more(event);
+        if let Some(call) = self.state.live_call_mut() {
+            // The customer is still here, or here again.
+            call.given_away.take_if(|away| *away == GivenAway::Asked);
+        }
         // A repeated message does not lift a hold or a consultation.
         if matches!(self.state.call_phase(), CallPhase::Ringing | CallPhase::Dialing) {
-            self.talking();
+            let listens = self.state.live_call().is_some_and(|call| call.direction == Direction::Spy);
+            if listens { self.phase_of_call(CallPhase::Spying) } else { self.talking() }
         }
     }
 
-    /// Both ends are in conversation.
-    pub(super) fn talking(&mut self) {
-        let (at, wall) = (self.now.at, self.now.wall);
-        self.resume();
-        if let Some(call) = self.state.live_call_mut() {
-            call.phase = CallPhase::Talking;
-            call.since = wall;
-            call.clocks.answered_at.get_or_insert(at);
-        }
-        self.announce();
-        self.ring_tone();
-        self.resolve_pending(Action::Answer, Ok(json!({ "code": 0 })));
-    }
-
-    fn phase_of_call(&mut self, phase: CallPhase) {
-        if self.state.live_call().is_none() {
-            self.new_call(CallPhase::Dialing, if phase == CallPhase::Spying { Direction::Spy } else { Direction::In });
-        }
-        let (at, wall) = (self.now.at, self.now.wall);
-        self.resume();
-        if let Some(call) = self.state.live_call_mut() {
-            call.told = true;
-            if call.phase != phase {
-                call.since = wall;
-            }
-            call.phase = phase;
-            call.clocks.answered_at.get_or_insert(at);
-        }
-        self.ring_tone();
-    }
-
-    /// A hold ends, asked for or by what the platform does next: its clock stops, and both ends hear each other.
-    pub(super) fn resume(&mut self) {
-        let at = self.now.at;
-        let Some(call) = self.state.live_call_mut().filter(|call| call.phase == CallPhase::Held) else { return };
-        call.hold_uncertain = false;
-        if let Some(held_at) = call.clocks.held_at.take() {
-            call.clocks.held_before_ms += at.saturating_duration_since(held_at).as_millis() as u64;
-        }
-        self.phone(softphone::Command::SetHeld(false));
-    }
-
-    fn consulted(&mut self, event: &PhoneEvent) {
-        if let Some(call) = self.state.live_call_mut()
-            && (event.called.is_some() || event.agent_no.is_some())
-        {
-            call.consult = ConsultView { number: event.called.clone(), ag_no: event.agent_no.clone() };
+    /// PhoSta 34. Who listened to the call has it now; the original lets them only hang up.
+    fn intercepted(&mut self) {
+        self.warn(Message::new("app.intercepted"));
+        if matches!(self.state.call_phase(), CallPhase::Spying | CallPhase::Whispering | CallPhase::Barging) {
+            self.phase_of_call(CallPhase::Talking);
         }
     }
 
-    fn back_with_customer(&mut self) {
-        self.phase_of_call(CallPhase::Talking);
-        if let Some(call) = self.state.live_call_mut() {
-            call.consult = ConsultView::default();
+    /// PhoSta 35: who was called or consulted has the customer now, and may do everything.
+    fn transferred_here(&mut self, event: &PhoneEvent) {
+        if !self.is_in_a_call(event) {
+            return;
         }
-    }
-
-    /// Takes over what a message tells of the other end.
-    fn know_more(&mut self, event: &PhoneEvent) {
         let Some(call) = self.state.live_call_mut() else { return };
-        let outbound = matches!(event.state, PhoneState::CallOut | PhoneState::Ring(RingKind::Outbound))
-            || call.direction == Direction::Out;
-        let number = if outbound { event.called.as_ref() } else { event.caller.as_ref() };
-        take(&mut call.peer.number, number);
-        take(&mut call.peer.area, event.area.as_ref());
-        take(&mut call.peer.ag_no, event.agent_no.as_ref());
-        take(&mut call.peer.name, event.agent_name.as_ref());
-        take(&mut call.call_id, event.call_id.as_ref());
-        take(&mut call.platform_id, event.call_id.as_ref());
-        call.told = true;
-        call.queue_id = event.queue_id.filter(|id| *id != 0).or(call.queue_id);
-    }
-
-    pub(super) fn new_call(&mut self, phase: CallPhase, direction: Direction) {
-        self.tell_unreached(None);
-        self.effects.push(Effect::StopTimer(TimerId::ForgetCall));
-        self.effects.push(Effect::StopTimer(TimerId::StrayCall));
-        self.effects.push(Effect::StopTimer(TimerId::AfterCall));
-        self.state.call = Some(Call {
-            phase,
-            direction,
-            ring: None,
-            call_id: None,
-            platform_id: None,
-            told: false,
-            peer: Party::default(),
-            queue_id: None,
-            consult: ConsultView::default(),
-            monitored: None,
-            began: self.now.wall,
-            since: self.now.wall,
-            clocks: CallClocks { started_at: Some(self.now.at), ..CallClocks::default() },
-            far_ringing: false,
-            leg: None,
-            own_ring_at: None,
-            hang_up_asked: false,
-            hung_up_by: None,
-            hold_uncertain: false,
-            unreached: None,
-            announced: false,
-        });
-    }
-
-    /// Tells scripts, once, that a call is there.
-    pub(super) fn announce(&mut self) {
-        let Some(call) = self.state.live_call_mut().filter(|call| !call.announced) else { return };
-        call.announced = true;
-        let data = json!({
-            "call_id": call.call_id,
-            "direction": call.direction,
-            "number": call.peer.number,
-            "ag_no": call.peer.ag_no,
-            "area": call.peer.area,
-        });
-        self.publish("callStarted", &["call"], "", data);
-    }
-
-    /// Rings while somebody has to be called to the phone, and not a moment longer.
-    pub(super) fn ring_tone(&mut self) {
-        let rings = self.state.profile.ring
-            && self.state.live_call().is_some_and(|call| {
-                call.phase == CallPhase::Ringing
-                    && call.ring.is_none_or(RingKind::is_offered)
-                    && call.leg.as_ref().is_some_and(|leg| !leg.answered)
-            })
-            && !self.state.auto_answer;
-        let wanted = if rings { Some(Tone::Ring) } else { None };
-        if self.state.tone != wanted {
-            self.state.tone = wanted;
-            self.phone(softphone::Command::Play(wanted));
+        let news = !std::mem::replace(&mut call.transferred_here, true);
+        let from_agent = matches!(call.direction, Direction::Consult | Direction::Inner);
+        if from_agent {
+            // Until now the other end was a colleague.
+            call.direction = Direction::In;
+            call.peer = Party::default();
+        }
+        let customer = PhoneEvent { from_agent: false, agent_no: None, agent_name: None, ..event.clone() };
+        self.know_more(&customer);
+        if matches!(self.state.call_phase(), CallPhase::Ringing | CallPhase::Dialing) {
+            self.talking();
+        } else if from_agent {
+            self.phase_of_call(CallPhase::Talking);
+        }
+        if news {
+            self.info(Message::new("app.transferred_here"));
         }
     }
 
-    /// Lets the agent hear that the far end rings, unless the platform's own tone is heard already.
-    pub(super) fn ring_back(&mut self, far_end_dbfs: f32) {
-        let waiting = self.state.live_call().is_some_and(|c| c.phase == CallPhase::Dialing && c.far_ringing);
-        let wanted = match (waiting, far_end_dbfs) {
-            (true, level) if level < -65.0 => Some(Tone::RingBack),
-            (true, level) if level < -45.0 => self.state.tone,
-            (true, _) | (false, _) => None,
-        };
-        let playing = self.state.tone == Some(Tone::RingBack);
-        if (wanted == Some(Tone::RingBack)) != playing {
-            self.state.tone = wanted;
-            self.phone(softphone::Command::Play(wanted));
+    /// PhoSta 36; the end itself follows.
+    fn torn_down(&mut self) {
+        let Some(call) = self.state.live_call_mut() else { return };
+        if call.hung_up_by.replace(HungUpBy::Supervisor) != Some(HungUpBy::Supervisor) {
+            self.warn(Message::new("app.torn_down"));
         }
-    }
-}
-
-fn take(known: &mut Option<String>, told: Option<&String>) {
-    if let Some(told) = told.filter(|text| !text.is_empty()) {
-        *known = Some(told.clone());
     }
 }

@@ -260,7 +260,7 @@ impl Turn<'_> {
         let known = [
             ("agent_connected_current", json!(project.row.answered)),
             ("agNo", json!(self.state.profile.ag_no)),
-            ("agentPhone", json!(self.state.profile.agent_phone)),
+            ("agentPhone", json!(session.phone)),
             ("vccCode", json!(session.vcc_code)),
             ("vccId", json!(session.vcc_id)),
         ];

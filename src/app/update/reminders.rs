@@ -44,7 +44,7 @@ impl Reminders {
 
 impl State {
     /// A busy reason of the schedule as the list of reasons knows it; `reason` is its name or number, else `id` is.
-    pub(in crate::app) fn named_reason(&self, named: &NamedReason) -> Option<BusyReason> {
+    pub(in crate::app) fn planned_reason(&self, named: &NamedReason) -> Option<BusyReason> {
         let known = &self.lists.busy_reasons;
         let by_number = |text: &Option<String>| {
             let id: i64 = text.as_ref()?.trim().parse().ok()?;
@@ -100,7 +100,7 @@ impl Turn<'_> {
     fn take_reminder(&mut self, id: CommandId, reminder: &str) {
         let shown = self.state.duties.reminders.shown.iter().find(|shown| shown.id == reminder);
         let Some(plan) = shown.map(|shown| shown.plan.clone()) else { return self.no_such_reminder(id) };
-        let Some(reason) = self.state.named_reason(&plan.reason).filter(|_| plan.due) else {
+        let Some(reason) = self.state.planned_reason(&plan.reason).filter(|_| plan.due) else {
             let message = Message::new("duty.reminder_has_no_reason");
             self.warn(message.clone());
             return self.resolve(id, Err(refusal(RefusalKind::NotNow, message)));
@@ -119,7 +119,8 @@ impl Turn<'_> {
         let reminders = &self.state.duties.reminders;
         let now = self.now.wall.as_second();
         let is_now = |one: &&ScheduledBreak| one.start <= now && now < one.end;
-        let is_it = |one: &ScheduledBreak| self.state.named_reason(&one.reason).is_some_and(|known| known.id == reason);
+        let is_it =
+            |one: &ScheduledBreak| self.state.planned_reason(&one.reason).is_some_and(|known| known.id == reason);
         reminders.taken == Some(reason) || reminders.breaks.iter().filter(is_now).any(is_it)
     }
 
@@ -127,7 +128,7 @@ impl Turn<'_> {
         if !self.state.profile.dining_remind || !self.state.duties.running {
             return;
         }
-        match self.state.duties.agent_id.clone() {
+        match text_of(self.state.agent.id.as_ref()) {
             Some(ag_id) => self.ask_duty(Asked::WorkTime, Request::WorkTime { ag_id }),
             None => self.poll_again(TimerId::WorkTime, RECORD),
         }
@@ -217,7 +218,7 @@ impl Turn<'_> {
         let mut reminders = std::mem::take(&mut self.state.duties.reminders);
         let state = &*self.state;
         let done = |reminder: &ShownReminder| {
-            reminder.plan.due && state.named_reason(&reminder.plan.reason).is_some_and(|r| state.is_busy_with(r.id))
+            reminder.plan.due && state.planned_reason(&reminder.plan.reason).is_some_and(|r| state.is_busy_with(r.id))
         };
         reminders.shown.retain(|reminder| !done(reminder));
         reminders.put_off.retain(|(_, reminder)| !done(reminder));

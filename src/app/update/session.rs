@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{Turn, clean, refused, text_of, unreachable};
+use super::{Turn, binding::account, clean, refused, text_of, unreachable};
 use crate::{
     app::{
         Action, Effect, LinkState, Refusal, RefusalKind, TimerId,
         state::{Phase, Purpose},
     },
-    config::LoginType,
     cti::api::{ApiError, Reply, Request},
     domain::{AgentState, TargetState},
     i18n::Message,
@@ -44,6 +42,7 @@ impl Turn<'_> {
         session.wanted = true;
         session.force = force || self.state.profile.auto_force_login;
         session.failures = 0;
+        session.ended_other = false;
         self.attempt_sign_in();
     }
 
@@ -53,7 +52,7 @@ impl Turn<'_> {
         }
     }
 
-    fn attempt_sign_in(&mut self) {
+    pub(super) fn attempt_sign_in(&mut self) {
         self.effects.push(Effect::StopTimer(TimerId::SignIn));
         self.state.link.retry_at = None;
         if self.is_under_way(&Purpose::RollBack) || self.is_under_way(&Purpose::Command(Action::SignOut)) {
@@ -72,7 +71,7 @@ impl Turn<'_> {
         self.state.link.lost_at = None;
         self.state.sip.leave_after_call = false;
         self.set_agent(AgentState::SigningIn, None, None);
-        let pho_num = self.state.profile.agent_phone.clone();
+        let pho_num = self.state.session.phone.clone();
         self.request(Purpose::PhoneInfo, Request::RtcInfo { pho_num });
     }
 
@@ -89,27 +88,23 @@ impl Turn<'_> {
             }
             Err(error) => return self.sign_in_failed(unreachable(&error)),
         };
-        let vcc_id = text_of(reply.data.get("vccId"));
+        self.state.session.tenant_known = true;
         if let Some(code) = text_of(reply.data.get("vccCode")) {
             self.state.session.vcc_code = Some(code.clone());
             self.effects.push(Effect::SetTenant(code));
         }
-        if let (Some(vcc_id), Some(password)) = (&vcc_id, text_of(reply.data.get("phopass"))) {
-            self.state.session.account = Some(softphone::Account {
-                user: format!("ss{vcc_id}ss{}", self.state.profile.agent_phone),
-                password: SecretString::from(password),
-            });
-        } else if self.state.profile.webrtc {
+        self.state.session.account = account(&reply.data, &self.state.session.phone);
+        if self.state.session.account.is_none() && self.state.session.web_phone {
             self.error(Message::new("app.no_phone_account"));
         }
-        self.state.session.vcc_id = vcc_id;
+        self.state.session.vcc_id = text_of(reply.data.get("vccId"));
         self.plan_token_renewal(&reply.data);
         self.state.session.phase = Phase::LoggingIn;
-        let profile = &self.state.profile;
+        let session = &self.state.session;
         let request = Request::Login {
-            bind_tel: profile.agent_phone.clone(),
-            login_type: profile.login_type_number(),
-            state: if profile.websocket { 0 } else { target_number(self.wanted_state()) },
+            bind_tel: session.phone.clone(),
+            login_type: session.login_type.number(),
+            state: if self.state.profile.websocket { 0 } else { target_number(self.wanted_state()) },
         };
         self.request(Purpose::Login, request);
         self.ask_for_lists();
@@ -135,9 +130,7 @@ impl Turn<'_> {
                     }),
                 }
             }
-            Ok(reply) if reply.code == SIGNED_IN_ALREADY && self.state.profile.websocket => {
-                self.already_signed_in(&reply);
-            }
+            Ok(reply) if reply.code == SIGNED_IN_ALREADY => self.already_signed_in(&reply),
             Ok(reply) => self.sign_in_refused(refused(&reply)),
             Err(error) => {
                 // It may have been carried out all the same; what then stands in the way is our own.
@@ -147,50 +140,7 @@ impl Turn<'_> {
         }
     }
 
-    /// 40101: take the registration over, or tell who holds it (protocol `cti.md` 2.3, the matrix).
-    fn already_signed_in(&mut self, reply: &Reply) {
-        let field = |name: &str| text_of(reply.data.get(name)).unwrap_or_default();
-        let (reg_id, ag_sta, ag_type, link) = (field("regId"), field("agSta"), field("agType"), field("wsLink"));
-        let same_phone = field("phoNum") == self.state.profile.agent_phone;
-        let known = self.state.session.reg_id.as_deref() == Some(reg_id.as_str()) && !reg_id.is_empty();
-        let ours = known || (self.state.session.login_unanswered && same_phone && link != "1");
-        let by_matrix = match self.state.profile.login_type {
-            LoginType::Dynamic => ag_type == "2" && link == "0",
-            LoginType::Static => ag_type == "2",
-        };
-        if reg_id.is_empty() || !(self.state.session.force || ours || by_matrix) {
-            return self.sign_in_refused(refused(reply));
-        }
-        if !same_phone {
-            let bind_tel = self.state.profile.agent_phone.clone();
-            self.request(Purpose::Bind, Request::ChangeBindTel { bind_tel, is_webrtc: None });
-        }
-        let login_state = (self.state.session.force || ours).then_some(ag_sta.clone());
-        self.logged_in(reg_id, login_state);
-        self.adopt_state(&ag_sta);
-    }
-
-    /// A state that the platform holds already is taken over; only a fresh registration needs its first ready or busy.
-    fn adopt_state(&mut self, ag_sta: &str) {
-        if matches!(ag_sta, "" | "0") {
-            return;
-        }
-        self.state.session.state_set = true;
-        if let Ok(state) = ag_sta.parse() {
-            self.agent_number(state, None, None);
-        }
-    }
-
-    pub(super) fn bind_reply(&mut self, result: Result<Reply, ApiError>) {
-        let problem = match result {
-            Ok(reply) if reply.is_ok() => return,
-            Ok(reply) => refused(&reply),
-            Err(error) => unreachable(&error),
-        };
-        self.error(problem.message);
-    }
-
-    fn logged_in(&mut self, reg_id: String, login_state: Option<String>) {
+    pub(super) fn logged_in(&mut self, reg_id: String, login_state: Option<String>) {
         let session = &mut self.state.session;
         session.login_state = login_state;
         session.reg_id = Some(reg_id.clone());
@@ -213,6 +163,7 @@ impl Turn<'_> {
         if let Some(account) = self.state.session.account.clone() {
             self.state.sip.leave_after_call = false;
             self.state.sip.wanted = true;
+            self.phone(softphone::Command::SetAutoAnswer(self.state.remembered.auto_answer));
             self.phone(softphone::Command::Register(account));
         }
     }
@@ -225,10 +176,13 @@ impl Turn<'_> {
         if self.state.live_call().is_some() && !self.state.session.state_set {
             // Signed in anew in the middle of a call: the wanted state is asked for when the call is over.
             self.state.session.state_set = true;
-            self.state.pending.after_call = Some(self.wanted_state());
+            let wanted = self.wanted_state();
+            self.state.pending.after_call.get_or_insert(wanted);
+            self.state.pending.state_owed = true;
             self.set_agent(AgentState::Occupied, None, None);
         }
         if self.state.session.state_set {
+            self.call_by_login();
             self.signed_in(Value::Null);
         } else {
             self.first_state();
@@ -269,9 +223,11 @@ impl Turn<'_> {
         }
     }
 
-    fn signed_in(&mut self, data: Value) {
+    pub(super) fn signed_in(&mut self, data: Value) {
+        self.count_waiting();
         let session = &mut self.state.session;
         session.phase = Phase::In;
+        session.coming_back = false;
         session.failures = 0;
         session.login_unanswered = false;
         session.force = self.state.profile.auto_force_login;
@@ -326,8 +282,10 @@ impl Turn<'_> {
         }
         let session = &mut self.state.session;
         session.wanted = true;
-        session.force = true;
+        session.coming_back = true;
+        session.force = self.state.profile.auto_force_login;
         session.failures = 0;
+        session.ended_other = false;
         let before = session.again_at.replace(self.now.at);
         if before.is_some_and(|before| self.now.at.saturating_duration_since(before) < AGAIN_MIN) {
             session.phase = Phase::Out;
@@ -340,7 +298,7 @@ impl Turn<'_> {
     }
 
     /// The state to take after sign-in.
-    fn wanted_state(&self) -> TargetState {
+    pub(super) fn wanted_state(&self) -> TargetState {
         self.state.session.target.unwrap_or(self.state.profile.target)
     }
 }

@@ -40,7 +40,11 @@ impl Turn<'_> {
         }
         self.state.session.signed_out_because = because;
         self.state.session.step = None;
+        self.state.session.coming_back = false;
+        self.forget_changes();
+        self.forget_queue();
         self.state.pending.after_call = None;
+        self.state.pending.state_owed = false;
         self.state.link.retry_at = None;
         self.effects.push(Effect::StopTimer(TimerId::AfterCall));
         self.set_agent(AgentState::SignedOut, None, None);

@@ -10,7 +10,7 @@ use crate::{
     },
     domain::{CallPhase, Direction, HungUpBy},
     i18n::Message,
-    softphone::{self, EndCause, Event, MediaEvent, Tone},
+    softphone::{self, EndCause, Event, MediaEvent},
 };
 
 /// Failures of the registration that pass without anybody doing anything.
@@ -81,48 +81,58 @@ impl Turn<'_> {
     fn invited(&mut self, call_id: String, from: String, auto_answer: bool) {
         // The softphone has room for one leg: an older one is gone.
         self.state.stray_leg = None;
+        if self.state.live_call().is_some_and(|call| call.guessed) {
+            self.call_over();
+        }
         if self.state.live_call().is_none() {
             // The INVITE may be ahead of the platform's message, which will say who it is. One that the platform wants
-            // answered by itself is the own leg of a call out; the agent's switch answers those that ring.
-            let own_leg = auto_answer && !self.state.auto_answer;
-            let (phase, direction) =
-                if own_leg { (CallPhase::Dialing, Direction::Out) } else { (CallPhase::Ringing, Direction::In) };
+            // answered by itself is an own leg; the agent's switch answers those that ring as well.
+            let asked = |action| self.state.pending.commands.contains_key(&action);
+            let (spies, calls_agent) = (asked(Action::Spy), asked(Action::DialAgent));
+            let calls = asked(Action::Dial) || spies || calls_agent;
+            let own_leg = auto_answer && (calls || !self.state.remembered.auto_answer);
+            let (phase, direction) = match (own_leg, spies, calls_agent) {
+                (false, _, _) => (CallPhase::Ringing, Direction::In),
+                (true, true, _) => (CallPhase::Dialing, Direction::Spy),
+                (true, false, true) => (CallPhase::Dialing, Direction::Inner),
+                (true, false, false) => (CallPhase::Dialing, Direction::Out),
+            };
             self.new_call(phase, direction);
             if let Some(call) = self.state.live_call_mut() {
                 call.peer.number = Some(from).filter(|from| !from.is_empty());
             }
         }
-        let auto_switch = self.state.auto_answer;
         let Some(call) = self.state.live_call_mut() else { return };
-        call.leg = Some(Leg { call_id: call_id.clone(), answered: false });
+        call.leg = Some(Leg { call_id: call_id.clone(), answered: false, answering: auto_answer, beeped: false });
         call.call_id.get_or_insert(call_id);
         let hang_up_asked = call.hang_up_asked;
-        let asking = [Action::HangUp, Action::Reject].map(Purpose::Command).iter().any(|p| self.is_under_way(p));
+        let ways = [Action::HangUp, Action::Reject, Action::CancelDial];
+        let asking = ways.iter().any(|action| {
+            self.is_under_way(&Purpose::Command(*action)) || self.is_under_way(&Purpose::HangUpInstead(*action))
+        });
         if hang_up_asked && !asking {
             // The platform has agreed to the end of this call already.
             return self.phone(softphone::Command::HangUp);
         }
-        if self.state.pending.commands.contains_key(&Action::Answer) {
+        if self.state.pending.commands.contains_key(&Action::Answer) && !auto_answer {
             return self.phone(softphone::Command::Answer);
         }
-        let Some(call) = self.state.live_call() else { return };
-        if auto_answer && auto_switch && call.phase == CallPhase::Ringing {
-            self.phone(softphone::Command::Play(Some(Tone::AutoAnswer)));
-        } else if !auto_answer {
-            self.ring_tone();
-        }
+        self.beep();
+        self.ring_tone();
+        self.answer_own_leg();
     }
 
     fn leg_answered(&mut self, call_id: &str) {
+        let told_of = self.state.profile.websocket;
         let Some(call) = self.state.live_call_mut() else { return };
         let Some(leg) = call.leg.as_mut().filter(|leg| leg.call_id == call_id) else { return };
         leg.answered = true;
         let offered = call.ring.is_none_or(crate::domain::RingKind::is_offered);
         let rings = call.phase == CallPhase::Ringing && offered;
         // Without the link nobody will say more about the other end.
-        if rings || (call.phase == CallPhase::Dialing && !self.state.profile.websocket) {
+        if rings || (call.phase == CallPhase::Dialing && !told_of) {
             // Answering happens here, not on the platform: its word (PhoSta 6) may be late or the link down.
-            self.talking();
+            if call.direction == Direction::Spy { self.phase_of_call(CallPhase::Spying) } else { self.talking() }
         } else {
             self.ring_tone();
             self.resolve_pending(Action::Answer, Ok(json!({ "code": 0 })));

@@ -2,14 +2,28 @@
 
 #![allow(clippy::wildcard_enum_match_arm)]
 
+mod after_call;
+mod auto_answer;
+mod binding;
 mod breaks;
 mod calls;
+mod consult;
+mod found;
+mod hanging_up;
+mod journal;
 mod links;
+mod look_ups;
+mod monitor;
 mod overtime;
 mod projects;
+mod pushes;
 mod races;
 mod random;
+mod random_duties;
+mod refusals;
 mod reminders;
 pub(in crate::app) mod rig;
 mod sessions;
 mod sign_in;
+mod take_over;
+mod tokens;

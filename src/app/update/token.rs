@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -22,9 +23,34 @@ const RENEWALS_APART: Duration = Duration::from_secs(60);
 const MS_FROM: i64 = 100_000_000_000;
 
 impl Turn<'_> {
+    /// What the token source gave, asked or not.
+    pub(super) fn token_came(&mut self, result: Result<SecretString, Message>) {
+        let asked = std::mem::take(&mut self.state.session.renewing);
+        match result {
+            Ok(token) => self.use_token(token),
+            Err(reason) => {
+                if self.state.session.renewal_told.as_ref() != Some(&reason) {
+                    let text = reason.render(self.state.profile.locale);
+                    self.error(Message::new("app.token_renewal_failed").with("reason", text));
+                    self.state.session.renewal_told = Some(reason);
+                }
+                let session = &self.state.session;
+                if asked && (session.refused || session.wanted) {
+                    self.effects.push(Effect::StartTimer { timer: TimerId::TokenRenewal, after: RENEWALS_APART });
+                }
+            }
+        }
+    }
+
     /// A token to use from now on, for HTTP and the next link; what waits for one is tried at once.
     pub(super) fn use_token(&mut self, token: SecretString) {
         self.effects.push(Effect::UseToken(token.clone()));
+        let session = &mut self.state.session;
+        session.renewal_told = None;
+        session.token_expires = None;
+        session.expiring_told = false;
+        session.worthless_told = false;
+        self.settle(&["app.token_renewal_failed", "app.token_expiring", "app.token_expired", "app.link_needs_token"]);
         if matches!(self.state.session.phase, Phase::Linking | Phase::Setting | Phase::In) {
             self.request(Purpose::TokenCheck, Request::CheckToken { token: SecretToken(token) });
         }
@@ -40,7 +66,10 @@ impl Turn<'_> {
     pub(super) fn token_check_reply(&mut self, result: Result<Reply, ApiError>) {
         match result {
             Ok(reply) if reply.is_ok() => self.plan_token_renewal(&reply.data),
-            Ok(reply) => self.error(Message::new("app.token_refused").with("text", clean(&reply.message))),
+            Ok(reply) => {
+                self.error(Message::new("app.token_refused").with("text", clean(&reply.message)));
+                self.renew_old_token();
+            }
             Err(error) => self.warn(error.message()),
         }
     }
@@ -49,11 +78,16 @@ impl Turn<'_> {
     pub(super) fn plan_token_renewal(&mut self, data: &Value) {
         let Some(expires) = number_of(data.get("expires")) else { return };
         let expires_ms = if expires < MS_FROM { expires.saturating_mul(1000) } else { expires };
-        let left = expires_ms.saturating_sub(self.now.wall.as_millisecond());
-        let lead = i64::try_from(self.state.profile.token_call_back_time.as_millis()).unwrap_or(i64::MAX);
-        let after = Duration::from_millis(u64::try_from(left.saturating_sub(lead)).unwrap_or(0));
-        let after = after.max(self.until_next_renewal());
+        self.state.session.token_expires = Timestamp::from_millisecond(expires_ms).ok();
+        let lead = self.state.profile.token_call_back_time;
+        let after = self.until_expiry().saturating_sub(lead).max(self.until_next_renewal());
         self.effects.push(Effect::StartTimer { timer: TimerId::TokenRenewal, after });
+    }
+
+    /// Time the token has left, where that is known; else none.
+    fn until_expiry(&self) -> Duration {
+        let left = self.state.session.token_expires.map(|end| end.duration_since(self.now.wall));
+        left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default()
     }
 
     fn until_next_renewal(&self) -> Duration {
@@ -62,19 +96,38 @@ impl Turn<'_> {
     }
 
     pub(super) fn token_renewal_due(&mut self) {
-        self.publish("tokenExpiring", &["token"], "", Value::Null);
-        self.state.session.renewed_at = Some(self.now.at);
+        if !std::mem::replace(&mut self.state.session.expiring_told, true) {
+            self.publish("tokenExpiring", &["token"], "", Value::Null);
+        }
+        let left = self.until_expiry();
         if self.state.profile.can_renew_token {
             self.renew_token();
+        } else if left.is_zero() {
+            self.tell_worthless();
         } else {
             self.warn(Message::new("app.token_expiring"));
+            self.effects.push(Effect::StartTimer { timer: TimerId::TokenRenewal, after: left });
         }
     }
 
-    /// An answer that says the token is worth nothing: a new one is asked for, where there is somebody to ask.
-    pub(super) fn token_may_be_old(&mut self, result: &Result<Reply, ApiError>) {
-        if matches!(result, Err(ApiError::Status { status: 401, .. })) {
-            self.renew_old_token();
+    /// An answer that says the token is worth nothing: a new one is asked for, of whoever there is to ask.
+    pub(super) fn token_may_be_old(&mut self, purpose: &Purpose, result: &Result<Reply, ApiError>) {
+        let expired = || self.state.session.token_expires.is_some() && self.until_expiry().is_zero();
+        let worthless = match result {
+            Err(error) => matches!(error, ApiError::Status { status: 401, .. }),
+            // The platform's code for it is not known, but the time is.
+            Ok(reply) => !reply.is_ok() && expired(),
+        };
+        // The answer to a sign-in says so itself, and does not wait for this.
+        let signing_in = matches!(purpose, Purpose::PhoneInfo | Purpose::Login | Purpose::FirstState(_));
+        if worthless && !self.renew_old_token() && !self.state.profile.can_renew_token && !signing_in {
+            self.tell_worthless();
+        }
+    }
+
+    fn tell_worthless(&mut self) {
+        if !std::mem::replace(&mut self.state.session.worthless_told, true) {
+            self.error(Message::new("app.token_expired"));
         }
     }
 

@@ -20,6 +20,7 @@ fn api_of(scheme: &str, address: SocketAddr, tls: Tls) -> Api {
         api_server: Url::parse(&format!("{scheme}://{address}/interface/v2")).unwrap(),
         jsonp_server: Url::parse(&format!("{scheme}://{address}/")).unwrap(),
         ag_no: "8001".into(),
+        locale: Locale::ZhCn,
         tls,
     };
     Api::new(config, TOKEN.into()).unwrap()
@@ -67,7 +68,11 @@ async fn a_command_is_exactly_what_the_protocol_says() {
     assert_eq!(seen.header("content-type"), Some("application/json"));
     assert_eq!(seen.header("authorization"), Some(TOKEN));
     assert_eq!(seen.header("accept"), Some("*/*"));
-    assert_eq!(names(&seen), ["accept", "authorization", "content-length", "content-type", "host", "user-agent"]);
+    assert_eq!(
+        names(&seen),
+        ["accept", "accept-language", "authorization", "content-length", "content-type", "host", "user-agent"]
+    );
+    assert_eq!(seen.header("accept-language"), Some("zh-CN"));
 }
 
 #[tokio::test]
@@ -116,7 +121,7 @@ async fn a_look_up_is_a_plain_get_without_the_token() {
     assert!(reply.is_ok());
     assert_eq!(reply.data[0]["que_name"], "Q");
     let seen = server.last();
-    assert_eq!(names(&seen), ["accept", "host", "user-agent"]);
+    assert_eq!(names(&seen), ["accept", "accept-language", "host", "user-agent"]);
     assert_eq!(seen.body, "");
     let (path, query) = seen.line.split_once('?').unwrap();
     assert_eq!(path, "GET /v2/wintelapi/api/jsonp/queue/list");
@@ -131,6 +136,58 @@ async fn a_look_up_is_a_plain_get_without_the_token() {
 
     api.send(&Request::AgentBaseInfo).await.unwrap();
     assert!(server.last().line.starts_with("GET /v2/wintelapi/api/jsonp/agent?callback=jQuery361_"));
+}
+
+#[tokio::test]
+async fn fields_of_a_look_up_may_override_the_usual_ones() {
+    let server = HttpStub::answering("200 OK", "text/javascript", r#"cb({"code":200,"data":[]})"#).await;
+    let api = api(server.address);
+    api.set_tenant("VC");
+    let fields = serde_json::json!({"ag_num": 8002, "vcc_code": "OTHER", "que": "a b"}).as_object().unwrap().clone();
+    api.send(&Request::FreeAgentsByNumber { fields }).await.unwrap();
+    let line = server.last().line;
+    let (path, query) = line.split_once('?').unwrap();
+    assert_eq!(path, "GET /token/jsonp/get/free/agent");
+    let pairs: Vec<_> = query.split('&').map(|pair| pair.split_once('=').unwrap()).collect();
+    let [(callback, _), given @ .., ("_", _)] = &pairs[..] else { panic!("{query}") };
+    assert_eq!(*callback, "jsonpcallback");
+    assert_eq!(given, [("ag_num", "8002"), ("vcc_code", "OTHER"), ("que", "a+b")]);
+}
+
+#[tokio::test]
+async fn monitor_calls_carry_the_whole_token_and_no_agent() {
+    let server = HttpStub::json(r#"{"code":"200","result":3}"#).await;
+    let reply = api(server.address).send(&Request::QueueSum { ag_ids: vec![5.into()] }).await.unwrap();
+    assert_eq!((reply.code, reply.data), (0, 3.into()));
+    let seen = server.last();
+    assert_eq!(seen.line, "POST /api/agent/queue/sum");
+    assert_eq!(seen.body, r#"{"ag_ids":[5]}"#);
+    assert_eq!(seen.header("authorization"), Some(TOKEN));
+    assert_eq!(seen.header("content-type"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn the_web_api_is_asked_with_the_tokens_second_word() {
+    let server = HttpStub::json(r#"{"result":[{"users":[{"incomingCallNum":"139"}]}]}"#).await;
+    let api = api(server.address);
+    let reply = api.send(&Request::QueueDetail).await.unwrap();
+    assert_eq!(reply.data[0]["users"][0]["incomingCallNum"], "139");
+    let seen = server.last();
+    assert_eq!((seen.line.as_str(), seen.body.as_str()), ("POST /api/agent/queue/detail", ""));
+    assert_eq!(seen.header("authorization"), Some("s3cr3t"));
+    assert_eq!(seen.header("content-type"), Some("application/json"));
+
+    api.send(&Request::WorkTime { ag_id: "5".into() }).await.unwrap();
+    assert_eq!(server.last().line, "GET /v2/wintelapi/schedule/agent/worktime?ag_id=5");
+    api.send(&Request::Approvers { search: "李 1".into() }).await.unwrap();
+    assert_eq!(server.last().line, "GET /v3/api/busy/apply/agent?search=%E6%9D%8E+1");
+    api.send(&Request::Approvers { search: String::new() }).await.unwrap();
+    assert_eq!(server.last().line, "GET /v3/api/busy/apply/agent");
+    assert_eq!(server.last().header("authorization"), Some("s3cr3t"));
+
+    api.send(&Request::WarningRules).await.unwrap();
+    let rules = server.last();
+    assert_eq!((rules.line.as_str(), rules.header("authorization")), ("GET /api/v3/setting/warning", Some(TOKEN)));
 }
 
 #[tokio::test]

@@ -12,11 +12,20 @@ const POINTS: usize = 16_384;
 /// Below this, in Hz, only hum and offset are found.
 const LOWEST_HZ: f32 = 30.0;
 
+/// Most tones told apart.
+const TONES: usize = 6;
+/// What is this much weaker than the strongest tone, in dB, counts as a by-product of it.
+const BY_PRODUCT_DB: f32 = 26.0;
+/// Half the width of a tone in the spectrum of half a second, in Hz.
+const TONE_WIDTH_HZ: f32 = 6.0;
+
 /// What a party hears now, over the last 500 ms.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heard {
     /// The strongest frequency in Hz; none in silence.
     pub hz: Option<f32>,
+    /// Each tone told apart, strongest first: frequency in Hz, level in dBFS.
+    pub tones: Vec<(f32, f32)>,
     /// The level in dBFS, where 0 is a full-scale sine; none in silence (below -65).
     pub dbfs: Option<f32>,
     /// RTP packets from the party, or 20 ms frames a virtual party spoke.
@@ -33,11 +42,11 @@ pub(super) fn level(samples: &[f32]) -> f32 {
     10.0 * (2.0 * power / samples.len().max(1) as f64 + 1e-12).log10() as f32
 }
 
-/// Strongest frequency in Hz and level in dBFS, or none in silence. Frequencies up to 12 kHz, within 0.2 Hz.
-pub(super) fn strongest(samples: &[f32]) -> Option<(f32, f32)> {
-    let dbfs = level(samples);
-    if dbfs < SILENCE_DBFS {
-        return None;
+/// The tones in samples, strongest first: frequency in Hz, up to 12 kHz and within 0.2 Hz, and level in dBFS, within
+/// 0.3 dB. None in silence.
+pub(super) fn tones(samples: &[f32]) -> Vec<(f32, f32)> {
+    if level(samples) < SILENCE_DBFS {
+        return Vec::new();
     }
     let halved: Vec<f32> = samples.chunks_exact(2).map(|pair| pair.iter().sum::<f32>() / 2.0).take(POINTS).collect();
     let scale = TAU / halved.len() as f32;
@@ -51,17 +60,43 @@ pub(super) fn strongest(samples: &[f32]) -> Option<(f32, f32)> {
 
     let bin_hz = RATE as f32 / 2.0 / POINTS as f32;
     let lowest = (LOWEST_HZ / bin_hz) as usize;
-    let (top, around) = power
+    let full_scale = (halved.len() as f32 / 2.0).powi(2);
+    let mut peaks: Vec<(f32, f32)> = power
         .windows(3)
         .enumerate()
         .skip(lowest)
-        .max_by(|(_, a), (_, b)| a.get(1).partial_cmp(&b.get(1)).unwrap_or(std::cmp::Ordering::Equal))?;
-    let &[before, at, after] = around else { return None };
-    // The top of a parabola through three logarithmic points lies where a windowed sine truly is.
-    let (before, at, after) = (before.ln(), at.ln(), after.ln());
-    let bend = before - 2.0 * at + after;
-    let aside = if bend.abs() > f32::EPSILON { 0.5 * (before - after) / bend } else { 0.0 };
-    Some(((top as f32 + 1.0 + aside) * bin_hz, dbfs))
+        .filter_map(|(bin, around)| {
+            let &[before, at, after] = around else { return None };
+            if at < before || at <= after {
+                return None;
+            }
+            // The top of a parabola through three logarithmic points lies where a windowed sine truly is.
+            let (before, at, after) = (before.ln(), at.ln(), after.ln());
+            let bend = before - 2.0 * at + after;
+            let aside = if bend.abs() > f32::EPSILON { 0.5 * (before - after) / bend } else { 0.0 };
+            let top = at - 0.25 * (before - after) * aside;
+            let dbfs = 10.0 * std::f32::consts::LOG10_E * (top - full_scale.ln());
+            Some(((bin as f32 + 1.0 + aside) * bin_hz, dbfs))
+        })
+        .collect();
+    peaks.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut tones: Vec<(f32, f32)> = Vec::new();
+    for (hz, dbfs) in peaks {
+        let weak = tones.first().is_some_and(|(_, loudest)| dbfs < loudest - BY_PRODUCT_DB) || dbfs < SILENCE_DBFS;
+        if weak || tones.len() == TONES {
+            break;
+        }
+        if tones.iter().all(|(other, _)| (other - hz).abs() > TONE_WIDTH_HZ) {
+            tones.push((hz, dbfs));
+        }
+    }
+    tones
+}
+
+/// Strongest frequency in Hz and level of all in dBFS, or none in silence.
+#[cfg(test)]
+pub(super) fn strongest(samples: &[f32]) -> Option<(f32, f32)> {
+    tones(samples).first().map(|(hz, _)| (*hz, level(samples)))
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +130,22 @@ fn transform(input: &[Complex], turns: &[Complex]) -> Vec<Complex> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tones_are_told_apart() {
+        let mix: Vec<f32> = [(440.0, 0.2), (1000.0, 0.3), (1700.0, 0.05)]
+            .iter()
+            .map(|(hz, peak)| sine(*hz, *peak))
+            .reduce(|a, b| a.iter().zip(b).map(|(a, b)| a + b).collect())
+            .unwrap();
+        let found = tones(&mix);
+        assert_eq!(found.len(), 3, "{found:?}");
+        for ((hz, dbfs), (wanted, peak)) in found.iter().zip([(1000.0, 0.3f32), (440.0, 0.2), (1700.0, 0.05)]) {
+            assert!((hz - wanted).abs() < 0.5, "{found:?}");
+            assert!((dbfs - 20.0 * peak.log10()).abs() < 0.3, "{found:?}");
+        }
+        assert_eq!(tones(&sine(440.0, 0.0004)), []);
+    }
 
     fn sine(hz: f32, peak: f32) -> Vec<f32> {
         (0..RATE / 2).map(|at| peak * (TAU * hz * at as f32 / RATE as f32).sin()).collect()

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::arrivals::Arrivals;
 use super::jitter::Inbound;
 use super::measure::{self, Heard};
-use super::voices::{Babble, Tone};
+use super::voices::{Babble, Music, Tone};
 use super::{PartyId, Voice};
 
 /// Samples per second inside the switch.
@@ -51,6 +51,7 @@ pub(super) struct Port {
 enum Source {
     Tone(Tone),
     Speech(Babble),
+    Music(Music),
     Echo,
     Silence,
     Leg { port: Port, outbound: mpsc::Sender<Frame> },
@@ -85,6 +86,7 @@ impl Mixer {
         let source = match voice {
             Voice::Tone(hz) => Source::Tone(Tone::new(hz)),
             Voice::Speech => Source::Speech(Babble::new(0x9e37_79b9_u32.wrapping_mul(id.0 as u32))),
+            Voice::Music => Source::Music(Music::default()),
             Voice::Echo => Source::Echo,
             Voice::Silence => Source::Silence,
         };
@@ -158,8 +160,9 @@ impl Mixer {
             (party.memory.iter().copied().collect::<Vec<f32>>(), heard)
         };
         // The transform takes milliseconds: not under the lock that the tick needs.
-        if let Some((hz, dbfs)) = measure::strongest(&samples) {
-            (heard.hz, heard.dbfs) = (Some(hz), Some(dbfs));
+        heard.tones = measure::tones(&samples);
+        if let Some((hz, _)) = heard.tones.first() {
+            (heard.hz, heard.dbfs) = (Some(*hz), Some(measure::level(&samples)));
         }
         heard
     }
@@ -189,6 +192,7 @@ impl State {
             party.spoken = match &mut party.source {
                 Source::Tone(tone) => tone.next(),
                 Source::Speech(babble) => babble.next(),
+                Source::Music(music) => music.next(),
                 Source::Echo => party.hearing,
                 Source::Silence => [0.0; FRAME],
                 Source::Leg { port, .. } => locked(&port.inbound).pull(),

@@ -22,7 +22,7 @@ mod sdp;
 mod sip;
 mod socket;
 #[cfg(test)]
-mod tests;
+pub(in crate::sim) mod tests;
 pub(in crate::sim) mod voices;
 
 use std::io;
@@ -78,6 +78,8 @@ pub enum Voice {
     Echo,
     /// Synthetic babble.
     Speech,
+    /// A quiet melody for those who wait.
+    Music,
     /// Nothing.
     Silence,
 }

@@ -31,6 +31,44 @@ impl Tone {
     }
 }
 
+/// Peak of a note of the music: -20 dBFS, clearly below a voice.
+const NOTE_PEAK: f32 = 0.1;
+/// Peak of the octave below that sounds with each note.
+const BASS_PEAK: f32 = 0.03;
+/// Samples of a note: 0.6 s.
+const NOTE: usize = RATE * 3 / 5;
+/// The melody, in Hz: C5 E5 G5 A5 G5 E5 D5 G4.
+const MELODY: [f64; 8] = [523.25, 659.26, 783.99, 880.0, 783.99, 659.26, 587.33, 392.0];
+
+/// Hold music: a slow melody of plucked notes, each with its octave below. Nothing recorded, nobody's rights.
+#[derive(Debug, Default)]
+pub(super) struct Music {
+    at: usize,
+    /// In turns of the note and of its octave.
+    phase: f64,
+}
+
+impl Music {
+    /// The next 20 ms.
+    pub fn next(&mut self) -> Frame {
+        let mut frame = [0.0; FRAME];
+        for sample in &mut frame {
+            let into = self.at % NOTE;
+            let hz = MELODY.get(self.at / NOTE % MELODY.len()).copied().unwrap_or_default();
+            // Swells in 10 ms and fades to a third: no click, and never a gap.
+            let attack = (into as f32 / (RATE / 100) as f32).min(1.0);
+            let fade = 1.0 - 0.67 * into as f32 / NOTE as f32;
+            let out = ((NOTE - into) as f32 / (RATE / 100) as f32).min(1.0);
+            let note = (std::f64::consts::TAU * self.phase).sin() as f32;
+            let bass = (std::f64::consts::PI * self.phase).sin() as f32;
+            *sample = (NOTE_PEAK * note + BASS_PEAK * bass) * attack * fade * out;
+            self.phase = (self.phase + hz / RATE as f64) % 2.0;
+            self.at = (self.at + 1) % (NOTE * MELODY.len());
+        }
+        frame
+    }
+}
+
 /// Vowels as three formant frequencies in Hz.
 const VOWELS: [[f32; 3]; 5] = [
     [730.0, 1090.0, 2440.0],
@@ -151,6 +189,22 @@ mod tests {
         let samples: Vec<f32> = (0..25).flat_map(|_| tone.next()).collect();
         let (hz, dbfs) = measure::strongest(&samples).unwrap();
         assert!((hz - 440.0).abs() < 0.2 && (dbfs + 12.0).abs() < 0.05, "{hz} Hz at {dbfs} dBFS");
+    }
+
+    #[test]
+    fn music_is_a_quiet_melody() {
+        let mut music = Music::default();
+        let samples: Vec<f32> = (0..240).flat_map(|_| music.next()).collect();
+        let notes: Vec<f32> =
+            samples.chunks(NOTE).map(|note| measure::strongest(&note[..RATE / 2]).unwrap().0).collect();
+        assert_eq!(notes.len(), 8);
+        for (heard, written) in notes.iter().zip([523.0, 659.0, 784.0, 880.0, 784.0, 659.0, 587.0, 392.0]) {
+            assert!((heard - written).abs() < 3.0, "{heard} Hz for {written} Hz");
+        }
+        let dbfs = measure::level(&samples);
+        assert!((-30.0..-20.0).contains(&dbfs), "{dbfs} dBFS");
+        let jump = samples.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
+        assert!(jump < 0.02, "a click of {jump}");
     }
 
     #[test]

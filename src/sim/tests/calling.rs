@@ -42,10 +42,12 @@ async fn a_customer_calls_talks_is_held_and_hung_up() {
     assert_eq!(calls[0]["legs"][1]["heard_hz"].as_f64(), Some(party.0 as f64));
 
     assert_eq!(s.command("8001", "/agent/hold", json!({})).await["code"], 0);
-    assert!(s.switch.hears(agent).is_empty() && s.switch.hears(party).is_empty());
+    let music = s.switch.party(Voice::Music);
+    assert_eq!((s.switch.hears(agent), s.switch.hears(party)), (vec![], vec![music]));
     assert_eq!(s.command("8001", "/agent/hold", json!({})).await["code"], 40402);
     assert_eq!(s.command("8001", "/agent/unhold", json!({})).await["code"], 0);
     assert_eq!(s.switch.hears(party), vec![agent]);
+    assert!(s.switch.asked().contains(&Asked::RemoveParty(music)));
     assert_eq!(s.command("8001", "/agent/sendDTMF", json!({"digits": "1#"})).await["code"], 0);
     assert_eq!(s.command("8001", "/agent/sendDTMF", json!({"digits": "x"})).await["code"], 40001);
     assert_eq!(s.admin(reqwest::Method::GET, "/calls", json!({})).await[0]["digits"], "1#");

@@ -1,12 +1,23 @@
 //! The platform on real sockets, driven by a raw HTTP and websocket client that shares no code with the program's own;
 //! only the telephone switch is a stand-in whose phones do what the test says.
 
+mod breaks;
 mod browser;
 mod calling;
+mod colleagues;
+mod consulting;
 mod faults;
 mod links;
+mod monitoring;
+mod projects;
+mod random;
+mod shipped;
 mod sign_in;
+mod talk;
 mod tls;
+mod transfers;
+mod web;
+mod who_hears_whom;
 mod whole;
 
 use std::{
@@ -43,6 +54,7 @@ const SOON: Duration = Duration::from_secs(5);
 pub enum Asked {
     Call { user: String, from: String, auto: bool, leg: LegId },
     HangUp(LegId),
+    Because(LegId, u16),
     AddParty(Voice, PartyId),
     RemoveParty(PartyId),
     Route(PartyId, Vec<PartyId>),
@@ -55,10 +67,17 @@ pub struct FakeSwitch {
     events: mpsc::UnboundedSender<SwitchEvent>,
     asked: Mutex<Vec<Asked>>,
     away: Mutex<HashSet<String>>,
+    /// Legs that ended by themselves.
+    gone: Mutex<HashSet<PartyId>>,
     next: AtomicU64,
 }
 
 impl FakeSwitch {
+    fn new(events: mpsc::UnboundedSender<SwitchEvent>) -> Arc<Self> {
+        let (asked, away, gone) = Default::default();
+        Arc::new(Self { events, asked, away, gone, next: AtomicU64::new(1) })
+    }
+
     fn note(&self, asked: Asked) {
         self.asked.lock().unwrap().push(asked);
     }
@@ -68,6 +87,9 @@ impl FakeSwitch {
     }
 
     pub fn tell(&self, event: SwitchEvent) {
+        if let SwitchEvent::Failed { leg, .. } | SwitchEvent::Ended { leg } = event {
+            self.gone.lock().unwrap().insert(PartyId(leg.0));
+        }
         self.events.send(event).unwrap();
     }
 
@@ -97,6 +119,31 @@ impl FakeSwitch {
             None
         };
         until("the switch is asked to call", async || found()).await
+    }
+
+    /// The newest party with this voice.
+    pub fn party(&self, voice: Voice) -> PartyId {
+        let added = |asked: &Asked| {
+            let Asked::AddParty(said, party) = asked else { return None };
+            (*said == voice).then_some(*party)
+        };
+        self.asked().iter().rev().find_map(added).unwrap()
+    }
+
+    /// Legs and parties that have not been ended, by either side.
+    pub fn live(&self) -> HashSet<PartyId> {
+        let mut live = HashSet::new();
+        for asked in self.asked() {
+            match asked {
+                Asked::Call { leg, .. } => drop(live.insert(PartyId(leg.0))),
+                Asked::AddParty(_, party) => drop(live.insert(party)),
+                Asked::HangUp(leg) => drop(live.remove(&PartyId(leg.0))),
+                Asked::RemoveParty(party) => drop(live.remove(&party)),
+                Asked::Because(..) | Asked::Route(..) | Asked::Faults(_) => {}
+            }
+        }
+        live.retain(|party| !self.gone.lock().unwrap().contains(party));
+        live
     }
 
     /// Whom a party hears now.
@@ -132,6 +179,11 @@ impl Telephony for FakeSwitch {
 
     fn hang_up(&self, leg: LegId) {
         self.note(Asked::HangUp(leg));
+    }
+
+    fn hang_up_because(&self, leg: LegId, cause: u16) {
+        self.note(Asked::Because(leg, cause));
+        self.hang_up(leg);
     }
 
     fn add_party(&self, voice: Voice) -> PartyId {
@@ -188,8 +240,7 @@ pub async fn stage() -> Stage {
 pub async fn stage_with(scenario: &str, options: Options) -> Stage {
     rustls::crypto::ring::default_provider().install_default().ok();
     let (events, events_out) = mpsc::unbounded_channel();
-    let switch =
-        Arc::new(FakeSwitch { events, asked: Mutex::default(), away: Mutex::default(), next: AtomicU64::new(1) });
+    let switch = FakeSwitch::new(events);
     let telephony: Arc<dyn Telephony> = Arc::clone(&switch) as _;
     let scenario = Scenario::parse(scenario, "test").unwrap();
     let tls = options.tls.as_deref().map(super::tls::make).transpose().unwrap();

@@ -105,10 +105,11 @@ impl Call {
         self.receiving = receive;
     }
 
-    /// Sends what the microphone heard, or silence. Says whether a packet was complete with that.
-    pub fn speak(&mut self, block: &[f32; BLOCK], silent: bool) -> bool {
-        self.microphone.add(block);
-        self.send.push(block, silent)
+    /// Measures what the microphone heard and sends what was made of it, or silence. Says whether a packet was complete
+    /// with that.
+    pub fn speak(&mut self, heard: &[f32; BLOCK], treated: &[f32; BLOCK], silent: bool) -> bool {
+        self.microphone.add(heard);
+        self.send.push(treated, silent)
     }
 
     /// The next 10 ms of the far end, or silence.

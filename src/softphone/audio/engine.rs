@@ -18,6 +18,7 @@ use super::{
     backend::{Backend, Need},
     call::{Call, Shared},
     tones::{Outlet, Tones},
+    voice::{Treatment, Voice},
 };
 use crate::{
     config::AudioConfig,
@@ -167,6 +168,9 @@ struct Engine {
     backend: Backend,
     tones: Tones,
     call: Option<Call>,
+    treatment: Treatment,
+    /// What is done to the microphone's sound in this call.
+    voice: Option<Voice>,
     muted: bool,
     held: bool,
     /// Silence is asked for and told as soon as a packet of it has gone out.
@@ -180,6 +184,8 @@ impl Engine {
             backend: Backend::new(config),
             tones: Tones::new(config.tone_dbfs, config.ring),
             call: None,
+            treatment: Treatment::of(config),
+            voice: None,
             muted: false,
             held: false,
             muting: false,
@@ -254,6 +260,7 @@ impl Engine {
             Order::Open { id, format, out, shared } => self.open(id, format, out, shared),
             Order::Close { id } => {
                 if self.call.take_if(|call| call.id == id).is_some() {
+                    self.voice = None;
                     self.backend.end_call();
                     self.finish_muting();
                 }
@@ -296,6 +303,7 @@ impl Engine {
             Ok(call) => {
                 tracing::debug!(codec = format.codec.name(), "sound of a call begins");
                 self.call = Some(call);
+                self.voice = Voice::new(self.treatment);
                 self.backend.begin_call();
             }
             Err(error) => tracing::error!(%error, "the call has no sound"),
@@ -307,17 +315,22 @@ impl Engine {
         self.serve(at);
         let mut heard = [0.0; BLOCK];
         self.backend.capture(&mut heard);
+        // Also what is not sent is treated: the room is known when it is sent again.
+        let treated = self.voice.as_mut().map_or(heard, |voice| voice.treat(&heard));
         let silent = self.muted || self.held;
         let mut voice = None;
         let mut packet_out = false;
         let mut levels = None;
         if let Some(call) = &mut self.call {
-            packet_out = call.speak(&heard, silent);
+            packet_out = call.speak(&heard, &treated, silent);
             voice = Some(call.listen(at, self.held));
             levels = call.measure();
         }
         let (mut speaker, mut ring) = ([0.0; BLOCK], [0.0; BLOCK]);
         self.tones.mix(&mut speaker, &mut ring);
+        if let Some(treatment) = &mut self.voice {
+            treatment.played(&together(voice.as_ref(), &speaker));
+        }
         self.backend.play(voice.as_ref(), &speaker, &ring);
         if packet_out {
             self.finish_muting();
@@ -342,4 +355,13 @@ impl Engine {
     fn tell(&self, event: Event) {
         (self.on_event)(event);
     }
+}
+
+/// What the loudspeaker plays: the far end and the program's own tones.
+fn together(voice: Option<&[f32; BLOCK]>, tones: &[f32; BLOCK]) -> [f32; BLOCK] {
+    let mut all = *tones;
+    for (sum, sample) in all.iter_mut().zip(voice.into_iter().flatten()) {
+        *sum = (*sum + sample).clamp(-1.0, 1.0);
+    }
+    all
 }

@@ -4,7 +4,7 @@
 //! 48 kHz mono `f32` in blocks of 10 ms, moved by one thread (`engine`) that sleeps without ticks while nothing sounds:
 //!
 //! ```text
-//! backend.capture -> mute, hold -> codec -> RtpOut                       (send)
+//! backend.capture -> voice -> mute, hold -> codec -> RtpOut              (send)
 //! RtpIn -> jitter -> codec, conceal, stretch -> hold -> backend.play     (playout), tones mixed in by the backend
 //! ```
 
@@ -24,6 +24,7 @@ mod stretch;
 #[cfg(test)]
 mod testing;
 mod tones;
+mod voice;
 mod wav;
 
 use std::time::Instant;

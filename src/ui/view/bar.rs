@@ -227,8 +227,9 @@ fn offers(canvas: &Canvas<'_>) -> Vec<Offer> {
         (UiAction::SignIn, "ui.act_sign_in"),
         (UiAction::Dial, "ui.act_dial"),
         (UiAction::DialAgent, "ui.act_dial_agent"),
-        (UiAction::Ready, if live { "ui.act_ready_after" } else { "ui.act_ready" }),
-        (UiAction::Busy, if live { "ui.act_busy_after" } else { "ui.act_busy" }),
+        // Being left alone after the call is wished for more often than the next one.
+        if live { (UiAction::Busy, "ui.act_busy_after") } else { (UiAction::Ready, "ui.act_ready") },
+        if live { (UiAction::Ready, "ui.act_ready_after") } else { (UiAction::Busy, "ui.act_busy") },
         (UiAction::Projects, "ui.act_projects"),
         (UiAction::RaiseHand, "ui.act_raise_hand"),
         (UiAction::SignOut, "ui.act_sign_out"),

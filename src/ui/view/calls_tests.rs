@@ -43,8 +43,11 @@ fn with(dialog: Dialog) -> ViewState {
     ViewState { dialog: Some(dialog), ..fixtures::state() }
 }
 
-/// Everything there is beyond a plain talk, by name.
-fn table() -> Vec<(&'static str, fn(Locale) -> Snapshot, ViewState)> {
+/// A screen: its name, what is shown, what the screen remembers.
+type Shot = (&'static str, fn(Locale) -> Snapshot, ViewState);
+
+/// Everything there is beyond a plain talk.
+fn table() -> Vec<Shot> {
     let pick = |kind, page| Dialog::Pick(Pick::new(kind).on_page(page));
     let in_tab = |tab, selected| ViewState { tab, selected, focus: Focus::List, ..fixtures::state() };
     vec![
@@ -313,4 +316,78 @@ fn an_action_shown_as_possible_in_the_bar_can_be_clicked() {
         let word = format!("{needed:?}");
         assert!(format!("{ask:?}").contains(&word), "{ask:?}");
     }
+}
+
+#[test]
+fn no_size_breaks_any_of_these_screens() {
+    for (name, snapshot, state) in table() {
+        let snapshot = snapshot(Locale::ZhCn);
+        for width in [1, 19, 20, 39, 40, 41, 59, 60, 61, 75, 76, 77, 79, 100, 133, 250] {
+            for height in [1, 2, 3, 4, 7, 11, 12, 13, 14, 15, 16, 20, 24, 60] {
+                let (buffer, drawn) = render(&snapshot, &state, width, height);
+                for y in 0..height {
+                    for x in 0..width.saturating_sub(1) {
+                        if crate::ui::text::width(buffer[(x, y)].symbol()) == 2 {
+                            let hidden = buffer[(x + 1, y)].symbol();
+                            assert_eq!(hidden, " ", "{name} {width}x{height} at {x},{y}: {hidden:?} is hidden");
+                        }
+                        drawn.at(x, y);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn ascii_means_ascii_here_too() {
+    for (name, snapshot, state) in table() {
+        let mut snapshot = snapshot(Locale::En);
+        snapshot.journal = Default::default();
+        snapshot.agent.name = None;
+        snapshot.busy_reasons.clear();
+        snapshot.after_call = snapshot.after_call.map(|_| Wanted::Ready);
+        snapshot.call.queue = None;
+        snapshot.call.peer.area = None;
+        for agent in &mut snapshot.directory.agents {
+            agent.name = "x".into();
+            agent.groups = vec!["y".into()];
+        }
+        for group in &mut snapshot.directory.groups {
+            group.name = "g".into();
+        }
+        for line in &mut snapshot.directory.on_line {
+            (line.name, line.group) = ("x".into(), None);
+        }
+        for row in &mut snapshot.directory.outside {
+            row.name = "x".into();
+        }
+        for row in &mut snapshot.queue.rows {
+            (row.area, row.group) = (None, None);
+        }
+        let mut state = ViewState { ascii: true, ..state };
+        if let Some(Dialog::Question(_)) = state.dialog {
+            state.dialog = Some(Dialog::Question(Question::Disconnect { who: "8003".into() }));
+        }
+        let frame = screen(&snapshot, &state, 120, 36);
+        let others: String = frame.chars().filter(|c| !c.is_ascii()).collect();
+        assert!(others.is_empty(), "{name}: {others:?}");
+    }
+}
+
+#[test]
+fn in_the_strip_the_selected_line_and_what_enter_will_do_are_seen() {
+    let talk = fixtures::in_talk(Locale::ZhCn);
+    let frame = screen(&talk, &with(Dialog::Pick(Pick::new(PickKind::Transfer))), 100, 3);
+    assert!(frame.contains("转接 坐席") && frame.contains("⏎ 直接转接给 8002 王芳，不先询问"), "{frame}");
+    let mut pick = Pick::new(PickKind::Transfer).on_page(Page::Ivr).typed("main");
+    pick.node = "7".into();
+    let frame = screen(&talk, &with(Dialog::Pick(pick)), 100, 3);
+    assert!(frame.contains("⏎ 转接到 IVR main 的节点 7"), "{frame}");
+    let idle = fixtures::in_charge(Locale::ZhCn);
+    let mut state = ViewState { tab: Tab::Directory, focus: Focus::List, selected: 1, ..fixtures::state() };
+    let frame = screen(&idle, &state, 100, 3);
+    assert!(frame.contains("坐席 ▸ 8003 李四") && frame.contains("⏎ 呼叫坐席"), "{frame}");
+    (state.focus, state.find) = (Focus::Find, "李".into());
+    assert!(screen(&idle, &state, 100, 3).contains("筛选 李"));
 }

@@ -32,6 +32,8 @@ pub struct Canvas<'a> {
     pub hits: Vec<(Rect, Target)>,
     /// Where the cursor stands, if anywhere.
     pub cursor: Option<Position>,
+    /// The furthest the open help can be scrolled.
+    pub help_end: Option<u16>,
 }
 
 /// A line of pieces, each with its look.

@@ -109,13 +109,18 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
             let unsure = if call.hold_uncertain { "?" } else { "" };
             badge(format!("{}{unsure}", canvas.t("ui.held")), Scope::BadgeHeld);
         }
-        CallPhase::ConsultOut => badge(canvas.t("ui.state_consult_out"), Scope::BadgeNote),
-        CallPhase::Consulting => badge(canvas.t("ui.state_consulting"), Scope::BadgeNote),
         CallPhase::ThreeWay => badge(canvas.t("ui.state_three_way"), Scope::BadgeNote),
-        CallPhase::Spying => badge(canvas.t("ui.state_spying"), Scope::BadgeNote),
         CallPhase::Whispering => badge(canvas.t("ui.state_whispering"), Scope::BadgeNote),
         CallPhase::Barging => badge(canvas.t("ui.state_barging"), Scope::BadgeNote),
-        CallPhase::None | CallPhase::Dialing | CallPhase::Ringing | CallPhase::Talking | CallPhase::Ended => {}
+        // Said by the word in the bar, by the direction or by the line below.
+        CallPhase::None
+        | CallPhase::Dialing
+        | CallPhase::Ringing
+        | CallPhase::Talking
+        | CallPhase::ConsultOut
+        | CallPhase::Consulting
+        | CallPhase::Spying
+        | CallPhase::Ended => {}
     }
     if call.muted {
         badge(canvas.t("ui.muted"), Scope::BadgeMuted);
@@ -165,8 +170,12 @@ fn clocks(canvas: &mut Canvas<'_>, area: Rect, y: u16, now: Instant) {
         if answered {
             clocks.push(("ui.clock_talk", call.clocks.talk_ms(now), Scope::Strong));
         }
-        clocks.push((ring, call.clocks.ring_ms(now), if answered { Scope::Base } else { Scope::Strong }));
-        if answered {
+        // A supervisor's own leg neither rings nor holds.
+        let own = call.direction != Some(Direction::Spy);
+        if own || !answered {
+            clocks.push((ring, call.clocks.ring_ms(now), if answered { Scope::Base } else { Scope::Strong }));
+        }
+        if answered && own {
             let scope = if call.phase == CallPhase::Held { Scope::Warn } else { Scope::Base };
             clocks.push(("ui.clock_hold", call.clocks.hold_ms(now), scope));
         }

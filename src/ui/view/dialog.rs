@@ -215,7 +215,9 @@ fn draw_help(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
         return;
     }
     let body = Rect { x: inner.x + 2, y: inner.y + 1, width: inner.width.saturating_sub(4), height: inner.height - 2 };
-    let first = usize::from(scroll.min(rows.saturating_sub(body.height)));
+    let end = rows.saturating_sub(body.height);
+    canvas.help_end = Some(end);
+    let first = usize::from(scroll.min(end));
     let side_cells = body.width / u16::try_from(columns).unwrap_or(1);
     for (side, lines) in (0u16..).zip(&sides) {
         let x = body.x + side * side_cells;

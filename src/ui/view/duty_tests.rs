@@ -13,7 +13,7 @@ use crate::{
     domain::{CallPhase, Minute},
     i18n::{Locale, Message},
     ui::{
-        act::{self, Ask},
+        act,
         dialog::{BreakForm, Dialog, Duty, ListDialog, PhoneForm, break_form::Field},
         fixtures::{self, now},
         state::Focus,

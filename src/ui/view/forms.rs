@@ -327,7 +327,8 @@ fn requests(canvas: &mut Canvas<'_>, area: Rect, open: &ListDialog) {
     if inner.height < 4 || inner.width < 24 {
         return;
     }
-    let (told, scope) = tabs::freshness(canvas, &breaks.requests_fetched);
+    let (told, bad) = tabs::freshness(canvas, &breaks.requests_fetched, inner.width / 2);
+    let scope = if bad { Scope::WindowMatch } else { Scope::WindowDim };
     let told_x = canvas.put_right(inner.right() - 2, inner.y, inner.width / 2, &told, scope);
     let room = told_x.saturating_sub(inner.x + 4);
     filter(canvas, Rect { x: inner.x + 2, y: inner.y, width: room, height: 1 }, &open.filter);

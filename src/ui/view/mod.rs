@@ -45,6 +45,7 @@ pub use self::{
     parties::{monitored, waiting_who},
     ringing::is_offered,
     tick::next_change,
+    words::who,
 };
 use super::{act::Target, state::ViewState, theme::Scope};
 use crate::app::Snapshot;
@@ -62,6 +63,7 @@ const PANEL_MIN_WIDTH: u16 = 76;
 #[derive(Debug, Default)]
 pub struct Drawn {
     hits: Vec<(Rect, Target)>,
+    help_end: Option<u16>,
 }
 
 impl Drawn {
@@ -69,6 +71,11 @@ impl Drawn {
     pub fn at(&self, x: u16, y: u16) -> Option<Target> {
         let under = |(area, _): &&(Rect, Target)| area.contains(Position { x, y });
         self.hits.iter().rev().find(under).map(|(_, target)| *target)
+    }
+
+    /// The furthest the open help can be scrolled: its last line is then shown.
+    pub fn help_end(&self) -> Option<u16> {
+        self.help_end
     }
 }
 
@@ -83,16 +90,17 @@ pub fn words_of(snapshot: &Snapshot, now: Instant) -> (String, String) {
 pub fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &ViewState, now: Instant) -> Drawn {
     let area = frame.area();
     let glyphs = if state.ascii { &glyphs::ASCII } else { &glyphs::UNICODE };
-    let mut canvas = Canvas { buffer: frame.buffer_mut(), snapshot, state, glyphs, hits: Vec::new(), cursor: None };
+    let mut canvas =
+        Canvas { buffer: frame.buffer_mut(), snapshot, state, glyphs, hits: Vec::new(), cursor: None, help_end: None };
     if area.width > 0 && area.height > 0 {
         canvas.clear(area, Scope::Base);
         screen(&mut canvas, area, now);
     }
-    let Canvas { hits, cursor, .. } = canvas;
+    let Canvas { hits, cursor, help_end, .. } = canvas;
     if let Some(cursor) = cursor.filter(|at| area.contains(*at)) {
         frame.set_cursor_position(cursor);
     }
-    Drawn { hits }
+    Drawn { hits, help_end }
 }
 
 fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {

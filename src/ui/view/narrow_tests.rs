@@ -34,7 +34,7 @@ fn a_hint_too_long_for_its_place_takes_the_row() {
     let screen = text(&fixtures::idle(Locale::En), &state, 80, 24);
     assert!(screen.contains(hint), "{screen}");
     let mut nothing_yet = fixtures::idle(Locale::En);
-    nothing_yet.journal.clear();
+    nothing_yet.journal = Default::default();
     let screen = text(&nothing_yet, &fixtures::state(), 80, 24).replace('│', "");
     let words: Vec<&str> = screen.split_whitespace().collect();
     assert!(words.join(" ").contains("press Enter to"), "{screen}");
@@ -79,9 +79,9 @@ fn while_wrapping_up_the_last_customer_stays_in_view() {
     assert!(screen.contains("号码    02187654321"), "{screen}");
 
     // A call that was missed is not what is being wrapped up.
-    snapshot.journal[0].outcome = Outcome::Missed;
+    std::sync::Arc::make_mut(&mut snapshot.journal)[0].outcome = Outcome::Missed;
     assert!(!text(&snapshot, &fixtures::state(), 80, 24).contains("通话结束"));
-    snapshot.journal[0].outcome = Outcome::Answered;
+    std::sync::Arc::make_mut(&mut snapshot.journal)[0].outcome = Outcome::Answered;
     snapshot.agent.state = AgentState::Idle;
     assert!(!text(&snapshot, &fixtures::state(), 80, 24).contains("通话结束"));
 }

@@ -79,11 +79,13 @@ pub fn situation(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Option
     let locale = snapshot.locale;
     let other = || consulted(snapshot).unwrap_or_else(|| i18n::text(locale, "ui.consulted_party"));
     let watched = || monitored(snapshot).unwrap_or_else(|| i18n::text(locale, "ui.monitored_agent"));
+    let live = snapshot.call.phase.is_live();
     let message = match snapshot.call.phase {
         CallPhase::Held if snapshot.call.hold_uncertain => {
             let key = state.key_hint(UiAction::Hold, state.is_typing()).unwrap_or_default();
             return Some(Message::new("ui.hold_unsure").with("key", key).render(locale));
         }
+        _ if snapshot.call.hold_uncertain && live => return Some(i18n::text(locale, "ui.phase_unsure")),
         CallPhase::Held => return Some(i18n::text(locale, "ui.on_hold_hears")),
         CallPhase::ConsultOut => Message::new("ui.consult_out_hears").with("who", other()),
         CallPhase::Consulting => Message::new("ui.consulting_hears").with("who", other()),

@@ -48,29 +48,40 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, pick: &Pick, now: Instant) {
     if pick.page != Page::Ivr {
         lines(canvas, body, pick, &rows, selected, now);
     }
-    let (sentence, scope) = match rows.get(selected) {
-        Some(row) => {
-            let enter = if canvas.state.ascii { "Enter" } else { "⏎" };
-            (format!("{enter} {}", row.promise.render(canvas.snapshot.locale)), Scope::WindowStrong)
-        }
-        None => match problem(pick, canvas.snapshot) {
-            Some(problem) => (problem.render(canvas.snapshot.locale), Scope::WindowDim),
-            None => (String::new(), Scope::WindowDim),
-        },
-    };
-    canvas.put(inner.x + 2, last, inner.width - 4, &sentence, scope);
+    let (words, scope) = sentence(canvas, pick, rows.get(selected));
+    canvas.put(inner.x + 2, last, inner.width - 4, &words, scope);
 }
 
-/// The same in one row: the lines side by side from the selected one on.
+/// What Enter will do, or why it will do nothing.
+fn sentence(canvas: &Canvas<'_>, pick: &Pick, row: Option<&Row>) -> (String, Scope) {
+    let locale = canvas.snapshot.locale;
+    match row {
+        Some(row) => {
+            let enter = if canvas.state.ascii { "Enter" } else { "⏎" };
+            (format!("{enter} {}", row.promise.render(locale)), Scope::WindowStrong)
+        }
+        None => {
+            let problem = problem(pick, canvas.snapshot).map(|problem| problem.render(locale));
+            (problem.unwrap_or_default(), Scope::WindowDim)
+        }
+    }
+}
+
+/// The same in one row: what Enter will do, then the lines after the selected one side by side.
 pub fn in_row(canvas: &mut Canvas<'_>, run: &mut Run, pick: &Pick) {
     run.push(canvas.t(pick.kind.title()), Scope::WindowTitle).push(" ", Scope::Window);
-    run.push(canvas.t(pick.page.name()), Scope::WindowKey).push("  ", Scope::Window);
-    run.push(pick.list.filter.value(), Scope::WindowStrong);
+    run.push(canvas.t(pick.page.name()), Scope::WindowDim).push("  ", Scope::Window);
+    for typed in [&pick.list.filter, &pick.node] {
+        if !typed.value().is_empty() {
+            run.push(typed.value(), Scope::WindowStrong).push("  ", Scope::Window);
+        }
+    }
     let rows = pick.rows(canvas.snapshot);
     let selected = pick.list.selected.min(rows.len().saturating_sub(1));
-    for (index, row) in rows.iter().enumerate().skip(selected) {
-        let scope = if index == selected { Scope::WindowSelected } else { Scope::Window };
-        run.push("  ", Scope::Window).push(format!(" {} ", row.label), scope);
+    let (words, scope) = sentence(canvas, pick, rows.get(selected));
+    run.push(words, scope);
+    for row in rows.iter().skip(selected + 1) {
+        run.push("   ", Scope::Window).push(&row.label, Scope::WindowDim);
     }
 }
 
@@ -89,11 +100,10 @@ fn pages(canvas: &mut Canvas<'_>, inner: Rect, pick: &Pick) {
         x += canvas.put(x, inner.y, inner.right().saturating_sub(x), "Tab", Scope::WindowKey) + 2;
     }
     if let Some(fetched) = pick.page.fetched(canvas.snapshot) {
-        let (told, scope) = tabs::freshness(canvas, fetched);
         let room = inner.right().saturating_sub(x + 2);
-        if room >= 6 {
-            canvas.put_right(inner.right() - 2, inner.y, room, &told, scope);
-        }
+        let (told, bad) = tabs::freshness(canvas, fetched, room);
+        let scope = if bad { Scope::WindowMatch } else { Scope::WindowDim };
+        canvas.put_right(inner.right() - 2, inner.y, room, &told, scope);
     }
 }
 

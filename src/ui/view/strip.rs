@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::{
     bar,
     canvas::{Canvas, Run},
-    card, duty, notices, parties, status_line, words,
+    card, duty, notices, parties, status_line, tabs, words,
 };
 use crate::{
     app::NoticeLevel,
@@ -47,6 +47,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let right = right.saturating_sub(2);
     if canvas.state.flash_at(now).is_some() || canvas.state.prefix_typed {
         status_line::hint(canvas, x, last.y, right, now);
+    } else if tabs::in_row(canvas, x, last.y, right) {
+        // Enter would do something with it: it has to be seen.
     } else if let Some((level, text)) = toast {
         let scope = match level {
             NoticeLevel::Info => Scope::BarStrong,

@@ -1,6 +1,8 @@
 //! The tabs below the call: headings with their counts, how fresh the open list is, what it is searched for, and under
 //! the list what is known of the selected line and what can be done with it.
 
+use std::time::Instant;
+
 use ratatui::layout::{Position, Rect};
 
 use super::{
@@ -9,6 +11,7 @@ use super::{
 };
 use crate::{
     app::{Fetched, JournalEntry},
+    domain::Direction,
     i18n::Message,
     ui::{
         act::Target,
@@ -24,7 +27,7 @@ use crate::{
 const FOOTER_MIN: u16 = 5;
 
 /// Headings and the open list.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: std::time::Instant) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     if area.height < 3 || area.width < 20 {
         return;
     }
@@ -74,35 +77,28 @@ fn headings(canvas: &mut Canvas<'_>, area: Rect) {
         x += used + 3;
     }
     let snapshot = canvas.snapshot;
-    let (told, scope) = match canvas.state.tab {
-        Tab::Directory => freshness(canvas, &snapshot.directory.fetched),
-        Tab::Queue => freshness(canvas, &snapshot.queue.fetched),
+    let room = area.right().saturating_sub(x + 2);
+    let (told, bad) = match canvas.state.tab {
+        Tab::Directory => freshness(canvas, &snapshot.directory.fetched, room),
+        Tab::Queue => freshness(canvas, &snapshot.queue.fetched, room),
         Tab::Journal | Tab::Notices => return,
     };
-    let room = area.right().saturating_sub(x + 2);
-    if room >= 6 {
-        canvas.put_right(
-            area.right() - 2,
-            area.y,
-            room,
-            &told,
-            if scope == Scope::WindowDim { Scope::Dim } else { Scope::Warn },
-        );
-    }
+    canvas.put_right(area.right() - 2, area.y, room, &told, if bad { Scope::Warn } else { Scope::Dim });
 }
 
-/// How fresh a list is, in words, with a window's look.
-pub fn freshness(canvas: &Canvas<'_>, fetched: &Fetched) -> (String, Scope) {
+/// How fresh a list is, in so many cells, and whether that is bad.
+pub fn freshness(canvas: &Canvas<'_>, fetched: &Fetched, room: u16) -> (String, bool) {
     let locale = canvas.snapshot.locale;
     match fetched {
-        Fetched::Never | Fetched::UnderWay => (canvas.t("ui.loading"), Scope::WindowDim),
+        Fetched::Never | Fetched::UnderWay => (canvas.t("ui.loading"), false),
         Fetched::At(at) => {
-            let time = canvas.state.clocks.wall(*at).to_zoned(canvas.state.zone.clone()).strftime("%H:%M:%S");
-            (Message::new("ui.as_of").with("time", time).render(locale), Scope::WindowDim)
+            let time =
+                canvas.state.clocks.wall(*at).to_zoned(canvas.state.zone.clone()).strftime("%H:%M:%S").to_string();
+            let told = Message::new("ui.as_of").with("time", &time).render(locale);
+            let fitting = [told, time].into_iter().find(|words| text::width(words) <= room);
+            (fitting.unwrap_or_default(), false)
         }
-        Fetched::Failed(why) => {
-            (Message::new("ui.not_had").with("why", why.render(locale)).render(locale), Scope::WindowMatch)
-        }
+        Fetched::Failed(why) => (Message::new("ui.not_had").with("why", why.render(locale)).render(locale), true),
     }
 }
 
@@ -129,29 +125,63 @@ fn rule(canvas: &mut Canvas<'_>, area: Rect) {
 
 /// What is known of the selected line and what can be done with it; returns the rows used at the end of the list.
 fn footer(canvas: &mut Canvas<'_>, list: Rect, row: Listed<'_>) -> u16 {
-    let live = canvas.snapshot.call.phase.is_live();
-    let (details, actions): (Option<String>, &[(UiAction, &'static str)]) = match row {
-        Listed::Call(entry) => (Some(details(canvas, entry)), &[(UiAction::Dial, "ui.act_redial")]),
-        Listed::Agent(_) if live => {
-            (None, &[(UiAction::Consult, "ui.act_consult"), (UiAction::Transfer, "ui.act_transfer")])
-        }
-        Listed::Agent(_) => (None, &[(UiAction::Dial, "ui.act_dial_agent")]),
-        Listed::Group(_) if live => (None, &[(UiAction::Transfer, "ui.act_transfer")]),
-        Listed::Waiting(_) => (None, &[(UiAction::Dial, "ui.act_take"), (UiAction::Sort, "ui.act_sort")]),
+    let room = list.width.saturating_sub(2);
+    let lines = match row {
+        Listed::Call(entry) => text::wrap(&details(canvas, entry), room),
+        // What the line had no room for.
         Listed::Notice(notice) if text::width(&notice.text) + 13 > list.width => {
-            // What the line had no room for.
-            let lines = text::wrap(&text::clean(&notice.text), list.width.saturating_sub(2));
-            return below(canvas, list, &lines, &[]);
+            text::wrap(&text::clean(&notice.text), room)
         }
-        Listed::Group(_) | Listed::Notice(_) => return 0,
+        Listed::Agent(_) | Listed::Group(_) | Listed::Waiting(_) | Listed::Notice(_) => Vec::new(),
     };
-    let lines: Vec<String> = details.iter().flat_map(|line| text::wrap(&text::clean(line), list.width - 2)).collect();
-    below(canvas, list, &lines, actions)
+    below(canvas, list, &lines, actions(canvas, row))
+}
+
+/// What can be done with a line.
+fn actions(canvas: &Canvas<'_>, row: Listed<'_>) -> &'static [(UiAction, &'static str)] {
+    let live = canvas.snapshot.call.phase.is_live();
+    match row {
+        Listed::Call(_) => &[(UiAction::Dial, "ui.act_redial")],
+        Listed::Agent(_) if live => &[(UiAction::Consult, "ui.act_consult"), (UiAction::Transfer, "ui.act_transfer")],
+        Listed::Agent(_) => &[(UiAction::Dial, "ui.act_dial_agent")],
+        Listed::Group(_) if live => &[(UiAction::Transfer, "ui.act_transfer")],
+        Listed::Waiting(_) => &[(UiAction::Dial, "ui.act_take"), (UiAction::Sort, "ui.act_sort")],
+        Listed::Group(_) | Listed::Notice(_) => &[],
+    }
+}
+
+/// The search or the selected line in one row, for screens that have no room for the list; whether there is one.
+pub fn in_row(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16) -> bool {
+    let mut run = Run::default();
+    if canvas.state.focus == Focus::Find {
+        run.push(canvas.t("ui.find"), Scope::BarDim).push(" ", Scope::Bar);
+        run.push(canvas.state.find.value(), Scope::BarStrong);
+    } else if let Some(row) = lists::selected(canvas.state, canvas.snapshot) {
+        let tab = match canvas.state.tab {
+            Tab::Journal => "ui.tab_journal",
+            Tab::Directory => "ui.tab_directory",
+            Tab::Queue => "ui.tab_queue",
+            Tab::Notices => "ui.tab_notices",
+        };
+        run.push(canvas.t(tab), Scope::BarDim).push(format!(" {} ", canvas.glyphs.cursor), Scope::BarKey);
+        run.push(row.title(canvas.snapshot.locale), Scope::BarStrong);
+        for (action, label) in actions(canvas, row) {
+            let key = canvas.key(*action).unwrap_or_default();
+            run.push(format!("   {key} "), Scope::BarKey).push(canvas.t(label), Scope::BarDim);
+        }
+    } else {
+        return false;
+    }
+    canvas.run(x, y, right.saturating_sub(x), &run);
+    true
 }
 
 /// Lines and actions at the end of a list, under a line across.
 fn below(canvas: &mut Canvas<'_>, list: Rect, lines: &[String], actions: &[(UiAction, &'static str)]) -> u16 {
     let rows = u16::try_from(lines.len()).unwrap_or(1).min(2) + u16::from(!actions.is_empty());
+    if rows == 0 {
+        return 0;
+    }
     let top = list.bottom() - rows - 1;
     canvas.horizontal(list.x, top, list.width, Scope::Line);
     for (y, line) in (top + 1..list.bottom()).zip(lines) {
@@ -174,9 +204,8 @@ fn below(canvas: &mut Canvas<'_>, list: Rect, lines: &[String], actions: &[(UiAc
 /// How long a call rang, was talked and held, who ended it, and which call it was.
 fn details(canvas: &Canvas<'_>, entry: &JournalEntry) -> String {
     let mut parts = Vec::new();
-    for (label, ms) in
-        [("ui.clock_ring", entry.ring_ms), ("ui.clock_talk", entry.talk_ms), ("ui.clock_hold", entry.hold_ms)]
-    {
+    let ring = if entry.direction == Direction::Out { "ui.clock_dial" } else { "ui.clock_ring" };
+    for (label, ms) in [(ring, entry.ring_ms), ("ui.clock_talk", entry.talk_ms), ("ui.clock_hold", entry.hold_ms)] {
         parts.push(format!("{} {}", canvas.t(label), text::clock(ms)));
     }
     parts.push(canvas.t(words::ended_by(entry.hung_up_by)));

@@ -117,7 +117,7 @@ fn ascii_means_ascii() {
     let state = ViewState { ascii: true, ..fixtures::state() };
     let mut snapshot = fixtures::talking(Locale::En);
     snapshot.agent.name = None;
-    snapshot.journal.clear();
+    snapshot.journal = Default::default();
     snapshot.call.peer.area = None;
     snapshot.call.queue = None;
     for dialog in [None, Some(Dialog::Help(0)), Some(Dialog::Palette(ListDialog::default()))] {
@@ -209,7 +209,7 @@ fn what_comes_from_outside_cannot_drive_the_terminal() {
 #[test]
 fn frames_of_windows_are_not_broken_by_wide_characters_under_them() {
     let mut snapshot = fixtures::idle(Locale::ZhCn);
-    for entry in &mut snapshot.journal {
+    for entry in std::sync::Arc::make_mut(&mut snapshot.journal) {
         entry.peer.name = Some("一二三四五六七八九十".into());
         entry.peer.area = Some("甲乙丙丁戊己庚辛".into());
     }

@@ -154,6 +154,8 @@ fn outcome_word(outcome: Outcome) -> (&'static str, Scope) {
         Outcome::Unanswered => ("ui.outcome_unanswered", Scope::Warn),
         Outcome::Cancelled => ("ui.outcome_cancelled", Scope::Dim),
         Outcome::Failed => ("ui.outcome_failed", Scope::Bad),
+        Outcome::Transferred => ("ui.outcome_transferred", Scope::Good),
+        Outcome::Interrupted => ("ui.outcome_interrupted", Scope::Warn),
     }
 }
 

@@ -244,7 +244,7 @@ fn the_list_of_requests_is_read() {
     assert_eq!(states, [BreakState::Pending, BreakState::Approved, BreakState::Rejected, BreakState::Failed]);
     assert_eq!(shown[2].rejected_because.as_deref(), Some("人手不足"));
     assert_eq!((shown[0].period.as_str(), shown[0].restricted.as_str()), ("12:00-12:30", "11:30-13:00"));
-    rig.command(Command::Watch(Some(Watched::BreakRequests)));
+    rig.timer(TimerId::Watched);
     rig.fail(|r| matches!(r, Request::BreakRequests));
     assert!(matches!(rig.shown().breaks.requests_fetched, Fetched::Failed(_)));
     assert_eq!(rig.shown().breaks.requests.len(), 4, "what was known stays");

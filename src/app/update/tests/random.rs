@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::rig::{Rig, token};
 use crate::{
     app::{
-        Action, Command, CommandId, Effect, Event, LinkId, LinkState, RequestId, TimerId,
+        Action, Command, CommandId, Effect, Event, LinkId, LinkState, LookUp, RequestId, TimerId, Watched,
         state::{Phase, Purpose},
     },
-    config::Codec,
+    config::{Codec, LoginType},
     cti::{
         api::{ApiError, Reply},
         link::{LinkError, LinkEvent},
@@ -93,9 +93,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => prop_oneof![
             Just(TimerId::Reconnect), Just(TimerId::LinkGreeting), Just(TimerId::SignIn), Just(TimerId::StrayLeg),
             Just(TimerId::StrayCall), Just(TimerId::ForgetCall), Just(TimerId::CommandDeadline),
-            Just(TimerId::AfterCall), Just(TimerId::TokenRenewal),
+            Just(TimerId::AfterCall), Just(TimerId::TokenRenewal), Just(TimerId::QueueSum), Just(TimerId::Watched),
         ].prop_map(Step::Timer),
-        6 => (0u8..18).prop_map(Step::Command),
+        6 => (0u8..24).prop_map(Step::Command),
         2 => (0u16..9000).prop_map(Step::Later),
     ]
 }
@@ -118,6 +118,12 @@ fn command(n: u8) -> Command {
         14 => Command::Unmute,
         15 => Command::SendDtmf { digits: "1".into() },
         16 => Command::SetAutoAnswer { on: true },
+        17 => Command::ChangePhone { phone: "9007".into(), web_phone: None },
+        18 => Command::ChangePhone { phone: "13800138000".into(), web_phone: Some(false) },
+        19 => Command::SwitchMode { login_type: LoginType::Static },
+        20 => Command::LookUp(LookUp::FreeAgents),
+        21 => Command::Watch(Some(Watched::Directory)),
+        22 => Command::Watch(None),
         _ => Command::SetToken { token: token() },
     }
 }
@@ -180,9 +186,19 @@ impl Around {
             assert!(shown.call.phase.is_live() || runs(TimerId::AfterCall) || waits, "the wanted state is forgotten");
         }
         assert!(state.pending.commands.is_empty() || runs(TimerId::CommandDeadline), "a command waits for ever");
-        let open: BTreeSet<CommandId> = state.pending.commands.values().map(|w| w.id).collect();
+        let looked_up = state.pending.requests.values().filter_map(|purpose| match purpose {
+            Purpose::LookUp { id, .. } => Some(*id),
+            _ => None,
+        });
+        let open: BTreeSet<CommandId> = state.pending.commands.values().map(|w| w.id).chain(looked_up).collect();
         let lost: Vec<_> = self.asked.iter().filter(|id| !self.answered.contains(id) && !open.contains(id)).collect();
         assert!(lost.is_empty(), "never answered: {lost:?}");
+        let changing = under_way(&|p| matches!(p, Purpose::NewPhone | Purpose::Command(Action::ChangePhone)));
+        let kept = |accepted: bool| if accepted { state.live_call().is_some() } else { changing };
+        assert!(session.change.as_ref().is_none_or(|c| kept(c.accepted)), "a change of the phone hangs");
+        assert_eq!(state.watched.is_some(), runs(TimerId::Watched), "what is looked at is kept fresh");
+        let signed_in = state.agent.state.is_signed_in();
+        assert!(signed_in || shown.queue_waiting.is_none() || session.wanted, "nobody waits for who is out");
         assert_eq!(self.held, shown.call.phase == CallPhase::Held, "held as shown");
         let announced = usize::from(state.call.as_ref().is_some_and(|c| c.announced && c.phase.is_live()));
         assert_eq!(self.started, self.ended + announced, "each call begins once and ends once");
@@ -267,6 +283,7 @@ proptest! {
     #[test]
     fn the_screen_stays_true(steps in proptest::collection::vec(step(), 1..120)) {
         let mut rig = Rig::idle();
+        rig.state.profile.show_que_sum = true;
         let mut open: Vec<RequestId> = Vec::new();
         let mut muted = false;
         let mut around = Around { link: Some(rig.link_id()), ..Around::default() };

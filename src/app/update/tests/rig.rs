@@ -25,9 +25,9 @@ use crate::{
 pub(super) struct Rig {
     pub(super) state: State,
     pub(super) at: Instant,
+    began: Instant,
     pub(super) effects: Vec<Effect>,
     commands: u64,
-    began: Instant,
 }
 
 pub(in crate::app) fn profile() -> Profile {
@@ -41,6 +41,7 @@ pub(in crate::app) fn profile() -> Profile {
         login_type: LoginType::Dynamic,
         target: TargetState::Ready,
         auto_queue: false,
+        show_que_sum: false,
         sign_out_on_exit: false,
         call_nums: Vec::new(),
         default_caller: None,
@@ -55,6 +56,7 @@ pub(in crate::app) fn profile() -> Profile {
         dining_remind: false,
         status_warn: false,
         zone: jiff::tz::TimeZone::UTC,
+        journal_keep: 500,
         ring: true,
         locale: Locale::En,
     }
@@ -64,7 +66,7 @@ impl Rig {
     pub(super) fn new(profile: Profile) -> Self {
         let at = Instant::now();
         let state = State::new(profile, Now { at, wall: Timestamp::UNIX_EPOCH, random: 0.5 });
-        Self { state, at, effects: Vec::new(), commands: 0, began: at }
+        Self { state, at, began: at, effects: Vec::new(), commands: 0 }
     }
 
     /// Signed in, idle, registered.
@@ -116,9 +118,14 @@ impl Rig {
     }
 
     pub(super) fn input(&mut self, input: Input) {
-        let now = Now { at: self.at, wall: Timestamp::UNIX_EPOCH + self.at.duration_since(self.began), random: 0.5 };
+        let now = Now { at: self.at, wall: self.wall(), random: 0.5 };
         let effects = self.state.update(input, now);
         self.effects.extend(effects);
+    }
+
+    /// The clock on the wall: the rig begins with the epoch.
+    pub(super) fn wall(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH + (self.at - self.began)
     }
 
     pub(super) fn event(&mut self, event: Event) {

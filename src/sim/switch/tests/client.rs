@@ -32,7 +32,7 @@ use super::within;
 /// A WebSocket with the `sip` subprotocol.
 pub struct Line {
     out: mpsc::UnboundedSender<String>,
-    incoming: mpsc::UnboundedReceiver<Message>,
+    pub(super) incoming: mpsc::UnboundedReceiver<Message>,
     /// Answers to keep-alives.
     pub pongs: mpsc::UnboundedReceiver<()>,
 }
@@ -178,7 +178,7 @@ impl Client {
 
     /// Answers an INVITE with sound in that codec, and waits for the ACK.
     pub async fn answer(&mut self, invite: &Message, codec: Codec) -> Sound {
-        let (sound, sdp) = Sound::answer(&invite.body, codec).await;
+        let (sound, sdp) = Sound::answer(&invite.body, codec, 1000.0).await;
         self.line.send(self.reply(invite, 200, "OK").with_body("application/sdp", &sdp));
         let ack = self.expect("ACK").await;
         assert_eq!(ack.cseq().0, invite.cseq().0);
@@ -206,10 +206,10 @@ pub fn granted(reply: &Message) -> Option<&str> {
     reply.header("Contact").and_then(|contact| param_of(contact, "expires"))
 }
 
-/// The client's end of a call's sound: says 1000 Hz at -12 dBFS and keeps what it hears.
+/// The client's end of a call's sound: says a tone at -12 dBFS and keeps what it hears.
 pub struct Sound {
     connection: Arc<dyn PeerConnection>,
-    heard: Arc<Mutex<Vec<f32>>>,
+    pub(super) heard: Arc<Mutex<Vec<f32>>>,
 }
 
 struct Events {
@@ -242,7 +242,7 @@ impl PeerConnectionEventHandler for Events {
 }
 
 impl Sound {
-    async fn answer(offer: &str, codec: Codec) -> (Sound, String) {
+    pub(super) async fn answer(offer: &str, codec: Codec, hz: f32) -> (Sound, String) {
         let (mime_type, clock_rate, channels, payload_type) = match codec {
             Codec::Opus => (MIME_TYPE_OPUS, 48_000, 2, 111),
             Codec::Pcmu => (MIME_TYPE_PCMU, 8000, 1, 0),
@@ -286,7 +286,7 @@ impl Sound {
         let sdp = connection.local_description().await.unwrap().sdp;
         tokio::spawn(async move {
             connected.wait_for(|up| *up).await.unwrap();
-            let (mut tone, mut speaker) = (Tone::new(1000.0), Speaker::new(codec).unwrap());
+            let (mut tone, mut speaker) = (Tone::new(hz), Speaker::new(codec).unwrap());
             let mut clock = tokio::time::interval(Duration::from_millis(20));
             for number in 0_u16.. {
                 clock.tick().await;

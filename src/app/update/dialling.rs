@@ -1,0 +1,64 @@
+//! Calling out: numbers checked, options filled in, the call shown as soon as it is accepted.
+
+use super::{Turn, refusal};
+use crate::{
+    app::{Action, CommandId, RefusalKind, state::Dialled},
+    cti::api::Request,
+    domain::{self, CallPhase, Direction, NumberError},
+    i18n::Message,
+};
+
+impl Turn<'_> {
+    pub(super) fn dial(
+        &mut self,
+        id: CommandId,
+        number: &str,
+        caller_id: Option<String>,
+        queue_id: Option<i64>,
+        user_data: Option<String>,
+    ) {
+        let tel = match domain::clean_number(number) {
+            Ok(tel) => tel,
+            Err(error) => return self.bad_number(id, &error),
+        };
+        let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
+        let first_group = self.state.lists.own_groups.first().map(|group| group.id);
+        let queue_id = queue_id.or(first_group.filter(|_| self.state.profile.auto_queue));
+        self.state.dialled = Some(Dialled { number: tel.clone(), agent: false, caller_id: caller_id.clone() });
+        self.send(id, Action::Dial, Request::CallOut { tel, caller_id, queue_id, user_data });
+    }
+
+    pub(super) fn dial_agent(&mut self, id: CommandId, ag_no: &str, caller_id: Option<String>) {
+        let called_ag_no = match domain::clean_agent_number(ag_no) {
+            Ok(ag_no) => ag_no,
+            Err(error) => return self.bad_number(id, &error),
+        };
+        let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
+        self.state.dialled = Some(Dialled { number: called_ag_no.clone(), agent: true, caller_id: caller_id.clone() });
+        self.send(id, Action::DialAgent, Request::CallInner { called_ag_no, caller_id });
+    }
+
+    pub(super) fn bad_number(&mut self, id: CommandId, error: &NumberError) {
+        let message = match error {
+            NumberError::Empty => Message::new("app.number_empty"),
+            NumberError::BadCharacter(c) => Message::new("app.number_bad").with("character", c),
+            NumberError::TooLong(digits) => Message::new("app.number_long").with("digits", digits),
+        };
+        self.warn(message.clone());
+        self.resolve(id, Err(refusal(RefusalKind::Invalid, message)));
+    }
+
+    /// An accepted call is shown at once; the platform's messages fill it in.
+    pub(super) fn dialled(&mut self) {
+        let Some(Dialled { number, agent, caller_id }) = self.state.dialled.take() else { return };
+        if self.state.live_call().is_none() {
+            self.new_call(CallPhase::Dialing, if agent { Direction::Inner } else { Direction::Out });
+        }
+        if let Some(call) = self.state.live_call_mut() {
+            let known = if agent { &mut call.peer.ag_no } else { &mut call.peer.number };
+            known.get_or_insert(number);
+            call.caller_id = caller_id;
+        }
+        self.announce();
+    }
+}

@@ -1,0 +1,102 @@
+//! Hanging up, refusing, cancelling: the call always ends on this side, whatever the platform says.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Turn, answer, commands::DEADLINE, refused, unreachable};
+use crate::{
+    app::{Action, CommandId, Effect, RequestId, TimerId, state::Purpose},
+    cti::api::{ApiError, Reply, Request},
+    i18n::Message,
+    softphone,
+};
+
+/// A call whose end the platform has accepted is over after this time, said or not.
+const STRAY_CALL: Duration = Duration::from_secs(3);
+
+impl Turn<'_> {
+    /// `request`: the platform's word for this way to end a call. For refusing and cancelling it has one of its own
+    /// (protocol `cti.md` 2.4); the original bar hangs up instead, which is done here where its own is refused.
+    pub(super) fn hang_up(&mut self, id: CommandId, action: Action, request: Request) {
+        if let Some(call) = self.state.live_call_mut() {
+            call.hang_up_asked = true;
+        }
+        self.send(id, action, request);
+    }
+
+    /// The platform knows nothing to refuse or to cancel: perhaps it knows a call.
+    fn hang_up_instead(&mut self, action: Action) {
+        if let Some(id) = self.state.pending.commands.get(&action).map(|waiting| waiting.id) {
+            self.wait(action, id, DEADLINE);
+            self.request(Purpose::HangUpInstead(action), Request::HangUp);
+        }
+    }
+
+    /// The answer to the plain way.
+    pub(super) fn hang_up_instead_reply(&mut self, id: RequestId, action: Action, result: Result<Reply, ApiError>) {
+        if self.state.pending.commands.get(&action).is_some_and(|waiting| waiting.request == Some(id)) {
+            self.hang_up_answered(action, result);
+        }
+    }
+
+    pub(super) fn hang_up_reply(&mut self, action: Action, result: Result<Reply, ApiError>) {
+        let has_leg = self.state.live_call().is_some_and(|call| call.leg.is_some());
+        match result {
+            Ok(reply) if !reply.is_ok() && !has_leg && action != Action::HangUp => self.hang_up_instead(action),
+            Ok(_) | Err(_) => self.hang_up_answered(action, result),
+        }
+    }
+
+    /// Hanging up always ends the call on this side, whatever the platform says (protocol `phone-bar.md` 12.3).
+    fn hang_up_answered(&mut self, action: Action, result: Result<Reply, ApiError>) {
+        let has_leg = self.state.live_call().is_some_and(|call| call.leg.is_some());
+        match result {
+            Ok(reply) if reply.is_ok() => {
+                if has_leg {
+                    self.phone(softphone::Command::HangUp);
+                } else if !self.state.session.web_phone || self.state.live_call().is_some() {
+                    // PhoSta 0 is on its way; without one the call must not stay.
+                    self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: STRAY_CALL });
+                }
+                self.resolve_pending(action, Ok(answer(reply)));
+            }
+            Ok(_) if has_leg => self.hang_up_here(action),
+            Err(_) if has_leg => {
+                self.warn(Message::new("app.hung_up_locally"));
+                self.hang_up_here(action);
+            }
+            Ok(reply) => {
+                // The platform knows of no such call, and there is no leg: it is over.
+                let refusal = refused(&reply);
+                if self.state.live_call().is_some() {
+                    self.call_over();
+                } else {
+                    self.command_failed(action, refusal);
+                }
+            }
+            Err(error) => {
+                if let Some(call) = self.state.live_call_mut() {
+                    call.hang_up_asked = false;
+                }
+                self.command_failed(action, unreachable(&error));
+            }
+        }
+    }
+
+    fn hang_up_here(&mut self, action: Action) {
+        self.phone(softphone::Command::HangUp);
+        self.resolve_pending(action, Ok(json!({ "code": 0, "local": true })));
+    }
+
+    /// Nothing more was heard of a call whose end the platform accepted.
+    pub(super) fn stray_call_due(&mut self) {
+        let Some(call) = self.state.live_call().filter(|call| call.hang_up_asked) else { return };
+        if call.leg.is_some() {
+            // The own leg came after the end was asked for.
+            self.phone(softphone::Command::HangUp);
+        } else {
+            self.call_over();
+        }
+    }
+}

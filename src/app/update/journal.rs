@@ -1,0 +1,103 @@
+//! The journal: a line when a call begins, so that a crash cannot lose it, and the same line again when it is over.
+
+use std::{sync::Arc, time::Instant};
+
+use super::Turn;
+use crate::{
+    app::{CommandId, Effect, state::Call},
+    domain::{HungUpBy, JournalChange, JournalEntry, Outcome, SkillGroup, Unreached},
+};
+
+/// A call's line as of an instant, its outcome still open. The skill group's name is filled in later.
+pub(super) fn entry(call: &Call, at: Instant) -> JournalEntry {
+    JournalEntry {
+        id: call.journal_id,
+        time: call.began,
+        direction: call.direction,
+        peer: call.peer.clone(),
+        queue: call.queue_id.map(|id| SkillGroup { id, name: String::new() }),
+        caller_id: call.caller_id.clone(),
+        call_id: call.call_id.clone(),
+        ring_ms: call.clocks.ring_ms(at),
+        talk_ms: call.clocks.talk_ms(at),
+        hold_ms: call.clocks.hold_ms(at),
+        outcome: Outcome::Interrupted,
+        hung_up_by: HungUpBy::Fault,
+        unreached: None,
+    }
+}
+
+impl Turn<'_> {
+    /// A number for a new call: its time, so that it is unlike those of earlier runs too.
+    pub(super) fn next_journal_id(&mut self) -> u64 {
+        let ms = u64::try_from(self.now.wall.as_millisecond()).unwrap_or(0);
+        let id = ms.max(self.state.last_journal_id + 1);
+        self.state.last_journal_id = id;
+        id
+    }
+
+    /// A call has begun: if the program ends before the call does, this line stays.
+    pub(super) fn journal_begun(&mut self) {
+        let Some(mut entry) = self.state.live_call().map(|call| entry(call, self.now.at)) else { return };
+        if let Some(queue) = &mut entry.queue {
+            queue.name = self.state.group_name(queue.id);
+        }
+        self.keep(entry);
+    }
+
+    pub(super) fn journal_ended(&mut self, entry: JournalEntry) {
+        let journal = Arc::make_mut(&mut self.state.journal);
+        journal.truncate(self.state.profile.journal_keep.saturating_sub(1));
+        journal.insert(0, entry.clone());
+        self.keep(entry);
+    }
+
+    /// Why the number dialled last was not reached became known after the call.
+    pub(super) fn journal_unreached(&mut self, who: &str, why: Option<Unreached>) {
+        let newest = self.state.journal.first();
+        if why.is_none() || !newest.is_some_and(|entry| entry.peer.short() == who && entry.unreached != why) {
+            return;
+        }
+        if let Some(entry) = Arc::make_mut(&mut self.state.journal).first_mut() {
+            entry.unreached = why;
+            let entry = entry.clone();
+            self.keep(entry);
+        }
+    }
+
+    /// The newest call ended while it was to be transferred, and it turned out that it was not.
+    pub(super) fn journal_not_transferred(&mut self) {
+        if !self.state.journal.first().is_some_and(|entry| entry.outcome == Outcome::Transferred) {
+            return;
+        }
+        if let Some(entry) = Arc::make_mut(&mut self.state.journal).first_mut() {
+            entry.outcome = Outcome::Answered;
+            entry.hung_up_by = HungUpBy::Peer;
+            let entry = entry.clone();
+            self.keep(entry);
+        }
+    }
+
+    /// Calls of earlier runs, newest first: they stand behind those of this one.
+    pub(super) fn journal_loaded(&mut self, entries: Vec<JournalEntry>) {
+        let newest = entries.iter().map(|entry| entry.id).max().unwrap_or(0);
+        self.state.last_journal_id = self.state.last_journal_id.max(newest);
+        let journal = Arc::make_mut(&mut self.state.journal);
+        journal.extend(entries);
+        journal.truncate(self.state.profile.journal_keep);
+    }
+
+    pub(super) fn clear_journal(&mut self, id: CommandId) {
+        self.state.journal = Arc::default();
+        self.effects.push(Effect::Journal(JournalChange::Cleared));
+        // A call under way keeps its line: it would come back with its end anyway.
+        if self.state.live_call().is_some_and(|call| call.announced) {
+            self.journal_begun();
+        }
+        self.done(id);
+    }
+
+    fn keep(&mut self, entry: JournalEntry) {
+        self.effects.push(Effect::Journal(JournalChange::Entry(Box::new(entry))));
+    }
+}

@@ -1,0 +1,143 @@
+//! The platform's word after an absence: MT 6, and the state that a sign-in finds (protocol `cti.md` 2.3, 4.4).
+//!
+//! It tells less than the messages it stands for: never who is at the other end, never a hold or a whisper, and a
+//! platform may give a consultation as plain "in conversation". So what is known better here stays, marked as uncertain.
+
+use super::Turn;
+use crate::{
+    app::state::{Call, Phase},
+    cti::push::{PhoneEvent, PhoneState},
+    domain::{AgentState, CallPhase, Direction, RingKind},
+    i18n::Message,
+};
+
+impl Turn<'_> {
+    /// MT 6: everything at once, after the link came back. `param` is the reason or the wrap-up time (9.3).
+    pub(super) fn resynchronised(&mut self, ag_sta: i64, pho_sta: Option<i64>, param: Option<i64>) {
+        if ag_sta == 0 {
+            // Known to the platform, but in no state yet: the first ready or busy never got there.
+            if self.state.session.phase == Phase::In && self.state.pending.after_call.is_none() {
+                self.state.session.state_set = false;
+                self.first_state();
+            }
+            return;
+        }
+        let reason = (ag_sta == 2).then_some(param.or(self.state.agent.reason)).flatten();
+        let wait_s = if ag_sta == 5 { self.wrap_up_left_s(param) } else { None };
+        if ag_sta == 4 {
+            self.set_agent(AgentState::Occupied, None, None);
+            self.call_by_resync(pho_sta);
+        } else if matches!(ag_sta, 1..=3 | 5) && self.has_leg_from_before_the_link() {
+            // The platform has ended the call while the link was away; its BYE may be on the way.
+            self.phone_push(PhoneEvent { state: PhoneState::HungUp, ..PhoneEvent::default() });
+            self.agent_number(ag_sta, reason, wait_s);
+        } else {
+            self.agent_number(ag_sta, reason, wait_s);
+        }
+    }
+
+    /// The call by its `PhoSta`, of an agent who is occupied.
+    fn call_by_resync(&mut self, pho_sta: Option<i64>) {
+        use CallPhase::{Barging, ConsultOut, Consulting, Held, Spying, Talking, ThreeWay, Whispering};
+        let Some(pho_sta) = pho_sta else { return };
+        let call = self.state.live_call();
+        let (guessed, has_leg) = call.map_or((false, false), |call| (call.guessed, call.leg.is_some()));
+        if guessed {
+            // Now it is known, or known not to be.
+            self.call_over();
+        }
+        let before = self.state.call_phase();
+        let (live, connected) = (before.is_live(), before.is_connected());
+        match pho_sta {
+            // An answered leg is better known here than by a figure that may stand for "nothing to tell".
+            0 if connected && has_leg => {}
+            0 => self.resync_push(PhoneState::HungUp),
+            4 if !live => self.resync_push(PhoneState::CallOut),
+            5 if !live => self.resync_push(PhoneState::Ring(RingKind::Called)),
+            10 | 55 if !live => {
+                self.resync_push(PhoneState::CallOut);
+                self.resync_push(PhoneState::FarRinging);
+            }
+            // What is known better than the platform tells stays: a hold, a consultation, a three-way call.
+            6 if connected => self.uncertain(before != Talking),
+            23 | 24 | 26 | 35 if before == Held => self.uncertain(true),
+            6 | 23 | 24 | 26 | 35 if !connected => self.resync_push(PhoneState::Connected),
+            23 | 24 | 26 | 35 => self.back_with_customer(),
+            21 => self.resync_phase(ConsultOut),
+            22 => self.resync_phase(Consulting),
+            25 => self.resync_phase(ThreeWay),
+            31 if before == Whispering => self.uncertain(true),
+            31 => self.resync_phase(Spying),
+            32 => self.resync_phase(Barging),
+            other => tracing::info!(pho_sta = other, "nothing new about the call"),
+        }
+        if !live && self.state.live_call().is_some() {
+            self.found(!guessed);
+        }
+    }
+
+    fn resync_push(&mut self, state: PhoneState) {
+        self.phone_push(PhoneEvent { state, ..PhoneEvent::default() });
+    }
+
+    /// The phase as it is now, whatever messages were missed before it.
+    fn resync_phase(&mut self, phase: CallPhase) {
+        let monitors = matches!(phase, CallPhase::Spying | CallPhase::Barging);
+        if self.state.live_call().is_none() {
+            self.new_call(CallPhase::Dialing, if monitors { Direction::Spy } else { Direction::In });
+        }
+        if self.state.call_phase() != phase {
+            self.phase_of_call(phase);
+        }
+        if let Some(call) = self.state.live_call_mut() {
+            call.told = true;
+        }
+    }
+
+    fn uncertain(&mut self, uncertain: bool) {
+        if let Some(call) = self.state.live_call_mut() {
+            call.hold_uncertain |= uncertain;
+        }
+    }
+
+    /// A sign-in finds the agent occupied (`agSta` 4): there is a call, unless the platform says otherwise at once.
+    pub(super) fn call_by_login(&mut self) {
+        if self.state.agent.state != AgentState::Occupied || self.state.live_call().is_some() {
+            return;
+        }
+        let at = self.now.at;
+        self.new_call(CallPhase::Talking, Direction::In);
+        if let Some(call) = self.state.live_call_mut() {
+            call.guessed = true;
+            call.told = true;
+            call.clocks.answered_at = Some(at);
+        }
+        self.found(true);
+    }
+
+    /// A call that this program did not see begin: said once, with what cannot be known of it.
+    fn found(&mut self, news: bool) {
+        let (web_phone, phase) = (self.state.session.web_phone, self.state.call_phase());
+        let Some(call) = self.state.live_call_mut() else { return };
+        // It may be on hold, or a whisper.
+        call.hold_uncertain = matches!(phase, CallPhase::Talking | CallPhase::Spying);
+        let silent = web_phone && phase.is_connected() && call.leg.is_none();
+        if news {
+            self.warn(Message::new(if silent { "app.call_found_silent" } else { "app.call_found" }));
+        }
+    }
+
+    /// Whether the call was there before the link came back; one that came since is not what the platform tells of.
+    fn has_leg_from_before_the_link(&self) -> bool {
+        let up_since = self.state.link.since_at;
+        let old = |call: &Call| call.leg.is_some() && call.clocks.started_at.is_none_or(|at| at < up_since);
+        self.state.live_call().is_some_and(old)
+    }
+
+    /// Wrap-up seconds left: the platform's figure if it sends one, else what is left of the countdown.
+    fn wrap_up_left_s(&self, param: Option<i64>) -> Option<u64> {
+        param.and_then(|s| u64::try_from(s).ok()).or_else(|| {
+            self.state.agent.wrap_up_ends_at.map(|end| end.saturating_duration_since(self.now.at).as_secs())
+        })
+    }
+}

@@ -1,0 +1,146 @@
+//! Refusing and cancelling: the platform's own words for it first, the plain way where it refuses those.
+
+use serde_json::Value;
+
+use super::rig::Rig;
+use crate::{
+    app::{Action, Command, Effect, RefusalKind},
+    cti::{
+        api::Request,
+        push::{PhoneEvent, PhoneState, PushMessage},
+    },
+    domain::{CallPhase, Outcome, RingKind},
+    softphone::{self, EndCause},
+};
+
+fn local_end(rig: &mut Rig) {
+    rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: EndCause::Local });
+}
+
+/// A call out whose far end rings; with or without a leg here.
+fn dialling(leg: bool) -> Rig {
+    let mut rig = Rig::idle();
+    rig.command(Command::Dial { number: "139".into(), caller_id: None, queue_id: None, user_data: None });
+    rig.reply(Value::Null);
+    rig.agent("4");
+    rig.push(PushMessage::Phone(PhoneEvent {
+        state: PhoneState::CallOut,
+        called: Some("139".into()),
+        ..PhoneEvent::default()
+    }));
+    if leg {
+        rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: "139".into(), auto_answer: true });
+        rig.phone(softphone::Event::Answered { call_id: "c1".into() });
+    }
+    rig.effects.clear();
+    rig
+}
+
+/// A customer rings, on a telephone of the desk's own.
+fn ringing_elsewhere() -> Rig {
+    let mut rig = Rig::idle();
+    rig.agent("4");
+    rig.pho(PhoneState::Ring(RingKind::Queue));
+    rig.effects.clear();
+    rig
+}
+
+fn requests(rig: &Rig) -> Vec<Request> {
+    rig.effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Request { request, .. } => Some(request.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_call_is_refused_in_the_platforms_words_and_the_leg_with_it() {
+    // Accepted, refused, unanswered: the leg is refused in any case.
+    for answer in 0..3 {
+        let mut rig = Rig::ringing();
+        rig.effects.clear();
+        let id = rig.command(Command::Reject);
+        match answer {
+            0 => rig.reply_to(|r| *r == Request::Refuse, 0, Value::Null),
+            1 => rig.reply_to(|r| *r == Request::Refuse, 40404, Value::Null),
+            _ => rig.fail(|r| *r == Request::Refuse),
+        }
+        assert!(rig.phone_told(&softphone::Command::HangUp), "answer {answer}");
+        assert!(rig.outcome(id).is_some_and(|outcome| outcome.is_ok()), "answer {answer}");
+        assert_eq!(requests(&rig), [Request::Refuse]);
+        local_end(&mut rig);
+        assert_eq!(rig.shown().journal[0].outcome, Outcome::Rejected);
+    }
+}
+
+#[test]
+fn a_call_out_is_cancelled_in_the_platforms_words() {
+    for leg in [true, false] {
+        let mut rig = dialling(leg);
+        let id = rig.command(Command::CancelDial);
+        rig.reply_to(|r| *r == Request::CallOutCancel, 0, Value::Null);
+        assert!(rig.outcome(id).is_some_and(|outcome| outcome.is_ok()));
+        assert_eq!(rig.phone_told(&softphone::Command::HangUp), leg);
+        rig.pho(PhoneState::HungUp);
+        assert_eq!(rig.shown().journal[0].outcome, Outcome::Cancelled);
+        assert_eq!(requests(&rig), [Request::CallOutCancel]);
+    }
+}
+
+#[test]
+fn what_the_platform_will_not_refuse_or_cancel_is_hung_up() {
+    let stories: [(fn() -> Rig, Command, Request); 2] = [
+        (ringing_elsewhere, Command::Reject, Request::Refuse),
+        (|| dialling(false), Command::CancelDial, Request::CallOutCancel),
+    ];
+    for (before, command, own) in stories {
+        let mut rig = before();
+        let id = rig.command(command.clone());
+        rig.reply_to(|r| *r == own, 40404, Value::Null);
+        assert!(rig.outcome(id).is_none(), "it goes on");
+        assert_eq!(requests(&rig), [own.clone(), Request::HangUp]);
+        rig.reply_to(|r| *r == Request::HangUp, 0, Value::Null);
+        assert!(rig.outcome(id).is_some_and(|outcome| outcome.is_ok()));
+        assert_eq!(rig.notices(), "");
+
+        // Nor that: the platform knows no call, so there is none.
+        let mut rig = before();
+        let id = rig.command(command.clone());
+        rig.reply_to(|r| *r == own, 40404, Value::Null);
+        rig.reply_to(|r| *r == Request::HangUp, 40404, Value::Null);
+        assert!(!rig.shown().call.phase.is_live());
+        assert!(rig.outcome(id).is_some_and(|outcome| outcome.is_ok()));
+
+        // No answer: said, and the call stays to be tried again.
+        let mut rig = before();
+        let id = rig.command(command);
+        rig.fail(|r| *r == own);
+        assert!(matches!(rig.outcome(id), Some(Err(r)) if r.kind == RefusalKind::Unreachable));
+        assert!(rig.shown().can(Action::HangUp));
+        assert_eq!(rig.shown().notices.len(), 1);
+    }
+}
+
+#[test]
+fn only_a_call_that_is_being_placed_can_be_cancelled() {
+    assert!(dialling(true).shown().can(Action::CancelDial));
+    for mut rig in [Rig::idle(), Rig::ringing(), Rig::talking()] {
+        let id = rig.command(Command::CancelDial);
+        assert!(matches!(rig.outcome(id), Some(Err(r)) if r.kind == RefusalKind::NotNow));
+    }
+    let mut rig = dialling(true);
+    rig.pho(PhoneState::Connected);
+    assert_eq!(rig.shown().call.phase, CallPhase::Talking);
+    assert!(!rig.shown().can(Action::CancelDial) && rig.shown().can(Action::HangUp));
+}
+
+#[test]
+fn a_leg_that_comes_after_the_call_out_was_cancelled_is_ended() {
+    let mut rig = dialling(false);
+    rig.command(Command::CancelDial);
+    rig.reply_to(|r| *r == Request::CallOutCancel, 0, Value::Null);
+    rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: "139".into(), auto_answer: true });
+    assert!(rig.phone_told(&softphone::Command::HangUp));
+}

@@ -1,0 +1,207 @@
+//! Keys, clicks and the wheel: who gets them. An open dialog first, then the field with the keyboard, then the key map.
+
+use std::time::Instant;
+
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use tui_input::backend::crossterm::EventHandler;
+
+use super::{
+    act::{Ask, Target, choose, perform},
+    dial,
+    dialog::{self, Choice, Dialog, Outcome},
+    duty,
+    input::{KeyMap, UiAction},
+    keys::Chord,
+    look::{self, Step},
+    state::{Focus, ViewState},
+};
+use crate::{app::Snapshot, i18n::Message};
+
+/// A key was pressed.
+pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Instant) -> Option<Ask> {
+    let mut allowed = true;
+    if let Some(prefix) = state.keymap.prefix() {
+        if std::mem::take(&mut state.prefix_typed) {
+            if chord == prefix || chord.code == KeyCode::Esc {
+                return None;
+            }
+            return match state.keymap.action(chord) {
+                Some(action) => perform(state, snapshot, action, now),
+                None => {
+                    state.hint(Message::new("ui.no_such_key").with("key", chord).render(snapshot.locale), now);
+                    None
+                }
+            };
+        }
+        if chord == prefix {
+            state.prefix_typed = true;
+            return None;
+        }
+        allowed = KeyMap::is_free(chord);
+    }
+    if let Some(mut dialog) = state.dialog.take() {
+        let outcome = dialog::on_key(&mut dialog, state, snapshot, chord);
+        if outcome != Outcome::Pass {
+            return come_of(state, snapshot, dialog, outcome, now);
+        }
+        state.dialog = Some(dialog);
+    } else if matches!(state.focus, Focus::Number | Focus::Find) {
+        let action = state.keymap.action(chord).filter(|_| allowed);
+        if !on_field_key(state, snapshot, chord, action, now) {
+            return None;
+        }
+    } else {
+        match chord.text() {
+            Some(c) if c.is_ascii_digit() || matches!(c, '\u{ff10}'..='\u{ff19}') => {
+                state.focus = Focus::Number;
+                dial::insert(state, c);
+                return None;
+            }
+            Some(c @ ('+' | '*' | '#')) if state.keymap.action(chord).is_none() => {
+                state.focus = Focus::Number;
+                dial::insert(state, c);
+                return None;
+            }
+            Some(_) | None => {}
+        }
+        if chord.code == KeyCode::Esc {
+            look::leave(state);
+            return None;
+        }
+        if chord.code == KeyCode::Backspace && !state.number.value().is_empty() {
+            state.focus = Focus::Number;
+            return None;
+        }
+    }
+    let action = state.keymap.action(chord).filter(|_| allowed)?;
+    perform(state, snapshot, action, now)
+}
+
+/// A key while the number field or the search has the keyboard; whether it is still to be looked up as an action.
+fn on_field_key(
+    state: &mut ViewState,
+    snapshot: &Snapshot,
+    chord: Chord,
+    action: Option<UiAction>,
+    now: Instant,
+) -> bool {
+    let searching = state.focus == Focus::Find;
+    match (chord.code, chord.text()) {
+        (_, Some(c)) if !searching => dial::insert(state, c),
+        (KeyCode::Esc, _) if searching => look::leave(state),
+        (KeyCode::Esc, _) => state.focus = Focus::None,
+        (KeyCode::Enter, _) if searching => look::step(state, snapshot, Step::Up),
+        (KeyCode::Up, _) if !searching && chord.modifiers.is_empty() => dial::recall(state, snapshot, true, now),
+        (KeyCode::Down, _) if state.recalled.is_some() && !searching => dial::recall(state, snapshot, false, now),
+        (_, None) if action.is_some() => return true,
+        _ => {
+            // Cursor keys and editing chords; what changed is seen in the next frame.
+            let event = Event::Key(KeyEvent::new(chord.code, chord.modifiers));
+            let field = if searching { &mut state.find } else { &mut state.number };
+            if field.handle_event(&event).is_some_and(|changed| changed.value) {
+                if searching {
+                    state.selected = 0;
+                } else {
+                    state.recalled = None;
+                }
+            }
+        }
+    }
+    false
+}
+
+/// The mouse wheel was turned: over the open dialog, else over the list.
+pub fn on_wheel(state: &mut ViewState, snapshot: &Snapshot, up: bool) {
+    match state.dialog.take() {
+        Some(mut dialog) => {
+            dialog.scroll(state, snapshot, up);
+            state.dialog = Some(dialog);
+        }
+        None => look::step(state, snapshot, if up { Step::Up } else { Step::Down }),
+    }
+}
+
+/// Something was clicked.
+pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now: Instant) -> Option<Ask> {
+    match target {
+        Target::Act(action) => perform(state, snapshot, action, now),
+        Target::Row(index) if state.in_list() && state.selected == index => dial::dial(state, snapshot, now),
+        Target::Row(index) => {
+            state.focus = Focus::List;
+            state.selected = index;
+            None
+        }
+        Target::Field(index) => {
+            let mut dialog = state.dialog.take()?;
+            let outcome =
+                if let Dialog::Duty(duty) = &mut dialog { duty.on_field(snapshot, index) } else { Outcome::Stay };
+            come_of(state, snapshot, dialog, outcome, now)
+        }
+        Target::Reminder(answer) => duty::answer(state, snapshot, answer, now),
+        Target::Item(index) => {
+            if let Some(Dialog::Duty(duty)) = &mut state.dialog
+                && duty.on_offer(snapshot, index)
+            {
+                return None;
+            }
+            let dialog = state.dialog.take()?;
+            let chosen = match &dialog {
+                Dialog::Pick(pick) => pick.rows(snapshot).into_iter().nth(index).map(|row| row.choice),
+                Dialog::Busy(_)
+                | Dialog::CallerId(_)
+                | Dialog::Palette(_)
+                | Dialog::Duty(_)
+                | Dialog::Help(_)
+                | Dialog::Keypad(_)
+                | Dialog::Question(_) => {
+                    let item = dialog.items(state, snapshot).into_iter().nth(index);
+                    item.filter(|item| item.enabled).map(|item| item.choice)
+                }
+            };
+            match chosen {
+                Some(choice) => choose(state, snapshot, choice, now),
+                None => {
+                    state.dialog = Some(dialog);
+                    None
+                }
+            }
+        }
+        Target::Page(index) => {
+            if let Some(Dialog::Pick(pick)) = &mut state.dialog {
+                pick.open(index);
+            }
+            None
+        }
+        Target::Answer(yes) => match state.dialog.take() {
+            Some(Dialog::Question(question)) if yes => choose(state, snapshot, Choice::Yes(question), now),
+            Some(_) | None => None,
+        },
+        Target::Window => None,
+        Target::Around => {
+            state.dialog = None;
+            None
+        }
+        Target::Digit(digit) => {
+            if let Some(Dialog::Keypad(sent)) = &mut state.dialog {
+                sent.push(digit);
+            }
+            choose(state, snapshot, Choice::Digit(digit), now)
+        }
+    }
+}
+
+/// Does what came of a key or a click in a dialog that was taken out.
+fn come_of(state: &mut ViewState, snapshot: &Snapshot, dialog: Dialog, outcome: Outcome, now: Instant) -> Option<Ask> {
+    match outcome {
+        Outcome::Close => None,
+        Outcome::Do(choice) => choose(state, snapshot, choice, now),
+        Outcome::Stay | Outcome::Pass => {
+            state.dialog = Some(dialog);
+            None
+        }
+        Outcome::DoAndStay(choice) => {
+            state.dialog = Some(dialog);
+            choose(state, snapshot, choice, now)
+        }
+    }
+}
