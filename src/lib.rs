@@ -12,7 +12,8 @@
 //!
 //! Start reading at [`app`]: its `update` is the pure state machine, its vocabularies are the words of the program.
 //! [`cti`] and [`softphone`] are the two halves of the outside world, [`ui`] and [`control`] the two ways to ask,
-//! [`store`] keeps journal and choices on disk; [`sim`] is the built-in platform for demos and tests and shares no wire code with the client.
+//! [`panel`] and [`hooks`] run what the integrator configured, [`store`] keeps journal and choices on disk; [`sim`] is
+//! the built-in platform for demos and tests and shares no wire code with the client.
 
 #![forbid(unsafe_code)]
 
@@ -24,8 +25,11 @@ pub mod config;
 pub mod control;
 pub mod cti;
 pub mod domain;
+pub mod hooks;
 pub mod i18n;
 pub mod net;
+pub mod panel;
+pub mod process;
 pub mod sim;
 pub mod softphone;
 pub mod store;

@@ -115,6 +115,14 @@ fn help_version_completions_and_manual_are_printed() {
         let output = run(home.path(), args);
         assert!(output.status.success() && out(&output).contains(part), "{args:?}: {}", out(&output));
     }
+    for args in
+        [&["--locale", "zh-CN", "ctl", "--help"][..], &["--locale=zh-CN", "help", "ctl"], &["ctl", "--locale", "zh-CN"]]
+    {
+        let output = run(home.path(), args);
+        let told = out(&output) + &err(&output);
+        assert!(told.contains("用法：wincall-tui ctl") && told.contains("接听来电"), "{args:?}: {told}");
+        assert!(!told.contains("Print"), "{args:?}: {told}");
+    }
     let pages = home.path().join("man");
     std::fs::create_dir(&pages).unwrap();
     assert!(run(home.path(), &["man", "--dir", pages.to_str().unwrap()]).status.success());

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use wincall_tui::{
-    config::{BusyAtSignIn, Codec, Config, LoginType, load::load},
+    config::{BusyAtSignIn, Codec, Config, LoginType, Notify, PanelFormat, load::load},
     i18n::Locale,
 };
 
@@ -118,7 +118,10 @@ fn the_programs_own_tables_are_read() {
     assert_eq!(config.control.path.as_deref(), Some(here.as_path()));
     assert!(!config.journal.enabled);
     assert_eq!((config.journal.keep, config.journal.days), (20, 90));
-    // What is accepted without effect is said so.
+    assert_eq!(config.panel.url.as_deref(), Some("https://crm.example/{number}"));
+    assert_eq!((config.panel.timeout.as_millis(), config.panel.format), (2500, PanelFormat::Json));
+    assert_eq!(config.hooks["phoneRingQueue"], ["notify-send", "ring", "{Caller}"]);
+    assert_eq!(config.ui.notify, Notify::Osc777);
     let told: Vec<String> = config.warnings.iter().map(|w| w.render(Locale::En)).collect();
-    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.is_empty(), "everything has its effect: {told:?}");
 }

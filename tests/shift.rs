@@ -149,3 +149,30 @@ fn waiting_customers_are_counted() {
     }
     home.until("two wait", |s| s["queue_waiting"] == 2);
 }
+
+#[test]
+fn a_restarted_program_is_back_without_a_second_sign_in() {
+    let stage = Home::new();
+    let platform = Platform::start(&stage);
+    platform.configure("audio", &[("backend", json!("null"))]);
+    let home = Home::new();
+    let client = headless(&home, &platform.config);
+    common::become_idle(&home);
+    home.ctl(&["busy", "11"]);
+    home.wait("busy");
+    let sign_ins = || {
+        let log = platform.log();
+        log.iter()
+            .filter(|entry| entry["text"].as_str().is_some_and(|t| t.contains("POST") && t.contains("/agent/login")))
+            .count()
+    };
+    assert_eq!(sign_ins(), 1);
+    // Dropped, it is killed: it says goodbye to nobody.
+    drop(client);
+    let _client = headless(&home, &platform.config);
+    common::until("the control socket", Duration::from_secs(10), || home.try_ctl(&["status"]).code == Some(0));
+    home.wait("busy");
+    home.wait("registered");
+    assert_eq!(home.status()["agent"]["reason"]["id"], 11);
+    assert_eq!(sign_ins(), 1, "the platform knew it again");
+}

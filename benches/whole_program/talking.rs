@@ -101,7 +101,7 @@ pub fn talking(now: Instant) -> Snapshot {
         busy_reasons: Vec::new(),
         auto_answer: false,
         journal: vec![past; 500].into(),
-        panel: None,
+        panel: Default::default(),
         locale: Locale::ZhCn,
         exiting: false,
     }

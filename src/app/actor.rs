@@ -172,8 +172,10 @@ impl Actor {
                 | Effect::OpenLink { .. }
                 | Effect::CloseLink
                 | Effect::Phone(_)
-                | Effect::RememberRegId(_)
+                | Effect::RememberSignIn(_)
                 | Effect::Remember(_)
+                | Effect::FillPanel { .. }
+                | Effect::StopPanel
                 | Effect::Journal(_)
                 | Effect::SetTenant(_)
                 | Effect::UseToken(_)
@@ -309,7 +311,7 @@ mod tests {
         let mut events = handle.events();
         let content = crate::app::PanelContent::Text("x".into());
         handle.ask(Command::SetPanel { content: content.clone() }).await.unwrap();
-        assert_eq!(handle.snapshots().borrow().panel, Some(content));
+        assert_eq!(handle.snapshots().borrow().panel.content.as_deref(), Some(&content));
         handle
             .ask(Command::Dial { number: "139".into(), caller_id: None, queue_id: None, user_data: None })
             .await

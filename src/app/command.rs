@@ -8,6 +8,7 @@ use crate::{
     config::LoginType,
     domain::{Callee, Destination, Preference},
     i18n::Message,
+    panel::PanelContent,
 };
 
 /// A request to the program, from a key, the mouse or the control socket.
@@ -117,17 +118,6 @@ pub enum Command {
     ReconnectNow,
     /// End the program; signs out only if configured to. Hangs up nothing by itself.
     Quit,
-}
-
-/// What fills the right-hand panel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PanelContent {
-    /// Plain text.
-    Text(String),
-    /// A small subset of Markdown.
-    Markdown(String),
-    /// Name and value pairs, in order.
-    Fields(Vec<(String, String)>),
 }
 
 /// What can be looked up (`Info.*` of the SDK, protocol `cti.md` 2.2, 2.8, 2.9).

@@ -5,10 +5,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{CommandId, CommandOutcome, LinkId, RequestId};
+use super::{CommandId, CommandOutcome, LinkId, PanelId, RequestId};
 use crate::{
     cti,
-    domain::{JournalChange, Remembered},
+    domain::{JournalChange, KnownSignIn, Remembered},
+    panel::CallFacts,
     softphone,
 };
 
@@ -55,12 +56,21 @@ pub enum Effect {
     },
     /// Tell scripts and hooks.
     Publish(SdkEvent),
-    /// Keep this `RegID` over a restart, so that the platform knows us again; `None`: forget it.
-    RememberRegId(Option<String>),
+    /// Keep this sign-in over a restart, so that the platform knows us again; `None`: forget it.
+    RememberSignIn(Option<KnownSignIn>),
     /// Keep the agent's choices over a restart.
     Remember(Remembered),
     /// Keep this of the journal over a restart.
     Journal(JournalChange),
+    /// Fill the right-hand panel by what is known of a call; an earlier run is ended.
+    FillPanel {
+        /// To know the result by.
+        id: PanelId,
+        /// What is known.
+        facts: Box<CallFacts>,
+    },
+    /// What fills the panel is not wanted any more.
+    StopPanel,
     /// Use this tenant code in look-ups from now on.
     SetTenant(String),
     /// Use this token for HTTP and the link from now on.
@@ -80,6 +90,8 @@ pub enum TimerId {
     LinkGreeting,
     /// The next attempt to sign in.
     SignIn,
+    /// The platform should have told the state of the sign-in of an earlier run.
+    Rejoin,
     /// The token should be renewed now.
     TokenRenewal,
     /// The platform has ended the call and the SIP leg should be gone by now.

@@ -5,7 +5,12 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::{Command, CommandId, TimerId};
-use crate::{cti, domain::JournalEntry, softphone};
+use crate::{
+    cti,
+    domain::JournalEntry,
+    panel::{PanelContent, PanelError},
+    softphone,
+};
 
 /// The two clocks and a die, read once per update by the shell: the state machine has none of its own.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +45,10 @@ pub struct RequestId(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u64);
 
+/// Identifies one attempt to fill the panel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PanelId(pub u64);
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event {
@@ -63,6 +72,13 @@ pub enum Event {
     Phone(softphone::Event),
     /// A timer ran out.
     Timer(TimerId),
+    /// What was asked for the panel has come, or failed; none: there is nothing to show.
+    Panel {
+        /// Which run.
+        id: PanelId,
+        /// What came.
+        result: Result<Option<PanelContent>, PanelError>,
+    },
     /// The calls that earlier runs kept, newest first.
     JournalLoaded(Vec<JournalEntry>),
     /// Something could not be kept on disk, or not be read from there: what, why, and what to do.

@@ -24,6 +24,7 @@ mod update;
 mod view;
 mod world;
 
+pub use crate::panel::PanelContent;
 pub use actor::{Actor, World};
 pub use command::*;
 pub use directory::*;

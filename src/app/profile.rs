@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::{
     config::{BusyAtSignIn, Config, LoginType, TokenSource},
-    domain::{CallerId, Remembered, TargetState},
+    domain::{CallerId, KnownSignIn, Remembered, TargetState},
     i18n::Locale,
 };
 
@@ -45,8 +45,8 @@ pub struct Profile {
     pub token_call_back_time: Duration,
     /// Whether there is anything to renew a token with.
     pub can_renew_token: bool,
-    /// `RegID` of an earlier run, by which the platform knows us again.
-    pub reg_id: Option<String>,
+    /// The sign-in of an earlier run, by which the platform knows us again.
+    pub known: Option<KnownSignIn>,
     /// What the agent chose in an earlier run.
     pub remembered: Remembered,
     /// Offer predictive projects.
@@ -65,13 +65,17 @@ pub struct Profile {
     pub journal_keep: usize,
     /// Ring aloud.
     pub ring: bool,
+    /// Whether `[panel]` says what fills the panel by itself.
+    pub fills_panel: bool,
     /// Language of notices.
     pub locale: Locale,
 }
 
 impl Profile {
-    /// Picks what matters out of the configuration.
-    pub fn new(config: &Config, locale: Locale, reg_id: Option<String>, remembered: Remembered) -> Self {
+    /// Picks what matters out of the configuration. `known` is the text of [`Effect::RememberSignIn`] of an earlier run.
+    ///
+    /// [`Effect::RememberSignIn`]: super::Effect::RememberSignIn
+    pub fn new(config: &Config, locale: Locale, known: Option<&str>, remembered: Remembered) -> Self {
         let platform = &config.platform;
         Self {
             ag_no: platform.ag_no.clone(),
@@ -95,7 +99,7 @@ impl Profile {
             token_call_back_time: platform.token_call_back_time,
             can_renew_token: !platform.token_call_back.is_empty()
                 || matches!(platform.token, TokenSource::Command(_) | TokenSource::File(_)),
-            reg_id,
+            known: known.and_then(KnownSignIn::read),
             remembered,
             auto_call: config.bar.auto_call,
             auto_call_overrun_out: platform.auto_call_overrun_out,
@@ -105,6 +109,7 @@ impl Profile {
             zone: TimeZone::system(),
             journal_keep: config.journal.keep,
             ring: config.audio.ring,
+            fills_panel: config.panel.command.is_some() || config.panel.url.is_some(),
             locale,
         }
     }

@@ -76,9 +76,8 @@ pub struct Snapshot {
     /// Calls, newest first: those of this run, and of earlier ones as far as they are kept.
     #[serde(skip)]
     pub journal: Arc<Vec<JournalEntry>>,
-    /// What fills the right-hand panel.
-    #[serde(skip)]
-    pub panel: Option<PanelContent>,
+    /// The right-hand panel.
+    pub panel: PanelView,
     /// Language of everything said.
     #[serde(skip)]
     pub locale: Locale,
@@ -290,6 +289,33 @@ impl CallClocks {
 
 fn span(from: Option<Instant>, to: Instant) -> u64 {
     from.map_or(0, |from| to.saturating_duration_since(from).as_millis() as u64)
+}
+
+/// Who filled the right-hand panel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PanelFiller {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// `[panel]`, by its command or its address.
+    Config,
+    /// A script, through the control socket.
+    Script,
+}
+
+/// The right-hand panel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct PanelView {
+    /// Who filled it.
+    pub source: PanelFiller,
+    /// Something is being fetched for it.
+    pub loading: bool,
+    /// Why it could not be filled.
+    pub error: Option<String>,
+    /// What is in it. Shared: it may be long, and every snapshot holds it.
+    #[serde(skip)]
+    pub content: Option<Arc<PanelContent>>,
 }
 
 /// State of the sound.

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub(super) use self::duties::*;
 use super::{
     Action, CallClocks, CommandId, ConsultView, DirectoryView, Fetched, JournalEntry, LinkId, LinkState, MediaState,
-    NoticeView, Now, PanelContent, Profile, QueueView, RequestId, SipState, Watched,
+    NoticeView, Now, PanelContent, PanelFiller, PanelId, Profile, QueueView, RequestId, SipState, Watched,
 };
 use crate::{
     config::{Codec, LoginType},
@@ -61,7 +61,7 @@ pub struct State {
     pub(super) journal: Arc<Vec<JournalEntry>>,
     /// The newest number given to a call.
     pub(super) last_journal_id: u64,
-    pub(super) panel: Option<PanelContent>,
+    pub(super) panel: Panel,
     pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
     /// Call-ID of a SIP leg whose call the platform has ended; to be ended from here if it stays.
@@ -70,6 +70,21 @@ pub struct State {
     pub(super) over: Option<String>,
     /// When a call ended last.
     pub(super) over_at: Option<Instant>,
+}
+
+/// The right-hand panel.
+#[derive(Debug, Default)]
+pub(super) struct Panel {
+    pub(super) content: Option<Arc<PanelContent>>,
+    pub(super) source: PanelFiller,
+    pub(super) error: Option<Message>,
+    /// The run that is under way.
+    pub(super) loading: Option<PanelId>,
+    pub(super) last_run: u64,
+    /// The call that it is about: when it began, and whether this agent is only consulted about it.
+    pub(super) call: Option<(Instant, bool)>,
+    /// It has been filled for that call, or somebody else has seen to it.
+    pub(super) settled: bool,
 }
 
 /// An outbound call that was asked for.
@@ -119,6 +134,10 @@ pub(super) struct Session {
     pub(super) web_phone: bool,
     /// The config's at first, then what the agent switched to or a sign-in that was taken over had.
     pub(super) login_type: LoginType,
+    /// The sign-in of an earlier run has not been tried yet, and is as this one is to be.
+    pub(super) may_rejoin: bool,
+    /// It is being tried; the platform has not said that it knows it.
+    pub(super) rejoining: bool,
     /// A change of the phone under way.
     pub(super) change: Option<PhoneChange>,
     /// The kind of sign-in that is being switched to.
@@ -181,6 +200,10 @@ impl Session {
             phone: profile.agent_phone.clone(),
             web_phone: profile.webrtc,
             login_type: profile.login_type,
+            may_rejoin: profile.known.as_ref().is_some_and(|known| {
+                known.phone.as_ref() == Some(&profile.agent_phone) && known.kind == Some(profile.login_type.number())
+            }),
+            rejoining: false,
             change: None,
             switching: None,
             tenant_known: false,
@@ -199,7 +222,7 @@ impl Session {
             token_expires: None,
             expiring_told: false,
             worthless_told: false,
-            reg_id: profile.reg_id.clone(),
+            reg_id: profile.known.as_ref().map(|known| known.reg_id.clone()),
             login_state: None,
             state_set: false,
             target: Some(profile.target),
@@ -318,6 +341,10 @@ pub(super) struct Call {
     /// The platform has spoken of it; until then it is this side's word alone.
     pub(super) told: bool,
     pub(super) peer: Party,
+    /// `Caller`, as the platform names it.
+    pub(super) caller: Option<String>,
+    /// `Called`, as the platform names it.
+    pub(super) called: Option<String>,
     pub(super) queue_id: Option<i64>,
     pub(super) consult: ConsultView,
     /// Who was asked to be consulted, until the platform tells of it.
@@ -461,7 +488,7 @@ pub(super) enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     BusyReasons,
-    CallerList,
+    CallerIds,
     SkillGroups,
     OwnRecord,
     FreeAgents,
@@ -524,7 +551,7 @@ impl State {
             notices: VecDeque::new(),
             journal: Arc::default(),
             last_journal_id: 0,
-            panel: None,
+            panel: Panel::default(),
             untold: None,
             exiting: false,
             stray_leg: None,

@@ -64,7 +64,7 @@ impl State {
             overtime: self.duties.overtime.shown.clone(),
             quiet: self.remembered.quiet,
             journal: Arc::clone(&self.journal),
-            panel: self.panel.clone(),
+            panel: self.panel_view(),
             locale,
             exiting: self.exiting,
         }

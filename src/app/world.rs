@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::mpsc, task::JoinHandle};
 use url::Url;
 
-use super::{Effect, Event, PhoneLine, World, token_file};
+use super::{Effect, Event, PanelId, PhoneLine, World, token_file};
 use crate::{
     config::{self, PlatformConfig, TokenSource},
     cti::{
@@ -15,6 +15,7 @@ use crate::{
     },
     i18n::{Locale, Message},
     net::tls::Tls,
+    panel::{CallFacts, Filler},
     store::Store,
 };
 
@@ -31,6 +32,7 @@ pub struct LiveWorld {
     link: Option<Link>,
     line: PhoneLine,
     store: Option<Store>,
+    panel: Option<Filler>,
     events: mpsc::UnboundedSender<Event>,
     /// Watches `token_file`.
     watch: Option<JoinHandle<()>>,
@@ -74,8 +76,15 @@ impl LiveWorld {
             store,
             watch: watch_token_file(&platform.token, &token, &events),
             token,
+            panel: None,
             events,
         })
+    }
+
+    /// Fills the panel with this.
+    pub fn with_panel(mut self, panel: Option<Filler>) -> Self {
+        self.panel = panel;
+        self
     }
 
     /// Closes everything: the link with its close frame, the softphone with its BYE and its files, the journal.
@@ -109,6 +118,16 @@ impl LiveWorld {
         if let Some(store) = &self.store {
             order(store);
         }
+    }
+
+    fn fill_panel(&mut self, id: PanelId, facts: CallFacts) {
+        let Some(panel) = &mut self.panel else { return };
+        let events = self.events.clone();
+        panel.fill(facts, move |result| {
+            if events.send(Event::Panel { id, result }).is_err() {
+                tracing::debug!("what was fetched for the panel came after the end");
+            }
+        });
     }
 
     fn renew_token(&self) {
@@ -164,9 +183,15 @@ impl World for LiveWorld {
                 }
             }
             Effect::Phone(command) => self.line.send(command),
-            Effect::RememberRegId(reg_id) => self.keep(|store| store.reg_id(reg_id)),
+            Effect::RememberSignIn(known) => self.keep(|store| store.reg_id(known.map(|known| known.to_string()))),
             Effect::Remember(remembered) => self.keep(|store| store.remember(remembered)),
             Effect::Journal(change) => self.keep(|store| store.journal(change)),
+            Effect::FillPanel { id, facts } => self.fill_panel(id, *facts),
+            Effect::StopPanel => {
+                if let Some(panel) = &mut self.panel {
+                    panel.stop();
+                }
+            }
             Effect::SetTenant(vcc_code) => self.api.set_tenant(vcc_code),
             Effect::UseToken(token) => {
                 self.api.set_token(token.clone());

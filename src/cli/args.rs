@@ -70,6 +70,8 @@ pub enum Subcommand {
         #[command(subcommand)]
         word: Option<ThemesWord>,
     },
+    /// Print a desktop entry that opens tel: links with the running phone bar
+    DesktopEntry,
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell

@@ -13,8 +13,10 @@ use crate::{
     app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile},
     config::{self, Config, JournalConfig, paths::Paths},
     control::server,
+    hooks::Hooks,
     i18n::{Locale, Message},
     net::tls::{Tls, TlsError},
+    panel::Filler,
     softphone::Settings,
     store::{self, Places, Said, Store},
     ui::{self, UiSetup},
@@ -44,20 +46,25 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
 /// # Errors
 /// Exit code 2 for the config (theme, keys, token, certificate), 1 for a control socket in use or a lost terminal.
 pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) -> Result<(), CliError> {
-    let setup =
-        UiSetup { ui: config.ui.clone(), keys: config.keys.clone(), bar: config.bar.clone(), demo: manner.demo };
+    let places = (!manner.demo).then(|| Places::of(paths, &config.platform.ag_no));
+    let (remembered, broken) =
+        places.as_ref().map(|places| store::read_remembered(&places.remembered)).unwrap_or_default();
+    let setup = UiSetup {
+        ui: config.ui.clone(),
+        keys: config.keys.clone(),
+        bar: config.bar.clone(),
+        demo: manner.demo,
+        remembered: remembered.clone(),
+    };
     if !manner.headless {
         setup.check().map_err(|error| told(&error, manner.locale))?;
     }
-    let places = (!manner.demo).then(|| Places::of(paths, &config.platform.ag_no));
-    let reg_id = places.as_ref().and_then(|places| store::read_reg_id(&places.session));
-    let (remembered, broken) =
-        places.as_ref().map(|places| store::read_remembered(&places.remembered)).unwrap_or_default();
+    let known = places.as_ref().and_then(|places| store::read_reg_id(&places.session));
     let (events, received) = mpsc::unbounded_channel();
     if let Some(message) = broken {
         told_to(&events, app::Event::NotKept(message));
     }
-    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, reg_id, remembered), received);
+    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, known.as_deref(), remembered), received);
     let socket = config.control.path.clone().unwrap_or_else(|| paths.control_socket(&config.platform.ag_no));
     // The socket comes first: another phone bar of this agent must be found out before anything is signed in.
     let server = if config.control.enabled {
@@ -66,6 +73,7 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     } else {
         None
     };
+    let hooks = Hooks::new(&config.hooks).map(|hooks| hooks.start(handle.events()));
     let locale = manner.locale;
     let mut actor = tokio::spawn(async move {
         let world = tokio::select! {
@@ -88,6 +96,9 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
         shown => shown,
     };
     signals.abort();
+    if let Some(hooks) = hooks {
+        hooks.finish().await;
+    }
     drop(server);
     ended
 }
@@ -170,7 +181,10 @@ async fn world(
     let line = PhoneLine::new(settings, events.clone());
     let line = if platform.webrtc { line.started() } else { line };
     let store = places.and_then(|places| open_store(places, &config.journal, &events));
-    LiveWorld::new(&platform, locale, tls, token, line, store, events).map_err(|error| error.message())
+    let panel = Filler::new(&config.panel, tls.clone());
+    LiveWorld::new(&platform, locale, tls, token, line, store, events)
+        .map(|world| world.with_panel(panel))
+        .map_err(|error| error.message())
 }
 
 /// The agent's files. Opened with the rest of the world, so that reading the journal delays neither the first frame nor

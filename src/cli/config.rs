@@ -77,7 +77,8 @@ fn check(file: Option<PathBuf>, global: &Global) -> Result<(), CliError> {
 
 /// Theme and keys: only the screen knows which there are.
 fn check_screen(config: &Config, path: &Path, locale: Locale) -> Result<(), CliError> {
-    let setup = UiSetup { ui: config.ui.clone(), keys: config.keys.clone(), bar: config.bar.clone(), demo: false };
+    let setup =
+        UiSetup { ui: config.ui.clone(), keys: config.keys.clone(), bar: config.bar.clone(), ..UiSetup::default() };
     setup.check().map_err(|error| {
         let told = |message: &Message| format!("{}: {}", path.display(), message.render(locale));
         CliError::usage(error.messages().iter().map(told).collect::<Vec<_>>().join("\n"))

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::{CliError, Global, print};
@@ -239,7 +239,8 @@ pub enum Act {
     /// Change between dynamic and static sign-in
     Mode {
         /// dynamic: signed out by the platform when the link stays away; static: not
-        mode: Mode,
+        #[arg(value_parser = ["dynamic", "static"])]
+        mode: String,
     },
     /// Enter a predictive project
     Join {
@@ -293,15 +294,6 @@ pub struct TransferTo {
     /// Caller ID to show to an outside number
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["agent", "queue", "ivr"])]
     pub caller_id: Option<String>,
-}
-
-/// How a sign-in treats a lost link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    /// Signed out by the platform when the link stays away
-    Dynamic,
-    /// Signed in without a link too
-    Static,
 }
 
 /// `ctl panel ...`.

@@ -1,4 +1,4 @@
-//! The command line: `args` says what can be typed, one file per subcommand does it, `error` becomes the exit code.
+//! The command line: `args` says what can be typed, `help` says it in Chinese too, one file per subcommand does it, `error` becomes the exit code.
 //!
 //! Exit codes: 0 done; 1 failed at run time; 2 wrong usage or config. What went wrong is one message on standard error.
 
@@ -7,9 +7,11 @@ mod assembly;
 mod config;
 mod ctl;
 mod demo;
+mod desktop_entry;
 mod devices;
 mod doctor;
 mod error;
+mod help;
 mod logging;
 mod papers;
 mod run;
@@ -21,8 +23,6 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
-
 pub use args::{Cli, ConfigWord, DemoArgs, DevicesArgs, DoctorArgs, Global, RunArgs, SimArgs, Subcommand, ThemesWord};
 pub use error::CliError;
 
@@ -30,7 +30,7 @@ use crate::i18n::Locale;
 
 /// Parses the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
-    let Cli { global, command } = Cli::parse();
+    let Cli { global, command } = help::parse();
     let command = command.unwrap_or(Subcommand::Run(RunArgs {}));
     if !matches!(command, Subcommand::Man { .. }) {
         private_files();
@@ -44,8 +44,9 @@ pub fn main() -> ExitCode {
         Subcommand::Devices(args) => devices::run(&args, &global),
         Subcommand::Doctor(args) => doctor::run(&args, &global),
         Subcommand::Themes { word } => themes::run(word.as_ref(), &global),
-        Subcommand::Completions { shell } => papers::completions(shell),
-        Subcommand::Man { dir } => papers::man(dir.as_deref()),
+        Subcommand::DesktopEntry => desktop_entry::run(),
+        Subcommand::Completions { shell } => papers::completions(shell, global.language()),
+        Subcommand::Man { dir } => papers::man(dir.as_deref(), global.language()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

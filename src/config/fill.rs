@@ -27,11 +27,6 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
     let journal = tables::journal(Section::new("journal", top.table("journal"), reading));
     let debug = top.boolean("debug").unwrap_or(false);
     let log = tables::log(Section::new("log", top.table("log"), reading), debug);
-    for table in ["panel", "hooks"] {
-        if top.place(table).is_some() {
-            warnings.push(Message::new("config.not_used_yet").with("table", table));
-        }
-    }
     let panel = tables::panel(Section::new("panel", top.table("panel"), reading));
     let hooks = tables::hooks(&mut top);
 

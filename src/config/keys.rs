@@ -63,7 +63,10 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "dom_id",
         ],
     ),
-    ("ui", &["locale", "theme", "colors", "ascii", "mouse", "bell", "title", "blink", "panel", "panel_width"]),
+    (
+        "ui",
+        &["locale", "theme", "colors", "ascii", "mouse", "bell", "title", "blink", "panel", "panel_width", "notify"],
+    ),
     ("keys", &[]),
     (
         "audio",
@@ -82,7 +85,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "gain_control",
         ],
     ),
-    ("panel", &["command", "url"]),
+    ("panel", &["command", "url", "timeout", "format"]),
     ("hooks", &[]),
     ("control", &["enabled", "path"]),
     ("journal", &["enabled", "keep", "days"]),

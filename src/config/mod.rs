@@ -2,7 +2,7 @@
 //!
 //! `model` holds the types that the rest of the program reads; [`load`] turns a file into them and reports every
 //! problem with its line and column at once (`tree` keeps the places, `keys` knows the names, `section` the types,
-//! `fill` and `tables` the meaning); [`token`] gets the token, [`paths`] says where things are, [`show`] prints what counts;
+//! `fill` and `tables` the meaning); `template` fills in arguments and addresses; [`token`] gets the token, [`paths`] says where things are, [`show`] prints what counts;
 //! [`DEFAULT`] is the commented file that `config init` writes.
 
 pub mod load;
@@ -17,10 +17,12 @@ mod model;
 mod problem;
 mod section;
 mod tables;
+mod template;
 mod tree;
 
 pub use model::*;
 pub use problem::{ConfigErrors, Problem, ProblemPlace};
+pub use template::Template;
 
 /// A commented config file with every option.
 pub const DEFAULT: &str = include_str!("default.toml");

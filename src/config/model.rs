@@ -26,7 +26,7 @@ pub struct Config {
     pub keys: BTreeMap<String, Vec<String>>,
     /// Microphone, speaker, codecs.
     pub audio: AudioConfig,
-    /// What fills the right-hand panel (accepted, not used yet).
+    /// What fills the right-hand panel by itself.
     pub panel: PanelConfig,
     /// Event name to command (accepted, not used yet).
     pub hooks: BTreeMap<String, Vec<String>>,
@@ -201,6 +201,8 @@ pub struct UiConfig {
     pub panel: bool,
     /// Width of the right-hand panel in percent of the screen, 15 to 60.
     pub panel_width: u16,
+    /// How the terminal is asked to notify of a call while it has not the focus.
+    pub notify: Notify,
 }
 
 /// Where sound comes from and goes to.
@@ -278,12 +280,53 @@ impl AudioConfig {
 }
 
 /// What fills the right-hand panel when nobody else does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PanelConfig {
-    /// Command whose standard output is shown, run anew for every call; argv, never a shell.
+    /// Command whose standard output is shown, run anew for every call; argv, never a shell. Its arguments may hold
+    /// the places of [`PANEL_FIELDS`].
     pub command: Option<Vec<String>>,
-    /// Template of an address, `{number}` and such filled in.
+    /// Template of an address with the same places, asked for every call. Not together with `command`.
     pub url: Option<String>,
+    /// For either, 0.1 to 60 s.
+    pub timeout: Duration,
+    /// What comes from there.
+    pub format: PanelFormat,
+}
+
+/// What can be filled into `[panel]`'s arguments and address, as `{number}`.
+pub const PANEL_FIELDS: &[&str] =
+    &["number", "name", "area", "queue", "queue_id", "call_id", "direction", "caller", "called", "peer_ag_no", "ag_no"];
+
+/// What fills the right-hand panel is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PanelFormat {
+    /// An address says it itself (`Content-Type`); a command's output is JSON if it is one object, else text.
+    #[default]
+    Auto,
+    /// Text, with ANSI colours or without.
+    Text,
+    /// Markdown.
+    Markdown,
+    /// An object of fields, or a list of `{name, value}`.
+    Json,
+}
+
+/// How a terminal is asked to notify.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notify {
+    /// By what the environment says of the terminal.
+    #[default]
+    Auto,
+    /// OSC 9: iTerm2, WezTerm, Ghostty, Windows Terminal.
+    Osc9,
+    /// OSC 777: foot, VTE, urxvt.
+    Osc777,
+    /// OSC 99: kitty.
+    Osc99,
+    /// Not at all.
+    Off,
 }
 
 /// The control socket.
@@ -348,7 +391,14 @@ impl Default for UiConfig {
             blink: true,
             panel: true,
             panel_width: 33,
+            notify: Notify::Auto,
         }
+    }
+}
+
+impl Default for PanelConfig {
+    fn default() -> Self {
+        Self { command: None, url: None, timeout: Duration::from_secs(5), format: PanelFormat::Auto }
     }
 }
 

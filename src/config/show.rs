@@ -121,6 +121,7 @@ fn rest(out: &mut Output, config: &Config) {
     out.line("blink", ui.blink);
     out.line("panel", ui.panel);
     out.line("panel_width", i64::from(ui.panel_width));
+    out.line("notify", word(&ui.notify));
 
     out.table("keys");
     for (action, keys) in &config.keys {
@@ -144,6 +145,8 @@ fn rest(out: &mut Output, config: &Config) {
     out.table("panel");
     out.optional("command", config.panel.command.clone());
     out.optional("url", config.panel.url.clone());
+    out.line("timeout", duration(config.panel.timeout));
+    out.line("format", word(&config.panel.format));
 
     out.table("hooks");
     for (event, argv) in &config.hooks {

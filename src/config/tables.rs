@@ -1,18 +1,22 @@
 //! The tables of the config file: the bar, the screen, sound, scripts and the log.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, LogConfig, PanelConfig,
-    UiConfig,
+    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, LogConfig, Notify,
+    PANEL_FIELDS, PanelConfig, PanelFormat, Template, UiConfig,
     color::parse_color,
     section::Section,
-    tree::{Entry, Kind},
+    tree::{Entry, Kind, Place},
 };
 use crate::{
-    domain::CallerId,
+    domain::{CallerId, unknown_event},
     i18n::{Locale, Message},
 };
+
+/// Least and most time that what fills the panel may be given.
+const PANEL_SHORTEST: Duration = Duration::from_millis(100);
+const PANEL_LONGEST: Duration = Duration::from_secs(60);
 
 pub(super) fn bar(table: &mut Section<'_>) -> BarConfig {
     let default = BarConfig::default();
@@ -98,6 +102,13 @@ pub(super) fn ui(mut table: Section<'_>) -> UiConfig {
         ("ansi16", ColorDepth::Ansi16),
         ("none", ColorDepth::None),
     ];
+    let notify = [
+        ("auto", Notify::Auto),
+        ("osc9", Notify::Osc9),
+        ("osc777", Notify::Osc777),
+        ("osc99", Notify::Osc99),
+        ("off", Notify::Off),
+    ];
     UiConfig {
         locale: table.choice("locale", &locales),
         theme: table.string("theme").map_or(default.theme, |(text, _)| text),
@@ -109,6 +120,7 @@ pub(super) fn ui(mut table: Section<'_>) -> UiConfig {
         blink: table.boolean("blink").unwrap_or(default.blink),
         panel: table.boolean("panel").unwrap_or(default.panel),
         panel_width: table.whole("panel_width", 15, 60).unwrap_or(default.panel_width),
+        notify: table.choice("notify", &notify).unwrap_or(default.notify),
     }
 }
 
@@ -118,13 +130,74 @@ pub(super) fn keys(top: &mut Section<'_>) -> BTreeMap<String, Vec<String>> {
     entries.into_iter().filter_map(|e| Some((e.key.clone(), top.key_names(&e.key, e.value)?))).collect()
 }
 
+/// Events by name or category, each with a command.
 pub(super) fn hooks(top: &mut Section<'_>) -> BTreeMap<String, Vec<String>> {
-    let entries = top.table("hooks");
-    entries.into_iter().filter_map(|e| Some((e.key.clone(), top.argv(&e.key, e.value.typed())?))).collect()
+    let mut hooks = BTreeMap::new();
+    for entry in top.table("hooks") {
+        match unknown_event(&entry.key) {
+            Some(nearest) => {
+                let message = Message::new("config.unknown_event").with("name", &entry.key).with("nearest", nearest);
+                top.problem(entry.place, message);
+            }
+            None => {
+                if let Some(argv) = top.argv(&entry.key, entry.value.typed()) {
+                    hooks.insert(entry.key, argv);
+                }
+            }
+        }
+    }
+    hooks
 }
 
 pub(super) fn panel(mut table: Section<'_>) -> PanelConfig {
-    PanelConfig { command: table.command("command"), url: table.string("url").map(|(text, _)| text) }
+    let default = PanelConfig::default();
+    let formats = [
+        ("auto", PanelFormat::Auto),
+        ("text", PanelFormat::Text),
+        ("markdown", PanelFormat::Markdown),
+        ("json", PanelFormat::Json),
+    ];
+    let (command_place, url_place) = (table.place("command"), table.place("url"));
+    let command = table.command("command");
+    if let (Some(argv), Some(place)) = (&command, &command_place) {
+        for argument in argv.iter().skip(1) {
+            known_places(&table, "command", argument, place);
+        }
+    }
+    let url = table.string("url").map(|(text, place)| {
+        let template = Template::parse(&text);
+        known_places(&table, "url", &text, &place);
+        let fixed = template.beginning();
+        let host_is_fixed = fixed.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']));
+        let url = url::Url::parse(&template.address(|_| "1".to_owned()));
+        let usable = url.as_ref().is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none()
+        });
+        if !usable || (template.names().next().is_some() && !host_is_fixed) {
+            table.problem(place, Message::new("config.bad_panel_url"));
+        }
+        text
+    });
+    if let (Some(_), Some(place)) = (command_place, url_place) {
+        table.problem(place, Message::new("config.panel_twice"));
+    }
+    let place = table.place("timeout");
+    let timeout = table.duration("timeout").unwrap_or(default.timeout);
+    if !(PANEL_SHORTEST..=PANEL_LONGEST).contains(&timeout)
+        && let Some(place) = place
+    {
+        table.problem(place, Message::new("config.panel_timeout"));
+    }
+    PanelConfig { command, url, timeout, format: table.choice("format", &formats).unwrap_or(default.format) }
+}
+
+/// What stands in braces must be something that is known of a call.
+fn known_places(table: &Section<'_>, key: &'static str, text: &str, place: &Place) {
+    for name in Template::parse(text).names().filter(|name| !PANEL_FIELDS.contains(name)) {
+        let nearest = PANEL_FIELDS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
+        let message = Message::new("config.unknown_place").with("key", key).with("name", name);
+        table.problem(place.clone(), message.with("nearest", nearest.copied().unwrap_or_default()));
+    }
 }
 
 pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {

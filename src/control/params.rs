@@ -12,6 +12,7 @@ use crate::{
     config::{LoginType, token},
     domain::{Destination, Preference},
     i18n::Message,
+    panel::fields_of,
 };
 
 /// Calls of the journal that are listed unless more or fewer are asked for, and most that can be.
@@ -207,31 +208,9 @@ impl Params {
         if let Some(markdown) = self.string("markdown")? {
             return Ok(PanelContent::Markdown(markdown));
         }
-        match self.take("fields") {
-            Some(Value::Object(fields)) => {
-                Ok(PanelContent::Fields(fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect()))
-            }
-            Some(Value::Array(pairs)) => {
-                let fields: Option<Vec<(String, String)>> = pairs.iter().map(pair).collect();
-                fields.map(PanelContent::Fields).ok_or_else(|| self.wrong("fields", "[{name, value}, ...]"))
-            }
-            Some(_) | None => Err(self.wrong("fields", "{name: value, ...}")),
-        }
+        let fields = self.take("fields").as_ref().and_then(fields_of);
+        fields
+            .map(PanelContent::Fields)
+            .ok_or_else(|| self.wrong("fields", "{name: value, ...} / [{name, value}, ...]"))
     }
-}
-
-/// `{"name": .., "value": ..}` or `[name, value]`.
-fn pair(value: &Value) -> Option<(String, String)> {
-    match value {
-        Value::Object(fields) => Some((plain(fields.get("name")?), plain(fields.get("value")?))),
-        Value::Array(items) => match items.as_slice() {
-            [name, value] => Some((plain(name), plain(value))),
-            _ => None,
-        },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    }
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -46,3 +46,13 @@ pub enum TargetState {
     /// Stay busy, with a reason's number where one is wanted.
     Busy(Option<i64>),
 }
+
+impl TargetState {
+    /// `state` of a sign-in without the event websocket.
+    pub fn number(self) -> u8 {
+        match self {
+            TargetState::Ready => 1,
+            TargetState::Busy(_) => 2,
+        }
+    }
+}

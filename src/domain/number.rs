@@ -20,6 +20,7 @@ pub enum NumberError {
 }
 
 /// Cleans a telephone number: `tel:` is taken off, blanks, dashes, dots and brackets go, full-width digits become plain.
+/// Of a `tel:` link (RFC 3966) the number counts; its parameters go, see [`tel_extension`].
 ///
 /// A leading `+` stays, and so do `*`, `#` and `,` (a pause, [`cti.md` 2.3]).
 ///
@@ -27,7 +28,8 @@ pub enum NumberError {
 /// [`NumberError`] when nothing dialable is left or something cannot be dialled.
 pub fn clean_number(typed: &str) -> Result<String, NumberError> {
     let typed = typed.trim();
-    let typed = typed.get(..4).filter(|p| p.eq_ignore_ascii_case("tel:")).map_or(typed, |p| &typed[p.len()..]);
+    let link = of_link(typed);
+    let typed = link.as_deref().unwrap_or(typed).trim_start_matches('/');
     let typed = typed.split(';').next().unwrap_or(typed);
     let mut number = String::with_capacity(typed.len());
     for c in typed.chars() {
@@ -60,6 +62,23 @@ pub fn clean_number(typed: &str) -> Result<String, NumberError> {
     Ok(number)
 }
 
+/// The extension that a `tel:` link names (`;ext=`): nothing can dial it together with the number, so the agent is told.
+pub fn tel_extension(typed: &str) -> Option<String> {
+    let link = of_link(typed.trim())?;
+    let extension = link.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.eq_ignore_ascii_case("ext").then_some(value)
+    })?;
+    let digits: String = extension.chars().filter(|c| c.is_ascii_digit() || matches!(c, '*' | '#')).take(16).collect();
+    (!digits.is_empty()).then_some(digits)
+}
+
+/// What comes after `tel:`, percent-decoded; `None` if it is no such link.
+fn of_link(typed: &str) -> Option<String> {
+    let rest = typed.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:")).and_then(|_| typed.get(4..))?;
+    Some(percent_encoding::percent_decode_str(rest).decode_utf8_lossy().into_owned())
+}
+
 /// Cleans an agent number: 3 to 20 letters and digits (protocol `cti.md` 2.3).
 ///
 /// # Errors
@@ -90,6 +109,9 @@ mod tests {
             ("(010) 5854.5832", "01058545832"),
             ("１３８００１３８０００", "13800138000"),
             ("*57#", "*57#"),
+            ("TEL:%2B86%20138-0013-8000", "+8613800138000"),
+            ("tel://10086", "10086"),
+            ("tel:863-1234;phone-context=+1-914-555;isub=7", "8631234"),
         ] {
             assert_eq!(clean_number(typed).as_deref(), Ok(dialled), "{typed}");
         }
@@ -102,6 +124,15 @@ mod tests {
         assert_eq!(clean_number("张三"), Err(NumberError::BadCharacter('张')));
         assert_eq!(clean_number("1+2"), Err(NumberError::BadCharacter('+')));
         assert_eq!(clean_number(&"1".repeat(32)), Err(NumberError::TooLong(32)));
+    }
+
+    #[test]
+    fn the_extension_of_a_link_is_known() {
+        assert_eq!(tel_extension("tel:+86-10-5854-5832;ext=12").as_deref(), Some("12"));
+        assert_eq!(tel_extension("tel:10086;isub=1;EXT=1-2%3B").as_deref(), Some("12"));
+        for none in ["tel:10086", "tel:10086;ext=", "10086;ext=12", "tel:10086;next=1", ""] {
+            assert_eq!(tel_extension(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub enum Ask {
     HangUpThenQuit,
     /// Switch mouse reports.
     SetMouse(bool),
+    /// Copy a text through the terminal.
+    Copy(String),
     /// Draw every cell anew.
     Redraw,
 }
@@ -68,6 +70,10 @@ pub enum Target {
     Window,
     /// What lies around the open window.
     Around,
+    /// The panel.
+    Panel,
+    /// One of the panel's numbers.
+    PanelNumber(usize),
 }
 
 /// The program's action behind one of the screen's, as things stand; `None` for the screen's own.
@@ -169,6 +175,7 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         }
         Choice::Yes(Question::SignOut) => tell(state, snapshot, Action::SignOut, Command::SignOut, now),
         Choice::Yes(Question::TakeOver) => Some(Ask::Tell(Command::SignIn { force: true })),
+        Choice::Number(wanted, number) => reading::use_number(state, snapshot, wanted, number, now),
     }
 }
 
@@ -302,7 +309,10 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::Projects | UiAction::RaiseHand | UiAction::BreakRequests | UiAction::Reminder | UiAction::Phone => {
             return duty::perform(state, snapshot, action, now);
         }
-        UiAction::PanelNarrower
+        UiAction::Panel
+        | UiAction::PanelUp
+        | UiAction::PanelDown
+        | UiAction::PanelNarrower
         | UiAction::PanelWider
         | UiAction::PanelPick
         | UiAction::PanelClear
@@ -350,18 +360,6 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         }
         UiAction::PageDown => {
             look::step(state, snapshot, Step::PageDown);
-            None
-        }
-        UiAction::Panel => {
-            state.panel = !state.panel;
-            None
-        }
-        UiAction::PanelUp => {
-            state.panel_scroll = state.panel_scroll.saturating_sub(3);
-            None
-        }
-        UiAction::PanelDown => {
-            state.panel_scroll = state.panel_scroll.saturating_add(3);
             None
         }
         UiAction::Palette => {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use crossterm::{
+    clipboard::CopyToClipboard,
     event::{Event, KeyEventKind, MouseButton, MouseEventKind},
     queue,
     terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate},
@@ -32,7 +33,8 @@ use super::{
     guard::{self, TerminalGuard},
     input::{KeyMap, KeyMapError},
     keys::Chord,
-    notify::Notifier,
+    notify::{Notifier, Way},
+    reading::{NARROWEST, WIDEST},
     state::{BothClocks, ViewState},
     theme::{Theme, ThemeError},
     view::{self, Drawn},
@@ -41,6 +43,7 @@ use super::{
 use crate::{
     app::{Command, Handle, Snapshot, Watched},
     config::{BarConfig, UiConfig},
+    domain::{Preference, Remembered},
     i18n::Message,
 };
 
@@ -64,6 +67,8 @@ pub struct UiSetup {
     pub bar: BarConfig,
     /// This is the demonstration.
     pub demo: bool,
+    /// What the agent chose in an earlier run; it counts before `[ui]`.
+    pub remembered: Remembered,
 }
 
 impl UiSetup {
@@ -85,9 +90,9 @@ impl UiSetup {
         state.pop_up = self.bar.pop_up;
         state.show_sign_out = self.bar.show_logout_btn;
         state.demo = self.demo;
-        state.panel = self.ui.panel;
-        state.panel_width = self.ui.panel_width;
-        state.mouse = self.ui.mouse;
+        state.panel = self.remembered.panel.unwrap_or(self.ui.panel);
+        state.panel_width = self.remembered.panel_width.unwrap_or(self.ui.panel_width).clamp(NARROWEST, WIDEST);
+        state.mouse = self.remembered.mouse.unwrap_or(self.ui.mouse);
         state.zone = TimeZone::system();
         Ok(state)
     }
@@ -187,7 +192,8 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
 
     let guard = TerminalGuard::enter(state.mouse)?;
     let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout())))?;
-    let notifier = Notifier::new(setup.ui.bell, setup.ui.title);
+    let way = Way::of(setup.ui.notify, |name| std::env::var(name).ok());
+    let notifier = Notifier::new(setup.ui.bell, setup.ui.title, way);
     let mut screen =
         Screen { terminal: ManuallyDrop::new(terminal), drawn: Drawn::default(), at: Instant::now(), notifier };
     screen.draw(&snapshot, &state, Instant::now())?;
@@ -286,8 +292,9 @@ fn on_event(state: &mut ViewState, snapshot: &Snapshot, drawn: &Drawn, event: Ev
             MouseEventKind::Down(MouseButton::Left) => {
                 drawn.at(mouse.column, mouse.row).and_then(|target| act::on_click(state, snapshot, target, now))
             }
-            MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
-                act::on_wheel(state, snapshot, mouse.kind == MouseEventKind::ScrollUp);
+            kind @ (MouseEventKind::ScrollUp | MouseEventKind::ScrollDown) => {
+                let under = drawn.at(mouse.column, mouse.row);
+                act::on_wheel(state, snapshot, under, kind == MouseEventKind::ScrollUp);
                 None
             }
             _ => None,
@@ -351,7 +358,17 @@ fn carry_out(
                 tell(&handle, Command::Quit);
             });
         }
-        Some(Ask::SetMouse(on)) => guard::set_mouse(on)?,
+        Some(Ask::SetMouse(on)) => {
+            guard::set_mouse(on)?;
+            tell(handle, Command::Prefer(Preference::Mouse(on)));
+        }
+        Some(Ask::Copy(text)) => {
+            if guard::is_on() {
+                let out = screen.terminal.backend_mut();
+                queue!(out, CopyToClipboard::to_clipboard_from(text))?;
+                out.flush()?;
+            }
+        }
         Some(Ask::Redraw) => screen.terminal.clear()?,
     }
     Ok(())

@@ -48,7 +48,8 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         | Choice::Act(_)
         | Choice::Digit(_)
         | Choice::Duty(_)
-        | Choice::Yes(_) => return None,
+        | Choice::Yes(_)
+        | Choice::Number(..) => return None,
     };
     tell(state, snapshot, needed, command, now)
 }

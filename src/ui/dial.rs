@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::{Action, Command, JournalEntry, Snapshot},
-    domain::{Callee, Direction, NumberError, REMARK_MAX, clean_agent_number, clean_number},
+    domain::{Callee, Direction, NumberError, REMARK_MAX, clean_agent_number, clean_number, tel_extension},
     i18n::{self, Message},
 };
 
@@ -55,6 +55,9 @@ pub fn on_paste(state: &mut ViewState, snapshot: &Snapshot, text: &str, now: Ins
     state.focus = Focus::Number;
     for c in cleaned.chars() {
         insert(state, c);
+    }
+    if let Some(extension) = tel_extension(&text) {
+        state.hint(Message::new("app.extension").with("extension", extension).render(snapshot.locale), now);
     }
 }
 

@@ -151,7 +151,7 @@ pub fn idle(locale: Locale) -> Snapshot {
             entry("2026-01-02T06:11:00Z", Direction::In, "13911112222", "广州", 0, Outcome::Missed),
             inner,
         ]),
-        panel: None,
+        panel: crate::app::PanelView::default(),
         locale,
         exiting: false,
     };

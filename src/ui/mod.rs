@@ -21,6 +21,7 @@ mod look;
 mod notify;
 mod press;
 mod reading;
+pub mod rich;
 pub mod state;
 pub mod text;
 pub mod theme;

@@ -13,6 +13,7 @@ use super::{
     input::{KeyMap, UiAction},
     keys::Chord,
     look::{self, Step},
+    reading,
     state::{Focus, ViewState},
 };
 use crate::{app::Snapshot, i18n::Message};
@@ -110,13 +111,14 @@ fn on_field_key(
     false
 }
 
-/// The mouse wheel was turned: over the open dialog, else over the list.
-pub fn on_wheel(state: &mut ViewState, snapshot: &Snapshot, up: bool) {
+/// The mouse wheel was turned over something: the open dialog scrolls, else the panel under it, else the list.
+pub fn on_wheel(state: &mut ViewState, snapshot: &Snapshot, under: Option<Target>, up: bool) {
     match state.dialog.take() {
         Some(mut dialog) => {
             dialog.scroll(state, snapshot, up);
             state.dialog = Some(dialog);
         }
+        None if matches!(under, Some(Target::Panel | Target::PanelNumber(_))) => reading::scroll(state, up),
         None => look::step(state, snapshot, if up { Step::Up } else { Step::Down }),
     }
 }
@@ -151,6 +153,7 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
                 | Dialog::CallerId(_)
                 | Dialog::Palette(_)
                 | Dialog::Duty(_)
+                | Dialog::Numbers(_)
                 | Dialog::Help(_)
                 | Dialog::Keypad(_)
                 | Dialog::Question(_) => {
@@ -176,7 +179,11 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
             Some(Dialog::Question(question)) if yes => choose(state, snapshot, Choice::Yes(question), now),
             Some(_) | None => None,
         },
-        Target::Window => None,
+        Target::Window | Target::Panel => None,
+        Target::PanelNumber(index) => {
+            reading::take_number(state, snapshot, index);
+            None
+        }
         Target::Around => {
             state.dialog = None;
             None

@@ -10,6 +10,7 @@ use super::{
     duty,
     input::{KeyMap, UiAction},
     lists,
+    reading::Reading,
     theme::Theme,
 };
 use crate::{
@@ -142,6 +143,8 @@ pub struct ViewState {
     pub panel_width: u16,
     /// First line of the panel shown.
     pub panel_scroll: u16,
+    /// What the panel shows, read and laid out.
+    pub reading: Reading,
     /// Mouse reports are on.
     pub mouse: bool,
     /// Where keys go first.
@@ -190,6 +193,7 @@ impl ViewState {
             panel: true,
             panel_width: 33,
             panel_scroll: 0,
+            reading: Reading::default(),
             mouse: false,
             focus: Focus::None,
             tab: Tab::Journal,
@@ -259,6 +263,9 @@ impl ViewState {
     pub fn clamp(&mut self, snapshot: &Snapshot) {
         self.selected = self.selected.min(self.list_len(snapshot).saturating_sub(1));
         self.locale = snapshot.locale;
+        if self.reading.is_new(snapshot.panel.content.as_ref()) {
+            self.panel_scroll = 0;
+        }
     }
 
     /// Goes along with a newer snapshot: selections stay on their lines, and a dialog whose matter is over closes.
@@ -311,6 +318,7 @@ fn over(dialog: &Dialog, snapshot: &Snapshot) -> Over {
         | Dialog::Busy(_)
         | Dialog::CallerId(_)
         | Dialog::Palette(_)
+        | Dialog::Numbers(_)
         | Dialog::Help(_) => Over::No,
         Dialog::Duty(Duty::Reminders(_)) => quietly(reminders::items(snapshot).is_empty()),
         Dialog::Duty(_) => quietly(!snapshot.agent.state.is_signed_in()),

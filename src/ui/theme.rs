@@ -186,6 +186,7 @@ struct Look {
 #[derive(Clone, Debug)]
 pub struct Theme {
     styles: Vec<Style>,
+    profile: TermProfile,
 }
 
 impl Theme {
@@ -271,12 +272,25 @@ impl Theme {
             styles.push(style);
         }
         let styles = Scope::ALL.iter().zip(styles).map(|(scope, style)| adapt(*scope, style, profile)).collect();
-        Ok(Self { styles })
+        Ok(Self { styles, profile })
     }
 
     /// The look of a scope.
     pub fn style(&self, scope: Scope) -> Style {
         self.styles.get(scope as usize).copied().unwrap_or_default()
+    }
+
+    /// A scope's look with what a text from outside asks for on top, as far as the terminal has it and it can be read.
+    pub fn tinted(&self, scope: Scope, wanted: Style) -> Style {
+        let ground = self.style(scope);
+        let mut wanted = match self.profile {
+            TermProfile::NoTty | TermProfile::NoColor => Style { fg: None, bg: None, ..wanted },
+            TermProfile::TrueColor | TermProfile::Ansi256 | TermProfile::Ansi16 => self.profile.adapt_style(wanted),
+        };
+        if let (TermProfile::TrueColor, Some(fg), Some(bg)) = (self.profile, wanted.fg, wanted.bg.or(ground.bg)) {
+            wanted.fg = Some(color::readable_on(fg, bg));
+        }
+        ground.patch(wanted)
     }
 }
 

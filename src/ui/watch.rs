@@ -22,6 +22,7 @@ pub fn watched(state: &ViewState, snapshot: &Snapshot) -> Option<Watched> {
             Dialog::Busy(_)
             | Dialog::CallerId(_)
             | Dialog::Palette(_)
+            | Dialog::Numbers(_)
             | Dialog::Help(_)
             | Dialog::Keypad(_)
             | Dialog::Question(_),

@@ -74,7 +74,7 @@ fn snapshot() -> Snapshot {
         busy_reasons: vec![BusyReason { id: 12, name: "就餐".into() }],
         auto_answer: false,
         journal: Default::default(),
-        panel: None,
+        panel: wincall_tui::app::PanelView::default(),
         locale: Locale::En,
         exiting: false,
     }

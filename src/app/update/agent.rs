@@ -20,6 +20,7 @@ const JUST_DIALLED: Duration = Duration::from_secs(2);
 
 impl Turn<'_> {
     pub(super) fn agent_push(&mut self, event: &AgentEvent) {
+        self.rejoined();
         self.agent_number(event.state, event.reason, event.wait_time_s);
     }
 
@@ -88,6 +89,7 @@ impl Turn<'_> {
     pub(super) fn adopt_asked(&mut self) {
         if let Some(target) = self.state.pending.state_asked
             && self.state.live_call().is_none()
+            && self.state.agent.state != AgentState::SignedOut
         {
             self.adopt(target);
         }

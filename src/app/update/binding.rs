@@ -95,6 +95,7 @@ impl Turn<'_> {
             self.state.session.account = None;
             self.state.session.web_phone = false;
         }
+        self.remember_sign_in();
     }
 
     fn change_failed(&mut self, refusal: Refusal) {
@@ -113,6 +114,7 @@ impl Turn<'_> {
         match result {
             Ok(reply) if reply.is_ok() => {
                 self.state.session.login_type = login_type;
+                self.remember_sign_in();
                 self.resolve_pending(Action::SwitchMode, Ok(answer(reply)));
             }
             Ok(reply) => self.command_failed(Action::SwitchMode, refused(&reply)),
@@ -123,7 +125,10 @@ impl Turn<'_> {
     /// The same without anybody having asked: part of taking a sign-in over.
     pub(super) fn mode_reply(&mut self, login_type: LoginType, result: Result<Reply, ApiError>) {
         match result {
-            Ok(reply) if reply.is_ok() => self.state.session.login_type = login_type,
+            Ok(reply) if reply.is_ok() => {
+                self.state.session.login_type = login_type;
+                self.remember_sign_in();
+            }
             Ok(reply) => self.error(refused(&reply).message),
             Err(error) => self.error(unreachable(&error).message),
         }

@@ -32,6 +32,8 @@ impl Turn<'_> {
             platform_id: None,
             told: false,
             peer: Party::default(),
+            caller: None,
+            called: None,
             queue_id: None,
             consult: ConsultView::default(),
             consult_asked: None,
@@ -108,6 +110,9 @@ impl Turn<'_> {
         }
         call.phase = phase;
         call.hold_uncertain = false;
+        if !matches!(phase, CallPhase::ConsultOut | CallPhase::Consulting | CallPhase::ThreeWay) {
+            call.consult = ConsultView::default();
+        }
     }
 
     /// A hold ends, asked for or by what the platform does next: its clock stops, and both ends hear each other.
@@ -131,6 +136,8 @@ impl Turn<'_> {
         take(&mut call.peer.area, event.area.as_ref());
         take(&mut call.peer.ag_no, event.agent_no.as_ref());
         take(&mut call.peer.name, event.agent_name.as_ref());
+        take(&mut call.caller, event.caller.as_ref());
+        take(&mut call.called, event.called.as_ref());
         take(&mut call.call_id, event.call_id.as_ref());
         take(&mut call.platform_id, event.call_id.as_ref());
         call.told = true;

@@ -101,6 +101,8 @@ impl Turn<'_> {
             Command::Prefer(preference) => {
                 self.state.remembered.prefer(preference);
                 self.effects.push(Effect::Remember(self.state.remembered.clone()));
+                // Quiet begins at once, also while it rings.
+                self.ring_tone();
                 self.done(id);
             }
             Command::ChooseCallerId { value } => self.choose_caller_id(id, &value),
@@ -115,11 +117,11 @@ impl Turn<'_> {
                 self.done(id);
             }
             Command::SetPanel { content } => {
-                self.state.panel = Some(content);
+                self.set_panel(content);
                 self.done(id);
             }
             Command::ClearPanel => {
-                self.state.panel = None;
+                self.clear_panel();
                 self.done(id);
             }
             Command::DismissNotices => {

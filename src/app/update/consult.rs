@@ -215,7 +215,6 @@ impl Turn<'_> {
     pub(super) fn back_with_customer(&mut self) {
         self.phase_of_call(CallPhase::Talking);
         if let Some(call) = self.state.live_call_mut() {
-            call.consult = ConsultView::default();
             call.consult_asked = None;
         }
     }

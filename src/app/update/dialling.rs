@@ -21,6 +21,9 @@ impl Turn<'_> {
             Ok(tel) => tel,
             Err(error) => return self.bad_number(id, &error),
         };
+        if let Some(extension) = domain::tel_extension(number) {
+            self.info(Message::new("app.extension").with("extension", extension));
+        }
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
         let first_group = self.state.lists.own_groups.first().map(|group| group.id);
         let queue_id = queue_id.or(first_group.filter(|_| self.state.profile.auto_queue));

@@ -78,6 +78,15 @@ impl Turn<'_> {
         }
     }
 
+    /// The call that ended a moment ago was torn down by a supervisor.
+    pub(super) fn journal_torn_down(&mut self, id: u64) {
+        if let Some(entry) = Arc::make_mut(&mut self.state.journal).first_mut().filter(|entry| entry.id == id) {
+            entry.hung_up_by = HungUpBy::Supervisor;
+            let entry = entry.clone();
+            self.keep(entry);
+        }
+    }
+
     /// Calls of earlier runs, newest first: they stand behind those of this one.
     pub(super) fn journal_loaded(&mut self, entries: Vec<JournalEntry>) {
         let newest = entries.iter().map(|entry| entry.id).max().unwrap_or(0);

@@ -34,7 +34,8 @@ impl Turn<'_> {
         link.attempts += 1;
         link.retry_at = None;
         link.junk_told = false;
-        let (id, reset) = (link.id, link.was_up.then_some(false));
+        let reset = if self.state.session.rejoining { Some(true) } else { link.was_up.then_some(false) };
+        let id = link.id;
         self.set_link(LinkState::Connecting);
         self.effects.push(Effect::StopTimer(TimerId::Reconnect));
         let login_state = self.state.session.login_state.clone();
@@ -172,6 +173,10 @@ impl Turn<'_> {
         if was_up {
             let error = self.state.link.last_error.as_ref().map(|m| m.render(self.state.profile.locale));
             self.publish("linkDown", &["link"], "", json!({ "error": error }));
+        }
+        let rejoining = self.state.session.rejoining && self.state.session.phase == Phase::Linking;
+        if rejoining && code != Some(BAD_TOKEN) {
+            return self.rejoin_failed();
         }
         if let Some(code) = code.filter(|code| FINAL_CODES.contains(code)) {
             if code == BAD_TOKEN && matches!(self.state.session.phase, Phase::In | Phase::Leaving) {

@@ -29,7 +29,7 @@ impl State {
 impl Turn<'_> {
     pub(super) fn ask_for_lists(&mut self) {
         self.ask(List::BusyReasons);
-        self.ask(List::CallerList);
+        self.ask(List::CallerIds);
         self.ask(List::OwnRecord);
         self.ask(List::SkillGroups);
     }
@@ -45,7 +45,7 @@ impl Turn<'_> {
             self.ask(List::BusyReasons);
         }
         if callers {
-            self.ask(List::CallerList);
+            self.ask(List::CallerIds);
         }
         if own {
             self.ask(List::OwnRecord);
@@ -59,7 +59,7 @@ impl Turn<'_> {
     pub(super) fn ask(&mut self, list: List) {
         let request = match list {
             List::BusyReasons => Request::BusyReasons,
-            List::CallerList => Request::CallerList,
+            List::CallerIds => Request::CallerList,
             List::SkillGroups => Request::SkillGroups,
             List::OwnRecord => Request::AgentBaseInfo,
             List::FreeAgents => Request::FreeAgents,
@@ -77,7 +77,7 @@ impl Turn<'_> {
     pub(super) fn list_reply(&mut self, list: List, result: Result<Reply, ApiError>) {
         match list {
             List::BusyReasons => self.busy_reasons_reply(result),
-            List::CallerList => self.caller_list_reply(result),
+            List::CallerIds => self.caller_list_reply(result),
             List::SkillGroups => self.skill_groups_reply(result),
             List::OwnRecord => self.own_record_reply(result),
             List::FreeAgents => self.free_agents_reply(result),
@@ -96,7 +96,7 @@ impl Turn<'_> {
 
     pub(super) fn caller_ids_changed(&mut self) {
         self.info(Message::new("app.caller_ids_changed"));
-        self.ask(List::CallerList);
+        self.ask(List::CallerIds);
     }
 
     /// The rows of a list, or a plan to ask again.

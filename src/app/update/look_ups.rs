@@ -44,7 +44,7 @@ impl Turn<'_> {
             LookUp::QueueDetail => listed(List::QueueDetail, Request::QueueDetail),
             LookUp::QueueUpNum(fields) => (None, Request::QueueUpNum { fields }),
             LookUp::WarnRuleList => (None, Request::WarnRuleList),
-            LookUp::CallerIds => listed(List::CallerList, Request::CallerList),
+            LookUp::CallerIds => listed(List::CallerIds, Request::CallerList),
             LookUp::Projects => (None, Request::Projects),
             LookUp::BusyInfo => (None, Request::BusyInfo),
         };

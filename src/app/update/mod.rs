@@ -1,12 +1,13 @@
 //! The pure state machine, one file per subject.
 //!
 //! `commands` takes what people ask; `dialling`, `hanging_up`, `consult`, `monitor`, `keypad`, `after_call` carry out what
-//! is asked of a call. `session` signs in, `take_over` also where somebody is already, `sign_out` out, `binding` changes
-//! the phone. `agent` and `phone` take the platform's words, `resync` those after an absence; `call` begins calls and
-//! knows what they are, `ending` ends them, `tones` lets them be heard. `sip` takes the softphone's words, `links` the
-//! event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows` reads them), `look_ups` what is
-//! asked of them. `token` renews the token, `notices` tells the agent. `projects`, `breaks`, `reminders` and `overtime`
-//! are duties besides calls; `duties` runs them.
+//! is asked of a call. `session` signs in, `rejoin` after a restart, `take_over` also where somebody is already,
+//! `sign_out` out; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
+//! absence; `call` begins calls and knows what they are, `ending` ends them, `tones` lets them be heard. `sip` takes the
+//! softphone's words, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
+//! reads them), `look_ups` what is asked of them. `token` renews the token, `panel` fills the panel,
+//! `notices` tells the agent. `projects`, `breaks`, `reminders` and `overtime` are duties besides calls; `duties` runs
+//! them.
 
 mod after_call;
 mod agent;
@@ -28,9 +29,11 @@ mod look_ups;
 mod monitor;
 mod notices;
 mod overtime;
+mod panel;
 mod phone;
 mod projects;
 mod queue;
+mod rejoin;
 mod reminders;
 mod resync;
 mod rows;
@@ -64,6 +67,7 @@ impl State {
             Input::Command { id, command } => turn.command(id, command),
             Input::Event(event) => turn.event(event),
         }
+        turn.panel_follows_call();
         turn.follow_duties();
         turn.effects
     }
@@ -94,6 +98,7 @@ impl Turn<'_> {
             }
             Event::Phone(event) => self.phone_event(event),
             Event::Timer(timer) => self.timer(timer),
+            Event::Panel { id, result } => self.panel_filled(id, result),
             Event::JournalLoaded(entries) => self.journal_loaded(entries),
             Event::NotKept(message) => self.error(message),
             Event::Token(result) => self.token_came(result),
@@ -128,6 +133,7 @@ impl Turn<'_> {
             TimerId::Reconnect => self.reconnect_due(),
             TimerId::LinkGreeting => self.greeting_overdue(),
             TimerId::SignIn => self.sign_in_due(),
+            TimerId::Rejoin => self.rejoin_failed(),
             TimerId::TokenRenewal => self.token_renewal_due(),
             TimerId::StrayLeg => self.stray_leg_due(),
             TimerId::StrayCall => self.stray_call_due(),

@@ -65,6 +65,10 @@ impl Turn<'_> {
         let Some(id) = &event.call_id else { return false };
         match (self.state.live_call(), event.state) {
             (_, PhoneState::Ring(_) | PhoneState::CallOut) => false,
+            // The BYE of a call that is torn down may be faster than the word of it.
+            (None, PhoneState::TornDown) => {
+                self.state.call.as_ref().is_none_or(|call| call.platform_id.as_ref() != Some(id))
+            }
             (Some(call), PhoneState::HungUp) => call.platform_id.as_ref().is_some_and(|own| own != id),
             (Some(call), _) => call.platform_id.as_ref() != Some(id) && self.state.over.as_ref() == Some(id),
             (None, _) => self.state.over.as_ref() == Some(id),
@@ -141,7 +145,10 @@ impl Turn<'_> {
                 if phase == CallPhase::Ringing && call.phase == CallPhase::Dialing {
                     // Another call came before the one that was being placed.
                     call.peer = Party { number: call.peer.number.take(), ..Party::default() };
+                }
+                if kind != RingKind::Spy {
                     call.monitored = None;
+                    call.spy_wanted = false;
                 }
                 call.ring = Some(kind);
                 call.direction = direction;
@@ -231,11 +238,18 @@ impl Turn<'_> {
         }
     }
 
-    /// PhoSta 36; the end itself follows.
+    /// PhoSta 36; the end itself follows, unless the BYE was faster.
     fn torn_down(&mut self) {
-        let Some(call) = self.state.live_call_mut() else { return };
-        if call.hung_up_by.replace(HungUpBy::Supervisor) != Some(HungUpBy::Supervisor) {
-            self.warn(Message::new("app.torn_down"));
+        let Some(call) = self.state.call.as_mut().filter(|call| call.phase.is_live() || !call.hang_up_asked) else {
+            return;
+        };
+        if call.hung_up_by.replace(HungUpBy::Supervisor) == Some(HungUpBy::Supervisor) {
+            return;
+        }
+        let over = (!call.phase.is_live()).then_some(call.journal_id);
+        self.warn(Message::new("app.torn_down"));
+        if let Some(id) = over {
+            self.journal_torn_down(id);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
 impl Turn<'_> {
     /// MT 6: everything at once, after the link came back. `param` is the reason or the wrap-up time (9.3).
     pub(super) fn resynchronised(&mut self, ag_sta: i64, pho_sta: Option<i64>, param: Option<i64>) {
+        self.rejoined();
         if ag_sta == 0 {
             // Known to the platform, but in no state yet: the first ready or busy never got there.
             if self.state.session.phase == Phase::In && self.state.pending.after_call.is_none() {
@@ -84,13 +85,16 @@ impl Turn<'_> {
     fn resync_phase(&mut self, phase: CallPhase) {
         let monitors = matches!(phase, CallPhase::Spying | CallPhase::Barging);
         if self.state.live_call().is_none() {
-            self.new_call(CallPhase::Dialing, if monitors { Direction::Spy } else { Direction::In });
+            self.new_call(CallPhase::Dialing, Direction::In);
         }
         if self.state.call_phase() != phase {
             self.phase_of_call(phase);
         }
         if let Some(call) = self.state.live_call_mut() {
             call.told = true;
+            if monitors {
+                call.direction = Direction::Spy;
+            }
         }
     }
 

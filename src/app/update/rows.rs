@@ -89,7 +89,8 @@ fn customer(row: &Value, group: Option<&String>, now: Timestamp) -> Option<Waiti
     Some(WaitingRow {
         number: label(row, &["incomingCallNum", "incoming_call_num", "caller", "Caller", "phone"]).unwrap_or_default(),
         area: label(row, &["city", "area", "CallerAreaName", "province"]),
-        level: label(row, &LEVEL),
+        // Nobody's level is what everybody has.
+        level: label(row, &LEVEL).filter(|level| level != "0"),
         group: label(row, &GROUP).or_else(|| group.cloned()),
         agent: label(row, &["agNum", "ag_num", "agNo"]),
         since: since(row, &SINCE, now),

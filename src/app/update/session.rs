@@ -11,7 +11,7 @@ use crate::{
         state::{Phase, Purpose},
     },
     cti::api::{ApiError, Reply, Request},
-    domain::{AgentState, TargetState},
+    domain::{AgentState, KnownSignIn, TargetState},
     i18n::Message,
     softphone,
 };
@@ -99,14 +99,11 @@ impl Turn<'_> {
         }
         self.state.session.vcc_id = text_of(reply.data.get("vccId"));
         self.plan_token_renewal(&reply.data);
-        self.state.session.phase = Phase::LoggingIn;
-        let session = &self.state.session;
-        let request = Request::Login {
-            bind_tel: session.phone.clone(),
-            login_type: session.login_type.number(),
-            state: if self.state.profile.websocket { 0 } else { target_number(self.wanted_state()) },
-        };
-        self.request(Purpose::Login, request);
+        if self.rejoins() {
+            self.rejoin();
+        } else {
+            self.log_in();
+        }
         self.ask_for_lists();
     }
 
@@ -143,19 +140,31 @@ impl Turn<'_> {
     pub(super) fn logged_in(&mut self, reg_id: String, login_state: Option<String>) {
         let session = &mut self.state.session;
         session.login_state = login_state;
-        session.reg_id = Some(reg_id.clone());
+        session.reg_id = Some(reg_id);
         session.login_unanswered = false;
         session.phase = Phase::Linking;
-        self.effects.push(Effect::RememberRegId(Some(reg_id)));
+        self.remember_sign_in();
         self.register();
         self.open_link();
     }
 
+    pub(super) fn remember_sign_in(&mut self) {
+        let session = &self.state.session;
+        let Some(reg_id) = session.reg_id.clone() else { return };
+        let (phone, kind) = (Some(session.phone.clone()), Some(session.login_type.number()));
+        self.effects.push(Effect::RememberSignIn(Some(KnownSignIn { reg_id, phone, kind })));
+    }
+
     fn logged_in_without_link(&mut self) {
         self.register();
-        self.adopt(self.wanted_state());
         self.state.link.last_error = None;
         self.state.link.attempts = 0;
+        let wanted = self.wanted_state();
+        if matches!(wanted, TargetState::Busy(Some(_))) {
+            // The sign-in has no room for the reason.
+            return self.first_state();
+        }
+        self.adopt(wanted);
         self.signed_in(Value::Null);
     }
 
@@ -172,6 +181,9 @@ impl Turn<'_> {
     pub(super) fn greeted(&mut self) {
         if self.state.session.phase != Phase::Linking {
             return;
+        }
+        if self.state.session.rejoining {
+            return self.rejoin_greeted();
         }
         if self.state.live_call().is_some() && !self.state.session.state_set {
             // Signed in anew in the middle of a call: the wanted state is asked for when the call is over.
@@ -300,12 +312,5 @@ impl Turn<'_> {
     /// The state to take after sign-in.
     pub(super) fn wanted_state(&self) -> TargetState {
         self.state.session.target.unwrap_or(self.state.profile.target)
-    }
-}
-
-fn target_number(target: TargetState) -> u8 {
-    match target {
-        TargetState::Ready => 1,
-        TargetState::Busy(_) => 2,
     }
 }

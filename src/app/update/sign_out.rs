@@ -19,7 +19,7 @@ impl Turn<'_> {
     pub(super) fn end_session(&mut self, because: Option<Message>) {
         self.state.session.refused = false;
         self.state.session.reg_id = None;
-        self.effects.push(Effect::RememberRegId(None));
+        self.effects.push(Effect::RememberSignIn(None));
         self.stop_session(because);
     }
 
@@ -41,6 +41,8 @@ impl Turn<'_> {
         self.state.session.signed_out_because = because;
         self.state.session.step = None;
         self.state.session.coming_back = false;
+        self.state.session.rejoining = false;
+        self.effects.push(Effect::StopTimer(TimerId::Rejoin));
         self.forget_changes();
         self.forget_queue();
         self.state.pending.after_call = None;

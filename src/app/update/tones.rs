@@ -10,6 +10,7 @@ impl Turn<'_> {
     /// Rings while somebody has to be called to the phone, and not a moment longer.
     pub(super) fn ring_tone(&mut self) {
         let rings = self.state.profile.ring
+            && !self.state.remembered.quiet
             && self.state.live_call().is_some_and(|call| {
                 call.phase == CallPhase::Ringing
                     && call.ring.is_none_or(RingKind::is_offered)

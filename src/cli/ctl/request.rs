@@ -5,7 +5,7 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Act, Mode, PanelWord, Party, TransferTo, read};
+use super::{Act, PanelWord, Party, TransferTo, read};
 use crate::{cli::CliError, config::token, i18n::Locale};
 
 /// The method and parameters.
@@ -51,13 +51,7 @@ pub(super) fn request(act: &Act, locale: Locale) -> Result<(&'static str, Value)
             let web_phone = if *web { Some(true) } else { external.then_some(false) };
             ("Agent.changeBindTel", json!({"bindTel": phone, "isWebrtc": web_phone}))
         }
-        Act::Mode { mode } => {
-            let number = match mode {
-                Mode::Dynamic => 1,
-                Mode::Static => 2,
-            };
-            ("Agent.switchMode", json!({"agType": number}))
-        }
+        Act::Mode { mode } => ("Agent.switchMode", json!({"agType": if mode == "static" { 2 } else { 1 }})),
         Act::Join { id } => ("Agent.agentAtIn", json!({"proID": id})),
         Act::Leave => ("Agent.agentAtOut", Value::Null),
         Act::Token { file } => {

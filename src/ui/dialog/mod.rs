@@ -10,6 +10,7 @@ pub mod form;
 pub mod help;
 pub mod keypad;
 pub mod list;
+pub mod numbers;
 pub mod palette;
 pub mod phone;
 pub mod pick;
@@ -21,6 +22,7 @@ pub mod reminders;
 pub use break_form::BreakForm;
 pub use duty::{Duty, DutyChoice};
 pub use list::{Item, ListDialog};
+pub use numbers::NumberUse;
 pub use phone::PhoneForm;
 pub use pick::{Page, Pick, PickKind};
 pub use question::Question;
@@ -52,6 +54,8 @@ pub enum Dialog {
     Question(Question),
     /// A duty: a project, a break, a reminder, the phone.
     Duty(Duty),
+    /// Numbers of the panel.
+    Numbers(ListDialog),
 }
 
 /// What was decided in a dialog.
@@ -77,6 +81,8 @@ pub enum Choice {
     Yes(Question),
     /// Something of a duty.
     Duty(DutyChoice),
+    /// Do this with a number of the panel.
+    Number(NumberUse, String),
 }
 
 /// What a key did to a dialog.
@@ -97,13 +103,21 @@ pub enum Outcome {
 impl Dialog {
     /// Whether letters are text in it.
     pub fn takes_text(&self) -> bool {
-        matches!(self, Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Pick(_) | Dialog::Duty(_))
+        matches!(
+            self,
+            Dialog::Busy(_)
+                | Dialog::CallerId(_)
+                | Dialog::Palette(_)
+                | Dialog::Numbers(_)
+                | Dialog::Pick(_)
+                | Dialog::Duty(_)
+        )
     }
 
     /// The list of a list dialog.
     pub fn list_mut(&mut self) -> Option<&mut ListDialog> {
         match self {
-            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) => Some(list),
+            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => Some(list),
             Dialog::Pick(pick) => Some(&mut pick.list),
             Dialog::Duty(duty) => duty.list_mut(),
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
@@ -113,7 +127,9 @@ impl Dialog {
     /// The field that what is pasted goes into.
     pub fn field_mut(&mut self) -> Option<&mut Input> {
         match self {
-            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) => Some(&mut list.filter),
+            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => {
+                Some(&mut list.filter)
+            }
             Dialog::Pick(pick) => Some(pick.field_mut()),
             Dialog::Duty(duty) => duty.field_mut(),
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
@@ -124,7 +140,7 @@ impl Dialog {
     pub fn choices(&self, state: &ViewState, snapshot: &Snapshot) -> Vec<Choice> {
         match self {
             Dialog::Pick(pick) => pick.rows(snapshot).into_iter().map(|row| row.choice).collect(),
-            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Duty(_) => {
+            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) | Dialog::Duty(_) => {
                 self.items(state, snapshot).into_iter().map(|item| item.choice).collect()
             }
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
@@ -136,7 +152,12 @@ impl Dialog {
         let lines = self.choices(state, snapshot).len();
         match self {
             Dialog::Help(first) => *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) },
-            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Pick(_) | Dialog::Duty(_) => {
+            Dialog::Busy(_)
+            | Dialog::CallerId(_)
+            | Dialog::Palette(_)
+            | Dialog::Numbers(_)
+            | Dialog::Pick(_)
+            | Dialog::Duty(_) => {
                 if let Some(list) = self.list_mut() {
                     list.scroll(lines, up);
                 }
@@ -152,6 +173,7 @@ impl Dialog {
             Dialog::CallerId(list) => list.filtered(caller_id::items(snapshot)),
             Dialog::Palette(list) => list.filtered(palette::items(state, snapshot)),
             Dialog::Duty(duty) => duty.items(snapshot),
+            Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
             Dialog::Pick(_) | Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
         }
     }
@@ -168,5 +190,6 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
         Dialog::Help(scroll) => help::on_key(scroll, state, chord),
         Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),
         Dialog::Question(question) => question.on_key(chord),
+        Dialog::Numbers(list) => numbers::on_key(list, &items, chord),
     }
 }

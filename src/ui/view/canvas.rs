@@ -3,6 +3,7 @@
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
+    style::Style,
 };
 
 use super::glyphs::Glyphs;
@@ -89,6 +90,14 @@ impl Canvas<'_> {
         let style = self.theme().style(scope);
         let (end, _) = self.buffer.set_stringn(x, y, &text, usize::from(max), style);
         end.saturating_sub(x)
+    }
+
+    /// Writes a text from outside with a look of its own in at most `max` cells; returns the cells used.
+    pub fn put_tinted(&mut self, x: u16, y: u16, max: u16, text: &str, scope: Scope, wanted: Style) -> u16 {
+        let used = self.put(x, y, max, text, scope);
+        let style = self.theme().tinted(scope, wanted);
+        self.buffer.set_style(Rect { x, y, width: used, height: 1 }, style);
+        used
     }
 
     /// Writes a text that ends before `right`; returns where it begins.

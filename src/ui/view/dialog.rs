@@ -26,6 +26,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         Dialog::Duty(duty) => forms::draw(canvas, area, dialog, duty),
         Dialog::CallerId(open) => list(canvas, area, dialog, open, "ui.caller_id_title", 48),
         Dialog::Palette(open) => list(canvas, area, dialog, open, "ui.palette_title", 68),
+        Dialog::Numbers(open) => list(canvas, area, dialog, open, "ui.numbers_title", 56),
         Dialog::Help(scroll) => draw_help(canvas, area, *scroll),
         Dialog::Keypad(sent) => draw_keypad(canvas, area, sent),
         Dialog::Question(question) => draw_question(canvas, area, question),
@@ -56,6 +57,10 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
         }
         Dialog::Palette(open) => {
             run.push(": ", Scope::WindowKey).push(open.filter.value(), Scope::WindowStrong);
+            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+        }
+        Dialog::Numbers(open) => {
+            run.push(canvas.t("ui.numbers_title"), Scope::WindowTitle);
             (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
         }
         Dialog::Pick(pick) => picker::in_row(canvas, &mut run, pick),
@@ -193,12 +198,16 @@ fn draw_help(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
         .unwrap_or(0)
         .min(20);
     let column = key_cells + 2 + 34;
-    let columns = if area.width >= column * 2 + 8 { 2 } else { 1 };
-    // Two columns: call and agent left, screen right. One: all below each other.
+    let columns: u16 = (1..=3).rev().find(|columns| area.width >= column * columns + 8).unwrap_or(1);
+    // Three columns: a group each. Two: call and agent left, screen right. One: all below each other.
     let gap = || help::Line::Heading(String::new());
-    let mut sides: Vec<Vec<help::Line>> = vec![Vec::new(); columns];
+    let mut sides: Vec<Vec<help::Line>> = vec![Vec::new(); usize::from(columns)];
     for (index, group) in groups.into_iter().enumerate() {
-        let side = if columns == 2 && index == 2 { 1 } else { 0 };
+        let side = match columns {
+            3 => index,
+            2 if index == 2 => 1,
+            _ => 0,
+        };
         if let Some(side) = sides.get_mut(side) {
             if !side.is_empty() {
                 side.push(gap());
@@ -208,7 +217,7 @@ fn draw_help(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
     }
     let lines = sides.iter().map(Vec::len).max().unwrap_or(0);
     let rows = u16::try_from(lines).unwrap_or(u16::MAX);
-    let width = column * u16::try_from(columns).unwrap_or(1) + 6;
+    let width = column * columns + 6;
     let height = rows.saturating_add(4).min(area.height.saturating_sub(2));
     let inner = window(canvas, centred(area, width, height), "ui.help_title");
     if inner.height < 3 || inner.width < 12 {
@@ -218,7 +227,7 @@ fn draw_help(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
     let end = rows.saturating_sub(body.height);
     canvas.help_end = Some(end);
     let first = usize::from(scroll.min(end));
-    let side_cells = body.width / u16::try_from(columns).unwrap_or(1);
+    let side_cells = body.width / columns;
     for (side, lines) in (0u16..).zip(&sides) {
         let x = body.x + side * side_cells;
         for (y, line) in (body.top()..body.bottom()).zip(lines.iter().skip(first)) {
@@ -234,7 +243,7 @@ fn draw_help(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
             }
         }
     }
-    if rows > body.height {
+    if first < usize::from(end) {
         let more = canvas.t("ui.help_more");
         canvas.put_right(inner.right() - 1, inner.bottom() - 1, inner.width, &more, Scope::WindowDim);
     }

@@ -42,6 +42,7 @@ use ratatui::{
 
 use self::canvas::Canvas;
 pub use self::{
+    panel::{cells as panel_cells, document as panel_document},
     parties::{monitored, waiting_who},
     ringing::is_offered,
     tick::next_change,
@@ -142,8 +143,7 @@ fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> (Rect, u16) {
     let top = top + u16::from(banner);
     let mut body = Rect { y: top, height: bottom - top, ..area };
     if canvas.state.panel && area.width >= PANEL_MIN_WIDTH {
-        let share = u32::from(area.width) * u32::from(canvas.state.panel_width) / 100;
-        let cells = u16::try_from(share).unwrap_or(u16::MAX).clamp(22, (area.width - 50).max(22));
+        let cells = panel::cells(area.width, canvas.state.panel_width);
         body.width -= cells;
         panel::draw(canvas, Rect { x: body.right(), width: cells, ..body });
     }

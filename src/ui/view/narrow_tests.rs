@@ -8,7 +8,10 @@ use crate::{
     app::NoticeLevel,
     domain::{AgentState, CallPhase, Outcome},
     i18n::Locale,
-    ui::fixtures::{self, now},
+    ui::{
+        dialog::Dialog,
+        fixtures::{self, now},
+    },
 };
 
 fn text(snapshot: &Snapshot, state: &ViewState, width: u16, height: u16) -> String {
@@ -115,4 +118,19 @@ fn only_what_makes_sense_is_offered() {
     assert_eq!(talking.call.phase, CallPhase::Talking);
     let talking = everything(talking);
     assert!(talking.contains("静音") && !talking.contains("签出"), "{talking}");
+}
+
+#[test]
+fn the_help_is_read_to_its_end_where_it_does_not_fit() {
+    let snapshot = fixtures::idle(Locale::En);
+    let at = |scroll| ViewState { dialog: Some(Dialog::Help(scroll)), ..fixtures::state() };
+    let (_, drawn) = render(&snapshot, &at(0), 80, 24);
+    let end = drawn.help_end().unwrap();
+    assert!(end > 20, "there is more than fits: {end}");
+    let last = text(&snapshot, &at(end), 80, 24);
+    assert!(last.contains("^C  quit") && !last.contains("more below"), "{last}");
+    assert_eq!(text(&snapshot, &at(u16::MAX), 80, 24), last, "beyond the end there is nothing");
+    assert!(text(&snapshot, &at(end - 1), 80, 24).contains("more below"));
+    let whole = text(&snapshot, &at(0), 160, 48);
+    assert!(whole.contains("hang up or reject") && whole.contains("^C  quit") && !whole.contains("more below"));
 }

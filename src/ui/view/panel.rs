@@ -1,21 +1,49 @@
-//! The right-hand panel: the integrator's own content, else what is known of the caller, else a quiet hint.
+//! The right-hand panel: what the integrator's command, address or script put there, else what is known of the caller,
+//! else a quiet hint.
 
-use ratatui::layout::Rect;
+use std::sync::Arc;
+
+use ratatui::{
+    layout::Rect,
+    style::{Modifier, Style},
+};
 
 use super::{
     canvas::{Canvas, Run},
     card, words,
 };
 use crate::{
-    app::PanelContent,
+    app::Snapshot,
     domain::CallPhase,
-    ui::{text, theme::Scope},
+    i18n,
+    ui::{
+        act::Target,
+        rich::{self, Block, Document, Piece, Row},
+        state::ViewState,
+        text,
+        theme::Scope,
+    },
 };
 
-/// Lines of one panel; a label stands in its own column.
-enum Line {
-    Text(String, Scope),
-    Field(String, String),
+/// Fewest cells of the panel, and of what stands left of it.
+const LEAST: u16 = 22;
+const LEAST_MAIN: u16 = 50;
+
+/// Most rows that say why the panel could not be filled.
+const ERROR_ROWS: usize = 5;
+
+/// Width of the panel in cells, of a screen so wide.
+pub fn cells(screen: u16, percent: u16) -> u16 {
+    let share = u32::from(screen) * u32::from(percent) / 100;
+    u16::try_from(share).unwrap_or(u16::MAX).clamp(LEAST, screen.saturating_sub(LEAST_MAIN).max(LEAST))
+}
+
+/// What the panel shows.
+pub fn document(state: &ViewState, snapshot: &Snapshot) -> Arc<Document> {
+    match &snapshot.panel.content {
+        Some(content) => state.reading.document(content),
+        None => Arc::new(caller(snapshot)),
+    }
 }
 
 /// Draws the panel; the line at its left edge included.
@@ -32,52 +60,91 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     if inner.width < 8 || inner.height < 2 {
         return;
     }
-    let lines = match &canvas.snapshot.panel {
-        Some(content) => content_lines(content, inner.width),
-        None => caller_lines(canvas),
+    canvas.hits.push((area, Target::Panel));
+    let (state, snapshot) = (canvas.state, canvas.snapshot);
+    let rows = match &snapshot.panel.content {
+        Some(content) => state.reading.rows(content, inner.width),
+        None => Arc::new(rich::lay_out(&caller(snapshot), inner.width)),
     };
-    if lines.is_empty() {
-        hint(canvas, inner);
-        return;
+    let mut body = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
+    body = error(canvas, body);
+    let hidden = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_sub(body.height);
+    let first = state.panel_scroll.min(hidden);
+    state.reading.was_drawn(canvas.buffer.area.width, area.width, hidden - first);
+    if rows.is_empty() && snapshot.panel.error.is_none() && !snapshot.panel.loading {
+        return hint(canvas, inner);
     }
-    let title = canvas.t("ui.panel_title");
-    canvas.put(inner.x, inner.y, inner.width, &title, Scope::Dim);
-    let body = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
-    let label_cells = lines
-        .iter()
-        .map(|line| if let Line::Field(label, _) = line { text::width(label) } else { 0 })
-        .max()
-        .unwrap_or(0)
-        .min(inner.width / 2);
-    let last = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(body.height);
-    let first = usize::from(canvas.state.panel_scroll.min(last));
-    for (y, line) in (body.top()..body.bottom()).zip(lines.iter().skip(first)) {
-        match line {
-            Line::Text(text, scope) => {
-                canvas.put(body.x, y, body.width, text, *scope);
-            }
-            Line::Field(label, value) => {
-                canvas.put(body.x, y, label_cells, label, Scope::Dim);
-                let x = label_cells + 2;
-                canvas.put(body.x + x, y, body.width.saturating_sub(x), value, Scope::Base);
-            }
+    heading(canvas, inner, (first, hidden));
+    for (y, row) in (body.top()..body.bottom()).zip(rows.iter().skip(usize::from(first))) {
+        match row {
+            Row::Rule => canvas.horizontal(body.x, y, body.width, Scope::Line),
+            Row::Text(pieces) => line(canvas, Rect { y, height: 1, ..body }, pieces),
         }
     }
 }
 
+/// The title; at its right that something is on its way, or how much there is above and below.
+fn heading(canvas: &mut Canvas<'_>, area: Rect, (first, hidden): (u16, u16)) {
+    let title = canvas.t("ui.panel_title");
+    let used = canvas.put(area.x, area.y, area.width, &title, Scope::Dim);
+    let room = area.width.saturating_sub(used + 2);
+    if canvas.snapshot.panel.loading {
+        let loading = canvas.t("ui.panel_loading");
+        canvas.put_right(area.right(), area.y, room, &loading, Scope::Accent);
+    } else if hidden > 0 {
+        let (above, below) = (first > 0, first < hidden);
+        let place = format!("{}{}", if above { '^' } else { ' ' }, if below { 'v' } else { ' ' });
+        canvas.put_right(area.right(), area.y, room, &place, Scope::Dim);
+    }
+}
+
+/// Why it could not be filled; returns what is left below.
+fn error(canvas: &mut Canvas<'_>, area: Rect) -> Rect {
+    let Some(why) = &canvas.snapshot.panel.error else { return area };
+    let lines = text::wrap(&text::clean(why), area.width);
+    let mut y = area.y;
+    for line in lines.iter().take(ERROR_ROWS.min(usize::from(area.height))) {
+        canvas.put(area.x, y, area.width, line, Scope::Warn);
+        y += 1;
+    }
+    let y = (y + 1).min(area.bottom());
+    Rect { y, height: area.bottom() - y, ..area }
+}
+
+fn line(canvas: &mut Canvas<'_>, area: Rect, pieces: &[Piece]) {
+    let mut used = 0;
+    for piece in pieces {
+        let room = area.width.saturating_sub(used);
+        let style = match piece.number {
+            Some(_) => piece.style.add_modifier(Modifier::UNDERLINED),
+            None => piece.style,
+        };
+        let scope = piece.scope.unwrap_or(Scope::Base);
+        let cells = if style == Style::new() {
+            canvas.put(area.x + used, area.y, room, &piece.text, scope)
+        } else {
+            canvas.put_tinted(area.x + used, area.y, room, &piece.text, scope, style)
+        };
+        if let Some(number) = piece.number {
+            canvas.hit(area.x + used, area.y, cells, Target::PanelNumber(number));
+        }
+        used += cells;
+    }
+}
+
 /// What is known of the caller.
-fn caller_lines(canvas: &Canvas<'_>) -> Vec<Line> {
-    let call = &canvas.snapshot.call;
-    let last = card::wrapped_up(canvas.snapshot);
+fn caller(snapshot: &Snapshot) -> Document {
+    let call = &snapshot.call;
+    let last = card::wrapped_up(snapshot);
     let (peer, queue, direction) = match last {
         Some(last) => (&last.peer, last.queue.as_ref(), Some(last.direction)),
-        None if call.phase == CallPhase::None => return Vec::new(),
+        None if call.phase == CallPhase::None => return Document::default(),
         None => (&call.peer, call.queue.as_ref(), call.direction),
     };
-    let mut lines = Vec::new();
+    let mut blocks: Vec<Block> = Vec::new();
     let mut field = |label: &'static str, value: Option<&str>| {
         if let Some(value) = value.map(str::trim).filter(|v| !v.is_empty()) {
-            lines.push(Line::Field(canvas.t(label), text::clean(value).into_owned()));
+            blocks.push(rich::field(&i18n::text(snapshot.locale, label), value));
         }
     };
     field("ui.field_number", peer.number.as_deref());
@@ -86,47 +153,10 @@ fn caller_lines(canvas: &Canvas<'_>) -> Vec<Line> {
     field("ui.field_area", peer.area.as_deref());
     field("ui.field_group", queue.map(|q| q.name.as_str()));
     if let Some(direction) = direction {
-        field("ui.field_direction", Some(&canvas.t(words::direction_word(direction))));
+        field("ui.field_direction", Some(&i18n::text(snapshot.locale, words::direction_word(direction))));
     }
     field("ui.field_call_id", call.call_id.as_deref());
-    lines
-}
-
-/// What was put into the panel, wrapped to its width.
-fn content_lines(content: &PanelContent, cells: u16) -> Vec<Line> {
-    match content {
-        PanelContent::Text(words) => {
-            let clean: String = words.split('\n').map(|l| text::clean(l).into_owned()).collect::<Vec<_>>().join("\n");
-            text::wrap(&clean, cells).into_iter().map(|line| Line::Text(line, Scope::Base)).collect()
-        }
-        PanelContent::Markdown(words) => words.split('\n').flat_map(|line| markdown_line(line, cells)).collect(),
-        PanelContent::Fields(fields) => fields
-            .iter()
-            .map(|(label, value)| Line::Field(text::clean(label).into_owned(), text::clean(value).into_owned()))
-            .collect(),
-    }
-}
-
-/// Headings, bullets and plain text; emphasis marks are taken out.
-fn markdown_line(line: &str, cells: u16) -> Vec<Line> {
-    let line = text::clean(line.trim_end()).replace("**", "").replace('`', "");
-    if line.is_empty() {
-        return vec![Line::Text(String::new(), Scope::Base)];
-    }
-    if let Some(heading) = line.strip_prefix('#') {
-        let heading = heading.trim_start_matches('#').trim();
-        return text::wrap(heading, cells).into_iter().map(|l| Line::Text(l, Scope::Strong)).collect();
-    }
-    if let Some(point) = line.trim_start().strip_prefix("- ").or_else(|| line.trim_start().strip_prefix("* ")) {
-        let wrapped = text::wrap(point, cells.saturating_sub(2));
-        let mark = |i: usize| if i == 0 { "- " } else { "  " };
-        return wrapped
-            .into_iter()
-            .enumerate()
-            .map(|(i, l)| Line::Text(format!("{}{l}", mark(i)), Scope::Base))
-            .collect();
-    }
-    text::wrap(&line, cells).into_iter().map(|l| Line::Text(l, Scope::Base)).collect()
+    Document::new(blocks)
 }
 
 /// The panel is empty: who it is for.

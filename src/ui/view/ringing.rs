@@ -34,7 +34,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Option<Rect> {
     let snapshot = canvas.snapshot;
     let call = &snapshot.call;
     let rung_ms = call.clocks.ring_ms(now);
-    let dark = canvas.state.blink && (rung_ms / 500) % 2 == 1;
+    let dark = canvas.state.blink && !canvas.snapshot.quiet && (rung_ms / 500) % 2 == 1;
     let title = format!("{} {}", words::ring_glyph(call, canvas.glyphs), canvas.t(words::ring_word(call)));
     let heading = if dark { Scope::RingFrame } else { Scope::RingTitle };
     let frame = if dark { Scope::RingDim } else { Scope::RingFrame };

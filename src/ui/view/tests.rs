@@ -1,12 +1,12 @@
 //! Frames as people see them, at every size.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
 
 use super::*;
 use crate::{
-    app::{Action, NoticeLevel, PanelContent},
+    app::{Action, NoticeLevel, PanelContent, PanelFiller, PanelView},
     domain::{AgentState, CallPhase},
     i18n::Locale,
     ui::{
@@ -102,7 +102,7 @@ fn notices_panel_and_ascii_as_they_look() {
         shot("toast", &snapshot, &state, 100, 3);
         shot("notices", &snapshot, &ViewState { tab: Tab::Notices, ..fixtures::state() }, 120, 36);
         let mut snapshot = fixtures::talking(locale);
-        snapshot.panel = Some(PanelContent::Fields(vec![
+        snapshot.panel = filled(PanelContent::Fields(vec![
             ("姓名".into(), "王小明".into()),
             ("等级".into(), "金卡".into()),
             ("Orders".into(), "20261120-8871".into()),
@@ -125,6 +125,10 @@ fn ascii_means_ascii() {
         let frame = lines(&buffer);
         assert!(frame.is_ascii(), "{:?}", frame.chars().filter(|c| !c.is_ascii()).collect::<String>());
     }
+}
+
+fn filled(content: PanelContent) -> PanelView {
+    PanelView { source: PanelFiller::Script, content: Some(Arc::new(content)), ..PanelView::default() }
 }
 
 /// Every situation, with a dialog or without.
@@ -196,7 +200,7 @@ fn what_comes_from_outside_cannot_drive_the_terminal() {
     snapshot.call.peer.number = Some("138\u{1b}[31m\u{7}\n00".into());
     snapshot.call.peer.area = Some("\u{202e}Peking\t".into());
     snapshot.agent.name = Some("\u{1b}]0;x\u{7}Z".into());
-    snapshot.panel = Some(PanelContent::Text("a\u{1b}c\r\nb".into()));
+    snapshot.panel = filled(PanelContent::Text("a\u{1b}c\r\nb".into()));
     let snapshot = fixtures::with_notice(snapshot, NoticeLevel::Warn, "no\u{9b}2Jtice");
     for (width, height) in SIZES {
         let (buffer, _) = render(&snapshot, &fixtures::state(), width, height);

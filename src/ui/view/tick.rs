@@ -42,7 +42,7 @@ pub fn next_change(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Opti
         for from in [clocks.answered_at.or(clocks.started_at), clocks.held_at].into_iter().flatten() {
             at(up(from, SECOND));
         }
-        if state.blink && state.pop_up && ringing::is_offered(snapshot) {
+        if state.blink && !snapshot.quiet && state.pop_up && ringing::is_offered(snapshot) {
             at(up(clocks.started_at.unwrap_or(now), BLINK));
         }
     } else if matches!(phase, CallPhase::None | CallPhase::Ended) {

@@ -16,6 +16,9 @@ use crate::{
     softphone::{self, EndCause},
 };
 
+/// What is told, and how it goes on.
+type Story = (&'static str, fn(&mut Rig));
+
 fn agent(ag_no: &str) -> Callee {
     Callee::Agent(ag_no.into())
 }
@@ -296,7 +299,7 @@ fn a_repeated_return_does_not_lift_a_later_hold() {
 
 #[test]
 fn a_given_away_call_ends_as_transferred_by_whose_word_ever() {
-    let ends: [(&str, fn(&mut Rig)); 5] = [
+    let ends: [Story; 5] = [
         ("the message, then the end", |rig| {
             rig.reply(Value::Null);
             rig.pho(PhoneState::TransferDone);
@@ -461,6 +464,21 @@ fn while_the_link_is_down_the_platforms_answers_carry_a_consultation_to_its_end(
     let mut rig = Rig::talking();
     rig.pho(PhoneState::ConsultOut);
     assert!(!rig.shown().can(Action::ConsultTransfer));
+}
+
+#[test]
+fn torn_down_is_told_even_if_the_bye_is_faster() {
+    let mut rig = Rig::talking();
+    rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: EndCause::RemoteBye });
+    for _ in 0..2 {
+        rig.push(PushMessage::Phone(PhoneEvent {
+            state: PhoneState::TornDown,
+            call_id: Some("8f3a".into()),
+            ..PhoneEvent::default()
+        }));
+    }
+    assert_eq!(rig.notices().matches("supervisor").count(), 1, "{}", rig.notices());
+    assert_eq!(rig.shown().journal[0].hung_up_by, HungUpBy::Supervisor);
 }
 
 #[test]

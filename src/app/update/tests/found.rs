@@ -16,7 +16,7 @@ use crate::{
 
 /// A new run of the program, known to the platform by its `RegID` and still in a call there.
 fn restarted(ag_sta: &str) -> Rig {
-    let mut rig = Rig::new(Profile { reg_id: Some("R1".into()), ..profile() });
+    let mut rig = Rig::new(Profile { known: crate::domain::KnownSignIn::read("R1"), ..profile() });
     rig.event(Event::Started);
     rig.reply(json!({ "vccCode": "VC", "vccId": 77, "phopass": "pw" }));
     let ours = json!({ "regId": "R1", "agSta": ag_sta, "agType": "1", "phoNum": "9001", "wsLink": "0" });

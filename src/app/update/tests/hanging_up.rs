@@ -13,6 +13,9 @@ use crate::{
     softphone::{self, EndCause},
 };
 
+/// What is before, what is asked, and the platform's own word for it.
+type Story = (fn() -> Rig, Command, Request);
+
 fn local_end(rig: &mut Rig) {
     rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: EndCause::Local });
 }
@@ -91,7 +94,7 @@ fn a_call_out_is_cancelled_in_the_platforms_words() {
 
 #[test]
 fn what_the_platform_will_not_refuse_or_cancel_is_hung_up() {
-    let stories: [(fn() -> Rig, Command, Request); 2] = [
+    let stories: [Story; 2] = [
         (ringing_elsewhere, Command::Reject, Request::Refuse),
         (|| dialling(false), Command::CancelDial, Request::CallOutCancel),
     ];

@@ -174,7 +174,7 @@ fn who_waits_longest_first() {
         0,
         json!([
             { "queName": "售后", "users": [
-                { "incomingCallNum": "139", "city": "北京", "enterTime": 1_700_000_100, "extra": 1 },
+                { "incomingCallNum": "139", "city": "北京", "enterTime": 1_700_000_100, "extra": 1, "level": 0 },
                 { "incomingCallNum": 138, "agNum": "8001", "enterTime": "1700000000", "level": 2 },
             ]},
             { "users": null },

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::rig::{Rig, token};
 use crate::{
     app::{
-        Action, Command, CommandId, Effect, Event, LinkId, LinkState, LookUp, RequestId, TimerId, Watched,
+        Action, Command, CommandId, ConsultView, Effect, Event, LinkId, LinkState, LookUp, RequestId, TimerId, Watched,
         state::{Phase, Purpose},
     },
     config::{Codec, LoginType},
@@ -17,14 +17,15 @@ use crate::{
         link::{LinkError, LinkEvent},
         push::{AgentEvent, Forced, PhoneEvent, PhoneState, PushMessage},
     },
-    domain::{AgentState, CallPhase, RingKind},
+    domain::{AgentState, CallPhase, Callee, Destination, Direction, RingKind},
     softphone::{self, EndCause, MediaEvent, SipError},
 };
 
 #[derive(Clone, Debug)]
 enum Step {
     Agent(i64),
-    Phone(PhoneState),
+    /// With who it is: nobody told, a customer, an agent; and with a name for the call or none.
+    Phone(PhoneState, u8, bool),
     Init(i64, Option<i64>),
     Forced(Forced),
     LinkOpened,
@@ -44,6 +45,7 @@ enum Step {
     ReplyLost,
     Timer(TimerId),
     Command(u8),
+    CallCommand(u8),
     Later(u16),
 }
 
@@ -56,22 +58,84 @@ fn phone_state() -> impl Strategy<Value = PhoneState> {
         Just(PhoneState::Ring(RingKind::Outbound)),
         Just(PhoneState::Ring(RingKind::Consult)),
         Just(PhoneState::Ring(RingKind::Spy)),
+        Just(PhoneState::Ring(RingKind::AutoCall)),
         Just(PhoneState::Connected),
         Just(PhoneState::SelfConnected),
         Just(PhoneState::ConsultOut),
         Just(PhoneState::ConsultConnected),
         Just(PhoneState::ConsultBack),
+        Just(PhoneState::ConsultFailed),
         Just(PhoneState::ThreeWay),
+        Just(PhoneState::ThreeWayBack),
         Just(PhoneState::Spying),
+        Just(PhoneState::Barged),
+        Just(PhoneState::TransferDone),
+        Just(PhoneState::Intercepted),
+        Just(PhoneState::Transferred),
         Just(PhoneState::TornDown),
         Just(PhoneState::FarRinging),
     ]
 }
 
+fn told() -> impl Strategy<Value = Step> {
+    (phone_state(), 0u8..3, any::<bool>()).prop_map(|(state, who, named)| Step::Phone(state, who, named))
+}
+
+/// What happens to calls, much denser than in [`step`].
+fn call_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => prop_oneof![Just(1i64), Just(2), Just(4), Just(5)].prop_map(Step::Agent),
+        8 => told(),
+        1 => proptest::option::of(prop_oneof![
+            Just(0i64), Just(4), Just(5), Just(6), Just(21), Just(22), Just(25), Just(31), Just(32), Just(35), Just(55),
+        ]).prop_map(|pho_sta| Step::Init(4, pho_sta)),
+        2 => (0u8..2, any::<bool>()).prop_map(|(c, a)| Step::Invite(c, a)),
+        2 => (0u8..2).prop_map(Step::Answered),
+        1 => (0u8..2, any::<bool>()).prop_map(|(c, l)| Step::LegEnded(c, l)),
+        8 => (any::<bool>(), 0i64..3).prop_map(|(newest, code)| Step::Reply(newest, code.min(1) * 40444)),
+        1 => Just(Step::ReplyLost),
+        1 => prop_oneof![
+            Just(TimerId::StrayLeg), Just(TimerId::StrayCall), Just(TimerId::CommandDeadline), Just(TimerId::AfterCall),
+        ].prop_map(Step::Timer),
+        12 => (0u8..24).prop_map(Step::CallCommand),
+        1 => (0u16..3000).prop_map(Step::Later),
+    ]
+}
+
+fn call_command(n: u8) -> Command {
+    let agent = || Callee::Agent("8002".into());
+    match n {
+        0 => Command::Consult { callee: agent(), caller_id: None },
+        1 => Command::Consult { callee: Callee::Number("139".into()), caller_id: None },
+        2 => Command::ConsultReturn,
+        3 => Command::ConsultTransfer,
+        4 => Command::ThreeWay,
+        5 => Command::ThreeWayReturn,
+        6 => Command::Transfer { to: Destination::Callee(agent()), caller_id: None },
+        7 => Command::Transfer { to: Destination::Queue { id: 3, vcc_id: Some(78) }, caller_id: None },
+        8 => Command::Evaluate,
+        9 => Command::Interact { ivr_code: "1".into(), ivr_param: None },
+        10 => Command::Spy { ag_no: "8003".into() },
+        11 => Command::Whisper { ag_no: None },
+        12 => Command::WhisperCancel,
+        13 => Command::Barge { ag_no: Some("8004".into()) },
+        14 => Command::Disconnect { ag_no: None },
+        15 => Command::CancelDial,
+        16 => Command::ForgetAfterCall,
+        17 => Command::Hold,
+        18 => Command::Unhold,
+        19 => Command::Reject,
+        20 => Command::HangUp,
+        21 => Command::Ready,
+        22 => Command::Busy { reason: Some(11) },
+        _ => Command::Answer,
+    }
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0i64..14).prop_map(Step::Agent),
-        6 => phone_state().prop_map(Step::Phone),
+        6 => told(),
         1 => (0i64..6, proptest::option::of(0i64..60)).prop_map(|(a, p)| Step::Init(a, p)),
         1 => prop_oneof![Just(Forced::SignedOut), Just(Forced::Ready), Just(Forced::Busy), Just(Forced::TimedOut)]
             .prop_map(Step::Forced),
@@ -96,6 +160,7 @@ fn step() -> impl Strategy<Value = Step> {
             Just(TimerId::AfterCall), Just(TimerId::TokenRenewal), Just(TimerId::QueueSum), Just(TimerId::Watched),
         ].prop_map(Step::Timer),
         6 => (0u8..24).prop_map(Step::Command),
+        6 => (0u8..24).prop_map(Step::CallCommand),
         2 => (0u16..9000).prop_map(Step::Later),
     ]
 }
@@ -212,7 +277,7 @@ fn is_link(step: &Step) -> bool {
     matches!(
         step,
         Step::Agent(_)
-            | Step::Phone(_)
+            | Step::Phone(..)
             | Step::Init(..)
             | Step::Forced(_)
             | Step::LinkOpened
@@ -230,7 +295,14 @@ fn take(rig: &mut Rig, step: Step, open: &mut Vec<RequestId>, muted: &mut bool) 
             reason: (state == 2).then_some(11),
             wait_time_s: (state == 5).then_some(10),
         })),
-        Step::Phone(state) => rig.push(PushMessage::Phone(PhoneEvent { state, ..PhoneEvent::default() })),
+        Step::Phone(state, who, named) => rig.push(PushMessage::Phone(PhoneEvent {
+            state,
+            caller: (who == 1).then(|| "13800138000".into()),
+            from_agent: who == 2,
+            agent_no: (who == 2).then(|| "8002".into()),
+            call_id: named.then(|| "n1".into()),
+            ..PhoneEvent::default()
+        })),
         Step::Init(ag_sta, pho_sta) => rig.push(PushMessage::InitState { ag_sta, pho_sta, param: None }),
         Step::Forced(forced) => rig.push(PushMessage::Forced(forced)),
         Step::LinkOpened => rig.link(LinkEvent::Opened),
@@ -272,9 +344,108 @@ fn take(rig: &mut Rig, step: Step, open: &mut Vec<RequestId>, muted: &mut bool) 
         }
         Step::Timer(timer) => rig.event(Event::Timer(timer)),
         Step::Command(n) => return Some(rig.command(command(n))),
+        Step::CallCommand(n) => return Some(rig.command(call_command(n))),
         Step::Later(ms) => rig.later(Duration::from_millis(ms.into())),
     }
     None
+}
+
+/// How a call comes to be, so that what follows is about one more often than not.
+fn beginning(n: u8) -> Vec<Step> {
+    let told = |state| Step::Phone(state, 1, false);
+    match n {
+        0 => Vec::new(),
+        1 => vec![
+            Step::Agent(4),
+            told(PhoneState::Ring(RingKind::Queue)),
+            Step::Invite(0, false),
+            Step::Answered(0),
+            told(PhoneState::Connected),
+        ],
+        2 => vec![
+            Step::CallCommand(10),
+            Step::Reply(true, 0),
+            told(PhoneState::Ring(RingKind::Spy)),
+            Step::Invite(0, true),
+            Step::Answered(0),
+            told(PhoneState::Spying),
+        ],
+        _ => vec![Step::Agent(4), told(PhoneState::Ring(RingKind::Consult)), Step::Invite(0, false), Step::Answered(0)],
+    }
+}
+
+/// Takes every step, and looks after each whether everything is as it must be.
+fn live_through(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut rig = Rig::idle();
+    rig.state.profile.show_que_sum = true;
+    let mut open: Vec<RequestId> = Vec::new();
+    let mut muted = false;
+    let mut around = Around { link: Some(rig.link_id()), ..Around::default() };
+    for step in steps {
+        if is_link(&step) && around.link != Some(rig.link_id()) {
+            continue;
+        }
+        if matches!(step, Step::LinkClosed(_) | Step::LinkFailed) {
+            around.link = None;
+        }
+        if let Step::Timer(timer) = &step
+            && !around.timers.remove(timer)
+        {
+            continue;
+        }
+        let before = (rig.shown().agent.state, rig.shown().agent.reason, rig.shown().agent.since_at);
+        let ended_before = rig.shown().journal.len();
+        let seen = rig.effects.len();
+        let gone = matches!(step, Step::Phone(PhoneState::HungUp, ..));
+        let command = take(&mut rig, step, &mut open, &mut muted);
+        around.asked.extend(command);
+        around.hears(&rig.effects[seen..]);
+        around.check(&rig);
+        let after = (rig.shown().agent.state, rig.shown().agent.reason, rig.shown().agent.since_at);
+        prop_assert!((before.0, &before.1) != (after.0, &after.1) || before.2 == after.2, "since when");
+        for effect in &rig.effects[seen..] {
+            if let Effect::Request { id, .. } = effect {
+                open.push(*id);
+            }
+        }
+        let shown = rig.shown();
+        // A call can always be ended.
+        prop_assert!(!shown.call.phase.is_live() || shown.can(Action::HangUp) || shown.is_pending(Action::HangUp));
+        // Ringing never outlives the call.
+        if gone {
+            prop_assert!(!shown.call.phase.is_live());
+        }
+        if shown.call.phase != CallPhase::Ringing {
+            prop_assert_ne!(rig.state.tone, Some(softphone::Tone::Ring));
+        }
+        // The microphone is never shown as muted when it is not.
+        if shown.call.muted {
+            prop_assert!(muted);
+        }
+        // A third party is shown while there is one, and an agent who is listened to while one is.
+        let third = shown.call.consult != ConsultView::default();
+        let with_third = [CallPhase::ConsultOut, CallPhase::Consulting, CallPhase::ThreeWay, CallPhase::Ended];
+        prop_assert!(!third || with_third.contains(&shown.call.phase), "{:?}", shown.call);
+        prop_assert!(
+            shown.call.monitored.is_none() || shown.call.direction == Some(Direction::Spy),
+            "{:?}",
+            shown.call
+        );
+        // Each call enters the journal once.
+        prop_assert!(shown.journal.len() <= ended_before + 1);
+        // What is written for scripts can always be written.
+        prop_assert!(serde_json::to_value(&shown).is_ok_and(|v| v != Value::Null));
+    }
+    // Whatever happened: when the legs are gone and the platform says so, there is no call.
+    if around.link == Some(rig.link_id()) {
+        for n in 0..3 {
+            take(&mut rig, Step::LegEnded(n, false), &mut open, &mut muted);
+        }
+        rig.pho(PhoneState::HungUp);
+        rig.agent("1");
+        prop_assert_eq!(rig.shown().call.phase, CallPhase::None);
+    }
+    Ok(())
 }
 
 proptest! {
@@ -282,56 +453,11 @@ proptest! {
 
     #[test]
     fn the_screen_stays_true(steps in proptest::collection::vec(step(), 1..120)) {
-        let mut rig = Rig::idle();
-        rig.state.profile.show_que_sum = true;
-        let mut open: Vec<RequestId> = Vec::new();
-        let mut muted = false;
-        let mut around = Around { link: Some(rig.link_id()), ..Around::default() };
-        for step in steps {
-            if is_link(&step) && around.link != Some(rig.link_id()) {
-                continue;
-            }
-            if matches!(step, Step::LinkClosed(_) | Step::LinkFailed) {
-                around.link = None;
-            }
-            if let Step::Timer(timer) = &step
-                && !around.timers.remove(timer)
-            {
-                continue;
-            }
-            let before = (rig.shown().agent.state, rig.shown().agent.reason, rig.shown().agent.since_at);
-            let ended_before = rig.shown().journal.len();
-            let seen = rig.effects.len();
-            let gone = matches!(step, Step::Phone(PhoneState::HungUp));
-            let command = take(&mut rig, step, &mut open, &mut muted);
-            around.asked.extend(command);
-            around.hears(&rig.effects[seen..]);
-            around.check(&rig);
-            let after = (rig.shown().agent.state, rig.shown().agent.reason, rig.shown().agent.since_at);
-            prop_assert!((before.0, &before.1) != (after.0, &after.1) || before.2 == after.2, "since when");
-            for effect in &rig.effects[seen..] {
-                if let Effect::Request { id, .. } = effect {
-                    open.push(*id);
-                }
-            }
-            let shown = rig.shown();
-            // A call can always be ended.
-            prop_assert!(!shown.call.phase.is_live() || shown.can(Action::HangUp) || shown.is_pending(Action::HangUp));
-            // Ringing never outlives the call.
-            if gone {
-                prop_assert!(!shown.call.phase.is_live());
-            }
-            if shown.call.phase != CallPhase::Ringing {
-                prop_assert_ne!(rig.state.tone, Some(softphone::Tone::Ring));
-            }
-            // The microphone is never shown as muted when it is not.
-            if shown.call.muted {
-                prop_assert!(muted);
-            }
-            // Each call enters the journal once.
-            prop_assert!(shown.journal.len() <= ended_before + 1);
-            // What is written for scripts can always be written.
-            prop_assert!(serde_json::to_value(&shown).is_ok_and(|v| v != Value::Null));
-        }
+        live_through(steps)?;
+    }
+
+    #[test]
+    fn a_call_stays_true(start in 0u8..4, steps in proptest::collection::vec(call_step(), 1..60)) {
+        live_through(beginning(start).into_iter().chain(steps).collect())?;
     }
 }

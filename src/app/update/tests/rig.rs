@@ -48,7 +48,7 @@ pub(in crate::app) fn profile() -> Profile {
         ws_reconnect_time: Duration::from_secs(3 * 3600),
         token_call_back_time: Duration::from_secs(1800),
         can_renew_token: false,
-        reg_id: None,
+        known: None,
         remembered: crate::domain::Remembered::default(),
         auto_call: false,
         auto_call_overrun_out: true,
@@ -58,6 +58,7 @@ pub(in crate::app) fn profile() -> Profile {
         zone: jiff::tz::TimeZone::UTC,
         journal_keep: 500,
         ring: true,
+        fills_panel: false,
         locale: Locale::En,
     }
 }

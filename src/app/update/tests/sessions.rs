@@ -97,6 +97,18 @@ fn without_the_link_the_answers_are_the_state() {
 }
 
 #[test]
+fn without_the_link_a_reason_is_told_after_the_sign_in() {
+    let target = crate::domain::TargetState::Busy(Some(11));
+    let mut rig = started(Profile { websocket: false, target, ..profile() });
+    rig.reply(json!({ "vccId": 77, "phopass": "pw" }));
+    assert!(rig.sent(|r| matches!(r, Request::Login { state: 2, .. })).is_some());
+    rig.reply_to(login, 0, json!({ "regId": "R1", "agSta": "0" }));
+    rig.reply_to(|r| *r == Request::Busy { reason: Some(11), check: None, name: None }, 0, Value::Null);
+    let shown = rig.shown();
+    assert_eq!((shown.agent.state, shown.agent.reason.map(|r| r.id)), (AgentState::Busy, Some(11)));
+}
+
+#[test]
 fn a_platform_that_signs_out_again_and_again_is_not_rushed() {
     let mut rig = Rig::idle();
     rig.push(PushMessage::Forced(Forced::TimedOut));
@@ -253,7 +265,7 @@ fn a_new_token_ends_the_wait_of_a_sign_in() {
 
 #[test]
 fn reconnecting_needs_a_sign_in() {
-    let mut rig = started(Profile { reg_id: Some("R0".into()), ..profile() });
+    let mut rig = started(Profile { known: crate::domain::KnownSignIn::read("R0"), ..profile() });
     rig.command(Command::ReconnectNow);
     assert_eq!(rig.count(|e| matches!(e, Effect::OpenLink { .. })), 0);
 }
@@ -289,4 +301,17 @@ fn the_end_waits_for_what_was_just_asked_and_not_for_more() {
     assert!(!exits(&rig));
     rig.command(Command::Quit);
     assert!(exits(&rig), "asked for twice");
+}
+
+#[test]
+fn a_late_answer_to_a_wish_does_not_undo_a_sign_out() {
+    let mut rig = Rig::idle();
+    rig.command(Command::SignOut);
+    rig.command(Command::Ready);
+    rig.link(LinkEvent::Closed { code: 3404, reason: String::new() });
+    rig.reply_to(|r| *r == Request::Ready, 40403, Value::Null);
+    assert_eq!(rig.shown().agent.state, AgentState::SignedOut);
+    rig.reply_to(|r| *r == Request::Logout, 40403, Value::Null);
+    assert_eq!((rig.shown().agent.state, rig.shown().link.state), (AgentState::SignedOut, LinkState::Down));
+    assert!(rig.shown().can(crate::app::Action::SignIn));
 }

@@ -112,7 +112,7 @@ fn forty_one_oh_one_in_its_forms() {
         let mut rig = up_to_login(Profile {
             login_type: own,
             auto_force_login: force,
-            reg_id: known.map(str::to_owned),
+            known: known.and_then(crate::domain::KnownSignIn::read),
             ..profile()
         });
         rig.reply_to(login, 40101, held(ag_type, link));

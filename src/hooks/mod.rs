@@ -1,0 +1,209 @@
+//! Commands of the integrator at events (`[hooks]`): bounded in time and number, never in the way of a call.
+//!
+//! An event's name, one of its categories, or `all` is a hook's key. The command gets the event as JSON on standard
+//! input, its name in `WINCALL_EVENT`, and `{Field}` of its arguments is a field of the platform's message. What it says
+//! goes to the log. At most [`AT_ONCE`] run at the same time, so their order is not kept; [`WAITING`] more wait.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::{
+    sync::{broadcast, oneshot},
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    app::PublishedEvent,
+    config::Template,
+    domain::EVERY_EVENT,
+    process::{self, Finished, Limits, ProcessError},
+};
+
+/// Commands that run at the same time.
+pub const AT_ONCE: usize = 4;
+
+/// Commands that wait for their turn; what comes when so many do is dropped.
+pub const WAITING: usize = 64;
+
+/// What one command may take.
+const LIMITS: Limits = Limits { time: Duration::from_secs(10), output: 4096 };
+
+/// When the program ends, this is left for what has begun.
+const LAST: Duration = Duration::from_secs(1);
+
+/// What is configured.
+#[derive(Clone, Debug)]
+pub struct Hooks {
+    hooks: Vec<Hook>,
+    limits: Limits,
+}
+
+#[derive(Clone, Debug)]
+struct Hook {
+    /// Name, category or [`EVERY_EVENT`].
+    event: String,
+    program: String,
+    args: Vec<Template>,
+}
+
+/// The hooks at work.
+pub struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Hooks {
+    /// `None` if there are none.
+    pub fn new(config: &BTreeMap<String, Vec<String>>) -> Option<Self> {
+        let hook = |(event, argv): (&String, &Vec<String>)| {
+            let (program, args) = argv.split_first()?;
+            let args = args.iter().map(|arg| Template::parse(arg)).collect();
+            Some(Hook { event: event.clone(), program: program.clone(), args })
+        };
+        let hooks: Vec<Hook> = config.iter().filter_map(hook).collect();
+        (!hooks.is_empty()).then_some(Self { hooks, limits: LIMITS })
+    }
+
+    /// Works on an event stream until told to stop.
+    pub fn start(self, events: broadcast::Receiver<Arc<PublishedEvent>>) -> Running {
+        let (stop, stopped) = oneshot::channel();
+        Running { stop, task: tokio::spawn(work(self, events, stopped)) }
+    }
+}
+
+impl Running {
+    /// Takes no more events, and leaves a moment to what has begun.
+    pub async fn finish(self) {
+        drop(self.stop);
+        let mut task = self.task;
+        if tokio::time::timeout(LAST, &mut task).await.is_err() {
+            tracing::warn!("hooks that were still running were ended with the program");
+            task.abort();
+        }
+    }
+}
+
+async fn work(hooks: Hooks, mut events: broadcast::Receiver<Arc<PublishedEvent>>, mut stop: oneshot::Receiver<()>) {
+    let mut queue = Queue::default();
+    let mut running = JoinSet::new();
+    let mut open = true;
+    while open || !queue.waiting.is_empty() || !running.is_empty() {
+        while running.len() < AT_ONCE
+            && let Some((hook, event)) = queue.waiting.pop_front()
+        {
+            running.spawn(run(hooks.hooks.get(hook).cloned(), event, hooks.limits));
+        }
+        tokio::select! {
+            event = events.recv(), if open => match event {
+                Ok(event) => queue.add(&hooks, &event),
+                Err(broadcast::error::RecvError::Lagged(missed)) => queue.drop_some(missed),
+                Err(broadcast::error::RecvError::Closed) => open = false,
+            },
+            Some(ended) = running.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a hook's task failed");
+                }
+            }
+            _ = &mut stop, if open => {
+                open = false;
+                while let Ok(event) = events.try_recv() {
+                    queue.add(&hooks, &event);
+                }
+            }
+        }
+        queue.tell_when_calm();
+    }
+}
+
+/// What waits, and how much did not find room.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<(usize, Arc<PublishedEvent>)>,
+    dropped: u64,
+}
+
+impl Queue {
+    fn add(&mut self, hooks: &Hooks, event: &Arc<PublishedEvent>) {
+        for (index, _) in hooks.hooks.iter().enumerate().filter(|(_, hook)| hook.is_for(event)) {
+            if self.waiting.len() < WAITING {
+                self.waiting.push_back((index, event.clone()));
+            } else {
+                self.drop_some(1);
+            }
+        }
+    }
+
+    /// Told when it begins, and how many it were when it is over.
+    fn drop_some(&mut self, number: u64) {
+        if self.dropped == 0 {
+            tracing::warn!("hooks are too slow for what happens; some are left out");
+        }
+        self.dropped += number;
+    }
+
+    fn tell_when_calm(&mut self) {
+        if self.dropped > 0 && self.waiting.is_empty() {
+            tracing::warn!(left_out = self.dropped, "hooks have caught up");
+            self.dropped = 0;
+        }
+    }
+}
+
+impl Hook {
+    fn is_for(&self, event: &PublishedEvent) -> bool {
+        self.event == event.event_name || self.event == EVERY_EVENT || event.event_type.contains(&self.event.as_str())
+    }
+
+    /// The command with its places filled in.
+    fn argv(&self, event: &PublishedEvent) -> Vec<String> {
+        let args = self.args.iter().map(|arg| arg.argument(|name| field(event, name)));
+        std::iter::once(self.program.clone()).chain(args).collect()
+    }
+}
+
+/// A field of the platform's message, else of the event around it; nothing if there is none.
+fn field(event: &PublishedEvent, name: &str) -> String {
+    let plain = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    };
+    match (event.data.get(name), name) {
+        (Some(value), _) => plain(value),
+        (None, "eventName") => event.event_name.to_owned(),
+        (None, "status") => event.status.clone(),
+        (None, "time") => event.time.to_string(),
+        (None, "seq") => event.seq.to_string(),
+        (None, _) => String::new(),
+    }
+}
+
+fn run(hook: Option<Hook>, event: Arc<PublishedEvent>, limits: Limits) -> impl Future<Output = ()> + Send {
+    async move {
+        let Some(hook) = hook else { return };
+        // Names, numbers and what came as JSON: nothing in an event fails to serialise.
+        let json = serde_json::to_vec(&*event).unwrap_or_default();
+        let argv = hook.argv(&event);
+        tell(&hook, process::run(&argv, &[("WINCALL_EVENT", event.event_name)], &json, limits).await);
+    }
+}
+
+/// What a hook says is for the log alone.
+fn tell(hook: &Hook, result: Result<Finished, ProcessError>) {
+    let Hook { event, program, .. } = hook;
+    match result {
+        Ok(Finished { output, complaint, .. }) => {
+            let output: String = String::from_utf8_lossy(&output).chars().filter(|c| !c.is_control()).collect();
+            tracing::info!(event, program, output, complaint, "hook done");
+        }
+        Err(error) => tracing::warn!(event, %error, "hook failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! The numbers that stand in the panel: Enter takes one into the number field, `y` copies it, Alt-Enter dials it.
+
+use crossterm::event::{KeyCode, KeyModifiers};
+
+use super::{Choice, Item, ListDialog, Outcome};
+use crate::{
+    app::Snapshot,
+    ui::{keys::Chord, state::ViewState, view},
+};
+
+/// What becomes of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberUse {
+    /// Into the number field.
+    Take,
+    /// To the clipboard.
+    Copy,
+    /// It is called.
+    Dial,
+}
+
+/// The numbers, each with what stands beside it.
+pub fn items(state: &ViewState, snapshot: &Snapshot) -> Vec<Item> {
+    let document = view::panel_document(state, snapshot);
+    let item = |number: &crate::ui::rich::Number| Item {
+        label: number.dial.clone(),
+        remark: if number.context == number.dial { String::new() } else { number.context.clone() },
+        enabled: true,
+        current: false,
+        choice: Choice::Number(NumberUse::Take, number.dial.clone()),
+    };
+    document.numbers.iter().map(item).collect()
+}
+
+/// `y` copies while nothing is typed to filter by, Alt-y always.
+pub fn on_key(list: &mut ListDialog, items: &[Item], chord: Chord) -> Outcome {
+    let alt = chord.modifiers.contains(KeyModifiers::ALT);
+    let wanted = match chord.code {
+        KeyCode::Char('y') if alt || (chord.is_text() && list.filter.value().is_empty()) => NumberUse::Copy,
+        KeyCode::Enter if alt => NumberUse::Dial,
+        _ => return list.on_key(items, chord),
+    };
+    match items.get(list.selected.min(items.len().saturating_sub(1))).map(|item| &item.choice) {
+        Some(Choice::Number(_, number)) => Outcome::Do(Choice::Number(wanted, number.clone())),
+        Some(_) | None => Outcome::Stay,
+    }
+}
