@@ -176,11 +176,13 @@ impl State {
         };
         if let Some(call) = self.live_call() {
             let queue = call.queue_id;
-            let found = match call.phase {
-                CallPhase::Ringing if call.direction == Direction::In => measured("10", call.clocks.started_at),
-                phase if phase.is_connected() => measured("11", call.clocks.answered_at),
+            let found = if call.phase.is_connected() {
+                measured("11", call.clocks.answered_at)
+            } else if call.phase == CallPhase::Ringing && call.direction == Direction::In {
+                measured("10", call.clocks.started_at)
+            } else {
                 // Being rung otherwise, or dialling, is no state of the rules.
-                _ => None,
+                None
             };
             return found.map(|measured| Measured { queue, ..measured });
         }

@@ -49,10 +49,12 @@ fn refusal(rig: &Rig, id: CommandId) -> (RefusalKind, String) {
 }
 
 fn busy(rig: &Rig) -> &Request {
-    let busy = |effect| match effect {
-        &Effect::Request { request: ref request @ Request::Busy { .. }, .. } => Some(request),
-        _ => None,
-    };
+    fn busy(effect: &Effect) -> Option<&Request> {
+        match effect {
+            Effect::Request { request: request @ Request::Busy { .. }, .. } => Some(request),
+            _ => None,
+        }
+    }
     rig.effects.iter().rev().find_map(busy).unwrap()
 }
 

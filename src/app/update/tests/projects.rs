@@ -62,7 +62,9 @@ fn join(rig: &mut Rig, project: &str) -> CommandId {
 }
 
 fn requests(rig: &Rig) -> Vec<&Request> {
-    let request = |effect| if let &Effect::Request { ref request, .. } = effect { Some(request) } else { None };
+    fn request(effect: &Effect) -> Option<&Request> {
+        if let Effect::Request { request, .. } = effect { Some(request) } else { None }
+    }
     rig.effects.iter().filter_map(request).collect()
 }
 
