@@ -11,6 +11,11 @@ use crate::{
 impl State {
     /// Whether an action is possible now, and if not, why.
     pub fn possible(&self, action: Action) -> Possible {
+        if action == Action::SignOut
+            && let Some(locked) = self.shift_lock()
+        {
+            return Possible::No(locked);
+        }
         let problem = match action {
             Action::SignIn => match self.session.phase {
                 Phase::Out => None,
@@ -56,7 +61,7 @@ impl State {
                 self.monitor_problem(action)
             }
             Action::ChangePhone | Action::SwitchMode => self.binding_problem(),
-            Action::JoinProject | Action::LeaveProject => self.project_problem(action),
+            Action::JoinProject | Action::LeaveProject => self.project_problem(),
             Action::RaiseHand => self.raise_hand_problem(),
             Action::TakeFromQueue => self.dial_problem(),
             Action::ChooseCallerId => self.lists.caller_ids.is_empty().then_some("app.no_caller_ids"),
@@ -155,12 +160,21 @@ impl State {
         (!self.agent.state.is_signed_in()).then_some("app.not_signed_in")
     }
 
-    fn project_problem(&self, _action: Action) -> Option<&'static str> {
-        Some("app.not_yet")
+    fn project_problem(&self) -> Option<&'static str> {
+        if !self.profile.auto_call {
+            return Some("duty.projects_off");
+        }
+        if !self.agent.state.is_signed_in() {
+            return Some("app.not_signed_in");
+        }
+        self.duties.projects.step.is_some().then_some("app.pending")
     }
 
     fn raise_hand_problem(&self) -> Option<&'static str> {
-        Some("app.not_yet")
+        if !self.profile.raise_hand {
+            return Some("duty.breaks_off");
+        }
+        (!self.agent.state.is_signed_in()).then_some("app.not_signed_in")
     }
 
     fn answer_problem(&self) -> Option<&'static str> {

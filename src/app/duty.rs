@@ -53,6 +53,8 @@ pub struct BreaksView {
     pub offered: bool,
     /// Who approves, as last searched.
     pub approvers: Vec<Approver>,
+    /// What they were searched by.
+    pub approvers_by: String,
     /// How fresh they are.
     pub approvers_fetched: Fetched,
     /// The agent's requests, newest first.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::{
     config::{BusyAtSignIn, Config, LoginType, TokenSource},
     domain::{CallerId, KnownSignIn, Remembered, TargetState},
@@ -47,6 +49,18 @@ pub struct Profile {
     pub known: Option<KnownSignIn>,
     /// What the agent chose in an earlier run.
     pub remembered: Remembered,
+    /// Offer predictive projects.
+    pub auto_call: bool,
+    /// Leave a predictive project when its limit is reached.
+    pub auto_call_overrun_out: bool,
+    /// Offer raise hand.
+    pub raise_hand: bool,
+    /// Remind of meals and shifts.
+    pub dining_remind: bool,
+    /// Warn when a state lasts too long.
+    pub status_warn: bool,
+    /// Time zone of clock times in sentences.
+    pub zone: TimeZone,
     /// Calls kept in the journal.
     pub journal_keep: usize,
     /// Ring aloud.
@@ -87,6 +101,12 @@ impl Profile {
                 || matches!(platform.token, TokenSource::Command(_) | TokenSource::File(_)),
             known: known.and_then(KnownSignIn::read),
             remembered,
+            auto_call: config.bar.auto_call,
+            auto_call_overrun_out: platform.auto_call_overrun_out,
+            raise_hand: config.bar.raise_hand,
+            dining_remind: config.bar.dining_remind,
+            status_warn: config.bar.status_warn,
+            zone: TimeZone::system(),
             journal_keep: config.journal.keep,
             ring: config.audio.ring,
             fills_panel: config.panel.command.is_some() || config.panel.url.is_some(),

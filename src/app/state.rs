@@ -1,5 +1,7 @@
 //! The state: what is known, and what is under way. Nothing here is derived from anything else here.
 
+mod duties;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -9,6 +11,7 @@ use std::{
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub(super) use self::duties::*;
 use super::{
     Action, CallClocks, CommandId, ConsultView, DirectoryView, Fetched, JournalEntry, LinkId, LinkState, MediaState,
     NoticeView, Now, PanelContent, PanelFiller, PanelId, Profile, QueueView, RequestId, SipState, Watched,
@@ -34,6 +37,7 @@ pub struct State {
     pub(super) sip: Sip,
     pub(super) media: Media,
     pub(super) lists: Lists,
+    pub(super) duties: Duties,
     pub(super) directory: Directory,
     pub(super) queue: Queue,
     /// The list that somebody looks at.
@@ -180,6 +184,8 @@ pub(super) struct Session {
     pub(super) target: Option<TargetState>,
     /// Tenant id (`vccId`).
     pub(super) vcc_id: Option<String>,
+    /// Tenant code (`vccCode`).
+    pub(super) vcc_code: Option<String>,
     /// Registered with, or to be registered with.
     pub(super) account: Option<crate::softphone::Account>,
     /// Why the agent was signed out, if not by the agent.
@@ -190,6 +196,7 @@ impl Session {
     fn new(profile: &Profile) -> Self {
         Self {
             phase: Phase::Out,
+            vcc_code: None,
             phone: profile.agent_phone.clone(),
             web_phone: profile.webrtc,
             login_type: profile.login_type,
@@ -475,6 +482,8 @@ pub(super) enum Purpose {
     Dtmf,
     /// A new token's expiry.
     TokenCheck,
+    /// A duty: a project, a break, a reminder, the rules of overtime.
+    Duty(Asked),
 }
 
 /// A list of the platform's that is kept here.
@@ -529,6 +538,7 @@ impl State {
             },
             media: Media::default(),
             lists: Lists::default(),
+            duties: Duties::default(),
             directory: Directory::default(),
             queue: Queue::default(),
             watched: None,

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{
-    AgentView, BreaksView, CallView, DirectoryView, Fetched, LinkView, MediaView, ProjectsView, SipView, Snapshot,
-    State, Wanted,
-    state::{Call, Media},
+    AgentView, BreaksView, CallView, DirectoryView, Fetched, LinkView, MediaView, ProjectsView, Reminder, SipView,
+    Snapshot, State, Wanted,
+    state::{Call, Media, ShownReminder},
 };
 use crate::domain::{AgentState, BusyReason, SkillGroup, TargetState};
 
@@ -57,17 +57,47 @@ impl State {
             auto_answer: self.remembered.auto_answer,
             directory: self.directory_view(),
             queue: self.queue.view.clone(),
-            projects: ProjectsView::default(),
-            breaks: BreaksView::default(),
-            reminders: Vec::new(),
-            shift_ends: None,
-            overtime: None,
+            projects: self.projects_view(),
+            breaks: self.breaks_view(),
+            reminders: self.reminders_view(),
+            shift_ends: self.duties.reminders.shift_ends,
+            overtime: self.duties.overtime.shown.clone(),
             quiet: self.remembered.quiet,
             journal: Arc::clone(&self.journal),
             panel: self.panel_view(),
             locale,
             exiting: self.exiting,
         }
+    }
+
+    fn projects_view(&self) -> ProjectsView {
+        let projects = &self.duties.projects;
+        ProjectsView {
+            offered: self.profile.auto_call,
+            rows: projects.rows.iter().map(|project| project.row.clone()).collect(),
+            fetched: projects.fetched.clone(),
+            joined: projects.joined.clone(),
+        }
+    }
+
+    fn breaks_view(&self) -> BreaksView {
+        let breaks = &self.duties.breaks;
+        BreaksView {
+            offered: self.profile.raise_hand,
+            approvers: breaks.approvers.iter().map(|known| known.shown.clone()).collect(),
+            approvers_by: breaks.found_by.clone(),
+            approvers_fetched: breaks.approvers_fetched.clone(),
+            requests: breaks.requests.clone(),
+            requests_fetched: breaks.requests_fetched.clone(),
+            news: breaks.news,
+            restrictions: breaks.restrictions.clone(),
+            suggested: breaks.suggested,
+        }
+    }
+
+    fn reminders_view(&self) -> Vec<Reminder> {
+        let reason = |one: &ShownReminder| self.planned_reason(&one.plan.reason).filter(|_| one.plan.due);
+        self.duties.reminders.shown.iter().map(|one| one.view(reason(one))).collect()
     }
 
     /// The reason shown beside "busy".

@@ -79,6 +79,7 @@ fn platform(
     let busy = busy(top);
     let check = top.boolean("check").unwrap_or(false);
     let auto_queue = top.boolean("auto_queue").unwrap_or(false);
+    let auto_call_overrun_out = top.boolean("agent_auto_call_overrun_pro_out").unwrap_or(true);
     let sign_out_on_exit = top.boolean("sign_out_on_exit").unwrap_or(false);
     let sip_uri = sip_uri(top);
     let sip_ws_server = url(top, "sip_ws_server", ["ws", "wss"], "wss://rtc.icsoc.net:4443");
@@ -101,6 +102,7 @@ fn platform(
         busy,
         check,
         auto_queue,
+        auto_call_overrun_out,
         sign_out_on_exit,
         sip_uri,
         sip_ws_server: sip_ws_server?,

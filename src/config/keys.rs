@@ -21,6 +21,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "busy",
             "check",
             "auto_queue",
+            "agent_auto_call_overrun_pro_out",
             "sign_out_on_exit",
             "sip_uri",
             "sip_ws_server",
@@ -170,6 +171,7 @@ mod tests {
             ("callerID", "caller_id"),
             ("domId", "dom_id"),
             ("showQueSum", "show_que_sum"),
+            ("agentAutoCallOverrunProOut", "agent_auto_call_overrun_pro_out"),
         ] {
             assert_eq!(canonical(sdk), ours);
         }

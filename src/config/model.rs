@@ -110,6 +110,8 @@ pub struct PlatformConfig {
     pub check: bool,
     /// Add the first skill group to outbound calls.
     pub auto_queue: bool,
+    /// Leave a predictive project when its answer limit is reached.
+    pub auto_call_overrun_out: bool,
     /// Sign out when the program ends.
     pub sign_out_on_exit: bool,
     /// SIP domain.

@@ -70,6 +70,7 @@ fn top(out: &mut Output, config: &Config) {
     }
     out.line("check", platform.check);
     out.line("auto_queue", platform.auto_queue);
+    out.line("agent_auto_call_overrun_pro_out", platform.auto_call_overrun_out);
     out.line("sign_out_on_exit", platform.sign_out_on_exit);
     out.line("sip_uri", platform.sip_uri.clone());
     out.line("sip_ws_server", platform.sip_ws_server.as_str());

@@ -1,8 +1,10 @@
-//! The trade's words as types: agent state, call, party, number, caller ID, skill group, busy reason, event names.
+//! The trade's words as types: agent state, call, party, number, caller ID, skill group, busy reason, time of a break,
+//! event names.
 //!
 //! No I/O, no clock, no serialisation of any wire format: every other room may use this one, and this one uses none.
 
 mod agent;
+mod break_time;
 mod call;
 mod caller_id;
 mod destination;
@@ -14,6 +16,7 @@ mod sign_in;
 mod skill_group;
 
 pub use agent::{AgentState, BusyReason, TargetState};
+pub use break_time::{BreakTimeError, Minute, REMARK_MAX, break_time};
 pub use call::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, Unreached};
 pub use caller_id::CallerId;
 pub use destination::{Callee, Destination};

@@ -7,14 +7,14 @@ pub use super::press::{on_click, on_key, on_wheel};
 use super::{
     calls, dial,
     dialog::{Choice, Dialog, ListDialog, PickKind, Question},
-    duty,
+    duty::{self, ReminderAnswer},
     input::UiAction,
     look::{self, Step},
     reading,
     state::{Focus, Tab, ViewState},
 };
 use crate::{
-    app::{Action, Command, Possible, Snapshot, Wanted},
+    app::{Action, BreakWish, Command, Possible, Snapshot, Wanted},
     domain::{CallPhase, Preference},
     i18n,
 };
@@ -33,6 +33,10 @@ pub enum Ask {
     },
     /// Sign in; a sign-in elsewhere leads to a question.
     SignIn,
+    /// Tell the program all of this, in this order.
+    TellAll(Vec<Command>),
+    /// Ask for a break; the form waits for what the platform says.
+    RaiseHand(BreakWish),
     /// Hang up, then quit.
     HangUpThenQuit,
     /// Switch mouse reports.
@@ -56,6 +60,10 @@ pub enum Target {
     Page(usize),
     /// The answer to the open question.
     Answer(bool),
+    /// A field of the open form.
+    Field(usize),
+    /// An answer to the reminder on the screen.
+    Reminder(ReminderAnswer),
     /// A keypad key.
     Digit(char),
     /// The open window where it does nothing.
@@ -154,6 +162,7 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         Choice::Yes(Question::Quit) => {
             Some(if snapshot.call.phase.is_live() { Ask::HangUpThenQuit } else { Ask::Tell(Command::Quit) })
         }
+        Choice::Duty(choice) => duty::choose(state, snapshot, choice, now),
         Choice::ForgetAfterCall => Some(Ask::Tell(Command::ForgetAfterCall)),
         choice @ (Choice::Consult(_) | Choice::Transfer(_) | Choice::Spy(_)) => {
             calls::choose(state, snapshot, choice, now)

@@ -29,6 +29,7 @@ use super::{
     act::{self, Ask},
     color, dial,
     dialog::{Dialog, Question},
+    duty,
     guard::{self, TerminalGuard},
     input::{KeyMap, KeyMapError},
     keys::Chord,
@@ -145,6 +146,8 @@ enum Answer {
     Dialled(String),
     Refused(Message),
     SignedInElsewhere,
+    /// Accepted, or why not.
+    HandRaised(Option<Message>),
 }
 
 type Backend = CrosstermBackend<BufWriter<Stdout>>;
@@ -209,6 +212,7 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
             break Exit::Asked;
         }
         let now = Instant::now();
+        state.tick(now);
         let wanted = watch::watched(&state, &snapshot);
         if wanted != watched && handle.tell(Command::Watch(wanted.clone())) {
             watched = wanted;
@@ -322,6 +326,12 @@ fn carry_out(
     match ask {
         None => {}
         Some(Ask::Tell(command)) => tell(handle, command),
+        Some(Ask::TellAll(commands)) => commands.into_iter().for_each(|command| tell(handle, command)),
+        Some(Ask::RaiseHand(wish)) => {
+            wait_for(handle, Command::RaiseHand(wish), answers, |outcome| {
+                Answer::HandRaised(outcome.err().map(|refusal| refusal.message))
+            });
+        }
         Some(Ask::Dial { command, typed }) => {
             wait_for(handle, command, answers, move |outcome| match outcome {
                 Ok(_) => Answer::Dialled(typed),
@@ -389,6 +399,7 @@ fn on_answer(state: &mut ViewState, snapshot: &Snapshot, answer: Answer) {
                 state.hint(text, Instant::now());
             }
         }
+        Answer::HandRaised(refused) => duty::answered(state, refused.map(|why| why.render(snapshot.locale))),
         Answer::SignedInElsewhere => state.dialog = Some(Dialog::Question(Question::TakeOver)),
     }
 }

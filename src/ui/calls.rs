@@ -47,6 +47,7 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         | Choice::CallerId(_)
         | Choice::Act(_)
         | Choice::Digit(_)
+        | Choice::Duty(_)
         | Choice::Yes(_)
         | Choice::Number(..) => return None,
     };

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::{Action, Command, JournalEntry, Snapshot},
-    domain::{Callee, Direction, NumberError, clean_agent_number, clean_number, tel_extension},
+    domain::{Callee, Direction, NumberError, REMARK_MAX, clean_agent_number, clean_number, tel_extension},
     i18n::{self, Message},
 };
 
@@ -35,7 +35,7 @@ pub fn on_paste(state: &mut ViewState, snapshot: &Snapshot, text: &str, now: Ins
     let searching = state.dialog.is_none() && state.focus == Focus::Find;
     let field = if searching { Some(&mut state.find) } else { state.dialog.as_mut().and_then(Dialog::field_mut) };
     if let Some(field) = field {
-        for c in text::clean(text).chars().take(NUMBER_MAX) {
+        for c in text::clean(text).chars().take(REMARK_MAX) {
             field.handle(InputRequest::InsertChar(c));
         }
         return;

@@ -382,3 +382,87 @@ pub fn with_notice(mut snapshot: Snapshot, level: NoticeLevel, text: &str) -> Sn
     });
     snapshot
 }
+
+/// Idle with every duty offered: in a project, a break decided, reasons restricted.
+pub fn on_duty(locale: Locale) -> Snapshot {
+    use crate::app::{Approver, BreakRow, BreakState, BreaksView, Fetched, ProjectRow, ProjectsView, Restriction};
+    let mut snapshot = idle(locale);
+    let project = |id: &str, name: &str, enabled, limit, answered| ProjectRow {
+        id: id.into(),
+        name: name.into(),
+        enabled,
+        limit,
+        answered,
+    };
+    snapshot.projects = ProjectsView {
+        offered: true,
+        rows: vec![
+            project("5", "春季回访", true, Some(5), 3),
+            project("6", "催收一组", false, None, 0),
+            project("7", "满意度调查", true, None, 12),
+            project("8", "VIP 关怀", true, Some(2), 2),
+        ],
+        fetched: Fetched::At(ago(2)),
+        joined: Some("5".into()),
+    };
+    let request = |period: &str, state, reason: &str, why: Option<&str>| BreakRow {
+        period: period.into(),
+        state,
+        approver: "王班长".into(),
+        restricted: "11:30-13:00".into(),
+        reason: reason.into(),
+        rejected_because: why.map(Into::into),
+    };
+    snapshot.breaks = BreaksView {
+        offered: true,
+        approvers: vec![
+            Approver { number: "8003".into(), name: "王班长".into() },
+            Approver { number: "9100".into(), name: "赵经理".into() },
+        ],
+        approvers_by: String::new(),
+        approvers_fetched: Fetched::At(ago(2)),
+        requests: vec![
+            request("12:00-12:30", BreakState::Pending, "就餐", None),
+            request("10:00-10:10", BreakState::Approved, "小休", None),
+            request("09:00-09:30", BreakState::Rejected, "培训", Some("人手不足")),
+            request("08:30-08:40", BreakState::Failed, "小休", None),
+        ],
+        requests_fetched: Fetched::At(ago(2)),
+        news: true,
+        restrictions: vec![Restriction { reason: 12, period: "11:30-13:00".into() }],
+        suggested: None,
+    };
+    allow(
+        &mut snapshot,
+        &[
+            Action::Dial,
+            Action::DialAgent,
+            Action::Busy,
+            Action::SignOut,
+            Action::JoinProject,
+            Action::LeaveProject,
+            Action::RaiseHand,
+            Action::ChangePhone,
+            Action::SwitchMode,
+        ],
+    );
+    snapshot
+}
+
+/// The same with a reminder that is due, one in advance, and a state that has lasted too long.
+pub fn reminded(locale: Locale) -> Snapshot {
+    use crate::app::{Overtime, Reminder};
+    let mut snapshot = on_duty(locale);
+    let lunch = BusyReason { id: 12, name: "就餐".into() };
+    let since = time("2026-01-02T06:31:00Z");
+    snapshot.reminders = vec![
+        Reminder { id: "12@1".into(), title: "午餐".into(), reason: Some(lunch), since },
+        Reminder { id: "13@2".into(), title: "下午培训".into(), reason: None, since },
+    ];
+    let lines = match locale {
+        Locale::En => vec!["idle too long · idle: longer than 3 min 0 s".into()],
+        Locale::ZhCn => vec!["空闲过久 · 空闲：超过阈值 3分0秒".into()],
+    };
+    snapshot.overtime = Some(Overtime { since_at: ago(12), lines, acknowledged: false });
+    snapshot
+}

@@ -6,6 +6,7 @@
 //! kept fresh. [`guard`] owns the terminal and gives it back.
 
 pub mod act;
+mod alarm;
 mod app;
 mod calls;
 pub mod color;

@@ -9,6 +9,7 @@ use std::{
 use crossterm::{queue, terminal::SetTitle};
 
 use super::{
+    alarm::Alarm,
     state::ViewState,
     text,
     view::{self, words_of},
@@ -59,12 +60,13 @@ pub struct Notifier {
     way: Way,
     shown: String,
     ringing: bool,
+    alarm: Alarm,
 }
 
 impl Notifier {
     /// `bell` rings the terminal's bell for a call, `title` keeps the window title.
     pub fn new(bell: bool, title: bool, way: Way) -> Self {
-        Self { bell, title, way, shown: String::new(), ringing: false }
+        Self { bell, title, way, shown: String::new(), ringing: false, alarm: Alarm::default() }
     }
 
     /// Writes what changed since the last time.
@@ -103,6 +105,9 @@ impl Notifier {
             }
         }
         self.ringing = ringing;
+        if self.alarm.is_new(snapshot) && self.bell && !snapshot.quiet {
+            out.write_all(b"\x07")?;
+        }
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use super::{
     act::{Ask, Target, choose, perform},
     dial,
     dialog::{self, Choice, Dialog, Outcome},
+    duty,
     input::{KeyMap, UiAction},
     keys::Chord,
     look::{self, Step},
@@ -41,19 +42,10 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
     }
     if let Some(mut dialog) = state.dialog.take() {
         let outcome = dialog::on_key(&mut dialog, state, snapshot, chord);
-        match outcome {
-            Outcome::Close => return None,
-            Outcome::Do(choice) => return choose(state, snapshot, choice, now),
-            Outcome::Stay => {
-                state.dialog = Some(dialog);
-                return None;
-            }
-            Outcome::DoAndStay(choice) => {
-                state.dialog = Some(dialog);
-                return choose(state, snapshot, choice, now);
-            }
-            Outcome::Pass => state.dialog = Some(dialog),
+        if outcome != Outcome::Pass {
+            return come_of(state, snapshot, dialog, outcome, now);
         }
+        state.dialog = Some(dialog);
     } else if matches!(state.focus, Focus::Number | Focus::Find) {
         let action = state.keymap.action(chord).filter(|_| allowed);
         if !on_field_key(state, snapshot, chord, action, now) {
@@ -141,13 +133,26 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
             state.selected = index;
             None
         }
+        Target::Field(index) => {
+            let mut dialog = state.dialog.take()?;
+            let outcome =
+                if let Dialog::Duty(duty) = &mut dialog { duty.on_field(snapshot, index) } else { Outcome::Stay };
+            come_of(state, snapshot, dialog, outcome, now)
+        }
+        Target::Reminder(answer) => duty::answer(state, snapshot, answer, now),
         Target::Item(index) => {
+            if let Some(Dialog::Duty(duty)) = &mut state.dialog
+                && duty.on_offer(snapshot, index)
+            {
+                return None;
+            }
             let dialog = state.dialog.take()?;
             let chosen = match &dialog {
                 Dialog::Pick(pick) => pick.rows(snapshot).into_iter().nth(index).map(|row| row.choice),
                 Dialog::Busy(_)
                 | Dialog::CallerId(_)
                 | Dialog::Palette(_)
+                | Dialog::Duty(_)
                 | Dialog::Numbers(_)
                 | Dialog::Help(_)
                 | Dialog::Keypad(_)
@@ -188,6 +193,22 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
                 sent.push(digit);
             }
             choose(state, snapshot, Choice::Digit(digit), now)
+        }
+    }
+}
+
+/// Does what came of a key or a click in a dialog that was taken out.
+fn come_of(state: &mut ViewState, snapshot: &Snapshot, dialog: Dialog, outcome: Outcome, now: Instant) -> Option<Ask> {
+    match outcome {
+        Outcome::Close => None,
+        Outcome::Do(choice) => choose(state, snapshot, choice, now),
+        Outcome::Stay | Outcome::Pass => {
+            state.dialog = Some(dialog);
+            None
+        }
+        Outcome::DoAndStay(choice) => {
+            state.dialog = Some(dialog);
+            choose(state, snapshot, choice, now)
         }
     }
 }

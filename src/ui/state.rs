@@ -6,7 +6,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use tui_input::Input;
 
 use super::{
-    dialog::{Dialog, PickKind, Question},
+    dialog::{Dialog, Duty, PickKind, Question, reminders},
+    duty,
     input::{KeyMap, UiAction},
     lists,
     reading::Reading,
@@ -20,6 +21,12 @@ use crate::{
 
 /// How long a hint of the screen's own stays in the status line.
 const FLASH: Duration = Duration::from_secs(5);
+
+/// Notices of this kind stay until they have been read: the platform's warnings about busy reasons.
+const STICKY: &str = "duty.restriction";
+
+/// How long that is at most.
+const STICKY_TIME: Duration = Duration::from_secs(12 * 3600);
 
 /// Most characters the number field takes.
 pub const NUMBER_MAX: usize = 48;
@@ -206,6 +213,13 @@ impl ViewState {
         }
     }
 
+    /// Time has passed: what waits for it in the open dialog goes on.
+    pub fn tick(&mut self, now: Instant) {
+        if let Some(Dialog::Duty(duty)) = &mut self.dialog {
+            duty.tick(now);
+        }
+    }
+
     /// Shows a hint in the status line for a while.
     pub fn hint(&mut self, text: String, now: Instant) {
         self.flash = Some((text, now + FLASH));
@@ -258,6 +272,7 @@ impl ViewState {
     pub fn follow(&mut self, old: &Snapshot, new: &Snapshot, now: Instant) {
         self.selected = lists::follow(self, old, new);
         self.locale = new.locale;
+        duty::follow(self, old, new, now);
         let Some(mut dialog) = self.dialog.take() else { return };
         let selected = dialog.list_mut().map_or(0, |list| list.selected);
         let choice = dialog.choices(self, old).into_iter().nth(selected);
@@ -305,12 +320,17 @@ fn over(dialog: &Dialog, snapshot: &Snapshot) -> Over {
         | Dialog::Palette(_)
         | Dialog::Numbers(_)
         | Dialog::Help(_) => Over::No,
+        Dialog::Duty(Duty::Reminders(_)) => quietly(reminders::items(snapshot).is_empty()),
+        Dialog::Duty(_) => quietly(!snapshot.agent.state.is_signed_in()),
     }
 }
 
 /// How long a notice is shown as a toast: longer, the more serious it is.
 pub fn toast_time(notice: &NoticeView) -> Duration {
     use crate::app::NoticeLevel::{Error, Info, Warn};
+    if notice.kind == STICKY {
+        return STICKY_TIME;
+    }
     match notice.level {
         Info => Duration::from_secs(5),
         Warn => Duration::from_secs(8),

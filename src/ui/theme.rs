@@ -56,7 +56,7 @@ scopes! {
     MeterLow = "meter.low", MeterMid = "meter.mid", MeterHigh = "meter.high", MeterMuted = "meter.muted",
     Window = "window", WindowFrame = "window.frame", WindowTitle = "window.title", WindowDim = "window.dim",
     WindowKey = "window.key", WindowStrong = "window.strong", WindowSelected = "window.selected",
-    WindowMatch = "window.match",
+    WindowMatch = "window.match", WindowGood = "window.good", WindowBad = "window.bad",
     Ring = "ring", RingFrame = "ring.frame", RingTitle = "ring.title", RingNumber = "ring.number",
     RingDim = "ring.dim", RingAnswer = "ring.answer", RingReject = "ring.reject",
     BannerWarn = "banner.warn", BannerBad = "banner.bad",

@@ -17,6 +17,7 @@ pub fn watched(state: &ViewState, snapshot: &Snapshot) -> Option<Watched> {
             PickKind::Consult | PickKind::Transfer => Watched::Directory,
             PickKind::Spy => Watched::OnLine,
         }),
+        Some(Dialog::Duty(duty)) => duty.watched(),
         Some(
             Dialog::Busy(_)
             | Dialog::CallerId(_)

@@ -26,6 +26,9 @@ impl Turn<'_> {
 
     /// The agent's state by the platform's number (protocol `cti.md` 4.5).
     pub(super) fn agent_number(&mut self, number: i64, reason: Option<i64>, wait_s: Option<u64>) {
+        if (1..=5).contains(&number) {
+            self.state.duties.overtime.number = number;
+        }
         match number {
             0 => self.signed_out_by_platform(),
             1 | 3 | 11 => self.working(AgentState::Idle, None),
@@ -37,7 +40,7 @@ impl Turn<'_> {
                 self.set_agent(AgentState::WrapUp, None, ends_at);
                 self.state_after_call();
             }
-            13 => self.warn(Message::new("app.auto_call_limit")),
+            13 => self.limit_reached_on_platform(),
             other => tracing::debug!(state = other, "agent state that this program does not know"),
         }
     }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Turn, answer, refusal, refused, unreachable};
+use super::{
+    Turn, answer,
+    breaks::{BUSY_NEEDS_APPROVAL, BUSY_WITH_REMARK},
+    refusal, refused, unreachable,
+};
 use crate::{
     app::{
         Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, RequestId, TimerId,
@@ -289,6 +293,16 @@ impl Turn<'_> {
             Ok(reply) if reply.code == ALREADY_SO && matches!(action, Action::Ready | Action::Busy) => {
                 self.adopt_asked();
                 self.resolve_pending(action, Ok(answer(reply)));
+            }
+            Ok(reply) if action == Action::Busy && reply.code == BUSY_WITH_REMARK => {
+                self.busy_remark(&reply);
+                self.accepted(action, waiting);
+                self.resolve_pending(action, Ok(answer(reply)));
+            }
+            Ok(reply) if action == Action::Busy && reply.code == BUSY_NEEDS_APPROVAL => {
+                let refusal = self.busy_needs_approval(&reply);
+                self.not_done(action, waiting);
+                self.command_failed(action, refusal);
             }
             Ok(reply) => {
                 self.not_done(action, waiting);

@@ -6,7 +6,8 @@
 //! absence; `call` begins calls and knows what they are, `ending` ends them, `tones` lets them be heard. `sip` takes the
 //! softphone's words, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
 //! reads them), `look_ups` what is asked of them. `token` renews the token, `panel` fills the panel,
-//! `notices` tells the agent.
+//! `notices` tells the agent. `projects`, `breaks`, `reminders` and `overtime` are duties besides calls; `duties` runs
+//! them.
 
 mod after_call;
 mod agent;
@@ -17,6 +18,7 @@ mod commands;
 mod consult;
 mod dialling;
 mod directory;
+mod duties;
 mod ending;
 mod hanging_up;
 mod journal;
@@ -66,6 +68,7 @@ impl State {
             Input::Event(event) => turn.event(event),
         }
         turn.panel_follows_call();
+        turn.follow_duties();
         turn.effects
     }
 }
@@ -121,6 +124,7 @@ impl Turn<'_> {
             Purpose::HangUpInstead(action) => self.hang_up_instead_reply(id, action, result),
             Purpose::Dtmf => self.dtmf_reply(result),
             Purpose::TokenCheck => self.token_check_reply(result),
+            Purpose::Duty(asked) => self.duty_reply(id, asked, result),
         }
     }
 
@@ -139,12 +143,13 @@ impl Turn<'_> {
             TimerId::Lists => self.ask_for_missing_lists(),
             TimerId::QueueSum => self.count_waiting(),
             TimerId::Watched => self.watched_due(),
-            TimerId::BusyInfo
-            | TimerId::BreakNews
-            | TimerId::WorkTime
-            | TimerId::Reminder
-            | TimerId::WarningRules
-            | TimerId::Overtime => {}
+            TimerId::BusyInfo => self.busy_info_due(),
+            TimerId::BreakNews => self.break_news_due(),
+            TimerId::WorkTime => self.worktime_due(),
+            TimerId::Reminder => self.reminder_due(),
+            TimerId::WarningRules => self.warning_rules_due(),
+            // What has come due is seen when the input has been taken.
+            TimerId::Overtime => self.overtime_due(),
             TimerId::Exit => self.effects.push(Effect::Exit),
         }
     }
@@ -168,7 +173,8 @@ impl Turn<'_> {
             | Purpose::List(_)
             | Purpose::LookUp { .. }
             | Purpose::Dtmf
-            | Purpose::TokenCheck => {}
+            | Purpose::TokenCheck
+            | Purpose::Duty(_) => {}
         }
         pending.requests.insert(id, purpose);
         self.effects.push(Effect::Request { id, request });
@@ -187,10 +193,6 @@ impl Turn<'_> {
 
     fn publish(&mut self, name: &'static str, kind: &[&'static str], status: &str, data: Value) {
         self.effects.push(Effect::Publish(SdkEvent { name, kind: kind.to_vec(), status: status.to_owned(), data }));
-    }
-
-    fn not_yet(&mut self, id: CommandId) {
-        self.resolve(id, Err(refusal(RefusalKind::NotNow, Message::new("app.not_yet"))));
     }
 
     fn resolve(&mut self, id: CommandId, outcome: CommandOutcome) {
@@ -262,7 +264,8 @@ impl Turn<'_> {
         match target {
             TargetState::Ready => self.request(Purpose::Command(Action::Ready), Request::Ready),
             TargetState::Busy(reason) => {
-                self.request(Purpose::Command(Action::Busy), Request::Busy { reason, check: None, name: None });
+                let request = self.busy_request(reason);
+                self.request(Purpose::Command(Action::Busy), request);
             }
         }
     }

@@ -90,6 +90,7 @@ impl Turn<'_> {
         };
         self.state.session.tenant_known = true;
         if let Some(code) = text_of(reply.data.get("vccCode")) {
+            self.state.session.vcc_code = Some(code.clone());
             self.effects.push(Effect::SetTenant(code));
         }
         self.state.session.account = account(&reply.data, &self.state.session.phone);

@@ -84,6 +84,7 @@ impl Turn<'_> {
             Ok(reply) if reply.is_ok() || self.is_out() => {
                 self.end_call_locally();
                 self.end_session(None);
+                self.forget_project();
                 self.state.session.target = Some(self.state.profile.target);
                 self.resolve_pending(Action::SignOut, Ok(super::answer(reply)));
                 self.finish_exit();

@@ -16,7 +16,7 @@ pub fn items(snapshot: &Snapshot) -> Vec<Item> {
     let live = snapshot.call.phase.is_live();
     let now = if live { wish.flatten() } else { snapshot.agent.reason.as_ref().map(|reason| reason.id) };
     let item = |(index, reason): (usize, &crate::domain::BusyReason)| Item {
-        label: reason.name.clone(),
+        label: with_period(snapshot, reason),
         remark: if index < 9 { (index + 1).to_string() } else { String::new() },
         enabled: true,
         current: now == Some(reason.id),
@@ -33,6 +33,12 @@ pub fn items(snapshot: &Snapshot) -> Vec<Item> {
         });
     }
     items
+}
+
+/// The reason's name, with the time in which it is restricted.
+fn with_period(snapshot: &Snapshot, reason: &crate::domain::BusyReason) -> String {
+    let restricted = snapshot.breaks.restrictions.iter().find(|one| one.reason == reason.id);
+    restricted.map_or_else(|| reason.name.clone(), |one| format!("{} ({})", reason.name, one.period))
 }
 
 /// A number key chooses at once; the rest is the list's.

@@ -1,19 +1,29 @@
 //! Dialogs: what is open over the screen and what keys do to it. Esc always goes back and never ends a call; a ringing
 //! call is answered through any of them with Alt or function keys.
 
+pub mod break_form;
+pub mod break_requests;
 pub mod busy;
 pub mod caller_id;
+pub mod duty;
+pub mod form;
 pub mod help;
 pub mod keypad;
 pub mod list;
 pub mod numbers;
 pub mod palette;
+pub mod phone;
 pub mod pick;
 pub mod pick_rows;
+pub mod projects;
 pub mod question;
+pub mod reminders;
 
+pub use break_form::BreakForm;
+pub use duty::{Duty, DutyChoice};
 pub use list::{Item, ListDialog};
 pub use numbers::NumberUse;
+pub use phone::PhoneForm;
 pub use pick::{Page, Pick, PickKind};
 pub use question::Question;
 
@@ -42,6 +52,8 @@ pub enum Dialog {
     Keypad(String),
     /// A question to answer with yes or no.
     Question(Question),
+    /// A duty: a project, a break, a reminder, the phone.
+    Duty(Duty),
     /// Numbers of the panel.
     Numbers(ListDialog),
 }
@@ -67,6 +79,8 @@ pub enum Choice {
     Digit(char),
     /// The question is answered with yes.
     Yes(Question),
+    /// Something of a duty.
+    Duty(DutyChoice),
     /// Do this with a number of the panel.
     Number(NumberUse, String),
 }
@@ -91,7 +105,12 @@ impl Dialog {
     pub fn takes_text(&self) -> bool {
         matches!(
             self,
-            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) | Dialog::Pick(_)
+            Dialog::Busy(_)
+                | Dialog::CallerId(_)
+                | Dialog::Palette(_)
+                | Dialog::Numbers(_)
+                | Dialog::Pick(_)
+                | Dialog::Duty(_)
         )
     }
 
@@ -100,6 +119,7 @@ impl Dialog {
         match self {
             Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => Some(list),
             Dialog::Pick(pick) => Some(&mut pick.list),
+            Dialog::Duty(duty) => duty.list_mut(),
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
         }
     }
@@ -111,6 +131,7 @@ impl Dialog {
                 Some(&mut list.filter)
             }
             Dialog::Pick(pick) => Some(pick.field_mut()),
+            Dialog::Duty(duty) => duty.field_mut(),
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
         }
     }
@@ -119,7 +140,7 @@ impl Dialog {
     pub fn choices(&self, state: &ViewState, snapshot: &Snapshot) -> Vec<Choice> {
         match self {
             Dialog::Pick(pick) => pick.rows(snapshot).into_iter().map(|row| row.choice).collect(),
-            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) => {
+            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) | Dialog::Duty(_) => {
                 self.items(state, snapshot).into_iter().map(|item| item.choice).collect()
             }
             Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
@@ -131,7 +152,12 @@ impl Dialog {
         let lines = self.choices(state, snapshot).len();
         match self {
             Dialog::Help(first) => *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) },
-            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) | Dialog::Pick(_) => {
+            Dialog::Busy(_)
+            | Dialog::CallerId(_)
+            | Dialog::Palette(_)
+            | Dialog::Numbers(_)
+            | Dialog::Pick(_)
+            | Dialog::Duty(_) => {
                 if let Some(list) = self.list_mut() {
                     list.scroll(lines, up);
                 }
@@ -146,6 +172,7 @@ impl Dialog {
             Dialog::Busy(list) => list.filtered(busy::items(snapshot)),
             Dialog::CallerId(list) => list.filtered(caller_id::items(snapshot)),
             Dialog::Palette(list) => list.filtered(palette::items(state, snapshot)),
+            Dialog::Duty(duty) => duty.items(snapshot),
             Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
             Dialog::Pick(_) | Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
         }
@@ -159,6 +186,7 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
         Dialog::Busy(list) => busy::on_key(list, &items, chord),
         Dialog::CallerId(list) | Dialog::Palette(list) => list.on_key(&items, chord),
         Dialog::Pick(pick) => pick.on_key(snapshot, chord),
+        Dialog::Duty(duty) => duty.on_key(snapshot, chord),
         Dialog::Help(scroll) => help::on_key(scroll, state, chord),
         Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),
         Dialog::Question(question) => question.on_key(chord),

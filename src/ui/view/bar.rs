@@ -6,7 +6,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::{
     canvas::{Canvas, Run},
-    parties, words,
+    duty, parties, words,
 };
 use crate::{
     app::{Action, Snapshot, Wanted},
@@ -43,6 +43,12 @@ fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     if let Some(clock) = &shown.clock {
         x += 1;
         x += canvas.put(x, y, right.saturating_sub(x), clock, Scope::BarStrong);
+    }
+    if let Some((mark, scope)) = duty::overtime_mark(canvas, now) {
+        x += 1;
+        let used = canvas.put(x, y, right.saturating_sub(x), &mark, scope);
+        canvas.hit(x, y, used, Target::Act(UiAction::Reminder));
+        x += used;
     }
     x += 3;
 
@@ -224,12 +230,16 @@ fn offers(canvas: &Canvas<'_>) -> Vec<Offer> {
         // Being left alone after the call is wished for more often than the next one.
         if live { (UiAction::Busy, "ui.act_busy_after") } else { (UiAction::Ready, "ui.act_ready") },
         if live { (UiAction::Ready, "ui.act_ready_after") } else { (UiAction::Busy, "ui.act_busy") },
+        (UiAction::Projects, "ui.act_projects"),
+        (UiAction::RaiseHand, "ui.act_raise_hand"),
         (UiAction::SignOut, "ui.act_sign_out"),
         (UiAction::Spy, "ui.act_spy"),
     ];
     candidates
         .into_iter()
         .filter(|(action, _)| *action != UiAction::SignOut || sign_out)
+        // In a call they keep their keys and leave the room to the call.
+        .filter(|(action, _)| !live || !matches!(action, UiAction::Projects | UiAction::RaiseHand))
         .filter(|(action, _)| *action != UiAction::Ready || makes_sense(snapshot))
         .filter(|(action, _)| *action != UiAction::Mute || phase != CallPhase::Ringing)
         .filter_map(|(action, label)| {

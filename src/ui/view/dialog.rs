@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    picker,
+    forms, picker,
 };
 use crate::ui::{
     act::Target,
@@ -23,6 +23,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     match dialog {
         Dialog::Busy(open) => list(canvas, area, dialog, open, busy_title(canvas), 40),
         Dialog::Pick(pick) => picker::draw(canvas, area, pick, now),
+        Dialog::Duty(duty) => forms::draw(canvas, area, dialog, duty),
         Dialog::CallerId(open) => list(canvas, area, dialog, open, "ui.caller_id_title", 48),
         Dialog::Palette(open) => list(canvas, area, dialog, open, "ui.palette_title", 68),
         Dialog::Numbers(open) => list(canvas, area, dialog, open, "ui.numbers_title", 56),
@@ -63,6 +64,11 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
             (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
         }
         Dialog::Pick(pick) => picker::in_row(canvas, &mut run, pick),
+        Dialog::Duty(duty) => {
+            forms::in_row(canvas, &mut run, duty);
+            items = duty.items(canvas.snapshot);
+            selected = duty.clone().list_mut().map_or(0, |list| list.selected);
+        }
         Dialog::Help(scroll) => {
             let entries = help::groups(state, canvas.snapshot.locale).into_iter().flatten();
             for line in entries.skip(usize::from(*scroll)) {
@@ -119,7 +125,7 @@ pub fn window(canvas: &mut Canvas<'_>, area: Rect, title: &'static str) -> Rect 
     inner
 }
 
-fn list(canvas: &mut Canvas<'_>, area: Rect, dialog: &Dialog, open: &ListDialog, title: &'static str, width: u16) {
+pub fn list(canvas: &mut Canvas<'_>, area: Rect, dialog: &Dialog, open: &ListDialog, title: &'static str, width: u16) {
     let items = dialog.items(canvas.state, canvas.snapshot);
     // As high as the whole list, so that it does not jump while it is filtered.
     let whole = dialog_without_filter(dialog).items(canvas.state, canvas.snapshot).len();
@@ -172,7 +178,7 @@ fn draw_item(canvas: &mut Canvas<'_>, area: Rect, item: &Item, selected: bool) {
 }
 
 /// What was typed to filter by, with the cursor; a hint while nothing was.
-fn filter(canvas: &mut Canvas<'_>, area: Rect, input: &Input) {
+pub fn filter(canvas: &mut Canvas<'_>, area: Rect, input: &Input) {
     if input.value().is_empty() {
         let hint = canvas.t("ui.filter_hint");
         canvas.put(area.x + 1, area.y, area.width.saturating_sub(1), &hint, Scope::WindowDim);

@@ -8,6 +8,8 @@ mod canvas;
 mod card;
 mod dialog;
 mod directory;
+mod duty;
+mod forms;
 mod glyphs;
 mod journal;
 mod notices;
@@ -24,6 +26,8 @@ mod words;
 
 #[cfg(test)]
 mod calls_tests;
+#[cfg(test)]
+mod duty_tests;
 #[cfg(test)]
 mod narrow_tests;
 #[cfg(test)]
@@ -112,7 +116,8 @@ fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     }
     let (main, card_end) = full(canvas, area, now);
     // Windows hide neither the bar nor the bottom row, and an incoming call leaves the panel free.
-    let below_bar = Rect { y: area.y + 2, height: area.height - 3, ..area };
+    let reminded = u16::from(duty::has_row(canvas));
+    let below_bar = Rect { y: area.y + 2 + reminded, height: area.height - 3 - reminded, ..area };
     if canvas.state.dialog.is_some() {
         canvas.hit_area(below_bar, Target::Around);
     }
@@ -132,8 +137,10 @@ fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> (Rect, u16) {
     bar::draw(canvas, area, now);
     let bottom = area.bottom() - 1;
     status_line::draw(canvas, Rect { y: bottom, height: 1, ..area }, now);
-    let banner = status_line::banner(canvas, Rect { y: area.y + 2, height: 1, ..area }, now);
-    let top = area.y + 2 + u16::from(banner);
+    let reminded = duty::row(canvas, Rect { y: area.y + 2, height: 1, ..area });
+    let top = area.y + 2 + u16::from(reminded);
+    let banner = status_line::banner(canvas, Rect { y: top, height: 1, ..area }, now);
+    let top = top + u16::from(banner);
     let mut body = Rect { y: top, height: bottom - top, ..area };
     if canvas.state.panel && area.width >= PANEL_MIN_WIDTH {
         let cells = panel::cells(area.width, canvas.state.panel_width);

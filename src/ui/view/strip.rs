@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::{
     bar,
     canvas::{Canvas, Run},
-    card, notices, parties, status_line, tabs, words,
+    card, duty, notices, parties, status_line, tabs, words,
 };
 use crate::{
     app::NoticeLevel,
@@ -30,6 +30,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     card::draw(canvas, between, now);
     canvas.clear(last, Scope::Bar);
     if status_line::banner(canvas, last, now) {
+        return;
+    }
+    if canvas.state.flash_at(now).is_none() && duty::row(canvas, last) {
         return;
     }
     let lights = status_line::lights(canvas);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{parties, ringing};
+use super::{duty, parties, ringing};
 use crate::{
     app::{LinkState, SipState, Snapshot},
     domain::{AgentState, CallPhase},
@@ -72,6 +72,14 @@ pub fn next_change(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Opti
         if !notice.dismissed {
             at(notice.at + state::toast_time(notice));
         }
+    }
+    if let Some(overtime) = &snapshot.overtime {
+        at(duty::next_pulse(overtime, state.blink, now));
+    }
+    if let Some(Dialog::Duty(duty)) = &state.dialog
+        && let Some(tick) = duty.next_tick()
+    {
+        at(tick);
     }
     if let Some((_, until)) = &state.flash {
         at(*until);

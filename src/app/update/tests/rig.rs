@@ -50,6 +50,12 @@ pub(in crate::app) fn profile() -> Profile {
         can_renew_token: false,
         known: None,
         remembered: crate::domain::Remembered::default(),
+        auto_call: false,
+        auto_call_overrun_out: true,
+        raise_hand: false,
+        dining_remind: false,
+        status_warn: false,
+        zone: jiff::tz::TimeZone::UTC,
         journal_keep: 500,
         ring: true,
         fills_panel: false,
@@ -66,7 +72,14 @@ impl Rig {
 
     /// Signed in, idle, registered.
     pub(super) fn idle() -> Self {
-        let mut rig = Self::new(profile());
+        let mut rig = Self::signed_in(profile());
+        rig.effects.clear();
+        rig
+    }
+
+    /// The same with another profile; what the duties ask for at once is still to be answered.
+    pub(super) fn signed_in(profile: Profile) -> Self {
+        let mut rig = Self::new(profile);
         rig.event(Event::Started);
         rig.reply(json!({ "vccCode": "VC", "vccId": 77, "phopass": "pw", "expires": 99_999_999 }));
         rig.reply_to(|r| matches!(r, Request::Login { .. }), 0, json!({ "regId": "R1", "agSta": "0" }));
@@ -75,7 +88,6 @@ impl Rig {
         rig.reply_to(|r| matches!(r, Request::Ready), 0, Value::Null);
         rig.agent("1");
         rig.phone(softphone::Event::Registered { expires: Duration::from_secs(600) });
-        rig.effects.clear();
         rig
     }
 
