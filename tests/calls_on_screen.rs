@@ -84,6 +84,26 @@ fn a_call_is_given_away_without_asking_and_the_state_after_it_chosen_before() {
 }
 
 #[test]
+fn a_call_that_a_colleague_hands_on_says_so_while_it_rings() {
+    let home = Home::new();
+    let platform = Platform::start(&home);
+    let colleague = Agent::start(&platform, 1, 700.0, "");
+    platform.configure_tone(&home, 1000.0);
+    let terminal = Terminal::phone_bar(&home, &platform.config, "zh-CN", 80, 24);
+    terminal.shows("空闲");
+    home.wait("registered");
+    let call = json!({ "to_agent": "8002", "from": "13912345678", "area": "北京", "audio": "tone:440" });
+    platform.admin("POST", "/calls", call);
+    colleague.until_phase("ringing");
+    colleague.ctl(&["answer"]);
+    colleague.wait("talking");
+    colleague.ctl(&["transfer", "--agent", "8001"]);
+    terminal.shows("转接来电");
+    terminal.shows("由 8002");
+    terminal.shows("13912345678");
+}
+
+#[test]
 fn a_supervisor_listens_whispers_joins_and_tears_down() {
     let home = Home::new();
     let platform = Platform::start(&home);

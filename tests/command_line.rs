@@ -115,9 +115,7 @@ fn help_version_completions_and_manual_are_printed() {
         let output = run(home.path(), args);
         assert!(output.status.success() && out(&output).contains(part), "{args:?}: {}", out(&output));
     }
-    for args in
-        [&["--locale", "zh-CN", "ctl", "--help"][..], &["--locale=zh-CN", "help", "ctl"], &["ctl", "--locale", "zh-CN"]]
-    {
+    for args in [&["--locale", "zh-CN", "ctl", "--help"][..], &["--locale=zh-CN", "help", "ctl"]] {
         let output = run(home.path(), args);
         let told = out(&output) + &err(&output);
         assert!(told.contains("用法：wincall-tui ctl") && told.contains("接听来电"), "{args:?}: {told}");

@@ -230,6 +230,9 @@ pub struct CallView {
     pub consult: ConsultView,
     /// Number of the agent who is listened to.
     pub monitored: Option<String>,
+    /// Who transferred the call here, where told.
+    #[serde(skip)]
+    pub transferred_by: Option<String>,
     /// Whether the microphone is muted: the capture path's word.
     pub muted: bool,
     /// Since when this phase.

@@ -81,7 +81,7 @@ pub(super) struct Panel {
     /// The run that is under way.
     pub(super) loading: Option<PanelId>,
     pub(super) last_run: u64,
-    /// The call that it is about: when it began, and whether this agent is only consulted about it.
+    /// The call that it is about: when it began, and whether a colleague is at the other end.
     pub(super) call: Option<(Instant, bool)>,
     /// It has been filled for that call, or somebody else has seen to it.
     pub(super) settled: bool,
@@ -353,6 +353,8 @@ pub(super) struct Call {
     pub(super) given_away: Option<GivenAway>,
     /// It was transferred to this agent, and the agent was told.
     pub(super) transferred_here: bool,
+    /// Who transferred it here, told while it rings.
+    pub(super) transferred_by: Option<String>,
     /// Only the agent's state speaks for it; nothing was heard of the call itself.
     pub(super) guessed: bool,
     /// This agent asked to listen, so the own leg is to be answered.

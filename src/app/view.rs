@@ -137,6 +137,7 @@ impl State {
             queue: call.queue_id.map(|id| SkillGroup { id, name: self.group_name(id) }),
             consult: call.consult.clone(),
             monitored: call.monitored.clone(),
+            transferred_by: call.transferred_by.clone(),
             muted: self.media.muted,
             since: Some(call.since),
             ring_ms: 0,

@@ -102,6 +102,7 @@ fn phone(fields: &Map<String, Value>) -> Option<Known> {
         agent_name: text("OAgName"),
         queue_id: value::integer(fields.get("QueId")),
         call_id: text("CallID").or_else(|| text("CallId")),
+        others: text("Others"),
     };
     Some(Known(PushMessage::Phone(event), name, kind, label))
 }

@@ -95,6 +95,8 @@ pub struct PhoneEvent {
     pub queue_id: Option<i64>,
     /// `CallID` or `CallId`, if the platform sends one.
     pub call_id: Option<String>,
+    /// `Others`: a third party, such as whoever transferred a call that rings (protocol `cti.md` 9).
+    pub others: Option<String>,
 }
 
 /// `PhoSta`.

@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    future::Future,
     sync::Arc,
     time::Duration,
 };
@@ -183,14 +182,12 @@ fn field(event: &PublishedEvent, name: &str) -> String {
     }
 }
 
-fn run(hook: Option<Hook>, event: Arc<PublishedEvent>, limits: Limits) -> impl Future<Output = ()> + Send {
-    async move {
-        let Some(hook) = hook else { return };
-        // Names, numbers and what came as JSON: nothing in an event fails to serialise.
-        let json = serde_json::to_vec(&*event).unwrap_or_default();
-        let argv = hook.argv(&event);
-        tell(&hook, process::run(&argv, &[("WINCALL_EVENT", event.event_name)], &json, limits).await);
-    }
+async fn run(hook: Option<Hook>, event: Arc<PublishedEvent>, limits: Limits) {
+    let Some(hook) = hook else { return };
+    // Names, numbers and what came as JSON: nothing in an event fails to serialise.
+    let json = serde_json::to_vec(&*event).unwrap_or_default();
+    let argv = hook.argv(&event);
+    tell(&hook, process::run(&argv, &[("WINCALL_EVENT", event.event_name)], &json, limits).await);
 }
 
 /// What a hook says is for the log alone.

@@ -309,14 +309,23 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::Projects | UiAction::RaiseHand | UiAction::BreakRequests | UiAction::Reminder | UiAction::Phone => {
             return duty::perform(state, snapshot, action, now);
         }
-        UiAction::Panel
-        | UiAction::PanelUp
-        | UiAction::PanelDown
-        | UiAction::PanelNarrower
-        | UiAction::PanelWider
-        | UiAction::PanelPick
-        | UiAction::PanelClear
-        | UiAction::Copy => return reading::perform(state, snapshot, action, now),
+        UiAction::Panel => return reading::toggle(state),
+        UiAction::PanelUp => {
+            reading::scroll(state, true);
+            None
+        }
+        UiAction::PanelDown => {
+            reading::scroll(state, false);
+            None
+        }
+        UiAction::PanelNarrower => return reading::resize(state, snapshot, false, now),
+        UiAction::PanelWider => return reading::resize(state, snapshot, true, now),
+        UiAction::PanelPick => {
+            reading::pick(state, snapshot, now);
+            None
+        }
+        UiAction::PanelClear => return Some(Ask::Tell(Command::ClearPanel)),
+        UiAction::Copy => return reading::copy(state, snapshot, now),
         UiAction::Number => {
             state.dialog = None;
             state.focus = Focus::Number;

@@ -362,12 +362,12 @@ fn carry_out(
             guard::set_mouse(on)?;
             tell(handle, Command::Prefer(Preference::Mouse(on)));
         }
+        // A terminal that was given back is not written to.
+        Some(Ask::Copy(_)) if !guard::is_on() => {}
         Some(Ask::Copy(text)) => {
-            if guard::is_on() {
-                let out = screen.terminal.backend_mut();
-                queue!(out, CopyToClipboard::to_clipboard_from(text))?;
-                out.flush()?;
-            }
+            let out = screen.terminal.backend_mut();
+            queue!(out, CopyToClipboard::to_clipboard_from(text))?;
+            out.flush()?;
         }
         Some(Ask::Redraw) => screen.terminal.clear()?,
     }

@@ -12,7 +12,6 @@ use super::{
     act::Ask,
     dial,
     dialog::{Dialog, ListDialog, NumberUse},
-    input::UiAction,
     lists::{self, Listed},
     rich::{self, Document, Row},
     state::{Focus, ViewState},
@@ -102,29 +101,19 @@ impl Reading {
     }
 }
 
-/// Does what a key, a palette line or a click stands for.
-pub(super) fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now: Instant) -> Option<Ask> {
-    match action {
-        UiAction::Panel => {
-            state.panel = !state.panel;
-            return Some(Ask::Tell(Command::Prefer(Preference::Panel(state.panel))));
-        }
-        UiAction::PanelUp => scroll(state, true),
-        UiAction::PanelDown => scroll(state, false),
-        UiAction::PanelWider => return resize(state, snapshot, true, now),
-        UiAction::PanelNarrower => return resize(state, snapshot, false, now),
-        UiAction::PanelPick => {
-            if view::panel_document(state, snapshot).numbers.is_empty() {
-                state.hint(i18n::text(snapshot.locale, "ui.no_numbers"), now);
-            } else {
-                state.dialog = Some(Dialog::Numbers(ListDialog::default()));
-            }
-        }
-        UiAction::PanelClear => return Some(Ask::Tell(Command::ClearPanel)),
-        UiAction::Copy => return copy(state, snapshot, now),
-        other => tracing::error!(action = other.name(), "not an action of the panel"),
+/// Shows or hides the panel.
+pub(super) fn toggle(state: &mut ViewState) -> Option<Ask> {
+    state.panel = !state.panel;
+    Some(Ask::Tell(Command::Prefer(Preference::Panel(state.panel))))
+}
+
+/// Offers the panel's numbers.
+pub(super) fn pick(state: &mut ViewState, snapshot: &Snapshot, now: Instant) {
+    if view::panel_document(state, snapshot).numbers.is_empty() {
+        state.hint(i18n::text(snapshot.locale, "ui.no_numbers"), now);
+    } else {
+        state.dialog = Some(Dialog::Numbers(ListDialog::default()));
     }
-    None
 }
 
 /// Scrolls a few lines; never further than to the end, so that the way back begins at once.
@@ -140,9 +129,9 @@ pub(super) fn scroll(state: &mut ViewState, up: bool) {
 }
 
 /// Changes the width by a step, as far as the screen has room for the change to be seen.
-fn resize(state: &mut ViewState, snapshot: &Snapshot, wider: bool, now: Instant) -> Option<Ask> {
+pub(super) fn resize(state: &mut ViewState, snapshot: &Snapshot, wider: bool, now: Instant) -> Option<Ask> {
     if !state.panel {
-        return perform(state, snapshot, UiAction::Panel, now);
+        return toggle(state);
     }
     let wanted = if wider { state.panel_width + STEP } else { state.panel_width.saturating_sub(STEP) };
     let wanted = wanted.clamp(NARROWEST, WIDEST);
@@ -157,7 +146,7 @@ fn resize(state: &mut ViewState, snapshot: &Snapshot, wider: bool, now: Instant)
 
 /// Copies what is looked at: the number being typed, what the selected line is about, the other end's number, or that
 /// of the last call.
-fn copy(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<Ask> {
+pub(super) fn copy(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<Ask> {
     let typed = state.number.value().trim();
     let number = if state.focus == Focus::Number && !typed.is_empty() {
         typed

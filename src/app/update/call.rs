@@ -39,6 +39,7 @@ impl Turn<'_> {
             consult_asked: None,
             given_away: None,
             transferred_here: false,
+            transferred_by: None,
             guessed: false,
             spy_wanted: false,
             monitored: None,
@@ -136,6 +137,9 @@ impl Turn<'_> {
         take(&mut call.peer.area, event.area.as_ref());
         take(&mut call.peer.ag_no, event.agent_no.as_ref());
         take(&mut call.peer.name, event.agent_name.as_ref());
+        if matches!(event.state, PhoneState::Ring(RingKind::Called | RingKind::Queue)) {
+            take(&mut call.transferred_by, event.others.as_ref());
+        }
         take(&mut call.caller, event.caller.as_ref());
         take(&mut call.called, event.called.as_ref());
         take(&mut call.call_id, event.call_id.as_ref());

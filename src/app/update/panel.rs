@@ -49,8 +49,9 @@ impl Turn<'_> {
             self.state.panel.call = None;
             return self.stop_panel();
         };
-        // Being consulted about a customer and then having that customer are two: what is shown is about the other end.
-        let about = call.clocks.started_at.map(|at| (at, call.direction == Direction::Consult));
+        // A colleague who hands a customer over, and that customer, are two: what is shown is about the other end.
+        let colleague = matches!(call.direction, Direction::Consult | Direction::Inner);
+        let about = call.clocks.started_at.map(|at| (at, colleague));
         if self.state.panel.call != about {
             self.empty_panel();
             self.state.panel.call = about;

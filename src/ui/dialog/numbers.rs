@@ -35,10 +35,13 @@ pub fn items(state: &ViewState, snapshot: &Snapshot) -> Vec<Item> {
 /// `y` copies while nothing is typed to filter by, Alt-y always.
 pub fn on_key(list: &mut ListDialog, items: &[Item], chord: Chord) -> Outcome {
     let alt = chord.modifiers.contains(KeyModifiers::ALT);
-    let wanted = match chord.code {
-        KeyCode::Char('y') if alt || (chord.is_text() && list.filter.value().is_empty()) => NumberUse::Copy,
-        KeyCode::Enter if alt => NumberUse::Dial,
-        _ => return list.on_key(items, chord),
+    let copies = alt || (chord.is_text() && list.filter.value().is_empty());
+    let wanted = if chord.code == KeyCode::Char('y') && copies {
+        NumberUse::Copy
+    } else if chord.code == KeyCode::Enter && alt {
+        NumberUse::Dial
+    } else {
+        return list.on_key(items, chord);
     };
     match items.get(list.selected.min(items.len().saturating_sub(1))).map(|item| &item.choice) {
         Some(Choice::Number(_, number)) => Outcome::Do(Choice::Number(wanted, number.clone())),

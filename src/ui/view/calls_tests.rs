@@ -156,6 +156,15 @@ fn six_kinds_of_ringing_are_six_words_and_glyphs() {
                 assert!(frame.contains("8003 李四") && frame.contains("9003"), "{frame}");
             }
         }
+        let mut handed = fixtures::ringing(locale);
+        handed.call.ring = Some(RingKind::Called);
+        handed.call.transferred_by = Some("8002".into());
+        let frame = screen(&fixtures::peopled(handed), &fixtures::state(), 80, 24);
+        let (word, by) = match locale {
+            Locale::En => ("↪ transferred call", "transferred by 8002 王芳"),
+            Locale::ZhCn => ("↪ 转接来电", "由 8002 王芳 转来"),
+        };
+        assert!(frame.contains(word) && frame.contains(by), "{frame}");
         let mut consult = fixtures::ringing(locale);
         consult.call.ring = Some(RingKind::Consult);
         consult.call.direction = Some(Direction::Consult);

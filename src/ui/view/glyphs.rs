@@ -25,6 +25,8 @@ pub struct Glyphs {
     pub both: &'static str,
     /// One asks, one is asked.
     pub consult: &'static str,
+    /// Handed on by somebody.
+    pub handed: &'static str,
     /// The dialler called.
     pub auto: &'static str,
     /// Three in one call.
@@ -66,6 +68,7 @@ pub static UNICODE: Glyphs = Glyphs {
     out: "↗",
     both: "↔",
     consult: "◇",
+    handed: "↪",
     auto: "◈",
     three: "∴",
     ear: "◎",
@@ -94,6 +97,7 @@ pub static ASCII: Glyphs = Glyphs {
     out: ">",
     both: "=",
     consult: "?",
+    handed: "^",
     auto: "@",
     three: ":",
     ear: "%",
@@ -129,6 +133,7 @@ mod tests {
                 set.out,
                 set.both,
                 set.consult,
+                set.handed,
                 set.auto,
                 set.three,
                 set.ear,

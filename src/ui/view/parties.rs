@@ -64,6 +64,12 @@ pub fn after_call(snapshot: &Snapshot) -> Option<String> {
     Some(Message::new("ui.after_call").with("wish", wish).render(locale))
 }
 
+/// Who transferred the call here, where told.
+pub fn transferred_by(snapshot: &Snapshot) -> Option<String> {
+    let by = snapshot.call.transferred_by.as_deref()?;
+    Some(Message::new("ui.transferred_by").with("who", agent(snapshot, by)).render(snapshot.locale))
+}
+
 /// About which customer an agent consults this one, where told.
 pub fn about_whom(snapshot: &Snapshot) -> Option<String> {
     let call = &snapshot.call;
@@ -95,7 +101,7 @@ pub fn situation(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Option
         CallPhase::Spying => Message::new("ui.spying_hears").with("who", watched()),
         CallPhase::Whispering => Message::new("ui.whispering_hears").with("who", watched()),
         CallPhase::Barging => Message::new("ui.barging_hears").with("who", watched()),
-        CallPhase::Talking | CallPhase::Ringing => return about_whom(snapshot),
+        CallPhase::Talking | CallPhase::Ringing => return transferred_by(snapshot).or_else(|| about_whom(snapshot)),
         CallPhase::None | CallPhase::Dialing | CallPhase::Ended => return None,
     };
     let clock = phase_seconds(snapshot, state, now).map(|seconds| text::clock(seconds * 1000));

@@ -49,7 +49,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Option<Rect> {
     // Between agents: about which customer, or from which phone.
     let phone = call.peer.ag_no.as_ref().and(call.peer.number.as_ref()).filter(|_| call.ring == Some(RingKind::Called));
     let phone = phone.map(|number| Message::new("ui.from_phone").with("number", number).render(snapshot.locale));
-    if let Some(line) = parties::about_whom(snapshot).or(phone) {
+    if let Some(line) = parties::transferred_by(snapshot).or_else(|| parties::about_whom(snapshot)).or(phone) {
         middle_line(canvas, inner, inner.y + 3, &line, Scope::RingDim);
     }
     if snapshot.auto_answer {

@@ -97,6 +97,7 @@ fn agent(snapshot: &Snapshot, glyphs: &'static Glyphs, now: Instant) -> Shown {
 /// What kind of call is ringing: of all kinds, each its own word.
 pub fn ring_word(call: &CallView) -> &'static str {
     match call.ring {
+        Some(RingKind::Called | RingKind::Queue) if call.transferred_by.is_some() => "ui.ring_transferred",
         Some(RingKind::Queue) => "ui.ring_queue",
         Some(RingKind::Consult) => "ui.ring_consult",
         Some(RingKind::AutoCall) => "ui.ring_auto",
@@ -111,6 +112,7 @@ pub fn ring_word(call: &CallView) -> &'static str {
 /// The same as a glyph.
 pub fn ring_glyph(call: &CallView, glyphs: &Glyphs) -> &'static str {
     match call.ring {
+        Some(RingKind::Called | RingKind::Queue) if call.transferred_by.is_some() => glyphs.handed,
         Some(RingKind::Queue) | None => glyphs.bell,
         Some(RingKind::Consult) => glyphs.consult,
         Some(RingKind::AutoCall) => glyphs.auto,

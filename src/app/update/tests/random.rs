@@ -17,7 +17,7 @@ use crate::{
         link::{LinkError, LinkEvent},
         push::{AgentEvent, Forced, PhoneEvent, PhoneState, PushMessage},
     },
-    domain::{AgentState, CallPhase, Callee, Destination, Direction, RingKind},
+    domain::{AgentState, CallPhase, Callee, Destination, Direction, JournalChange, Outcome, RingKind},
     softphone::{self, EndCause, MediaEvent, SipError},
 };
 
@@ -199,8 +199,12 @@ struct Around {
     timers: BTreeSet<TimerId>,
     link: Option<LinkId>,
     held: bool,
+    /// Another telephone was bound at some time, and nobody can be told of a hold there.
+    elsewhere: bool,
     started: usize,
     ended: usize,
+    /// Calls whose line in the journal is still open.
+    open_lines: BTreeSet<u64>,
     asked: BTreeSet<CommandId>,
     answered: BTreeSet<CommandId>,
 }
@@ -216,6 +220,10 @@ impl Around {
                 Effect::Phone(softphone::Command::SetHeld(on)) => self.held = *on,
                 Effect::Publish(event) if event.name == "callStarted" => self.started += 1,
                 Effect::Publish(event) if event.name == "callEnded" => self.ended += 1,
+                Effect::Journal(JournalChange::Entry(entry)) if entry.outcome == Outcome::Interrupted => {
+                    assert!(self.open_lines.insert(entry.id), "a call begins twice in the journal");
+                }
+                Effect::Journal(JournalChange::Entry(entry)) => drop(self.open_lines.remove(&entry.id)),
                 Effect::Resolve { id, .. } => assert!(self.answered.insert(*id), "answered twice"),
                 _ => {}
             }
@@ -264,9 +272,10 @@ impl Around {
         assert_eq!(state.watched.is_some(), runs(TimerId::Watched), "what is looked at is kept fresh");
         let signed_in = state.agent.state.is_signed_in();
         assert!(signed_in || shown.queue_waiting.is_none() || session.wanted, "nobody waits for who is out");
-        assert_eq!(self.held, shown.call.phase == CallPhase::Held, "held as shown");
+        assert!(self.elsewhere || self.held == (shown.call.phase == CallPhase::Held), "held as shown");
         let announced = usize::from(state.call.as_ref().is_some_and(|c| c.announced && c.phase.is_live()));
         assert_eq!(self.started, self.ended + announced, "each call begins once and ends once");
+        assert_eq!(self.open_lines.len(), announced, "only a call under way has an open line in the journal");
         assert!(shown.agent.since_at <= rig.at && shown.link.since_at <= rig.at);
         let wrap_up = shown.agent.state == AgentState::WrapUp;
         assert!(wrap_up || shown.agent.wrap_up_left_ms.is_none());
@@ -400,6 +409,7 @@ fn live_through(steps: Vec<Step>) -> Result<(), TestCaseError> {
         let command = take(&mut rig, step, &mut open, &mut muted);
         around.asked.extend(command);
         around.hears(&rig.effects[seen..]);
+        around.elsewhere |= !rig.shown().agent.web_phone;
         around.check(&rig);
         let after = (rig.shown().agent.state, rig.shown().agent.reason, rig.shown().agent.since_at);
         prop_assert!((before.0, &before.1) != (after.0, &after.1) || before.2 == after.2, "since when");
