@@ -157,6 +157,7 @@ fn the_help_is_read_to_its_end_where_it_does_not_fit() {
     let end = drawn.help_end().unwrap();
     assert!(end > 20, "there is more than fits: {end}");
     let last = text(&snapshot, &at(end), 80, 24);
+    assert!((0..=end).all(|scroll| !text(&snapshot, &at(scroll), 80, 24).contains('…')), "every line is whole");
     assert!(last.contains("^C  quit") && !last.contains("more below"), "{last}");
     assert_eq!(text(&snapshot, &at(u16::MAX), 80, 24), last, "beyond the end there is nothing");
     assert!(text(&snapshot, &at(end - 1), 80, 24).contains("more below"));
