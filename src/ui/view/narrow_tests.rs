@@ -107,6 +107,14 @@ fn figures_stand_where_they_stood_before_the_first_ones_came() {
 }
 
 #[test]
+fn numbers_of_other_countries_are_whole_in_the_list_of_calls() {
+    let mut snapshot = fixtures::idle(Locale::ZhCn);
+    std::sync::Arc::make_mut(&mut snapshot.journal)[0].peer.number = Some("+8613800138000".into());
+    let screen = text(&snapshot, &fixtures::state(), 80, 24);
+    assert!(screen.contains("+8613800138000"), "{screen}");
+}
+
+#[test]
 fn where_the_ways_to_more_do_not_all_fit_the_help_is_kept() {
     let state = ViewState { demo: true, ..fixtures::state() };
     let last = |locale, width| text(&fixtures::idle(locale), &state, width, 24).lines().last().unwrap().to_owned();
@@ -149,6 +157,7 @@ fn the_help_is_read_to_its_end_where_it_does_not_fit() {
     let end = drawn.help_end().unwrap();
     assert!(end > 20, "there is more than fits: {end}");
     let last = text(&snapshot, &at(end), 80, 24);
+    assert!((0..=end).all(|scroll| !text(&snapshot, &at(scroll), 80, 24).contains('…')), "every line is whole");
     assert!(last.contains("^C  quit") && !last.contains("more below"), "{last}");
     assert_eq!(text(&snapshot, &at(u16::MAX), 80, 24), last, "beyond the end there is nothing");
     assert!(text(&snapshot, &at(end - 1), 80, 24).contains("more below"));
