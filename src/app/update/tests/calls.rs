@@ -412,3 +412,22 @@ fn lists_fill_names_and_choices() {
     assert!(rig.outcome(id).is_some_and(|o| o.is_ok()));
     assert_eq!(rig.shown().caller_id.map(|c| c.value).as_deref(), Some("020"));
 }
+
+#[test]
+fn nobody_calls_oneself() {
+    let mut rig = Rig::idle();
+    rig.effects.clear();
+    let id = rig.command(Command::DialAgent { ag_no: " 8001 ".into(), caller_id: None });
+    assert!(matches!(rig.outcome(id), Some(Err(refusal)) if refusal.kind == RefusalKind::Invalid));
+    assert!(!rig.effects.iter().any(|effect| matches!(effect, Effect::Request { .. })), "{:?}", rig.effects);
+    assert_eq!(rig.shown().call.phase, CallPhase::None);
+}
+
+#[test]
+fn a_call_placed_for_a_skill_group_is_shown_and_kept_with_it() {
+    let mut rig = Rig::idle();
+    let for_group = Command::Dial { number: "139".into(), caller_id: None, queue_id: Some(1), user_data: None };
+    rig.command(for_group);
+    rig.reply_to(|r| matches!(r, Request::CallOut { queue_id: Some(1), .. }), 0, Value::Null);
+    assert_eq!(rig.shown().call.queue.as_ref().map(|group| group.id), Some(1));
+}
