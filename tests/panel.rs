@@ -215,7 +215,7 @@ fn its_width_is_changed_by_keys_and_found_again() {
     let (platform, mut terminal) = stage(&home, &[]);
     let edge = |screen: &str| {
         let line = screen.lines().nth(12)?;
-        line.char_indices().filter(|(_, c)| *c == '│').last().map(|(at, _)| line[..at].chars().count())
+        line.char_indices().rfind(|(_, c)| *c == '│').map(|(at, _)| line[..at].chars().count())
     };
     let mut first = None;
     terminal.until("the panel's edge", |screen| {

@@ -140,6 +140,8 @@ pub(super) struct Session {
     pub(super) may_rejoin: bool,
     /// It is being tried; the platform has not said that it knows it.
     pub(super) rejoining: bool,
+    /// The link's first connection was made with `reset=true`, and so are its later ones (protocol `cti.md` 3.1).
+    pub(super) by_reset: bool,
     /// A change of the phone under way.
     pub(super) change: Option<PhoneChange>,
     /// The kind of sign-in that is being switched to.
@@ -206,6 +208,7 @@ impl Session {
                 known.phone.as_ref() == Some(&profile.agent_phone) && known.kind == Some(profile.login_type.number())
             }),
             rejoining: false,
+            by_reset: false,
             change: None,
             switching: None,
             tenant_known: false,
@@ -348,6 +351,8 @@ pub(super) struct Call {
     /// `Called`, as the platform names it.
     pub(super) called: Option<String>,
     pub(super) queue_id: Option<i64>,
+    /// `CallType` as told.
+    pub(super) call_type: Option<i64>,
     pub(super) consult: ConsultView,
     /// Who was asked to be consulted, until the platform tells of it.
     pub(super) consult_asked: Option<ConsultView>,

@@ -66,7 +66,7 @@ fn platform(
         }
     });
     let agent_phone = required(top, "agent_phone").and_then(|(text, place)| {
-        if text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "+*#-_.".contains(c)) {
+        if text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "+*#-_.,".contains(c)) {
             return Some(text);
         }
         top.problem(place, Message::new("config.bad_agent_phone").with("value", text));

@@ -118,6 +118,13 @@ mod tests {
     }
 
     #[test]
+    fn a_phone_may_have_an_extension() {
+        for phone in ["9001", "01058545832-12", "01058545832,12"] {
+            assert_eq!(with_set(&[("agent_phone", phone)]).unwrap().platform.agent_phone, phone);
+        }
+    }
+
+    #[test]
     fn what_is_wrong_on_the_command_line_is_told_as_such_and_secrets_are_refused() {
         for (key, value, told) in [
             ("webrtc", "maybe", "--set webrtc: 'webrtc' must be true or false"),

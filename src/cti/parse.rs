@@ -101,6 +101,7 @@ fn phone(fields: &Map<String, Value>) -> Option<Known> {
         agent_no: text("OAgNum"),
         agent_name: text("OAgName"),
         queue_id: value::integer(fields.get("QueId")),
+        call_type: value::integer(fields.get("CallType")),
         call_id: text("CallID").or_else(|| text("CallId")),
         others: text("Others"),
     };

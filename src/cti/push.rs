@@ -93,6 +93,8 @@ pub struct PhoneEvent {
     pub agent_name: Option<String>,
     /// `QueId`.
     pub queue_id: Option<i64>,
+    /// `CallType`: 2 stands for a call that comes in (protocol `cti.md` 4.3).
+    pub call_type: Option<i64>,
     /// `CallID` or `CallId`, if the platform sends one.
     pub call_id: Option<String>,
     /// `Others`: a third party, such as whoever transferred a call that rings (protocol `cti.md` 9).

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::{
         Action, Approver, BreakRow, BreakState, BreakWish, Command, CommandId, Effect, Fetched, Refusal, RefusalKind,
-        Restriction, TimerId,
+        Restriction, TimerId, Watched,
         state::{Asked, Breaks, KnownApprover, Purpose},
     },
     cti::api::{ApiError, BreakRequest, Reply, Request},
@@ -209,11 +209,13 @@ impl Turn<'_> {
     }
 
     fn break_news(&mut self, content: String) {
+        let looked_at = self.state.watched == Some(Watched::BreakRequests);
         let breaks = &mut self.state.duties.breaks;
-        if breaks.news && breaks.told.as_ref() == Some(&content) {
+        if breaks.told.as_ref() == Some(&content) {
             return;
         }
-        breaks.news = true;
+        // Whoever has the list open reads it there.
+        breaks.news = !looked_at;
         breaks.told = Some(content.clone());
         self.info(if content.is_empty() { Message::new("duty.break_news") } else { Message::verbatim(&content) });
         self.refresh_break_requests();
@@ -279,7 +281,11 @@ impl Turn<'_> {
             self.state.duties.breaks.suggested = Some(reason);
         }
         let text = clean(&reply.message);
-        let message = Message::new("duty.busy_needs_approval").with("text", text.clone());
+        let message = if text.is_empty() {
+            Message::new("duty.busy_needs_approval")
+        } else {
+            Message::new("duty.busy_needs_approval_said").with("text", &text)
+        };
         Refusal { kind: RefusalKind::Platform, message, platform: Some((reply.code, text)) }
     }
 }

@@ -35,6 +35,7 @@ impl Turn<'_> {
             caller: None,
             called: None,
             queue_id: None,
+            call_type: None,
             consult: ConsultView::default(),
             consult_asked: None,
             given_away: None,
@@ -145,6 +146,7 @@ impl Turn<'_> {
         take(&mut call.call_id, event.call_id.as_ref());
         take(&mut call.platform_id, event.call_id.as_ref());
         call.told = true;
+        call.call_type = event.call_type.or(call.call_type);
         call.queue_id = event.queue_id.filter(|id| *id != 0).or(call.queue_id);
     }
 }

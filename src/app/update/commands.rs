@@ -302,7 +302,9 @@ impl Turn<'_> {
             Ok(reply) if action == Action::Busy && reply.code == BUSY_NEEDS_APPROVAL => {
                 let refusal = self.busy_needs_approval(&reply);
                 self.not_done(action, waiting);
-                self.command_failed(action, refusal);
+                // Nothing has failed: there is another way to it.
+                self.info(refusal.message.clone());
+                self.resolve_pending(action, Err(refusal));
             }
             Ok(reply) => {
                 self.not_done(action, waiting);

@@ -34,7 +34,7 @@ impl Turn<'_> {
         link.attempts += 1;
         link.retry_at = None;
         link.junk_told = false;
-        let reset = if self.state.session.rejoining { Some(true) } else { link.was_up.then_some(false) };
+        let reset = if self.state.session.by_reset { Some(true) } else { link.was_up.then_some(false) };
         let id = link.id;
         self.set_link(LinkState::Connecting);
         self.effects.push(Effect::StopTimer(TimerId::Reconnect));
@@ -142,6 +142,10 @@ impl Turn<'_> {
         self.settle(&["app.link_down", "app.link_down_in_call"]);
         if let Some(ms) = away_ms {
             self.info(Message::new("app.link_back").with("seconds", ms.div_ceil(1000)));
+        }
+        if away_ms.is_some() && self.state.session.phase == Phase::In {
+            // The platform may have said meanwhile that they changed (MT 8).
+            self.ask_for_lists();
         }
         self.greeted();
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Turn, look_ups::rows_of, number_of, rows, text_of};
+use super::{Turn, clean, look_ups::rows_of, number_of, rows, text_of};
 use crate::{
     app::{
         CommandId, Effect, Fetched, RefusalKind, State, TimerId,
@@ -122,7 +122,7 @@ impl Turn<'_> {
             self.state.lists.busy_reasons = rows
                 .iter()
                 .filter_map(|row| {
-                    Some(BusyReason { id: number_of(row.get("id"))?, name: text_of(row.get("stat_reason"))? })
+                    Some(BusyReason { id: number_of(row.get("id"))?, name: name_of(row.get("stat_reason"))? })
                 })
                 .collect();
         }
@@ -134,7 +134,7 @@ impl Turn<'_> {
             .iter()
             .filter_map(|row| {
                 let value = text_of(row.get("value")).or_else(|| text_of(row.get("name")))?;
-                let name = text_of(row.get("name")).unwrap_or_else(|| value.clone());
+                let name = name_of(row.get("name")).unwrap_or_else(|| clean(&value));
                 Some(CallerId { value, name })
             })
             .collect();
@@ -178,7 +178,7 @@ impl Turn<'_> {
         if let Ok(reply) = &result
             && reply.is_ok()
         {
-            self.state.agent.name = text_of(reply.data.get("ag_name"));
+            self.state.agent.name = name_of(reply.data.get("ag_name"));
             self.state.agent.id = reply.data.get("id").filter(|id| text_of(Some(id)).is_some()).cloned();
             self.count_waiting();
         }
@@ -200,7 +200,7 @@ impl Turn<'_> {
                 Ok(answer)
             }
             None => {
-                let message = Message::new("app.unknown_caller_id").with("value", super::clean(wanted));
+                let message = Message::new("app.unknown_caller_id").with("value", clean(wanted));
                 Err(super::refusal(RefusalKind::Invalid, message))
             }
         };
@@ -208,10 +208,15 @@ impl Turn<'_> {
     }
 }
 
+/// A name as it is shown, in the terminal of whoever runs `ctl` as well: without control characters.
+fn name_of(value: Option<&Value>) -> Option<String> {
+    text_of(value).map(|name| clean(&name)).filter(|name| !name.is_empty())
+}
+
 fn groups(rows: &[Value]) -> Vec<SkillGroup> {
     rows.iter()
         .filter_map(|row| {
-            Some(SkillGroup { id: number_of(row.get("id"))?, name: text_of(row.get("que_name")).unwrap_or_default() })
+            Some(SkillGroup { id: number_of(row.get("id"))?, name: name_of(row.get("que_name")).unwrap_or_default() })
         })
         .collect()
 }

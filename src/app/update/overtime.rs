@@ -30,6 +30,8 @@ const SHORT_SHOWN: Duration = Duration::from_secs(60);
 const MOST: usize = 200;
 /// `type` of a rule that is told to the agent.
 const TELL_AGENT: i64 = 2;
+/// `CallType` of a call whose ringing the rules measure; without one it is the customers' calls (protocol `cti.md` 4.3).
+const COMES_IN: i64 = 2;
 
 impl Turn<'_> {
     pub(super) fn warning_rules_due(&mut self) {
@@ -178,7 +180,9 @@ impl State {
             let queue = call.queue_id;
             let found = if call.phase.is_connected() {
                 measured("11", call.clocks.answered_at)
-            } else if call.phase == CallPhase::Ringing && call.direction == Direction::In {
+            } else if call.phase == CallPhase::Ringing
+                && call.call_type.map_or(call.direction == Direction::In, |kind| kind == COMES_IN)
+            {
                 measured("10", call.clocks.started_at)
             } else {
                 // Being rung otherwise, or dialling, is no state of the rules.

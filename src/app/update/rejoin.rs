@@ -30,6 +30,7 @@ impl Turn<'_> {
 
     pub(super) fn rejoin(&mut self) {
         self.state.session.rejoining = true;
+        self.state.session.by_reset = true;
         self.state.session.phase = Phase::Linking;
         self.register();
         self.open_link();

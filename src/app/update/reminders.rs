@@ -218,7 +218,7 @@ impl Turn<'_> {
         let mut reminders = std::mem::take(&mut self.state.duties.reminders);
         let state = &*self.state;
         let done = |reminder: &ShownReminder| {
-            reminder.plan.due && state.planned_reason(&reminder.plan.reason).is_some_and(|r| state.is_busy_with(r.id))
+            state.planned_reason(&reminder.plan.reason).is_some_and(|r| state.is_busy_with(r.id))
         };
         reminders.shown.retain(|reminder| !done(reminder));
         reminders.put_off.retain(|(_, reminder)| !done(reminder));

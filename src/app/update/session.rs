@@ -140,6 +140,7 @@ impl Turn<'_> {
     pub(super) fn logged_in(&mut self, reg_id: String, login_state: Option<String>) {
         let session = &mut self.state.session;
         session.login_state = login_state;
+        session.by_reset = false;
         session.reg_id = Some(reg_id);
         session.login_unanswered = false;
         session.phase = Phase::Linking;

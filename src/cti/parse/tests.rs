@@ -115,6 +115,7 @@ fn a_customers_ring_carries_everything() {
             caller: Some("13800138000".into()),
             area: Some("北京".into()),
             queue_id: Some(3),
+            call_type: Some(2),
             call_id: Some("c-1".into()),
             ..PhoneEvent::default()
         })

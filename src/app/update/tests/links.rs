@@ -4,6 +4,7 @@ use super::rig::Rig;
 use crate::{
     app::{Effect, LinkState, TimerId},
     cti::{
+        api::Request,
         link::{LinkError, LinkEvent},
         push::PushMessage,
     },
@@ -181,4 +182,31 @@ fn what_is_well_again_is_not_told_any_more() {
     rig.phone(softphone::Event::Registered { expires: Duration::from_secs(300) });
     assert_eq!(fresh(&rig), ["app.link_back"]);
     assert_eq!(rig.shown().notices.len(), 3, "the list keeps everything");
+}
+
+#[test]
+fn what_changed_while_the_link_was_away_is_read_again() {
+    let mut rig = Rig::signed_in(super::rig::profile());
+    for list in [Request::BusyReasons, Request::CallerList, Request::SkillGroups, Request::AgentBaseInfo] {
+        rig.fail(|r| *r == list);
+    }
+    rig.effects.clear();
+    let lists = |rig: &Rig| {
+        let asked = |fits: fn(&Request) -> bool| rig.sent(fits).is_some();
+        [
+            asked(|r| *r == Request::BusyReasons),
+            asked(|r| *r == Request::CallerList),
+            asked(|r| *r == Request::SkillGroups),
+            asked(|r| *r == Request::AgentBaseInfo),
+        ]
+    };
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.timer(TimerId::Reconnect);
+    assert_eq!(lists(&rig), [false; 4], "nothing can be missed yet");
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    assert_eq!(lists(&rig), [true; 4], "MT 8 may have been missed");
+    rig.effects.clear();
+    rig.push(PushMessage::Established);
+    assert_eq!(lists(&rig), [false; 4], "a second MT 0 changes nothing");
 }

@@ -392,3 +392,18 @@ fn lists_that_cannot_be_had_do_not_stand_in_the_way() {
     rig.reply_to(free, 0, json!([]));
     assert_eq!(rig.shown().directory.fetched, Fetched::At(rig.at));
 }
+
+#[test]
+fn names_from_the_platform_cannot_move_a_cursor() {
+    let mut rig = Rig::idle();
+    let reasons = |r: &Request| *r == Request::BusyReasons;
+    let asked = rig.command(Command::LookUp(LookUp::BusyReasons));
+    rig.reply_to(
+        reasons,
+        0,
+        json!([{ "id": "11", "stat_reason": "\u{1b}[2J午餐\r" }, { "id": "12", "stat_reason": "\u{7}" }]),
+    );
+    assert!(rig.outcome(asked).is_some_and(Result::is_ok));
+    let names: Vec<String> = rig.shown().busy_reasons.into_iter().map(|reason| reason.name).collect();
+    assert_eq!(names, ["[2J午餐"]);
+}

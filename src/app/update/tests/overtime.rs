@@ -147,6 +147,31 @@ fn ringing_and_talking_are_states_too() {
 }
 
 #[test]
+fn the_platforms_call_type_says_whose_ringing_is_measured() {
+    for (kind, call_type, measured) in [
+        (RingKind::Queue, None, true),
+        (RingKind::Queue, Some(2), true),
+        (RingKind::Queue, Some(1), false),
+        (RingKind::Consult, None, false),
+        (RingKind::Consult, Some(2), true),
+        (RingKind::AutoCall, Some(2), true),
+        (RingKind::Outbound, Some(2), false),
+    ] {
+        let mut rig = rig(&[rule("agSta_10", 15)]);
+        rig.agent("4");
+        rig.push(PushMessage::Phone(PhoneEvent {
+            state: PhoneState::Ring(kind),
+            caller: Some("138".into()),
+            call_type,
+            ..PhoneEvent::default()
+        }));
+        rig.later(s(16));
+        rig.pho(PhoneState::FarRinging);
+        assert_eq!(!lines(&rig).is_empty(), measured, "{kind:?} {call_type:?}");
+    }
+}
+
+#[test]
 fn ranges_are_everybody_own_skill_groups_the_calls_own_and_business_groups() {
     let ranged =
         |kind: i64, range: Value| with(rule("agSta_1", 10), json!({ "warningRangeType": kind, "warningRange": range }));

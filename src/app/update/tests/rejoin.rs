@@ -60,6 +60,25 @@ fn the_link_is_opened_with_reset_and_the_platform_tells_the_state() {
 }
 
 #[test]
+fn later_connections_of_the_same_sign_in_are_made_as_the_first_was() {
+    let mut rig = back(known());
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    rig.push(PushMessage::InitState { ag_sta: 1, pho_sta: None, param: None });
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.timer(TimerId::Reconnect);
+    assert_eq!(reset_links(&rig), 2, "reset=true again");
+    rig.push(PushMessage::Established);
+    rig.push(PushMessage::InitState { ag_sta: 1, pho_sta: None, param: None });
+    // Signed in anew, it is another sign-in, whose first connection has no such word.
+    rig.push(PushMessage::Forced(crate::cti::push::Forced::TimedOut));
+    rig.reply_to(|r| matches!(r, Request::RtcInfo { .. }), 0, json!({ "vccCode": "VC", "vccId": 77, "phopass": "pw" }));
+    rig.reply_to(login, 0, json!({ "regId": "R8", "agSta": "0" }));
+    let plain = |e: &Effect| matches!(e, Effect::OpenLink { reg_id, reset: None, .. } if reg_id == "R8");
+    assert_eq!((reset_links(&rig), rig.count(plain)), (2, 1));
+}
+
+#[test]
 fn what_the_platform_does_not_know_any_more_is_signed_in_again() {
     let ends: [fn(&mut Rig); 4] = [
         |rig| rig.link(LinkEvent::Closed { code: 3404, reason: String::new() }),
