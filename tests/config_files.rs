@@ -125,3 +125,14 @@ fn the_programs_own_tables_are_read() {
     let told: Vec<String> = config.warnings.iter().map(|w| w.render(Locale::En)).collect();
     assert!(told.is_empty(), "everything has its effect: {told:?}");
 }
+
+#[test]
+fn what_has_no_effect_is_told_and_nothing_else_is() {
+    let path = files("valid").into_iter().find(|path| path.ends_with("minimal.toml")).unwrap();
+    let told = |value: &str| -> Vec<String> {
+        let config = load(&path, &[("check".to_owned(), value.to_owned())]).unwrap();
+        config.warnings.iter().map(|warning| warning.render(Locale::En)).collect()
+    };
+    assert_eq!(told("true"), ["check is accepted but has no effect in this version"]);
+    assert!(told("false").is_empty());
+}

@@ -129,6 +129,7 @@ pub struct Reminder {
     /// Its busy reason, where it is time to go.
     pub reason: Option<BusyReason>,
     /// Since when it is shown.
+    #[serde(serialize_with = "super::moment::to_ms")]
     pub since: Timestamp,
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::{Command, CommandOutcome, Refusal, RefusalKind, Snapshot};
+use super::{Command, CommandOutcome, Refusal, RefusalKind, Snapshot, moment};
 use crate::i18n::Message;
 
 /// A command with the place where its outcome goes.
@@ -25,6 +25,7 @@ pub struct PublishedEvent {
     /// Counts up from 1.
     pub seq: u64,
     /// When.
+    #[serde(serialize_with = "moment::to_ms")]
     pub time: Timestamp,
     /// The SDK's name.
     pub event_name: &'static str,

@@ -15,6 +15,7 @@ mod duty;
 mod effect;
 mod event;
 mod handle;
+mod moment;
 mod phone_line;
 mod profile;
 mod snapshot;

@@ -7,7 +7,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Action, BreaksView, DirectoryView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted};
+use super::{
+    Action, BreaksView, DirectoryView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted, moment,
+};
 use crate::{
     config::LoginType,
     domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, Party, RingKind, SkillGroup},
@@ -68,6 +70,7 @@ pub struct Snapshot {
     /// Reminders to be shown, oldest first.
     pub reminders: Vec<Reminder>,
     /// Until when sign-out is locked: the scheduled end of the shift.
+    #[serde(serialize_with = "moment::to_ms_if_known")]
     pub shift_ends: Option<Timestamp>,
     /// A state that has lasted too long.
     pub overtime: Option<Overtime>,
@@ -125,6 +128,7 @@ pub struct AgentView {
     /// Why busy.
     pub reason: Option<BusyReason>,
     /// Since when.
+    #[serde(serialize_with = "moment::to_ms")]
     pub since: Timestamp,
     /// The same instant, to count from.
     #[serde(skip)]
@@ -160,6 +164,7 @@ pub struct LinkView {
     /// State.
     pub state: LinkState,
     /// Since when.
+    #[serde(serialize_with = "moment::to_ms")]
     pub since: Timestamp,
     /// To count from: while it is lost, the loss, however many attempts there have been since.
     #[serde(skip)]
@@ -196,6 +201,7 @@ pub struct SipView {
     /// State.
     pub state: SipState,
     /// Since when.
+    #[serde(serialize_with = "moment::to_ms")]
     pub since: Timestamp,
     /// Why it failed.
     pub last_error: Option<String>,
@@ -236,6 +242,7 @@ pub struct CallView {
     /// Whether the microphone is muted: the capture path's word.
     pub muted: bool,
     /// Since when this phase.
+    #[serde(serialize_with = "moment::to_ms_if_known")]
     pub since: Option<Timestamp>,
     /// Time it rang, ms, up to now while ringing.
     pub ring_ms: u64,
@@ -383,6 +390,7 @@ pub struct NoticeView {
     #[serde(skip)]
     pub kind: &'static str,
     /// When.
+    #[serde(serialize_with = "moment::to_ms")]
     pub time: Timestamp,
     /// When, to count from.
     #[serde(skip)]

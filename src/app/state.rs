@@ -94,6 +94,8 @@ pub(super) struct Dialled {
     /// The number is an agent's.
     pub(super) agent: bool,
     pub(super) caller_id: Option<String>,
+    /// The skill group it is counted for.
+    pub(super) queue_id: Option<i64>,
 }
 
 /// A dialled number was not reached; the end of the own leg, which may say why, is still awaited.

@@ -28,7 +28,7 @@ pub struct Config {
     pub audio: AudioConfig,
     /// What fills the right-hand panel by itself.
     pub panel: PanelConfig,
-    /// Event name to command (accepted, not used yet).
+    /// Event name or category, or `all`, to command.
     pub hooks: BTreeMap<String, Vec<String>>,
     /// The control socket.
     pub control: ControlConfig,
@@ -106,7 +106,7 @@ pub struct PlatformConfig {
     pub login_type: LoginType,
     /// State wanted after sign-in.
     pub busy: BusyAtSignIn,
-    /// Run the device and network check inside the bar.
+    /// Run the device and network check inside the bar (accepted, without effect).
     pub check: bool,
     /// Add the first skill group to outbound calls.
     pub auto_queue: bool,

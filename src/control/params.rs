@@ -202,11 +202,11 @@ impl Params {
         if self.values.len() != 1 {
             return Err(RpcError::new(INVALID_PARAMS, Message::new("control.one_panel")));
         }
-        if let Some(text) = self.string("text")? {
-            return Ok(PanelContent::Text(text));
+        if self.values.contains_key("text") {
+            return Ok(PanelContent::Text(self.required("text")?));
         }
-        if let Some(markdown) = self.string("markdown")? {
-            return Ok(PanelContent::Markdown(markdown));
+        if self.values.contains_key("markdown") {
+            return Ok(PanelContent::Markdown(self.required("markdown")?));
         }
         let fields = self.take("fields").as_ref().and_then(fields_of);
         fields

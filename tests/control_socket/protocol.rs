@@ -99,6 +99,9 @@ async fn wrong_requests_are_told_what_is_wrong_and_the_connection_lives_on() {
         ("config.setState", json!({"token": "s3cr3ts3cr3t"}), -32602, "the token has no type"),
         ("config.setState", json!({}), -32602, "exactly one"),
         ("panel.set", json!({"text": "a", "markdown": "b"}), -32602, "exactly one"),
+        ("panel.set", json!({"text": ""}), -32602, "'text' is missing or empty"),
+        ("panel.set", json!({"markdown": []}), -32602, "'markdown' must be: string"),
+        ("panel.set", json!({"fields": 1}), -32602, "'fields' must be"),
         ("Event.subscribe", json!({"events": [1]}), -32602, "'events' must be"),
     ] {
         let error = &script.call(method, params).await["error"];

@@ -27,17 +27,16 @@ impl Turn<'_> {
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
         let first_group = self.state.lists.own_groups.first().map(|group| group.id);
         let queue_id = queue_id.or(first_group.filter(|_| self.state.profile.auto_queue));
-        self.state.dialled = Some(Dialled { number: tel.clone(), agent: false, caller_id: caller_id.clone() });
+        self.state.dialled =
+            Some(Dialled { number: tel.clone(), agent: false, caller_id: caller_id.clone(), queue_id });
         self.send(id, Action::Dial, Request::CallOut { tel, caller_id, queue_id, user_data });
     }
 
     pub(super) fn dial_agent(&mut self, id: CommandId, ag_no: &str, caller_id: Option<String>) {
-        let called_ag_no = match domain::clean_agent_number(ag_no) {
-            Ok(ag_no) => ag_no,
-            Err(error) => return self.bad_number(id, &error),
-        };
+        let Some(called_ag_no) = self.other_agent(id, ag_no, "app.own_number") else { return };
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
-        self.state.dialled = Some(Dialled { number: called_ag_no.clone(), agent: true, caller_id: caller_id.clone() });
+        let (number, dialled_as) = (called_ag_no.clone(), caller_id.clone());
+        self.state.dialled = Some(Dialled { number, agent: true, caller_id: dialled_as, queue_id: None });
         self.send(id, Action::DialAgent, Request::CallInner { called_ag_no, caller_id });
     }
 
@@ -53,7 +52,7 @@ impl Turn<'_> {
 
     /// An accepted call is shown at once; the platform's messages fill it in.
     pub(super) fn dialled(&mut self) {
-        let Some(Dialled { number, agent, caller_id }) = self.state.dialled.take() else { return };
+        let Some(Dialled { number, agent, caller_id, queue_id }) = self.state.dialled.take() else { return };
         if self.state.live_call().is_none() {
             self.new_call(CallPhase::Dialing, if agent { Direction::Inner } else { Direction::Out });
         }
@@ -61,6 +60,7 @@ impl Turn<'_> {
             let known = if agent { &mut call.peer.ag_no } else { &mut call.peer.number };
             known.get_or_insert(number);
             call.caller_id = caller_id;
+            call.queue_id = call.queue_id.or(queue_id);
         }
         self.announce();
     }

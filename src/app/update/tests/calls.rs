@@ -426,3 +426,22 @@ fn a_call_out_carries_the_first_skill_group_only_where_that_is_wanted() {
         assert!(rig.sent(carried).is_some(), "{auto_queue} {asked:?}");
     }
 }
+
+#[test]
+fn nobody_calls_oneself() {
+    let mut rig = Rig::idle();
+    rig.effects.clear();
+    let id = rig.command(Command::DialAgent { ag_no: " 8001 ".into(), caller_id: None });
+    assert!(matches!(rig.outcome(id), Some(Err(refusal)) if refusal.kind == RefusalKind::Invalid));
+    assert!(!rig.effects.iter().any(|effect| matches!(effect, Effect::Request { .. })), "{:?}", rig.effects);
+    assert_eq!(rig.shown().call.phase, CallPhase::None);
+}
+
+#[test]
+fn a_call_placed_for_a_skill_group_is_shown_and_kept_with_it() {
+    let mut rig = Rig::idle();
+    let for_group = Command::Dial { number: "139".into(), caller_id: None, queue_id: Some(1), user_data: None };
+    rig.command(for_group);
+    rig.reply_to(|r| matches!(r, Request::CallOut { queue_id: Some(1), .. }), 0, Value::Null);
+    assert_eq!(rig.shown().call.queue.as_ref().map(|group| group.id), Some(1));
+}
