@@ -49,6 +49,21 @@ fn in_a_world_of_the_program() {
 }
 
 #[test]
+fn a_world_of_the_program_shows_what_an_office_has() {
+    let home = Home::new();
+    let office = ["demo", "--locale", "zh-CN", "--scenario", "rush-hour", "--set", "audio.backend=null"];
+    let mut demo = Terminal::start(&home, &office, 120, 30);
+    demo.until("projects and breaks", |screen| screen.contains("o 项目") && screen.contains("g 举手"));
+    demo.until("the queue's badge", |screen| (1..9).any(|n| screen.contains(&format!("排队 {n}"))));
+    demo.close();
+
+    let home = Home::new();
+    let less = [&office[..], &["--set", "render_html.auto_call=false"]].concat();
+    let demo = Terminal::start(&home, &less, 120, 30);
+    demo.until("breaks alone", |screen| screen.contains("g 举手") && !screen.contains("项目"));
+}
+
+#[test]
 fn on_a_screen() {
     let home = Home::new();
     let mut demo = Terminal::start(&home, &["demo", "--locale", "zh-CN"], 80, 24);

@@ -35,7 +35,7 @@ pub(super) fn run(args: &DemoArgs, global: &Global) -> Result<(), CliError> {
 async fn demo(args: &DemoArgs, global: &Global, paths: &Paths) -> Result<(), CliError> {
     let options = Options { scenario: args.scenario.clone(), auto_calls: true, ..Options::default() };
     let platform = Platform::start(options).await.map_err(|error| super::sim::refused(&error, global))?;
-    let config = config(&platform, global, paths)?;
+    let config = config(&platform, args, global, paths)?;
     let manner =
         Manner { locale: config.ui.locale.unwrap_or_else(|| global.language()), headless: global.headless, demo: true };
     let outcome = assembly::phone_bar(config, &manner, paths).await;
@@ -43,9 +43,23 @@ async fn demo(args: &DemoArgs, global: &Global, paths: &Paths) -> Result<(), Cli
     outcome
 }
 
+/// What an office has that the plain screen leaves out: a queue, projects, breaks to ask for, shifts and time limits.
+const OFFICE: &str = "
+[render_html]
+show_que_sum = true
+auto_call = true
+raise_hand = true
+dining_remind = true
+status_warn = true
+";
+
 /// The platform's own client config, with a voice for a microphone where there is no sound card.
-fn config(platform: &Platform, global: &Global, paths: &Paths) -> Result<Config, CliError> {
-    let text = platform.client_config();
+fn config(platform: &Platform, args: &DemoArgs, global: &Global, paths: &Paths) -> Result<Config, CliError> {
+    let mut text = platform.client_config();
+    if args.scenario.is_some() {
+        // As text, so that "--set render_html.…" still counts more.
+        text.push_str(OFFICE);
+    }
     let mut config = load::from_str(&text, Path::new("demo"), &global.set).map_err(|errors| {
         let locale = global.locale.or(errors.locale).unwrap_or_else(|| global.language());
         CliError::usage(errors.render(locale))

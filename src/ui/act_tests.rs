@@ -206,8 +206,10 @@ fn the_palette_does_what_its_line_says_and_nothing_impossible() {
 fn notices_are_read_by_looking_at_them() {
     let mut state = fixtures::state();
     let snapshot = fixtures::with_notice(fixtures::idle(Locale::En), crate::app::NoticeLevel::Warn, "x");
+    assert_eq!(press(&mut state, &snapshot, "esc"), tells(&["DismissNotices"]), "it stands there as a toast");
     assert_eq!(press(&mut state, &snapshot, "n"), tells(&["DismissNotices"]));
     assert_eq!(state.tab, Tab::Notices);
+    assert!(press(&mut state, &fixtures::idle(Locale::En), "esc").is_empty(), "there is nothing to read");
     assert!(press(&mut state, &fixtures::idle(Locale::En), "j").is_empty());
     assert_eq!(state.tab, Tab::Journal);
 }

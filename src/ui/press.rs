@@ -14,9 +14,12 @@ use super::{
     keys::Chord,
     look::{self, Step},
     reading,
-    state::{Focus, ViewState},
+    state::{self, Focus, ViewState},
 };
-use crate::{app::Snapshot, i18n::Message};
+use crate::{
+    app::{Command, Snapshot},
+    i18n::Message,
+};
 
 /// A key was pressed.
 pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Instant) -> Option<Ask> {
@@ -66,8 +69,11 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
             Some(_) | None => {}
         }
         if chord.code == KeyCode::Esc {
+            let something = !state.find.value().is_empty() || state.flash.is_some();
             look::leave(state);
-            return None;
+            // What stands there has been read, also what would stay until then.
+            let told = snapshot.notices.iter().any(|n| !n.dismissed && n.at + state::toast_time(n, false) > now);
+            return (told && !something).then_some(Ask::Tell(Command::DismissNotices));
         }
         if chord.code == KeyCode::Backspace && !state.number.value().is_empty() {
             state.focus = Focus::Number;

@@ -325,10 +325,11 @@ fn over(dialog: &Dialog, snapshot: &Snapshot) -> Over {
     }
 }
 
-/// How long a notice is shown as a toast: longer, the more serious it is.
-pub fn toast_time(notice: &NoticeView) -> Duration {
+/// How long a notice is shown as a toast: longer, the more serious it is. What stays until it is read does not stay in
+/// front of a dialog: its rows are needed there.
+pub fn toast_time(notice: &NoticeView, dialog: bool) -> Duration {
     use crate::app::NoticeLevel::{Error, Info, Warn};
-    if notice.kind == STICKY {
+    if notice.kind == STICKY && !dialog {
         return STICKY_TIME;
     }
     match notice.level {

@@ -41,12 +41,15 @@ pub fn lay_out(document: &Document, cells: u16) -> Vec<Row> {
                 push_lines(&mut rows, wrapped(pieces, cells - margin), mark, margin, Some(Scope::Dim));
             }
             Block::Field { label, value } => {
-                let beside = text::width(label) <= column && column + GAP + NARROWEST <= cells;
+                let fits = text::width(label) <= column && column + GAP + NARROWEST <= cells;
+                // A number is not cut in two where the whole width would hold it.
+                let cut = widest_word(value) > cells.saturating_sub(column + GAP);
+                let beside = fits && !(cut && widest_word(value) + GAP <= cells);
                 if beside {
                     let lines = wrapped(value, cells - column - GAP);
                     push_lines(&mut rows, lines, &text::pad(label, column + GAP), column + GAP, Some(Scope::Dim));
                 } else {
-                    // A name too long for its column stands above its value.
+                    // A name too long for its column, or a value for its own, stands in two rows.
                     let label = Piece { text: label.clone(), scope: Some(Scope::Dim), ..Piece::default() };
                     push_lines(&mut rows, wrapped(&[label], cells), "", 0, None);
                     let margin = if cells > GAP + NARROWEST { GAP } else { 0 };
@@ -68,6 +71,13 @@ fn push_lines(rows: &mut Vec<Row>, lines: Vec<Vec<Piece>>, first: &str, margin: 
         row.extend(line);
         rows.push(Row::Text(row));
     }
+}
+
+/// Cells of the longest word that is not CJK text, such as a number.
+fn widest_word(pieces: &[Piece]) -> u16 {
+    let whole: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
+    let words = whole.split(|c: char| c.is_whitespace() || !c.is_ascii());
+    words.map(text::width).max().unwrap_or(0)
 }
 
 /// The lines of pieces at a width; at least one, perhaps empty.

@@ -144,6 +144,19 @@ fn fields_stand_in_columns_and_long_ones_wrap() {
     assert_eq!(shown(&fields(&long), 16), ["a name that is", "far too long", "  v", "b  w"]);
 }
 
+#[test]
+fn a_number_too_long_for_its_column_is_not_cut_while_the_width_holds_it() {
+    let fields = |value: &str| {
+        read(PanelContent::Fields(vec![("电话".into(), value.into()), ("归属地".into(), "英国伦敦".into())]))
+    };
+    let held = ["电话", "  +442079460018", "归属地  英国伦敦"];
+    assert_eq!(shown(&fields("+442079460018"), 16), held);
+    assert_eq!(shown(&fields("+442079460018"), 21), ["电话    +442079460018", held[2]]);
+    // Words and Chinese are broken where they always were, and so is what no width holds.
+    assert_eq!(shown(&fields("二〇二六年十一月"), 16), ["电话    二〇二六", "        年十一月", held[2]]);
+    assert_eq!(shown(&fields("0123456789abcdef"), 16)[0], "电话    01234567");
+}
+
 fn numbers(text: &str) -> Vec<String> {
     ansi(text).numbers.into_iter().map(|number| number.dial).collect()
 }

@@ -69,15 +69,18 @@ fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         if call.muted {
             middle.push("  ", Scope::Bar).push(format!(" {} ", canvas.t("ui.muted")), Scope::BadgeMuted);
         }
-        if let Some(wish) = parties::after_call(canvas.snapshot) {
-            middle.push("  ", Scope::Bar).push(wish, Scope::BarWarn);
-        }
     }
-    let wanted = middle.cells() + if with_field { FIELD + 2 } else { 0 };
+    let wish = parties::after_call(canvas.snapshot).filter(|_| live).unwrap_or_default();
+    let for_wish = if wish.is_empty() { 0 } else { text::width(&wish) + 2 };
+    let wanted = middle.cells() + for_wish + if with_field { FIELD + 2 } else { 0 };
     let start = right_side(canvas, area, x.saturating_add(wanted));
     let room = start.saturating_sub(x + 2);
     if live {
         let for_peer = if with_field { room.saturating_sub(FIELD + 2) } else { room };
+        // Whole or not at all: the card below says it too.
+        if for_wish > 0 && middle.cells() + for_wish <= for_peer {
+            middle.push("  ", Scope::Bar).push(&wish, Scope::BarWarn);
+        }
         let used = canvas.run(x, y, for_peer, &middle);
         x += if used > 0 { used + 2 } else { 0 };
     }

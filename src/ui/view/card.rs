@@ -61,7 +61,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> u16 {
 /// The call that is being wrapped up: whom the notes are about.
 pub fn wrapped_up(snapshot: &Snapshot) -> Option<&JournalEntry> {
     let wraps_up = snapshot.agent.state == AgentState::WrapUp && snapshot.call.phase == CallPhase::None;
-    snapshot.journal.first().filter(|entry| wraps_up && entry.outcome == Outcome::Answered)
+    snapshot
+        .journal
+        .first()
+        .filter(|entry| wraps_up && matches!(entry.outcome, Outcome::Answered | Outcome::Transferred))
 }
 
 /// The same two lines as of a call, for one that is over.

@@ -389,15 +389,17 @@ fn requests_are_told_apart_by_word_and_glyph_and_can_be_searched() {
 #[test]
 fn a_warning_about_a_reason_stays_until_it_is_read() {
     let mut snapshot = fixtures::with_notice(fixtures::idle(Locale::ZhCn), crate::app::NoticeLevel::Warn, "午间高峰");
-    let shown = |snapshot: &Snapshot| {
-        let state = fixtures::state();
+    let shown_over = |snapshot: &Snapshot, state: &ViewState| {
         let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(80, 24)).unwrap();
-        terminal.draw(|frame| drop(draw(frame, snapshot, &state, now() + Duration::from_secs(600)))).unwrap();
+        terminal.draw(|frame| drop(draw(frame, snapshot, state, now() + Duration::from_secs(600)))).unwrap();
         lines(terminal.backend().buffer()).contains("午间高峰")
     };
+    let shown = |snapshot: &Snapshot| shown_over(snapshot, &fixtures::state());
     assert!(!shown(&snapshot), "any other notice goes by itself");
     snapshot.notices.last_mut().unwrap().kind = "duty.restriction";
     assert!(shown(&snapshot));
+    let form = with(Duty::Break(Box::new(empty_form())));
+    assert!(!shown_over(&snapshot, &form), "a form's fields are not covered by what was said long ago");
     snapshot.notices.last_mut().unwrap().dismissed = true;
     assert!(!shown(&snapshot));
 }

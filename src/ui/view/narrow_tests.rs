@@ -84,7 +84,9 @@ fn while_wrapping_up_the_last_customer_stays_in_view() {
     // A call that was missed is not what is being wrapped up.
     std::sync::Arc::make_mut(&mut snapshot.journal)[0].outcome = Outcome::Missed;
     assert!(!text(&snapshot, &fixtures::state(), 80, 24).contains("通话结束"));
-    std::sync::Arc::make_mut(&mut snapshot.journal)[0].outcome = Outcome::Answered;
+    // One that was handed over is: the notes are about that customer too.
+    std::sync::Arc::make_mut(&mut snapshot.journal)[0].outcome = Outcome::Transferred;
+    assert!(text(&snapshot, &fixtures::state(), 80, 24).contains("号码    02187654321"));
     snapshot.agent.state = AgentState::Idle;
     assert!(!text(&snapshot, &fixtures::state(), 80, 24).contains("通话结束"));
 }
@@ -102,6 +104,25 @@ fn figures_stand_where_they_stood_before_the_first_ones_came() {
     };
     assert_eq!(columns(&early), columns(&late));
     assert!(columns(&early).iter().all(Option::is_some));
+}
+
+#[test]
+fn where_the_ways_to_more_do_not_all_fit_the_help_is_kept() {
+    let state = ViewState { demo: true, ..fixtures::state() };
+    let last = |locale, width| text(&fixtures::idle(locale), &state, width, 24).lines().last().unwrap().to_owned();
+    assert!(last(Locale::En, 80).contains("? help   q quit"), "{}", last(Locale::En, 80));
+    assert!(last(Locale::En, 60).contains("? help"), "{}", last(Locale::En, 60));
+    assert!(last(Locale::ZhCn, 60).contains(": 命令   ? 帮助"), "{}", last(Locale::ZhCn, 60));
+}
+
+#[test]
+fn the_wish_for_after_the_call_is_in_the_bar_whole_or_not_at_all() {
+    let mut snapshot = fixtures::talking(Locale::En);
+    snapshot.after_call = Some(crate::app::Wanted::Ready);
+    let bar = |width| text(&snapshot, &fixtures::state(), width, 24).lines().next().unwrap().to_owned();
+    assert!(bar(120).contains("after the call: ready"), "{}", bar(120));
+    assert!(!bar(60).contains("after"), "{}", bar(60));
+    assert!(text(&snapshot, &fixtures::state(), 60, 24).contains("after the call: ready"), "the card has it");
 }
 
 #[test]

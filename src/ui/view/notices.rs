@@ -48,7 +48,9 @@ fn mark(canvas: &Canvas<'_>, level: NoticeLevel) -> (&'static str, Scope) {
 /// Notices still to be shown as toasts, newest last; not those that the banner says already.
 pub fn toasts<'a>(canvas: &Canvas<'a>, now: Instant) -> Vec<&'a NoticeView> {
     let fresh = |notice: &&NoticeView| {
-        !notice.dismissed && notice.at + state::toast_time(notice) > now && !status_line::says(canvas, notice, now)
+        !notice.dismissed
+            && notice.at + state::toast_time(notice, canvas.state.dialog.is_some()) > now
+            && !status_line::says(canvas, notice, now)
     };
     let mut newest: Vec<&NoticeView> = canvas.snapshot.notices.iter().rev().filter(fresh).take(TOASTS).collect();
     newest.reverse();

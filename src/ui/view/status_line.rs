@@ -54,14 +54,25 @@ pub fn more(canvas: &mut Canvas<'_>, area: Rect, left: u16) -> u16 {
         let demo = format!(" {} ", canvas.t("ui.demo"));
         x = canvas.put_right(x, area.y, area.width, &demo, Scope::BadgeNote).saturating_sub(3);
     }
-    for (action, label) in
-        [(UiAction::Quit, "ui.act_quit"), (UiAction::Help, "ui.act_help"), (UiAction::Palette, "ui.act_palette")]
-    {
+    let label = |action, label: &'static str| {
         let mut run = Run::default();
         if let Some(key) = canvas.key(action) {
             run.push(key, Scope::BarKey).push(" ", Scope::Bar);
         }
         run.push(canvas.t(label), Scope::BarDim);
+        (action, run)
+    };
+    // From the right. Quit goes first where all three do not fit: the help names it, and ^C is known to everybody.
+    let mut ways = vec![
+        label(UiAction::Quit, "ui.act_quit"),
+        label(UiAction::Help, "ui.act_help"),
+        label(UiAction::Palette, "ui.act_palette"),
+    ];
+    let cells = |ways: &[(UiAction, Run)]| ways.iter().map(|(_, run)| run.cells() + 3).sum::<u16>().saturating_sub(3);
+    if cells(&ways) > x.saturating_sub(left) {
+        ways.remove(0);
+    }
+    for (action, run) in ways {
         let Some(start) = x.checked_sub(run.cells()).filter(|start| *start >= left) else { break };
         canvas.run(start, area.y, run.cells(), &run);
         canvas.hit(start, area.y, run.cells(), Target::Act(action));

@@ -70,7 +70,7 @@ pub fn next_change(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Opti
     }
     for notice in snapshot.notices.iter().rev().take_while(|n| now < n.at + Duration::from_secs(30)) {
         if !notice.dismissed {
-            at(notice.at + state::toast_time(notice));
+            at(notice.at + state::toast_time(notice, state.dialog.is_some()));
         }
     }
     if let Some(overtime) = &snapshot.overtime {
