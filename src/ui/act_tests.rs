@@ -213,3 +213,13 @@ fn notices_are_read_by_looking_at_them() {
     assert!(press(&mut state, &fixtures::idle(Locale::En), "j").is_empty());
     assert_eq!(state.tab, Tab::Journal);
 }
+
+#[test]
+fn auto_answer_is_offered_only_where_it_does_something() {
+    let mut snapshot = fixtures::idle(Locale::En);
+    let mut state = fixtures::state();
+    assert_eq!(press(&mut state, &snapshot, "A"), tells(&["SetAutoAnswer { on: true }"]));
+    snapshot.agent.web_phone = false;
+    assert_eq!(press(&mut state, &snapshot, "A"), tells(&[]));
+    assert!(state.flash_at(now()).is_some_and(|told| told.contains("on your telephone")));
+}
