@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use wincall_tui::{
-    config::{BusyAtSignIn, Codec, Config, LoginType, Notify, PanelFormat, load::load},
+    config::{BusyAtSignIn, Codec, Config, LoginType, Notify, PanelFormat, load::load, show::show},
     i18n::Locale,
 };
 
@@ -121,6 +121,8 @@ fn the_programs_own_tables_are_read() {
     assert_eq!(config.panel.url.as_deref(), Some("https://crm.example/{number}"));
     assert_eq!((config.panel.timeout.as_millis(), config.panel.format), (2500, PanelFormat::Json));
     assert_eq!(config.hooks["phoneRingQueue"], ["notify-send", "ring", "{Caller}"]);
+    assert_eq!(config.platform.custom_header["x-api-key"], "k3y");
+    assert!(!format!("{config:?}{}", show(&config)).contains("k3y"), "it may be a secret");
     assert_eq!(config.ui.notify, Notify::Osc777);
     let told: Vec<String> = config.warnings.iter().map(|w| w.render(Locale::En)).collect();
     assert!(told.is_empty(), "everything has its effect: {told:?}");

@@ -105,6 +105,7 @@ async fn no_token_in_any_line() {
         ag_no: "8001".into(),
         locale: wincall_tui::i18n::Locale::En,
         tls: tls.clone(),
+        custom_header: reqwest::header::HeaderMap::new(),
     };
     let api = Api::new(config, token()).unwrap();
     let reply = api.send(&Request::RtcInfo { pho_num: "9001".into() }).await.unwrap();

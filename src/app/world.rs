@@ -60,6 +60,7 @@ impl LiveWorld {
             ag_no: platform.ag_no.clone(),
             locale,
             tls: tls.clone(),
+            custom_header: platform.custom_header.clone(),
         };
         let renew = match &platform.token {
             _ if !platform.token_call_back.is_empty() => Some(TokenSource::Command(platform.token_call_back.clone())),

@@ -129,6 +129,7 @@ fn check_platform(config: &Config, locale: Locale) -> Vec<Finding> {
         ag_no: platform.ag_no.clone(),
         locale,
         tls,
+        custom_header: platform.custom_header.clone(),
     };
     let begun = Instant::now();
     let reply = runtime.block_on(async {

@@ -93,6 +93,7 @@ fn platform(
     let token_call_back_time = top.duration("token_call_back_time").unwrap_or(Duration::from_secs(30 * 60));
     let ws_reconnect_time = top.duration("ws_reconnect_time").unwrap_or(Duration::from_secs(3 * 60 * 60));
     let tls_ca_file = top.existing_file("tls_ca_file");
+    let custom_header = tables::custom_header(top);
     Some(PlatformConfig {
         token: token?,
         ag_no: ag_no?,
@@ -116,6 +117,7 @@ fn platform(
         token_call_back_time,
         ws_reconnect_time,
         tls_ca_file,
+        custom_header,
     })
 }
 

@@ -2,7 +2,7 @@
 
 /// The tables with their keys; the first is the top level. `default.toml` documents exactly these (a test says so).
 ///
-/// `keys` and `hooks` take any key: action names and event names.
+/// `keys`, `hooks` and `custom_header` take any key: action names, event names, names of HTTP headers.
 pub(super) const TABLES: &[(&str, &[&str])] = &[
     (
         TOP,
@@ -32,6 +32,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "token_call_back_time",
             "ws_reconnect_time",
             "tls_ca_file",
+            "custom_header",
             "oauth",
             "render_html",
             "ui",
@@ -87,6 +88,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ),
     ("panel", &["command", "url", "timeout", "format"]),
     ("hooks", &[]),
+    ("custom_header", &[]),
     ("control", &["enabled", "path"]),
     ("journal", &["enabled", "keep", "days"]),
     ("log", &["level", "dir", "keep_files"]),
@@ -96,7 +98,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
 pub(super) const TOP: &str = "";
 
 /// Keys that `--set` refuses: other users see a command line in the process list.
-pub(super) const SECRETS: &[&str] = &["token", "agent_phone_pwd", "client_secret", "password"];
+pub(super) const SECRETS: &[&str] = &["token", "agent_phone_pwd", "client_secret", "password", "custom_header"];
 
 /// Options of the vendor's SDK that have no key here, with the catalogue text that says what takes their place.
 pub(super) const ELSEWHERE: &[(&str, &str)] = &[

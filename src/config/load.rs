@@ -68,9 +68,9 @@ fn unreadable(path: &Path, error: &std::io::Error) -> ConfigErrors {
 
 fn lay_over(root: &mut Vec<Entry>, key: &str, value: &str, reading: &Reading<'_>) {
     let place = Place::Set(key.to_owned());
-    let last = keys::canonical(key.rsplit('.').next().unwrap_or(key).trim());
-    if keys::SECRETS.contains(&last.as_str()) {
-        reading.problem(place, Message::new("config.set_secret").with("key", last));
+    let mut names = key.split('.').map(|name| keys::canonical(name.trim()));
+    if let Some(secret) = names.find(|name| keys::SECRETS.contains(&name.as_str())) {
+        reading.problem(place, Message::new("config.set_secret").with("key", secret));
     } else if !tree::set(root, key, value, keys::same) {
         reading.problem(place, Message::new("config.set_no_table").with("key", key));
     }
@@ -132,6 +132,7 @@ mod tests {
             ("ag_no.x", "1", "--set ag_no.x: 'ag_no.x' goes through something that is not a table"),
             ("tokem_file", "x", "--set tokem_file: unknown key 'tokem_file'; did you mean 'token_file'?"),
             ("token", "Bearer s3cr3t", "--set token: 'token' is a secret"),
+            ("customHeader.X-Key", "s3cr3t", "--set customHeader.X-Key: 'custom_header' is a secret"),
         ] {
             let errors = with_set(&[(key, value)]).unwrap_err();
             let lines = errors.lines(Locale::En);

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
@@ -132,6 +133,8 @@ pub struct PlatformConfig {
     pub ws_reconnect_time: Duration,
     /// A CA to trust besides the system's, or the server's own certificate (PEM).
     pub tls_ca_file: Option<PathBuf>,
+    /// Headers sent with every command; they win over the program's own of the same name (protocol `cti.md` 1).
+    pub custom_header: HeaderMap,
 }
 
 /// The phone bar's own behaviour.

@@ -148,6 +148,11 @@ fn rest(out: &mut Output, config: &Config) {
     out.line("timeout", duration(config.panel.timeout));
     out.line("format", word(&config.panel.format));
 
+    out.table("custom_header");
+    for name in config.platform.custom_header.keys() {
+        out.line(name.as_str(), MASK);
+    }
+
     out.table("hooks");
     for (event, argv) in &config.hooks {
         out.line(event, argv.clone());

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
 use super::{
     AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, LogConfig, Notify,
     PANEL_FIELDS, PanelConfig, PanelFormat, Template, UiConfig,
@@ -128,6 +130,22 @@ pub(super) fn ui(mut table: Section<'_>) -> UiConfig {
 pub(super) fn keys(top: &mut Section<'_>) -> BTreeMap<String, Vec<String>> {
     let entries = top.table("keys");
     entries.into_iter().filter_map(|e| Some((e.key.clone(), top.key_names(&e.key, e.value)?))).collect()
+}
+
+/// Headers for the platform's gateways. What they say may be secret.
+pub(super) fn custom_header(top: &mut Section<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for entry in top.table("custom_header") {
+        let name = HeaderName::from_bytes(entry.key.as_bytes());
+        let value = entry.value.into_string().map(|text| HeaderValue::from_str(&text));
+        if let (Ok(name), Ok(Ok(mut value))) = (name, value) {
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        } else {
+            top.problem(entry.place, Message::new("config.bad_header").with("name", &entry.key));
+        }
+    }
+    headers
 }
 
 /// Events by name or category, each with a command.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -245,4 +246,6 @@ pub struct ApiConfig {
     pub locale: Locale,
     /// Trust.
     pub tls: Tls,
+    /// Headers of commands besides the usual ones, or instead of them (`customHeader`, protocol `cti.md` 1).
+    pub custom_header: HeaderMap,
 }

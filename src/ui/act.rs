@@ -266,6 +266,11 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
             state.dialog = Some(Dialog::Question(Question::Quit));
             None
         }
+        UiAction::AutoAnswer if !snapshot.agent.web_phone => {
+            // Nothing of this program's could answer (protocol `phone-bar.md` 12.21).
+            state.hint(i18n::text(snapshot.locale, "ui.answers_elsewhere"), now);
+            None
+        }
         UiAction::AutoAnswer => return Some(Ask::Tell(Command::SetAutoAnswer { on: !snapshot.auto_answer })),
         UiAction::Reconnect => return Some(Ask::Tell(Command::ReconnectNow)),
         UiAction::Notices => {

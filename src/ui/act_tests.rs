@@ -227,3 +227,13 @@ fn busy_offers_ready_and_marks_the_reason_that_holds() {
     assert_eq!(press(&mut state, &snapshot, "r"), tells(&["Ready"]));
     assert_eq!(press(&mut state, &snapshot, "b 3"), tells(&["Busy { reason: Some(13) }"]));
 }
+
+#[test]
+fn auto_answer_is_offered_only_where_it_does_something() {
+    let mut snapshot = fixtures::idle(Locale::En);
+    let mut state = fixtures::state();
+    assert_eq!(press(&mut state, &snapshot, "A"), tells(&["SetAutoAnswer { on: true }"]));
+    snapshot.agent.web_phone = false;
+    assert_eq!(press(&mut state, &snapshot, "A"), tells(&[]));
+    assert!(state.flash_at(now()).is_some_and(|told| told.contains("on your telephone")));
+}

@@ -22,6 +22,7 @@ fn api_of(scheme: &str, address: SocketAddr, tls: Tls) -> Api {
         ag_no: "8001".into(),
         locale: Locale::ZhCn,
         tls,
+        custom_header: reqwest::header::HeaderMap::new(),
     };
     Api::new(config, TOKEN.into()).unwrap()
 }
@@ -73,6 +74,30 @@ async fn a_command_is_exactly_what_the_protocol_says() {
         ["accept", "accept-language", "authorization", "content-length", "content-type", "host", "user-agent"]
     );
     assert_eq!(seen.header("accept-language"), Some("zh-CN"));
+}
+
+#[tokio::test]
+async fn custom_headers_go_with_commands_and_win_but_not_with_look_ups() {
+    let server = HttpStub::json(r#"{"code":0}"#).await;
+    let mut config = api(server.address).shared.config.clone();
+    config.custom_header.insert("x-gateway", "g1".parse().unwrap());
+    config.custom_header.insert("content-type", "application/json;charset=utf-8".parse().unwrap());
+    let api = Api::new(config, TOKEN.into()).unwrap();
+    for (request, sent) in [
+        (Request::Ready, true),
+        (Request::QueueSum { ag_ids: Vec::new() }, true),
+        (Request::SkillGroups, false),
+        (Request::QueueDetail, false),
+    ] {
+        api.send(&request).await.unwrap();
+        let seen = server.last();
+        assert_eq!(seen.header("x-gateway"), sent.then_some("g1"), "{}", seen.line);
+        if sent {
+            assert_eq!(seen.header("content-type"), Some("application/json;charset=utf-8"), "not twice");
+            assert_eq!(seen.header("authorization"), Some(TOKEN));
+            assert_eq!(names(&seen).iter().filter(|name| **name == "content-type").count(), 1);
+        }
+    }
 }
 
 #[tokio::test]

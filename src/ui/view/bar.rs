@@ -112,7 +112,9 @@ fn right_side(canvas: &mut Canvas<'_>, area: Rect, left_end: u16) -> u16 {
         run.push(canvas.t("ui.caller_id"), Scope::BarDim).push(" ", Scope::Bar).push(&caller.name, Scope::BarStrong);
         segments.push((2, run, Some(UiAction::CallerId)));
     }
-    segments.insert(if auto_answer { segments.len() } else { 0 }, (3, auto, Some(UiAction::AutoAnswer)));
+    if snapshot.agent.web_phone {
+        segments.insert(if auto_answer { segments.len() } else { 0 }, (3, auto, Some(UiAction::AutoAnswer)));
+    }
     let mut agent = Run::default();
     agent.push(&snapshot.agent.ag_no, Scope::BarStrong);
     if let Some(name) = &snapshot.agent.name {

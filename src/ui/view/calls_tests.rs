@@ -419,3 +419,11 @@ fn in_the_strip_the_selected_line_and_what_enter_will_do_are_seen() {
     (state.focus, state.find) = (Focus::Find, "李".into());
     assert!(screen(&idle, &state, 100, 3).contains("筛选 李"));
 }
+
+#[test]
+fn auto_answer_is_shown_only_with_the_web_phone() {
+    let mut snapshot = fixtures::idle(Locale::En);
+    assert!(screen(&snapshot, &fixtures::state(), 120, 30).contains("auto-answer"));
+    snapshot.agent.web_phone = false;
+    assert!(!screen(&snapshot, &fixtures::state(), 120, 30).contains("auto-answer"));
+}
