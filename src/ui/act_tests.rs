@@ -213,3 +213,17 @@ fn notices_are_read_by_looking_at_them() {
     assert!(press(&mut state, &fixtures::idle(Locale::En), "j").is_empty());
     assert_eq!(state.tab, Tab::Journal);
 }
+
+#[test]
+fn busy_offers_ready_and_marks_the_reason_that_holds() {
+    let mut snapshot = fixtures::idle(Locale::ZhCn);
+    snapshot.agent.state = crate::domain::AgentState::Busy;
+    snapshot.agent.reason = snapshot.busy_reasons.iter().find(|reason| reason.id == 12).cloned();
+    let marked: Vec<String> =
+        crate::ui::dialog::busy::items(&snapshot).into_iter().filter(|i| i.current).map(|i| i.label).collect();
+    fixtures::allow(&mut snapshot, &[Action::Ready, Action::Busy]);
+    assert_eq!(marked, ["就餐"], "the current one is there and marked, the others can be changed to");
+    let mut state = fixtures::state();
+    assert_eq!(press(&mut state, &snapshot, "r"), tells(&["Ready"]));
+    assert_eq!(press(&mut state, &snapshot, "b 3"), tells(&["Busy { reason: Some(13) }"]));
+}

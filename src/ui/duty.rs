@@ -94,7 +94,7 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: DutyCho
 
 /// A button of the reminder on the screen was clicked.
 pub(super) fn answer(state: &mut ViewState, snapshot: &Snapshot, answer: ReminderAnswer, now: Instant) -> Option<Ask> {
-    let first = snapshot.reminders.first()?;
+    let first = reminders::in_order(snapshot).into_iter().next()?;
     let (_, choice) = reminders::answers_of(first).into_iter().nth(answer.0)?;
     choose(state, snapshot, choice, now)
 }

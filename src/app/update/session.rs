@@ -259,9 +259,10 @@ impl Turn<'_> {
         self.state.session.refused = true;
         self.state.session.phase = Phase::Out;
         self.leave_registration();
+        // First, while the answer still has the platform's code: by it the screen offers to take over.
+        self.resolve_pending(Action::SignIn, Err(refusal.clone()));
         self.signed_out(Some(refusal.message.clone()));
-        self.error(refusal.message.clone());
-        self.resolve_pending(Action::SignIn, Err(refusal));
+        self.error(refusal.message);
     }
 
     /// The platform did not answer: told, and tried again for as long as it is wanted.

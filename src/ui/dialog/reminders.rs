@@ -9,10 +9,17 @@ use crate::{
     i18n::{self, Message},
 };
 
+/// The reminders in the order in which they are shown: those that it is time for, then those that only tell in advance,
+/// so that an early notice nobody has read does not hide that it is time.
+pub fn in_order(snapshot: &Snapshot) -> Vec<&Reminder> {
+    let (due, early): (Vec<_>, Vec<_>) = snapshot.reminders.iter().partition(|reminder| reminder.reason.is_some());
+    due.into_iter().chain(early).collect()
+}
+
 /// Every answer there is, with its number key; overtime warnings last.
 pub fn items(snapshot: &Snapshot) -> Vec<Item> {
     let mut answers: Vec<(String, DutyChoice)> = Vec::new();
-    for reminder in &snapshot.reminders {
+    for reminder in in_order(snapshot) {
         let about = |answer: String| format!("{}  {answer}", reminder.title);
         for (answer, choice) in answers_of(reminder) {
             answers.push((about(answer.render(snapshot.locale)), choice));

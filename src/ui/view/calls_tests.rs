@@ -202,6 +202,25 @@ fn who_hears_whom_is_said_in_words() {
 }
 
 #[test]
+fn of_a_call_that_was_found_nothing_is_made_up() {
+    let mut found = fixtures::talking(Locale::ZhCn);
+    found.media = crate::app::MediaView::default();
+    found.call.hold_uncertain = true;
+    found.call.ring = None;
+    let frame = screen(&found, &fixtures::state(), 80, 24);
+    assert!(!frame.contains("正在连接声音") && frame.contains("此处没有这通电话的声音"), "{frame}");
+    assert!(frame.contains("通话 ") && !frame.contains("振铃 ") && !frame.contains("保持 0"), "{frame}");
+}
+
+#[test]
+fn during_a_consultation_nothing_is_said_of_holding_when_the_link_is_lost() {
+    let mut consulting = fixtures::consulting(Locale::ZhCn, CallPhase::Consulting);
+    consulting.link = fixtures::link_down(Locale::ZhCn).link;
+    let frame = screen(&consulting, &fixtures::state(), 120, 30);
+    assert!(frame.contains("通话不受影响") && !frame.contains("保持待恢复"), "{frame}");
+}
+
+#[test]
 fn lists_say_how_fresh_they_are() {
     let state = with(Dialog::Pick(Pick::new(PickKind::Consult)));
     let mut snapshot = fixtures::in_talk(Locale::ZhCn);

@@ -173,8 +173,9 @@ fn clocks(canvas: &mut Canvas<'_>, area: Rect, y: u16, now: Instant) {
         if answered {
             clocks.push(("ui.clock_talk", call.clocks.talk_ms(now), Scope::Strong));
         }
-        // A supervisor's own leg neither rings nor holds.
-        let own = call.direction != Some(Direction::Spy);
+        // A supervisor's own leg neither rings nor holds, and of a call that was found nobody knows.
+        let found = call.hold_uncertain && call.phase == CallPhase::Talking && call.ring.is_none();
+        let own = call.direction != Some(Direction::Spy) && !found;
         if own || !answered {
             clocks.push((ring, call.clocks.ring_ms(now), if answered { Scope::Base } else { Scope::Strong }));
         }
@@ -245,7 +246,13 @@ fn quality(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
     let media = &canvas.snapshot.media;
     let mut facts: Vec<Run> = Vec::new();
     match media.state {
-        MediaState::None | MediaState::Connecting => {
+        // A call found after a restart, or one on a phone of its own: nothing is being connected here.
+        MediaState::None => {
+            let mut run = Run::default();
+            run.push(canvas.t("ui.media_none"), Scope::Dim);
+            facts.push(run);
+        }
+        MediaState::Connecting => {
             let mut run = Run::default();
             run.push(canvas.t("ui.media_connecting"), Scope::Dim);
             facts.push(run);

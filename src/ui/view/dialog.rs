@@ -197,6 +197,12 @@ fn draw_help(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
         .max()
         .unwrap_or(0)
         .min(20);
+    let abouts = groups.iter().flatten();
+    let about_cells = abouts
+        .map(|line| if let help::Line::Entry(_, about) = line { text::width(about) } else { 0 })
+        .max()
+        .unwrap_or(0)
+        .min(60);
     let column = key_cells + 2 + 34;
     let columns: u16 = (1..=3).rev().find(|columns| area.width >= column * columns + 8).unwrap_or(1);
     // Three columns: a group each. Two: call and agent left, screen right. One: all below each other.
@@ -217,7 +223,8 @@ fn draw_help(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
     }
     let lines = sides.iter().map(Vec::len).max().unwrap_or(0);
     let rows = u16::try_from(lines).unwrap_or(u16::MAX);
-    let width = column * columns + 6;
+    // Alone, a column takes what its longest line needs.
+    let width = if columns == 1 { about_cells + key_cells + 9 } else { column * columns + 6 };
     let height = rows.saturating_add(4).min(area.height.saturating_sub(2));
     let inner = window(canvas, centred(area, width, height), "ui.help_title");
     if inner.height < 3 || inner.width < 12 {

@@ -54,7 +54,7 @@ pub fn next_pulse(overtime: &Overtime, blink: bool, now: Instant) -> Instant {
 /// What the row says: the oldest reminder with its answers, else the overtime warning that nobody has seen.
 pub fn row(canvas: &mut Canvas<'_>, area: Rect) -> bool {
     let key = canvas.key(UiAction::Reminder).map(|key| format!("{key} ")).unwrap_or_default();
-    if let Some(first) = canvas.snapshot.reminders.first() {
+    if let Some(first) = reminders::in_order(canvas.snapshot).into_iter().next() {
         canvas.clear(area, Scope::BannerWarn);
         let locale = canvas.snapshot.locale;
         let more = canvas.snapshot.reminders.len() - 1;

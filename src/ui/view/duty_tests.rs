@@ -413,3 +413,33 @@ fn in_a_call_the_bar_leaves_its_room_to_the_call() {
     assert!(snapshot.can(Action::RaiseHand));
     assert!(!screen(&snapshot, &fixtures::state(), 120, 30).contains("g raise hand"));
 }
+
+#[test]
+fn lists_with_nothing_in_them_say_so_once_they_have_been_read() {
+    let mut snapshot = fixtures::on_duty(Locale::ZhCn);
+    snapshot.breaks.requests.clear();
+    let requests = with(Duty::Requests(ListDialog::default()));
+    let queue = ViewState { tab: crate::ui::state::Tab::Queue, ..fixtures::state() };
+    for (fetched, requests_say, queue_says) in [
+        (Fetched::UnderWay, "正在加载", "正在加载"),
+        (Fetched::At(now()), "暂无申请", "暂无排队"),
+        (Fetched::Failed(Message::verbatim("平台无应答")), "平台无应答", "平台无应答"),
+    ] {
+        snapshot.breaks.requests_fetched = fetched.clone();
+        snapshot.queue = crate::app::QueueView { fetched, ..Default::default() };
+        for (state, words) in [(&requests, requests_say), (&queue, queue_says)] {
+            let frame = screen(&snapshot, state, 80, 24);
+            assert!(frame.contains(words), "{words}\n{frame}");
+        }
+    }
+}
+
+#[test]
+fn what_it_is_time_for_stands_before_an_early_notice_nobody_has_read() {
+    let mut snapshot = fixtures::reminded(Locale::ZhCn);
+    snapshot.reminders.reverse();
+    assert_eq!(snapshot.reminders[0].reason, None);
+    let mut state = fixtures::state();
+    assert_eq!(click(&mut state, &snapshot, "立即就餐").as_deref(), Some("Tell(TakeReminder { id: \"12@1\" })"));
+    assert_eq!(press(&mut state, &snapshot, "N 1"), ["Tell(TakeReminder { id: \"12@1\" })"]);
+}

@@ -15,8 +15,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[Listed<'_>]) {
         tabs::empty(canvas, area, &words);
         return;
     }
-    let columns = Columns::for_width(area.width);
     let first = tabs::first_shown(canvas, area.height);
+    let shown = rows.iter().skip(first).take(usize::from(area.height));
+    let widest = shown.filter_map(|row| match row {
+        Listed::Call(entry) => Some(text::width(&words::who(&entry.peer, canvas.snapshot.locale))),
+        Listed::Agent(_) | Listed::Group(_) | Listed::Waiting(_) | Listed::Notice(_) => None,
+    });
+    let columns = Columns::for_width(area.width, widest.max().unwrap_or(0));
     for (y, (index, row)) in (area.top()..area.bottom()).zip(rows.iter().enumerate().skip(first)) {
         let selected = tabs::row(canvas, area, y, index);
         if let Listed::Call(entry) = row {
@@ -34,12 +39,17 @@ struct Columns {
 }
 
 impl Columns {
-    fn for_width(width: u16) -> Self {
+    /// `widest`: cells of the longest number or name.
+    fn for_width(width: u16, widest: u16) -> Self {
         // Time 8, arrow 3, duration 9, outcome 9: the rest is shared out.
         let rest = width.saturating_sub(29);
         match rest {
             0..=19 => Self { who: rest, area: 0, group: 0, day: false },
-            20..=31 => Self { who: 13, area: rest - 13, group: 0, day: false },
+            // A number is rather whole than a place.
+            20..=31 => {
+                let who = if widest > 12 { 16 } else { 13 };
+                Self { who, area: rest - who, group: 0, day: false }
+            }
             32..=59 => Self { who: 18, area: 10, group: (rest - 28).min(14), day: false },
             60.. => Self { who: 22, area: 14, group: 18, day: true },
         }

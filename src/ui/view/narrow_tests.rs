@@ -107,6 +107,14 @@ fn figures_stand_where_they_stood_before_the_first_ones_came() {
 }
 
 #[test]
+fn numbers_of_other_countries_are_whole_in_the_list_of_calls() {
+    let mut snapshot = fixtures::idle(Locale::ZhCn);
+    std::sync::Arc::make_mut(&mut snapshot.journal)[0].peer.number = Some("+8613800138000".into());
+    let screen = text(&snapshot, &fixtures::state(), 80, 24);
+    assert!(screen.contains("+8613800138000"), "{screen}");
+}
+
+#[test]
 fn where_the_ways_to_more_do_not_all_fit_the_help_is_kept() {
     let state = ViewState { demo: true, ..fixtures::state() };
     let last = |locale, width| text(&fixtures::idle(locale), &state, width, 24).lines().last().unwrap().to_owned();
@@ -149,9 +157,44 @@ fn the_help_is_read_to_its_end_where_it_does_not_fit() {
     let end = drawn.help_end().unwrap();
     assert!(end > 20, "there is more than fits: {end}");
     let last = text(&snapshot, &at(end), 80, 24);
+    assert!((0..=end).all(|scroll| !text(&snapshot, &at(scroll), 80, 24).contains('…')), "every line is whole");
     assert!(last.contains("^C  quit") && !last.contains("more below"), "{last}");
     assert_eq!(text(&snapshot, &at(u16::MAX), 80, 24), last, "beyond the end there is nothing");
     assert!(text(&snapshot, &at(end - 1), 80, 24).contains("more below"));
     let whole = text(&snapshot, &at(0), 160, 48);
     assert!(whole.contains("hang up or reject") && whole.contains("^C  quit") && !whole.contains("more below"));
+}
+
+#[test]
+fn windows_and_sign_out_are_shown_only_where_they_are_wanted() {
+    let ringing = fixtures::ringing(Locale::ZhCn);
+    let wanted = fixtures::state();
+    let unwanted = ViewState { pop_up: false, show_sign_out: false, ..fixtures::state() };
+    let window = |state: &ViewState| text(&ringing, state, 80, 24).matches("客户来电").count() > 1;
+    assert!(window(&wanted) && !window(&unwanted));
+    let frame = text(&ringing, &unwanted, 80, 24);
+    assert!(frame.contains("13800138000") && frame.contains("a 接听"), "the call is shown all the same\n{frame}");
+    let mut idle = fixtures::idle(Locale::ZhCn);
+    fixtures::allow(&mut idle, &crate::app::Action::ALL);
+    let offers = |state: &ViewState| text(&idle, state, 120, 30).contains("签出");
+    assert!(offers(&wanted) && !offers(&unwanted));
+}
+
+#[test]
+fn figures_of_the_sound_are_graded() {
+    let mut snapshot = fixtures::talking(Locale::En);
+    let mut look = |rtt_ms, loss_pct: f32| {
+        (snapshot.media.rtt_ms, snapshot.media.loss_pct) = (Some(rtt_ms), loss_pct);
+        let (buffer, _) = render(&snapshot, &fixtures::state(), 120, 30);
+        let at = |wanted: &str| {
+            let (y, line) = lines(&buffer).lines().map(str::to_owned).enumerate().find(|(_, l)| l.contains(wanted))?;
+            let before = line.split(wanted).next()?;
+            let x = usize::from(crate::ui::text::width(before)) + wanted.len() + 1;
+            Some(buffer[(u16::try_from(x).ok()?, u16::try_from(y).ok()?)].style())
+        };
+        (at("rtt ").unwrap(), at("loss ").unwrap())
+    };
+    let (good, fair, poor) = (look(119.0, 0.0), look(240.0, 1.5), look(480.0, 6.0));
+    assert!(good.0 != fair.0 && fair.0 != poor.0 && good.0 != poor.0, "{good:?} {fair:?} {poor:?}");
+    assert_eq!((good.0, fair.0, poor.0), (good.1, fair.1, poor.1), "loss has the same grades");
 }

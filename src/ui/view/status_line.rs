@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     app::{Action, LinkState, NoticeView, SipState},
+    domain::CallPhase,
     i18n::Message,
     ui::{act::Target, dial, input::UiAction, text, theme::Scope},
 };
@@ -140,7 +141,8 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
             parts.push(canvas.t("ui.link_call_goes_on"));
             // Holding goes over HTTP, which may work all the while: said only where it does not.
             let possible = [Action::Hold, Action::Unhold].iter().any(|action| snapshot.can(*action));
-            parts.extend((!possible).then(|| canvas.t("ui.link_waits")));
+            let wanted = matches!(snapshot.call.phase, CallPhase::Talking | CallPhase::Held);
+            parts.extend((wanted && !possible).then(|| canvas.t("ui.link_waits")));
         } else {
             parts.push(canvas.t("ui.link_no_calls"));
         }

@@ -414,6 +414,20 @@ fn lists_fill_names_and_choices() {
 }
 
 #[test]
+fn a_call_out_carries_the_first_skill_group_only_where_that_is_wanted() {
+    for (auto_queue, asked, sent) in
+        [(true, None, Some(2)), (false, None, None), (true, Some(5), Some(5)), (false, Some(5), Some(5))]
+    {
+        let mut rig = Rig::signed_in(crate::app::Profile { auto_queue, ..super::rig::profile() });
+        let own = json!({ "id": 1001, "que": [{ "id": "2", "que_name": "售后" }, { "id": "1", "que_name": "售前" }] });
+        rig.reply_to(|r| matches!(r, Request::AgentBaseInfo), 0, own);
+        rig.command(Command::Dial { number: "13800138000".into(), caller_id: None, queue_id: asked, user_data: None });
+        let carried = |r: &Request| matches!(r, Request::CallOut { queue_id, .. } if *queue_id == sent);
+        assert!(rig.sent(carried).is_some(), "{auto_queue} {asked:?}");
+    }
+}
+
+#[test]
 fn nobody_calls_oneself() {
     let mut rig = Rig::idle();
     rig.effects.clear();

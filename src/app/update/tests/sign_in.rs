@@ -122,6 +122,9 @@ fn forty_one_oh_one_in_its_forms() {
             rig.link(LinkEvent::Opened);
             rig.push(PushMessage::Established);
             assert!(rig.sent(|r| *r == Request::Ready).is_none(), "the state is the platform's already");
+            let remembered =
+                |e: &Effect| matches!(e, Effect::RememberSignIn(Some(known)) if known.to_string().starts_with("R9\n"));
+            assert_eq!(rig.count(remembered), 1, "and the next start knows it as its own");
             assert_eq!(rig.shown().agent.state, AgentState::Idle);
         } else {
             assert!(rig.notices().contains("elsewhere"), "{}", rig.notices());

@@ -175,3 +175,13 @@ fn kicked_out_can_be_taken_back_by_hand() {
     assert_eq!(rig.shown().agent.state, AgentState::Busy);
     assert!(rig.shown().agent.signed_out_because.is_none());
 }
+
+#[test]
+fn whoever_asked_to_sign_in_is_told_the_platforms_code_and_can_offer_to_take_over() {
+    let mut rig = refused_login(profile(), held("1", "1", "9001", "1"));
+    let asked = rig.command(Command::SignIn { force: false });
+    rig.reply(json!({ "vccCode": "VC", "vccId": 77, "phopass": "pw" }));
+    rig.reply_to(login, 40101, held("1", "1", "9001", "1"));
+    let refusal = rig.outcome(asked).expect("an answer").as_ref().expect_err("a refusal");
+    assert_eq!(refusal.platform.as_ref().map(|(code, _)| *code), Some(40101));
+}
