@@ -40,6 +40,7 @@ impl Turn<'_> {
     }
 
     fn begin_duties(&mut self) {
+        self.count_waiting();
         self.load_projects();
         self.load_breaks();
         self.worktime_due();

@@ -237,7 +237,6 @@ impl Turn<'_> {
     }
 
     pub(super) fn signed_in(&mut self, data: Value) {
-        self.count_waiting();
         let session = &mut self.state.session;
         session.phase = Phase::In;
         session.coming_back = false;

@@ -164,3 +164,27 @@ fn what_is_remembered_follows_the_shift() {
     rig.reply_to(|r| *r == Request::Logout, 0, Value::Null);
     assert_eq!(remembered(&rig), Some(None));
 }
+
+#[test]
+fn the_waiting_customers_are_counted_again_whatever_comes_first() {
+    let own = |rig: &mut Rig| {
+        let own = |r: &Request| matches!(r, Request::AgentBaseInfo);
+        rig.reply_to(own, 0, json!({ "id": 5, "ag_num": "8001", "que": [] }));
+    };
+    let state = |rig: &mut Rig| {
+        rig.push(PushMessage::Established);
+        rig.push(PushMessage::InitState { ag_sta: 2, pho_sta: None, param: None });
+    };
+    let sum = |r: &Request| matches!(r, Request::QueueSum { .. });
+    for (order, first, second) in
+        [("record", &own as &dyn Fn(&mut Rig), &state as &dyn Fn(&mut Rig)), ("state", &state, &own)]
+    {
+        let mut rig = back(Profile { show_que_sum: true, ..known() });
+        first(&mut rig);
+        assert!(rig.sent(sum).is_none(), "{order} first: not yet");
+        second(&mut rig);
+        assert!(rig.sent(sum).is_some(), "{order} first");
+        rig.reply_to(sum, 0, json!(2));
+        assert_eq!(rig.shown().queue_waiting, Some(2), "{order} first");
+    }
+}
