@@ -1,0 +1,109 @@
+//! What is known of the call, and of one that is asked for or just over.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::{
+    app::{CallClocks, ConsultView},
+    domain::{CallPhase, Direction, HungUpBy, Party, RingKind, Unreached},
+};
+
+/// An outbound call that was asked for.
+#[derive(Debug)]
+pub(in crate::app) struct Dialled {
+    pub(in crate::app) number: String,
+    /// The number is an agent's.
+    pub(in crate::app) agent: bool,
+    pub(in crate::app) caller_id: Option<String>,
+    /// The skill group it is counted for.
+    pub(in crate::app) queue_id: Option<i64>,
+}
+
+/// A dialled number was not reached; the end of the own leg, which may say why, is still awaited.
+#[derive(Debug)]
+pub(in crate::app) struct Untold {
+    /// SIP Call-ID of the leg.
+    pub(in crate::app) leg: String,
+    pub(in crate::app) who: String,
+}
+
+/// The SIP leg of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::app) struct Leg {
+    pub(in crate::app) call_id: String,
+    pub(in crate::app) answered: bool,
+    /// It is being answered without anybody pressing a key.
+    pub(in crate::app) answering: bool,
+    /// The agent has heard the tone that goes before that.
+    pub(in crate::app) beeped: bool,
+}
+
+/// A call that leaves this agent for somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::app) enum GivenAway {
+    /// The platform has accepted the transfer.
+    Asked,
+    /// It has said that it is done (PhoSta 33), and the agent was told.
+    Done,
+}
+
+/// The call.
+#[derive(Debug)]
+pub(in crate::app) struct Call {
+    /// To know it by in the journal.
+    pub(in crate::app) journal_id: u64,
+    /// Caller ID that it shows, where it was made here.
+    pub(in crate::app) caller_id: Option<String>,
+    pub(in crate::app) phase: CallPhase,
+    pub(in crate::app) direction: Direction,
+    pub(in crate::app) ring: Option<RingKind>,
+    pub(in crate::app) call_id: Option<String>,
+    /// The platform's own name for it (`CallID`), where it sends one.
+    pub(in crate::app) platform_id: Option<String>,
+    /// The platform has spoken of it; until then it is this side's word alone.
+    pub(in crate::app) told: bool,
+    pub(in crate::app) peer: Party,
+    /// `Caller`, as the platform names it.
+    pub(in crate::app) caller: Option<String>,
+    /// `Called`, as the platform names it.
+    pub(in crate::app) called: Option<String>,
+    pub(in crate::app) queue_id: Option<i64>,
+    /// `CallType` as told.
+    pub(in crate::app) call_type: Option<i64>,
+    pub(in crate::app) consult: ConsultView,
+    /// Who was asked to be consulted, until the platform tells of it.
+    pub(in crate::app) consult_asked: Option<ConsultView>,
+    /// It is on its way to somebody else.
+    pub(in crate::app) given_away: Option<GivenAway>,
+    /// It was transferred to this agent, and the agent was told.
+    pub(in crate::app) transferred_here: bool,
+    /// Who transferred it here, told while it rings.
+    pub(in crate::app) transferred_by: Option<String>,
+    /// Only the agent's state speaks for it; nothing was heard of the call itself.
+    pub(in crate::app) guessed: bool,
+    /// This agent asked to listen, so the own leg is to be answered.
+    pub(in crate::app) spy_wanted: bool,
+    /// Number of the agent who is listened to.
+    pub(in crate::app) monitored: Option<String>,
+    /// Whom the last whisper, barge or tearing down was asked for.
+    pub(in crate::app) monitor_asked: Option<String>,
+    pub(in crate::app) began: Timestamp,
+    pub(in crate::app) since: Timestamp,
+    pub(in crate::app) clocks: CallClocks,
+    pub(in crate::app) far_ringing: bool,
+    pub(in crate::app) leg: Option<Leg>,
+    /// When the own leg of an outbound call rang, for the "phone is faulty" rule.
+    pub(in crate::app) own_ring_at: Option<Instant>,
+    /// The agent asked for the end.
+    pub(in crate::app) hang_up_asked: bool,
+    /// Who ended it, once known.
+    pub(in crate::app) hung_up_by: Option<HungUpBy>,
+    /// The phase was known before the link was cut, or not at all, and the platform cannot tell it apart from others: a
+    /// hold, a consultation, a whisper.
+    pub(in crate::app) hold_uncertain: bool,
+    /// Why the other end was not reached, where it was said.
+    pub(in crate::app) unreached: Option<Unreached>,
+    /// `callStarted` has been published.
+    pub(in crate::app) announced: bool,
+}
