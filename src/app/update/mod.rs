@@ -146,7 +146,7 @@ impl Turn<'_> {
             TimerId::BusyInfo => self.busy_info_due(),
             TimerId::BreakNews => self.break_news_due(),
             TimerId::WorkTime => self.worktime_due(),
-            TimerId::Reminder => self.reminder_due(),
+            TimerId::Reminder => self.show_due_reminders(),
             TimerId::WarningRules => self.warning_rules_due(),
             // What has come due is seen when the input has been taken.
             TimerId::Overtime => self.overtime_due(),

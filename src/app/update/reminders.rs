@@ -164,13 +164,8 @@ impl Turn<'_> {
         self.show_due_reminders();
     }
 
-    pub(super) fn reminder_due(&mut self) {
-        if self.state.duties.running {
-            self.show_due_reminders();
-        }
-    }
-
-    fn show_due_reminders(&mut self) {
+    /// Shows what is due, also while a sign-out is under way, which may be refused.
+    pub(super) fn show_due_reminders(&mut self) {
         let (at, wall) = (self.now.at, self.now.wall);
         let now = wall.as_second();
         let reminders = &mut self.state.duties.reminders;

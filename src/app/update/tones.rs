@@ -33,7 +33,10 @@ impl Turn<'_> {
 
     /// Lets the agent hear that the far end rings, unless the platform's own tone is heard already.
     pub(super) fn ring_back(&mut self, far_end_dbfs: f32) {
-        let waiting = self.state.live_call().is_some_and(|c| c.phase == CallPhase::Dialing && c.far_ringing);
+        let waiting = self.state.live_call().is_some_and(|call| match call.phase {
+            CallPhase::Dialing => call.far_ringing,
+            phase => phase == CallPhase::ConsultOut,
+        });
         let wanted = match (waiting, far_end_dbfs) {
             (true, level) if level < -65.0 => Some(Tone::RingBack),
             (true, level) if level < -45.0 => self.state.tone,

@@ -467,6 +467,21 @@ fn while_the_link_is_down_the_platforms_answers_carry_a_consultation_to_its_end(
 }
 
 #[test]
+fn the_consulted_phone_is_heard_ringing_where_the_platform_sends_no_tone() {
+    let quiet = || softphone::Event::Media(softphone::MediaEvent::Levels { microphone: -40.0, far_end: -90.0 });
+    let ring_back = softphone::Command::Play(Some(softphone::Tone::RingBack));
+    let mut rig = Rig::talking();
+    rig.phone(quiet());
+    assert!(!rig.phone_told(&ring_back), "a customer who says nothing does not ring");
+    rig.pho(PhoneState::ConsultOut);
+    rig.phone(quiet());
+    assert!(rig.phone_told(&ring_back));
+    rig.effects.clear();
+    rig.pho(PhoneState::ConsultConnected);
+    assert!(rig.phone_told(&softphone::Command::Play(None)));
+}
+
+#[test]
 fn torn_down_is_told_even_if_the_bye_is_faster() {
     let mut rig = Rig::talking();
     rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: EndCause::RemoteBye });

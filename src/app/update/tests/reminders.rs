@@ -214,6 +214,18 @@ fn put_off_it_comes_back_after_two_minutes_unless_done_or_signed_out() {
 }
 
 #[test]
+fn one_that_comes_during_a_sign_out_that_is_refused_is_not_lost() {
+    let mut rig = due();
+    let id = last_id(&rig);
+    rig.command(Command::SnoozeReminder { id });
+    rig.command(Command::SignOut);
+    rig.timer(TimerId::Reminder);
+    rig.reply_to(|r| matches!(r, Request::Logout), 500, Value::Null);
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
+    assert_eq!(titles(&rig).len(), 2, "it is back");
+}
+
+#[test]
 fn reasons_are_found_by_name_or_number_in_either_field() {
     for (id, reason, found) in [
         (json!("12"), json!("就餐"), Some(12)),
