@@ -2,6 +2,7 @@
 
 use super::Turn;
 use crate::{
+    app::state::Call,
     domain::{CallPhase, RingKind},
     softphone::{self, Tone},
 };
@@ -33,10 +34,8 @@ impl Turn<'_> {
 
     /// Lets the agent hear that the far end rings, unless the platform's own tone is heard already.
     pub(super) fn ring_back(&mut self, far_end_dbfs: f32) {
-        let waiting = self.state.live_call().is_some_and(|call| match call.phase {
-            CallPhase::Dialing => call.far_ringing,
-            phase => phase == CallPhase::ConsultOut,
-        });
+        let rings = |c: &Call| c.phase == CallPhase::ConsultOut || (c.phase == CallPhase::Dialing && c.far_ringing);
+        let waiting = self.state.live_call().is_some_and(rings);
         let wanted = match (waiting, far_end_dbfs) {
             (true, level) if level < -65.0 => Some(Tone::RingBack),
             (true, level) if level < -45.0 => self.state.tone,
