@@ -235,24 +235,11 @@ impl Timer {
 
     /// Whether it is about this agent's part in a call.
     pub fn is_of_leg(&self, no: u64, of: &str) -> bool {
-        match self {
-            Timer::SpyGiveUp { call, ag_no }
-            | Timer::ColleagueActs { call, ag_no }
-            | Timer::ColleagueDone { call, ag_no } => *call == no && ag_no == of,
-            Timer::FarEnd { .. }
-            | Timer::GiveUp { .. }
-            | Timer::ScriptOver { .. }
-            | Timer::CustomerDone { .. }
-            | Timer::WrapUpOver { .. }
-            | Timer::LinkLost { .. }
-            | Timer::CloseLink { .. }
-            | Timer::ColleagueCall { .. }
-            | Timer::DropLeg { .. }
-            | Timer::Arrival { .. }
-            | Timer::Approval { .. }
-            | Timer::Prospect { .. }
-            | Timer::FaultOver { .. } => false,
-        }
+        matches!(
+            self,
+            Timer::SpyGiveUp { call, ag_no } | Timer::ColleagueActs { call, ag_no } | Timer::ColleagueDone { call, ag_no }
+                if *call == no && ag_no == of
+        )
     }
 
     /// Whether it is about somebody being reached.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use tui_input::Input;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -80,6 +81,26 @@ pub fn pad_left(text: &str, cells: u16) -> String {
     padded.extend(std::iter::repeat_n(' ', usize::from(missing)));
     padded.push_str(text);
     padded
+}
+
+/// What of a text being typed fits into `room` cells so that its cursor is in sight, and the cursor's cell in it. Cut
+/// without a mark: the rest is a key press away.
+pub fn typed(input: &Input, room: u16) -> (String, u16) {
+    let scroll = input.visual_scroll(usize::from(room));
+    let mut skipped = 0;
+    let visible: String = input
+        .value()
+        .chars()
+        .skip_while(|c| {
+            let skip = skipped < scroll;
+            if skip {
+                skipped += usize::from(width(c.encode_utf8(&mut [0; 4])));
+            }
+            skip
+        })
+        .collect();
+    let cursor = u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(room).min(room);
+    (cut(&visible, room, "").into_owned(), cursor)
 }
 
 /// A duration in ms as a clock: `02:31`, from an hour on `1:02:31`. Whole seconds, rounded down.

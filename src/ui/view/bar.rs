@@ -173,24 +173,9 @@ fn field(canvas: &mut Canvas<'_>, x: u16, y: u16, cells: u16) {
         let hint = canvas.t("ui.number_hint");
         canvas.put(x + 1, y, inner, &hint, Scope::BarPlaceholder);
     } else {
-        let scroll = input.visual_scroll(usize::from(inner));
-        let mut skipped = 0;
-        let visible: String = input
-            .value()
-            .chars()
-            .skip_while(|c| {
-                let skip = skipped < scroll;
-                if skip {
-                    skipped += usize::from(text::width(c.encode_utf8(&mut [0; 4])));
-                }
-                skip
-            })
-            .collect();
-        // Cut without a mark: the rest is a key press away.
-        let visible = text::cut(&visible, inner, "");
+        let (visible, at) = text::typed(input, inner);
         canvas.put(x + 1, y, inner, &visible, scope);
         if focused {
-            let at = u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(inner).min(inner);
             canvas.cursor = Some(Position { x: x + 1 + at, y });
         }
     }

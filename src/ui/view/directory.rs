@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{canvas::Canvas, tabs, words};
 use crate::{
-    app::{AgentRow, Fetched, GroupRow},
+    app::{AgentRow, GroupRow},
     domain::AgentState,
     i18n::Message,
     ui::{dialog::pick_rows::state_word, lists::Listed, theme::Scope},
@@ -13,15 +13,7 @@ use crate::{
 /// Free agents, then skill groups.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[Listed<'_>]) {
     if rows.is_empty() {
-        let words = match &canvas.snapshot.directory.fetched {
-            Fetched::Never | Fetched::UnderWay => canvas.t("ui.loading"),
-            Fetched::At(_) => canvas.t("ui.directory_empty"),
-            Fetched::Failed(why) => {
-                let locale = canvas.snapshot.locale;
-                Message::new("ui.not_had").with("why", why.render(locale)).render(locale)
-            }
-        };
-        tabs::empty(canvas, area, &words);
+        tabs::nothing_listed(canvas, area, &canvas.snapshot.directory.fetched, "ui.directory_empty");
         return;
     }
     let first = tabs::first_shown(canvas, area.height);

@@ -233,21 +233,8 @@ fn field_label(canvas: &mut Canvas<'_>, area: Rect, label: &'static str, open: b
 
 /// A text being typed, scrolled so that the cursor is seen.
 fn typed(canvas: &mut Canvas<'_>, x: u16, y: u16, room: u16, input: &Input) {
-    let scroll = input.visual_scroll(usize::from(room));
-    let mut skipped = 0;
-    let visible: String = input
-        .value()
-        .chars()
-        .skip_while(|c| {
-            let skip = skipped < scroll;
-            if skip {
-                skipped += usize::from(text::width(c.encode_utf8(&mut [0; 4])));
-            }
-            skip
-        })
-        .collect();
-    canvas.put(x, y, room, &text::cut(&visible, room, ""), Scope::WindowStrong);
-    let at = u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(room).min(room);
+    let (visible, at) = text::typed(input, room);
+    canvas.put(x, y, room, &visible, Scope::WindowStrong);
     canvas.cursor = Some(Position { x: x + at, y });
 }
 

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::{canvas::Canvas, parties, tabs};
 use crate::{
-    app::{Fetched, WaitingRow},
+    app::WaitingRow,
     i18n::Message,
     ui::{lists::Listed, text, theme::Scope},
 };
@@ -17,15 +17,7 @@ const LATE: u64 = 60;
 /// Waiting customers, each with a clock.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[Listed<'_>], now: Instant) {
     if rows.is_empty() {
-        let words = match &canvas.snapshot.queue.fetched {
-            Fetched::Never | Fetched::UnderWay => canvas.t("ui.loading"),
-            Fetched::At(_) => canvas.t("ui.queue_empty"),
-            Fetched::Failed(why) => {
-                let locale = canvas.snapshot.locale;
-                Message::new("ui.not_had").with("why", why.render(locale)).render(locale)
-            }
-        };
-        tabs::empty(canvas, area, &words);
+        tabs::nothing_listed(canvas, area, &canvas.snapshot.queue.fetched, "ui.queue_empty");
         return;
     }
     let first = tabs::first_shown(canvas, area.height);

@@ -231,6 +231,19 @@ pub fn row(canvas: &mut Canvas<'_>, area: Rect, y: u16, index: usize) -> bool {
     selected
 }
 
+/// What a list of the platform's says that has no lines: not here yet, none (`none` says so), or why it could not be had.
+pub fn nothing_listed(canvas: &mut Canvas<'_>, area: Rect, fetched: &Fetched, none: &'static str) {
+    let words = match fetched {
+        Fetched::Never | Fetched::UnderWay => canvas.t("ui.loading"),
+        Fetched::At(_) => canvas.t(none),
+        Fetched::Failed(why) => {
+            let locale = canvas.snapshot.locale;
+            Message::new("ui.not_had").with("why", why.render(locale)).render(locale)
+        }
+    };
+    empty(canvas, area, &words);
+}
+
 /// What a list without lines says.
 pub fn empty(canvas: &mut Canvas<'_>, area: Rect, words: &str) {
     for (y, line) in (area.top()..area.bottom()).zip(text::wrap(&text::clean(words), area.width - 1)) {
