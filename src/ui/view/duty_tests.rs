@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use std::time::Duration;
 
 use super::{
-    tests::{lines, render},
+    tests::{compare, lines, render},
     *,
 };
 use crate::{
@@ -32,11 +32,7 @@ fn shots(name: &str, snapshot: impl Fn(Locale) -> Snapshot, state: impl Fn(Local
             all.push_str(&format!("== {} {width}x{height}\n{}", locale.tag(), lines(&buffer)));
         }
     }
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/screens"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, all));
+    compare(name, &all);
 }
 
 fn screen(snapshot: &Snapshot, state: &ViewState, width: u16, height: u16) -> String {

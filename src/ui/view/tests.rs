@@ -44,14 +44,19 @@ pub(super) fn lines(buffer: &Buffer) -> String {
     all
 }
 
-fn shot(name: &str, snapshot: &Snapshot, state: &ViewState, width: u16, height: u16) {
-    let (buffer, _) = render(snapshot, state, width, height);
+/// Compares a screen, or several, with the file of that name.
+pub(super) fn compare(name: &str, screen: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/screens"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, screen));
+}
+
+fn shot(name: &str, snapshot: &Snapshot, state: &ViewState, width: u16, height: u16) {
+    let (buffer, _) = render(snapshot, state, width, height);
     let name = format!("{name}_{}_{width}x{height}", snapshot.locale.tag());
-    settings.bind(|| insta::assert_snapshot!(name, lines(&buffer)));
+    compare(&name, &lines(&buffer));
 }
 
 const SIZES: [(u16, u16); 4] = [(100, 3), (80, 24), (120, 36), (200, 60)];
