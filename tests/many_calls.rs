@@ -76,7 +76,7 @@ async fn two_hundred_calls_leave_no_socket_no_thread_and_no_memory_behind() {
             settled = Some(held());
         }
         let call_id = format!("call-{number}");
-        let offer = far.media.offer(&call_id).await.expect("an offer");
+        let offer = far.media.offer(&call_id, false).await.expect("an offer");
         let answer = near.media.answer(&call_id, &offer).await.expect("an answer");
         if number % 4 == 3 {
             // Given up before there is a path.

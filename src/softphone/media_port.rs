@@ -1,23 +1,28 @@
 //! What the softphone needs of the media room, so that SIP can be tested without sound.
 
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 
 use super::{
-    Tone,
-    media::{Media, MediaError},
+    Devices, Tone,
+    media::{Media, MediaError, Wish},
 };
 
 /// The media session of a call, and the sounds around it. See [`Media`] for what each does.
 #[async_trait]
 pub(crate) trait MediaPort: Send + Sync + 'static {
     async fn answer(&self, call_id: &str, offer: &str) -> Result<String, MediaError>;
-    async fn offer(&self, call_id: &str) -> Result<String, MediaError>;
+    async fn offer(&self, call_id: &str, restart: bool) -> Result<String, MediaError>;
     async fn accept_answer(&self, call_id: &str, answer: &str) -> Result<(), MediaError>;
     async fn close(&self, call_id: &str);
     fn set_muted(&self, muted: bool);
     fn set_held(&self, held: bool);
     fn play(&self, tone: Option<Tone>);
     fn prove_devices(&self);
+    fn set_devices(&self, devices: Devices);
+    fn test_sound(&self, on: bool);
+    fn send_digit(&self, digit: char);
+    fn wishes(&mut self) -> mpsc::UnboundedReceiver<Wish>;
     async fn shutdown(self);
 }
 
@@ -27,8 +32,8 @@ impl MediaPort for Media {
         Media::answer(self, call_id, offer).await
     }
 
-    async fn offer(&self, call_id: &str) -> Result<String, MediaError> {
-        Media::offer(self, call_id).await
+    async fn offer(&self, call_id: &str, restart: bool) -> Result<String, MediaError> {
+        Media::offer(self, call_id, restart).await
     }
 
     async fn accept_answer(&self, call_id: &str, answer: &str) -> Result<(), MediaError> {
@@ -53,6 +58,22 @@ impl MediaPort for Media {
 
     fn prove_devices(&self) {
         Media::prove_devices(self);
+    }
+
+    fn set_devices(&self, devices: Devices) {
+        Media::set_devices(self, devices);
+    }
+
+    fn test_sound(&self, on: bool) {
+        Media::test_sound(self, on);
+    }
+
+    fn send_digit(&self, digit: char) {
+        Media::send_digit(self, digit);
+    }
+
+    fn wishes(&mut self) -> mpsc::UnboundedReceiver<Wish> {
+        Media::wishes(self)
     }
 
     async fn shutdown(self) {

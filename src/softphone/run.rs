@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     Command, Event, Settings,
-    media::{Media, MediaError},
+    media::{Media, MediaError, Wish},
     media_port::MediaPort,
     sip::{Agent, Job, JobResult, Link, LinkEvent, Output, Task},
 };
@@ -76,17 +76,19 @@ struct Runner<M> {
     media: Arc<M>,
     jobs: mpsc::UnboundedSender<Job>,
     done: mpsc::UnboundedReceiver<(u64, JobResult)>,
+    wishes: mpsc::UnboundedReceiver<Wish>,
     worker: JoinHandle<()>,
 }
 
 impl<M: MediaPort> Runner<M> {
-    fn new(settings: Settings, media: M, on_event: OnEvent) -> Self {
+    fn new(settings: Settings, mut media: M, on_event: OnEvent) -> Self {
         let agent = Agent::new(&settings.domain, settings.ws_server.scheme() == "wss");
+        let wishes = media.wishes();
         let media = Arc::new(media);
         let (jobs, for_worker) = mpsc::unbounded_channel();
         let (results, done) = mpsc::unbounded_channel();
         let worker = tokio::spawn(work(media.clone(), for_worker, results));
-        Self { settings, on_event, agent, link: None, media, jobs, done, worker }
+        Self { settings, on_event, agent, link: None, media, jobs, done, wishes, worker }
     }
 
     async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
@@ -123,6 +125,7 @@ impl<M: MediaPort> Runner<M> {
                 }
                 None => self.link = None,
             },
+            Some(Wish::Restart { call_id }) = self.wishes.recv() => self.agent.reoffer(&call_id, Instant::now()),
             Some((job, result)) = self.done.recv() => self.agent.media_done(job, result, Instant::now()),
             () = async { match deadline { Some(at) => sleep_until(at).await, None => pending().await } } => {
                 self.agent.tick(Instant::now());
@@ -142,6 +145,9 @@ impl<M: MediaPort> Runner<M> {
             Command::SetHeld(held) => self.media.set_held(held),
             Command::Play(tone) => self.media.play(tone),
             Command::ProveDevices => self.media.prove_devices(),
+            Command::SetDevices(devices) => self.media.set_devices(devices),
+            Command::TestSound(on) => self.media.test_sound(on),
+            Command::SendDigit(digit) => self.media.send_digit(digit),
         }
     }
 
@@ -203,7 +209,7 @@ async fn work<M: MediaPort>(
         let job = async {
             match task {
                 Task::Answer(offer) => media.answer(&call_id, &offer).await.map(Some),
-                Task::Offer => media.offer(&call_id).await.map(Some),
+                Task::Offer { restart } => media.offer(&call_id, restart).await.map(Some),
                 Task::Accept(answer) => media.accept_answer(&call_id, &answer).await.map(|()| None),
                 Task::Close => {
                     media.close(&call_id).await;

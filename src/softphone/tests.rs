@@ -17,7 +17,9 @@ use tokio_tungstenite::tungstenite::Message;
 
 use self::server::{Conn, ack, check_credentials, field, invite};
 use super::{
-    Account, Command, EndCause, Event, Settings, SipError, Softphone, Tone, media::MediaError, media_port::MediaPort,
+    Account, Command, Devices, EndCause, Event, Settings, SipError, Softphone, Tone,
+    media::{MediaError, Wish},
+    media_port::MediaPort,
 };
 use crate::{config::AudioConfig, i18n::Locale, net::tls::Tls};
 
@@ -27,6 +29,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 struct FakeMedia {
     record: Arc<Mutex<Vec<String>>>,
     stuck: bool,
+    wish: Option<mpsc::UnboundedSender<Wish>>,
 }
 
 impl FakeMedia {
@@ -48,8 +51,8 @@ impl MediaPort for FakeMedia {
         }
         Ok("v=0 answer\r\n".into())
     }
-    async fn offer(&self, call_id: &str) -> Result<String, MediaError> {
-        self.note(format!("offer {call_id}"));
+    async fn offer(&self, call_id: &str, restart: bool) -> Result<String, MediaError> {
+        self.note(format!("offer {call_id}{}", if restart { " restart" } else { "" }));
         Ok("v=0 ours\r\n".into())
     }
     async fn accept_answer(&self, call_id: &str, answer: &str) -> Result<(), MediaError> {
@@ -70,6 +73,20 @@ impl MediaPort for FakeMedia {
     }
     fn prove_devices(&self) {
         self.note("prove");
+    }
+    fn set_devices(&self, devices: Devices) {
+        self.note(format!("devices {} {} {}", devices.input, devices.output, devices.ring));
+    }
+    fn test_sound(&self, on: bool) {
+        self.note(format!("test {on}"));
+    }
+    fn send_digit(&self, digit: char) {
+        self.note(format!("digit {digit}"));
+    }
+    fn wishes(&mut self) -> mpsc::UnboundedReceiver<Wish> {
+        let (wish, wishes) = mpsc::unbounded_channel();
+        self.wish = Some(wish);
+        wishes
     }
     async fn shutdown(self) {
         self.note("shutdown");

@@ -63,6 +63,24 @@ pub enum Command {
     Play(Option<Tone>),
     /// Open the microphone and the speaker now, to find out whether they work.
     ProveDevices,
+    /// Use these devices from now on, in the middle of a call too.
+    SetDevices(Devices),
+    /// Begin or end a test of the devices: a tone in the speaker, the level of the microphone, and a verdict
+    /// ([`MediaEvent::Tested`]). Ends by itself after 30 s.
+    TestSound(bool),
+    /// Send a keypad digit (0-9, *, #, A-D) in the call's own sound, as telephone-event (RFC 4733), where that is agreed.
+    SendDigit(char),
+}
+
+/// Which devices to use: ids or names of [`DeviceInfo`](super::audio::DeviceInfo), or "default" for the system's choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Devices {
+    /// Microphone.
+    pub input: String,
+    /// Speaker.
+    pub output: String,
+    /// Where calls ring.
+    pub ring: String,
 }
 
 /// The program's own sounds, generated, never part of what the far end hears or of the output WAV.
@@ -90,6 +108,13 @@ pub enum Event {
         /// Until the binding runs out; refreshed before.
         expires: Duration,
     },
+    /// A refresh of the registration was granted.
+    Refreshed {
+        /// Until the binding runs out.
+        expires: Duration,
+    },
+    /// Time from a keep-alive to its answer over the SIP connection, told every few seconds while it is open.
+    RoundTrip(Duration),
     /// Not registered, and when the next attempt is.
     RegistrationFailed {
         /// Why.
@@ -155,9 +180,19 @@ pub enum MediaEvent {
     },
     /// Nothing has come for a while, or the connection broke; it may come back.
     Lost {
-        /// Why, for the log and the notice.
-        reason: String,
+        /// Why.
+        cause: LossCause,
     },
+    /// Nothing has been heard of the far end for 3 s although the connection stands, and why; `None`: that is over.
+    Unheard(Option<Unheard>),
+    /// The agent speaks (or no longer does) while the microphone is muted.
+    SpeakingMuted(bool),
+    /// The microphone has delivered nothing but digital silence for 3 s, or does deliver again.
+    MicrophoneSilent(bool),
+    /// The devices of this machine, at first and when they have changed.
+    Devices(Vec<super::audio::DeviceInfo>),
+    /// What a test of the devices has found so far; the last one after it ends.
+    Tested(SoundTest),
     /// The media session is closed.
     Closed,
     /// Once a second while there is a call.
@@ -180,6 +215,71 @@ pub enum MediaEvent {
     },
 }
 
+/// Why a call's connection carries no sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossCause {
+    /// No network path to the far end was found (ICE).
+    NoPath,
+    /// A path is there, encryption was not set up (DTLS).
+    NoEncryption,
+    /// The far end does not answer on any path any more (consent, RFC 7675).
+    PathLost,
+    /// The connection to the far end has failed for good.
+    Failed,
+    /// The path is there, but no packet has come for 3 s.
+    NoPackets,
+}
+
+impl LossCause {
+    /// Name for scripts and the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            LossCause::NoPath => "no_path",
+            LossCause::NoEncryption => "no_encryption",
+            LossCause::PathLost => "path_lost",
+            LossCause::Failed => "failed",
+            LossCause::NoPackets => "no_packets",
+        }
+    }
+
+    /// What is told to the agent.
+    pub fn message(self) -> Message {
+        Message::new(match self {
+            LossCause::NoPath => "media.no_path",
+            LossCause::NoEncryption => "media.no_encryption",
+            LossCause::PathLost => "media.path_lost",
+            LossCause::Failed => "media.connection_failed",
+            LossCause::NoPackets => "media.no_packets",
+        })
+    }
+}
+
+/// Why a connected far end is not heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheard {
+    /// Packets come with nothing but silence in them.
+    Silence,
+    /// Sound comes, and the speaker's device takes none.
+    SpeakerStalled,
+}
+
+/// What a test of the devices has found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SoundTest {
+    /// It goes on.
+    pub running: bool,
+    /// The speaker takes sound.
+    pub speaker: bool,
+    /// The microphone delivers.
+    pub microphone: bool,
+    /// Loudest the microphone has heard since the test began, dBFS; -90 for silence.
+    pub peak_dbfs: f32,
+    /// Something like speech was heard.
+    pub speech: bool,
+    /// The tone of the speaker came back through the microphone, this many dB under what was played (echo return loss).
+    pub echo_db: Option<f32>,
+}
+
 /// Live quality of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MediaStats {
@@ -191,6 +291,16 @@ pub struct MediaStats {
     pub loss_pct: f32,
     /// Mean opinion score by the E-model (ITU-T G.107), 1.0 to 4.5.
     pub mos: f32,
+    /// Sound made up because nothing came in time, of what was played in the last 5 s, percent.
+    pub concealed_pct: f32,
+    /// How long a packet waits in the jitter buffer, ms.
+    pub buffer_ms: f32,
+    /// What the far end says it lost of what we sent (RTCP receiver report), percent.
+    pub far_loss_pct: Option<f32>,
+    /// Jitter of what we sent as the far end measures it (RTCP receiver report), ms.
+    pub far_jitter_ms: Option<f32>,
+    /// Times a sound device ran dry or over in this call.
+    pub xruns: u64,
     /// RTP packets sent in this call.
     pub packets_sent: u64,
     /// RTP packets received in this call.

@@ -1,16 +1,16 @@
-//! The softphone's word: registration, the SIP leg of the call, the sound.
+//! The softphone's word: registration and the SIP leg of the call.
 
 use serde_json::json;
 
 use super::Turn;
 use crate::{
     app::{
-        Action, MediaState, SipState,
+        Action, SipState,
         state::{Leg, Purpose},
     },
     domain::{CallPhase, Direction, HungUpBy},
     i18n::Message,
-    softphone::{self, EndCause, Event, MediaEvent},
+    softphone::{self, EndCause, Event},
 };
 
 /// Failures of the registration that pass without anybody doing anything.
@@ -25,6 +25,7 @@ impl Turn<'_> {
                 }
             }
             Event::Registered { .. } => self.registered(),
+            Event::Refreshed { .. } | Event::RoundTrip(_) => {}
             Event::RegistrationFailed { error, retry_in } => {
                 let message = error.message();
                 let new = self.state.sip.last_error.as_ref() != Some(&message);
@@ -168,59 +169,6 @@ impl Turn<'_> {
             }
         }
         self.call_over();
-    }
-
-    fn media_event(&mut self, event: MediaEvent) {
-        match event {
-            MediaEvent::Connecting => {
-                self.state.media.stats = None;
-                self.state.media.state = MediaState::Connecting;
-            }
-            MediaEvent::Up { codec } => {
-                self.state.media.codec = Some(codec);
-                if self.state.media.state != MediaState::Up {
-                    let back = self.state.media.state == MediaState::Lost;
-                    self.state.media.state = MediaState::Up;
-                    self.publish("mediaUp", &["media"], "", json!({ "codec": codec }));
-                    if back {
-                        self.settle(&["app.media_lost"]);
-                        self.info(Message::new("app.media_back"));
-                    }
-                }
-            }
-            MediaEvent::Lost { reason } => {
-                if self.state.media.state != MediaState::Lost {
-                    self.state.media.state = MediaState::Lost;
-                    self.publish("mediaLost", &["media"], "", json!({ "reason": reason }));
-                    self.error(Message::new("app.media_lost").with("reason", super::clean(&reason)));
-                }
-            }
-            MediaEvent::Closed => {
-                let muted = self.state.media.muted;
-                let device_errors = std::mem::take(&mut self.state.media.device_errors);
-                self.state.media = crate::app::state::Media { muted, device_errors, ..Default::default() };
-            }
-            MediaEvent::Stats(stats) => self.state.media.stats = Some(stats),
-            MediaEvent::Levels { microphone, far_end } => {
-                self.state.media.microphone = Some(microphone);
-                self.state.media.far_end = Some(far_end);
-                self.ring_back(far_end);
-            }
-            MediaEvent::DeviceFailed(error) => {
-                let message = error.message();
-                if !self.state.media.device_errors.contains(&message) {
-                    self.error(message.clone());
-                    self.state.media.device_errors.push(message);
-                }
-            }
-            MediaEvent::DevicesReady { input, output } => {
-                let well_again = std::mem::take(&mut self.state.media.device_errors);
-                if !well_again.is_empty() {
-                    self.settle(&well_again.iter().map(Message::key).collect::<Vec<_>>());
-                    self.info(Message::new("app.devices_back").with("input", input).with("output", output));
-                }
-            }
-        }
     }
 
     /// The capture path's word, which alone is shown.

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::AudioConfig,
-    softphone::{AudioError, Event, MediaEvent, Tone},
+    softphone::{AudioError, Devices, Event, MediaEvent, Tone},
 };
 
 /// A block's time.
@@ -42,6 +42,10 @@ enum Order {
     Held(bool),
     Play(Option<Tone>),
     Prove,
+    Devices(Devices),
+    Test(bool),
+    Digit(char),
+    FarLoss { id: u64, percent: f32 },
     Shutdown(Option<oneshot::Sender<()>>),
 }
 
@@ -108,6 +112,21 @@ impl AudioEngine {
         send(&self.orders, Order::Prove);
     }
 
+    /// Uses these devices from now on, in a call too.
+    pub fn set_devices(&self, devices: Devices) {
+        send(&self.orders, Order::Devices(devices));
+    }
+
+    /// Begins or ends a test of the devices; [`MediaEvent::Tested`] tells how it goes.
+    pub fn test_sound(&self, on: bool) {
+        send(&self.orders, Order::Test(on));
+    }
+
+    /// Sends a keypad digit in the call as telephone-event (RFC 4733), where its format has one.
+    pub fn send_digit(&self, digit: char) {
+        send(&self.orders, Order::Digit(digit));
+    }
+
     /// Ends all sound and closes the output file.
     pub async fn shutdown(mut self) {
         let (done, finished) = oneshot::channel();
@@ -144,6 +163,11 @@ impl CallAudio {
     /// What the two sides agreed on: without `send` no packets go out, without `receive` nothing is played.
     pub fn set_direction(&self, send: bool, receive: bool) {
         self::send(&self.orders, Order::Direction { id: self.id, send, receive });
+    }
+
+    /// What the far end says it loses of what is sent, percent: how much redundancy is worth its bits.
+    pub fn set_far_loss(&self, percent: f32) {
+        send(&self.orders, Order::FarLoss { id: self.id, percent });
     }
 
     /// How well the far end is heard; at most 200 ms old.
@@ -294,6 +318,10 @@ impl Engine {
                 self.backend.prove();
                 self.serve(Instant::now());
             }
+            Order::Devices(devices) => tracing::debug!(?devices, "other devices are wanted"),
+            Order::Test(on) => tracing::debug!(on, "a test is wanted"),
+            Order::Digit(digit) => tracing::trace!(digit = %digit, "a digit is to be sent"),
+            Order::FarLoss { id, percent } => tracing::trace!(id, percent, "the far end's loss"),
             Order::Shutdown(_) => {}
         }
     }

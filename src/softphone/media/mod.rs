@@ -24,10 +24,10 @@ use std::sync::{
 };
 
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 
 use self::session::Session;
-use super::{Event, Tone, audio::AudioEngine};
+use super::{Devices, Event, Tone, audio::AudioEngine};
 use crate::{
     config::{AudioConfig, Codec},
     i18n::Message,
@@ -54,6 +54,16 @@ impl MediaError {
     }
 }
 
+/// What the media session of a call asks of SIP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// A re-INVITE whose offer restarts ICE: the network has changed, or the far end is not reached any more.
+    Restart {
+        /// The call's Call-ID.
+        call_id: String,
+    },
+}
+
 /// Where events go.
 type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
 
@@ -64,6 +74,9 @@ pub struct Media {
     on_event: OnEvent,
     held: Arc<AtomicBool>,
     call: Mutex<Option<Session>>,
+    wish: mpsc::UnboundedSender<Wish>,
+    /// Until [`Self::wishes`] is asked.
+    wishes: Option<mpsc::UnboundedReceiver<Wish>>,
 }
 
 impl Media {
@@ -71,13 +84,21 @@ impl Media {
     /// several tasks; it must not block.
     pub fn start(audio: AudioConfig, on_event: OnEvent) -> Media {
         let codecs = if audio.codecs.is_empty() { AudioConfig::default().codecs } else { audio.codecs.clone() };
+        let (wish, wishes) = mpsc::unbounded_channel();
         Media {
             engine: AudioEngine::start(audio, on_event.clone()),
             codecs,
             on_event,
             held: Arc::new(AtomicBool::new(false)),
             call: Mutex::new(None),
+            wish,
+            wishes: Some(wishes),
         }
+    }
+
+    /// What media sessions ask for, from now on; a second caller gets nothing.
+    pub fn wishes(&mut self) -> mpsc::UnboundedReceiver<Wish> {
+        self.wishes.take().unwrap_or_else(|| mpsc::unbounded_channel().1)
     }
 
     /// Answers an offer: the first one of a call begins its media session, later ones change it while the sound goes
@@ -98,14 +119,15 @@ impl Media {
         }
     }
 
-    /// Makes an offer, for an INVITE or re-INVITE that came without one; [`Self::accept_answer`] follows.
+    /// Makes an offer, for an INVITE or re-INVITE that came without one or for one of our own; [`Self::accept_answer`]
+    /// follows. With `restart` the offer restarts ICE.
     ///
     /// # Errors
     /// [`MediaError::Failed`]
-    pub async fn offer(&self, call_id: &str) -> Result<String, MediaError> {
+    pub async fn offer(&self, call_id: &str, restart: bool) -> Result<String, MediaError> {
         let mut call = self.call.lock().await;
         match call.as_mut().filter(|session| session.call_id() == call_id) {
-            Some(session) => session.offer_again(),
+            Some(session) => session.offer_again(restart),
             None => {
                 let (session, offer) = Session::offering(self.environment(call_id)).await?;
                 self.replace(&mut call, session).await;
@@ -158,6 +180,21 @@ impl Media {
         self.engine.prove_devices();
     }
 
+    /// Uses these devices from now on.
+    pub fn set_devices(&self, devices: Devices) {
+        self.engine.set_devices(devices);
+    }
+
+    /// Begins or ends a test of the devices.
+    pub fn test_sound(&self, on: bool) {
+        self.engine.test_sound(on);
+    }
+
+    /// Sends a keypad digit as telephone-event, where the call has agreed on it.
+    pub fn send_digit(&self, digit: char) {
+        self.engine.send_digit(digit);
+    }
+
     /// Ends the call's media session and closes the sound.
     pub async fn shutdown(self) {
         if let Some(session) = self.call.into_inner() {
@@ -172,6 +209,7 @@ impl Media {
             codecs: self.codecs.clone(),
             on_event: self.on_event.clone(),
             held: self.held.clone(),
+            wish: self.wish.clone(),
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    MediaError, OnEvent,
+    MediaError, OnEvent, Wish,
     peer::{Peer, PeerState, Wiring},
     sdp::{self, Direction, Local, Origin, Remote, Setup},
     tap::Sink,
@@ -38,6 +38,8 @@ pub struct Environment {
     pub on_event: OnEvent,
     /// Whether the call is held by the agent: then silence is no loss.
     pub held: Arc<AtomicBool>,
+    /// Where a re-INVITE of our own is asked for.
+    pub wish: mpsc::UnboundedSender<Wish>,
 }
 
 /// What both sides have agreed on.
@@ -203,7 +205,8 @@ impl Session {
     ///
     /// # Errors
     /// [`MediaError::Failed`] while our first offer is open.
-    pub fn offer_again(&mut self) -> Result<String, MediaError> {
+    pub fn offer_again(&mut self, restart: bool) -> Result<String, MediaError> {
+        tracing::debug!(restart, wished = !self.environment.wish.is_closed(), "our own offer");
         let agreed =
             self.agreed.as_ref().ok_or_else(|| MediaError::Failed("our first offer is not answered yet".into()))?;
         self.offered = Some(agreed.local.clone());

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     config::Codec,
     softphone::{
-        Event, MediaEvent, MediaStats,
+        Event, LossCause, MediaEvent, MediaStats,
         audio::{CallAudio, RtpOut},
     },
 };
@@ -74,7 +74,7 @@ pub struct Watch {
     /// The association is up; whether sound comes is another question.
     connected: bool,
     /// What must have happened by when, else the call is told lost.
-    deadline: Option<(Instant, &'static str)>,
+    deadline: Option<(Instant, LossCause)>,
     /// The codec last told.
     told: Option<Codec>,
     sent: u64,
@@ -140,8 +140,8 @@ impl Watch {
                     None => return,
                 },
                 () = at(deadline) => {
-                    if let Some((_, reason)) = self.deadline.take() {
-                        self.lose(reason);
+                    if let Some((_, cause)) = self.deadline.take() {
+                        self.lose(cause);
                     }
                 }
                 _ = ticks.tick() => self.tick(&current).await,
@@ -161,7 +161,7 @@ impl Watch {
             self.tell(MediaEvent::Connecting);
         }
         if !self.connected && self.deadline.is_none() {
-            self.expect(PATH_PATIENCE, "no network path to the far end was found in 10 s (ICE)");
+            self.expect(PATH_PATIENCE, LossCause::NoPath);
         }
         // Up already, with another codec or before one was agreed on.
         let fresh = self.connected && self.health == Health::Connecting;
@@ -174,7 +174,7 @@ impl Watch {
     fn follow(&mut self, current: &Agreement, state: PeerState) {
         match state {
             PeerState::PathFound if !self.connected => {
-                self.expect(DTLS_PATIENCE, "the far end is reached, but encryption was not set up in 5 s (DTLS)");
+                self.expect(DTLS_PATIENCE, LossCause::NoEncryption);
             }
             PeerState::PathFound => {}
             PeerState::Connected => {
@@ -189,13 +189,13 @@ impl Watch {
             PeerState::Disconnected => {
                 self.connected = false;
                 self.deadline = None;
-                self.lose("the far end does not answer on any network path");
+                self.lose(LossCause::PathLost);
             }
             PeerState::Failed => {
                 self.connected = false;
                 self.deadline = None;
                 current.peer.set_connected(false);
-                self.lose("the connection to the far end has failed");
+                self.lose(LossCause::Failed);
             }
         }
     }
@@ -213,7 +213,7 @@ impl Watch {
         } else if !current.receives || self.held.load(Relaxed) {
             self.seen_at = now;
         } else if self.health == Health::Up && now.duration_since(self.seen_at) >= SILENCE_PATIENCE {
-            self.lose("no sound has come from the far end for 3 s");
+            self.lose(LossCause::NoPackets);
         }
         let Some(quality) = current.audio.upgrade().map(|audio| audio.quality()) else { return };
         let rtt_ms = current.peer.round_trip_ms().await;
@@ -227,10 +227,15 @@ impl Watch {
             mos: stats::mos(delay, missing),
             packets_sent: self.sent,
             packets_received: received,
+            concealed_pct: quality.concealed_pct,
+            buffer_ms: quality.buffer_ms,
+            far_loss_pct: None,
+            far_jitter_ms: None,
+            xruns: 0,
         }));
     }
 
-    fn expect(&mut self, patience: Duration, otherwise: &'static str) {
+    fn expect(&mut self, patience: Duration, otherwise: LossCause) {
         self.deadline = Some((Instant::now() + patience, otherwise));
     }
 
@@ -240,11 +245,11 @@ impl Watch {
         self.tell(MediaEvent::Up { codec });
     }
 
-    fn lose(&mut self, reason: &str) {
+    fn lose(&mut self, cause: LossCause) {
         if self.health != Health::Lost {
             self.health = Health::Lost;
-            tracing::info!(reason, "media lost");
-            self.tell(MediaEvent::Lost { reason: reason.to_owned() });
+            tracing::info!(cause = cause.name(), "media lost");
+            self.tell(MediaEvent::Lost { cause });
         }
     }
 

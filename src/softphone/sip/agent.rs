@@ -6,6 +6,7 @@
 mod answered;
 mod bye;
 mod calls;
+mod own;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -60,8 +61,8 @@ pub(crate) struct Job {
 pub(crate) enum Task {
     /// Answer this offer.
     Answer(String),
-    /// Make an offer.
-    Offer,
+    /// Make an offer; whether it restarts ICE.
+    Offer { restart: bool },
     /// Take this answer to our offer.
     Accept(String),
     /// The call is over.

@@ -18,7 +18,7 @@ use crate::{
         push::{AgentEvent, Forced, PhoneEvent, PhoneState, PushMessage},
     },
     domain::{AgentState, CallPhase, Callee, Destination, Direction, JournalChange, Outcome, RingKind},
-    softphone::{self, EndCause, MediaEvent, SipError},
+    softphone::{self, EndCause, LossCause, MediaEvent, SipError},
 };
 
 #[derive(Clone, Debug)]
@@ -331,7 +331,7 @@ fn take(rig: &mut Rig, step: Step, open: &mut Vec<RequestId>, muted: &mut bool) 
             rig.phone(softphone::Event::Muted(on));
         }
         Step::MediaUp => rig.phone(softphone::Event::Media(MediaEvent::Up { codec: Codec::Pcma })),
-        Step::MediaLost => rig.phone(softphone::Event::Media(MediaEvent::Lost { reason: "x".into() })),
+        Step::MediaLost => rig.phone(softphone::Event::Media(MediaEvent::Lost { cause: LossCause::NoPackets })),
         Step::MediaClosed => rig.phone(softphone::Event::Media(MediaEvent::Closed)),
         Step::Registered => rig.phone(softphone::Event::Registered { expires: Duration::from_secs(600) }),
         Step::RegistrationFailed => rig.phone(softphone::Event::RegistrationFailed {

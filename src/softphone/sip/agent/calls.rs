@@ -107,7 +107,7 @@ impl Agent {
         let Some(call) = self.calls.get_mut(index) else { return };
         call.phase = Phase::Answering;
         call.pending = Some(Pending { job, request: call.invite().clone() });
-        let task = call.offer().map_or(Task::Offer, |offer| Task::Answer(offer.to_owned()));
+        let task = call.offer().map_or(Task::Offer { restart: false }, |offer| Task::Answer(offer.to_owned()));
         let call_id = call.call_id.clone();
         self.out.push_back(Output::Media(Job { id: job, call_id, task }));
     }

@@ -138,7 +138,7 @@ impl Agent {
         self.send(Writer::response(&request, 100, "Trying", None).end_known());
         let task = match body(&request) {
             Body::Offer(offer) => Task::Answer(offer.to_owned()),
-            Body::Empty | Body::Foreign => Task::Offer,
+            Body::Empty | Body::Foreign => Task::Offer { restart: false },
         };
         self.renegotiate(index, request, task);
     }

@@ -286,7 +286,7 @@ fn without_an_offer_we_make_one_and_the_ack_answers_it() {
     let mut bench = Bench::registered();
     bench.frame(&invite_with("c1", "", ""));
     bench.answer();
-    assert_eq!(bench.jobs[0].task, Task::Offer);
+    assert_eq!(bench.jobs[0].task, Task::Offer { restart: false });
     bench.done(Ok(Some("v=0 ours\r\n".into())));
     assert!(bench.last("SIP/2.0 200").ends_with("v=0 ours\r\n"));
     let ack = bench.in_dialog("ACK", 10, "Content-Type: application/sdp\r\n", "v=0 theirs\r\n");

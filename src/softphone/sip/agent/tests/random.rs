@@ -133,6 +133,8 @@ proptest! {
                 Event::Ended { call_id, .. } => prop_assert!(ringing.remove(call_id.as_str()), "ended twice"),
                 Event::Registering
                 | Event::Registered { .. }
+                | Event::Refreshed { .. }
+                | Event::RoundTrip(_)
                 | Event::RegistrationFailed { .. }
                 | Event::Unregistered
                 | Event::Media(_)
