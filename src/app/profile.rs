@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::{
-    config::{BusyAtSignIn, Config, LoginType, TokenSource},
+    config::{BusyAtSignIn, Config, KeypadWay, LoginType, TokenSource},
     domain::{CallerId, KnownSignIn, Remembered, TargetState},
     i18n::Locale,
 };
@@ -65,6 +65,8 @@ pub struct Profile {
     pub journal_keep: usize,
     /// Ring aloud.
     pub ring: bool,
+    /// How keypad digits are sent.
+    pub keypad: KeypadWay,
     /// Whether `[panel]` says what fills the panel by itself.
     pub fills_panel: bool,
     /// Language of notices.
@@ -109,6 +111,7 @@ impl Profile {
             zone: TimeZone::system(),
             journal_keep: config.journal.keep,
             ring: config.audio.ring,
+            keypad: config.audio.keypad,
             fills_panel: config.panel.command.is_some() || config.panel.url.is_some(),
             locale,
         }

@@ -206,7 +206,7 @@ impl Engine {
     fn new(config: &AudioConfig, on_event: OnEvent) -> Self {
         Self {
             backend: Backend::new(config),
-            tones: Tones::new(config.tone_dbfs, config.ring),
+            tones: Tones::new(config),
             call: None,
             treatment: Treatment::of(config),
             voice: None,
@@ -285,6 +285,7 @@ impl Engine {
             Order::Close { id } => {
                 if self.call.take_if(|call| call.id == id).is_some() {
                     self.voice = None;
+                    self.tones.set_in_call(false);
                     self.backend.end_call();
                     self.finish_muting();
                 }
@@ -320,8 +321,16 @@ impl Engine {
             }
             Order::Devices(devices) => tracing::debug!(?devices, "other devices are wanted"),
             Order::Test(on) => tracing::debug!(on, "a test is wanted"),
-            Order::Digit(digit) => tracing::trace!(digit = %digit, "a digit is to be sent"),
-            Order::FarLoss { id, percent } => tracing::trace!(id, percent, "the far end's loss"),
+            Order::Digit(digit) => {
+                if let Some(call) = &mut self.call {
+                    call.digit(digit);
+                }
+            }
+            Order::FarLoss { id, percent } => {
+                if let Some(call) = self.call.as_mut().filter(|call| call.id == id) {
+                    call.far_loss(percent);
+                }
+            }
             Order::Shutdown(_) => {}
         }
     }
@@ -332,6 +341,7 @@ impl Engine {
                 tracing::debug!(codec = format.codec.name(), "sound of a call begins");
                 self.call = Some(call);
                 self.voice = Voice::new(self.treatment);
+                self.tones.set_in_call(true);
                 self.backend.begin_call();
             }
             Err(error) => tracing::error!(%error, "the call has no sound"),

@@ -12,6 +12,7 @@ mod backend;
 mod call;
 mod codec;
 mod conceal;
+mod digits;
 mod engine;
 #[cfg(test)]
 mod engine_tests;

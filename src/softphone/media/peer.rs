@@ -4,7 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -38,7 +38,7 @@ use super::{
     MediaError,
     runtime::AlarmRuntime,
     sdp::{Choice, Local, Remote, Setup},
-    tap::{self, Sink, Tap},
+    tap::{self, PayloadTypes, Sink, Tap},
 };
 use crate::{
     config::Codec,
@@ -97,7 +97,7 @@ pub struct Peer {
     sequence: AtomicU16,
     /// What the crate was told is spoken; it checks what is written against this.
     inner_choice: Choice,
-    payload_type: Arc<AtomicU8>,
+    payload_types: Arc<PayloadTypes>,
     connected: AtomicBool,
     gathered: watch::Receiver<u64>,
 }
@@ -190,9 +190,9 @@ impl Peer {
                 RTCRtpCodecParameters { rtp_codec: crate_codec(*codec), payload_type: choice.payload_type };
             media_engine.register_codec(parameters, RtpCodecKind::Audio).map_err(failed("register codec"))?;
         }
-        let payload_type = Arc::new(AtomicU8::new(choice.payload_type));
+        let payload_types = Arc::<PayloadTypes>::default();
         let registry = configure_rtcp_reports(Registry::new())
-            .with(tap::SLOT, Tap::new(wiring.sink, payload_type.clone(), wiring.received));
+            .with(tap::SLOT, Tap::new(wiring.sink, payload_types.clone(), wiring.received));
         let settings = SettingEngineBuilder::new()
             .with_ice_connection_attempts(Some(ICE_INTERVAL), Some(ICE_ATTEMPTS))
             .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEP_ALIVE))
@@ -234,7 +234,7 @@ impl Peer {
             // SRTP would never agree on the index again (RFC 3711 3.3.1).
             sequence: AtomicU16::new(rand::random::<u16>() >> 1),
             inner_choice: choice,
-            payload_type,
+            payload_types,
             connected: AtomicBool::new(false),
             gathered,
         };
@@ -281,11 +281,6 @@ impl Peer {
         Local::read(&description.sdp, self.ssrc)
     }
 
-    /// What is put on packets from now on.
-    pub fn set_payload_type(&self, payload_type: u8) {
-        self.payload_type.store(payload_type, Relaxed);
-    }
-
     /// Whether [`Self::send`] sends; set by the call when the association is up.
     pub fn set_connected(&self, connected: bool) {
         self.connected.store(connected, Relaxed);
@@ -296,12 +291,14 @@ impl Peer {
         if !self.connected.load(Relaxed) {
             return false;
         }
+        let sequence_number = self.sequence.fetch_add(1, Relaxed);
+        self.payload_types.note(sequence_number, out.payload_type);
         let packet = rtp::Packet {
             header: rtp::Header {
                 version: 2,
                 marker: out.marker,
                 payload_type: self.inner_choice.payload_type,
-                sequence_number: self.sequence.fetch_add(1, Relaxed),
+                sequence_number,
                 timestamp: out.timestamp,
                 ssrc: self.ssrc,
                 ..Default::default()

@@ -2,7 +2,7 @@
 //!
 //! Its own tracks deliver only the first SSRC they meet and one codec; a switch that connects the agent to another party
 //! may change both without a word in SDP. So the RTP that has passed SRTP and the receiver report is taken here, as it
-//! comes, and the payload type of what is sent is set to what the last description agreed on.
+//! comes, and every packet sent gets the payload type it was made with, which the crate would refuse.
 
 use std::{
     collections::VecDeque,
@@ -27,19 +27,46 @@ pub type Sink = Arc<dyn Fn(RtpIn) + Send + Sync>;
 /// Behind the receiver report (which counts what arrives), before anything that knows tracks.
 pub const SLOT: Slot = Slot::Custom(10_500);
 
+/// Packets whose payload type is remembered: many more than can be on their way through the crate.
+const REMEMBERED: usize = 256;
+
+/// The payload types of what is being sent, by sequence number: the crate takes packets of the one codec it knows alone,
+/// and a digit or another codec goes through it under that name.
+#[derive(Debug)]
+pub struct PayloadTypes([AtomicU8; REMEMBERED]);
+
+impl Default for PayloadTypes {
+    fn default() -> Self {
+        Self([const { AtomicU8::new(0) }; REMEMBERED])
+    }
+}
+
+impl PayloadTypes {
+    /// The packet with this number is of this type.
+    pub fn note(&self, sequence: u16, payload_type: u8) {
+        if let Some(place) = self.0.get(usize::from(sequence) % REMEMBERED) {
+            place.store(payload_type, Relaxed);
+        }
+    }
+
+    fn of(&self, sequence: u16) -> u8 {
+        self.0.get(usize::from(sequence) % REMEMBERED).map_or(0, |place| place.load(Relaxed))
+    }
+}
+
 /// The interceptor.
 pub struct Tap {
     sink: Sink,
-    payload_type: Arc<AtomicU8>,
+    payload_types: Arc<PayloadTypes>,
     received: Arc<AtomicU64>,
     inbound: VecDeque<TaggedPacket>,
     outbound: VecDeque<TaggedPacket>,
 }
 
 impl Tap {
-    /// `payload_type` is put on everything sent; `received` counts the packets that came.
-    pub fn new(sink: Sink, payload_type: Arc<AtomicU8>, received: Arc<AtomicU64>) -> Self {
-        Self { sink, payload_type, received, inbound: VecDeque::new(), outbound: VecDeque::new() }
+    /// `payload_types` are put on what is sent; `received` counts the packets that came.
+    pub fn new(sink: Sink, payload_types: Arc<PayloadTypes>, received: Arc<AtomicU64>) -> Self {
+        Self { sink, payload_types, received, inbound: VecDeque::new(), outbound: VecDeque::new() }
     }
 }
 
@@ -79,7 +106,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
 
     fn handle_write(&mut self, mut tagged: TaggedPacket) -> Result<(), Error> {
         if let Packet::Rtp(packet) = &mut tagged.message.packet {
-            packet.header.payload_type = self.payload_type.load(Relaxed);
+            packet.header.payload_type = self.payload_types.of(packet.header.sequence_number);
         }
         self.outbound.push_back(tagged);
         Ok(())
