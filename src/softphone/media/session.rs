@@ -233,6 +233,11 @@ impl Session {
         Ok(())
     }
 
+    /// Our own offer was refused or never answered.
+    pub fn rollback(&mut self) {
+        self.offered = None;
+    }
+
     /// Puts an agreement into force and writes the description that says so.
     fn agree(&mut self, engine: &AudioEngine, agreed: Agreed) -> String {
         let choice = agreed.remote.choice;
