@@ -98,12 +98,8 @@ fn goertzel(samples: &[f64], hz: f64, rate: f64) -> f64 {
 
 /// Writes mono samples, -1.0 to 1.0, as 16 bits.
 pub fn write(path: &Path, rate: u32, samples: &[f64]) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: rate,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut wav = hound::WavWriter::create(path, spec).expect("a WAV file");
     for sample in samples {
         wav.write_sample((sample.clamp(-1.0, 1.0) * f64::from(i16::MAX)) as i16).expect("a sample");

@@ -124,4 +124,12 @@ pub struct Quality {
     pub concealed_pct: f32,
     /// How long a packet now waits in the buffer before it is played, ms.
     pub buffer_ms: f32,
+    /// Sound played since the beginning of the call, ms.
+    pub played_ms: u64,
+    /// Of that, sound made up because nothing came in time, ms.
+    pub concealed_ms: u64,
+    /// For how long nothing but digital silence has been played, ms.
+    pub silent_ms: u32,
+    /// For how long the speaker's device has taken nothing although it is open, ms.
+    pub speaker_idle_ms: u32,
 }

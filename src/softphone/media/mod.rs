@@ -4,10 +4,14 @@
 //!
 //! [`Media`] is the door. A `session` is one call and outlives network paths; it holds the call's sound and one `peer`,
 //! which is one DTLS association on the crate. `watch` follows the peer and says what a person would notice; `sdp` reads
-//! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake; `stats` tells how the
-//! call sounds.
+//! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake, `reporter` tells the far
+//! end how it is received. `reception` counts what arrives, `far_end` knows what the far end says of what we send, and
+//! `stats` tells how the call sounds.
 
+mod far_end;
 mod peer;
+mod reception;
+mod reporter;
 mod runtime;
 mod sdp;
 mod session;
