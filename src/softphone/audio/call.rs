@@ -1,7 +1,10 @@
 //! One call's sound: what is sent, what is heard, how it is measured.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -24,6 +27,7 @@ const INBOX: usize = 512;
 pub struct Shared {
     inbox: Mutex<Vec<RtpIn>>,
     quality: Mutex<Quality>,
+    xruns: AtomicU64,
 }
 
 impl Shared {
@@ -40,6 +44,11 @@ impl Shared {
     /// As of at most 200 ms ago.
     pub fn quality(&self) -> Quality {
         *self.quality.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Times a device ran dry or over in this call.
+    pub fn xruns(&self) -> u64 {
+        self.xruns.load(Ordering::Relaxed)
     }
 
     fn take(&self) -> Vec<RtpIn> {
@@ -125,6 +134,11 @@ impl Call {
         let block = if self.receiving { played } else { [0.0; BLOCK] };
         self.far_end.add(&block);
         if silent { [0.0; BLOCK] } else { block }
+    }
+
+    /// Takes note of how often devices ran dry or over in this call.
+    pub fn set_xruns(&self, xruns: u64) {
+        self.shared.xruns.store(xruns, Ordering::Relaxed);
     }
 
     /// Counts blocks; the levels every 100 ms.

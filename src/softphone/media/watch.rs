@@ -215,7 +215,7 @@ impl Watch {
         } else if self.health == Health::Up && now.duration_since(self.seen_at) >= SILENCE_PATIENCE {
             self.lose(LossCause::NoPackets);
         }
-        let Some(quality) = current.audio.upgrade().map(|audio| audio.quality()) else { return };
+        let Some((quality, xruns)) = current.audio.upgrade().map(|audio| (audio.quality(), audio.xruns())) else { return };
         let rtt_ms = current.peer.round_trip_ms().await;
         let delay = stats::one_way_delay_ms(rtt_ms, quality.buffer_ms);
         // What came too late to be played is as good as lost; while nothing is sent, nothing is lost.
@@ -231,7 +231,7 @@ impl Watch {
             buffer_ms: quality.buffer_ms,
             far_loss_pct: None,
             far_jitter_ms: None,
-            xruns: 0,
+            xruns,
         }));
     }
 
