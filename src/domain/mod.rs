@@ -23,6 +23,6 @@ pub use destination::{Callee, Destination};
 pub use events::{EVENT_CATEGORIES, EVENT_NAMES, EVERY_EVENT, unknown_event};
 pub use journal::{JournalChange, JournalEntry};
 pub use number::{NumberError, clean_agent_number, clean_number, tel_extension};
-pub use remembered::{Preference, Remembered};
+pub use remembered::{Preference, ProvenSound, Remembered};
 pub use sign_in::KnownSignIn;
 pub use skill_group::SkillGroup;
