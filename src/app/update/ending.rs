@@ -12,7 +12,7 @@ use crate::{
     },
     domain::{CallPhase, HungUpBy, JournalEntry, Outcome, Unreached},
     i18n::Message,
-    softphone::{self, Tone},
+    softphone,
 };
 
 /// A call that ends this soon after the own leg rang was refused by the own phone (`softphone.md` 4.7).

@@ -163,8 +163,7 @@ impl Listener {
             Listener::G722 { resampler, decoder } => {
                 let mut narrow = vec![0; decoder.max_decode_samples(payload.len())];
                 let count = decoder.decode_into(payload, &mut narrow).unwrap_or(0);
-                let narrow: Vec<f32> =
-                    narrow.iter().take(count).map(|sample| f32::from(*sample) / 32_768.0).collect();
+                let narrow: Vec<f32> = narrow.iter().take(count).map(|sample| f32::from(*sample) / 32_768.0).collect();
                 let mut samples = Vec::new();
                 resampler.process(&narrow, &mut samples);
                 samples

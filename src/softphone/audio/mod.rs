@@ -10,9 +10,11 @@
 
 mod backend;
 mod call;
+mod check;
 mod codec;
 mod conceal;
 mod digits;
+mod ear;
 mod engine;
 #[cfg(test)]
 mod engine_tests;
@@ -112,6 +114,15 @@ pub struct RtpIn {
     pub arrived: Instant,
 }
 
+/// What the ways from the microphone and to the speaker add to the delay, rings and devices together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Latency {
+    /// From the air to a block, ms; 0 without an open microphone.
+    pub capture_ms: f32,
+    /// From a block to the air, ms; 0 without an open speaker.
+    pub play_ms: f32,
+}
+
 /// How well the far end is heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
@@ -125,4 +136,12 @@ pub struct Quality {
     pub concealed_pct: f32,
     /// How long a packet now waits in the buffer before it is played, ms.
     pub buffer_ms: f32,
+    /// Sound played since the beginning of the call, ms.
+    pub played_ms: u64,
+    /// Of that, sound made up because nothing came in time, ms.
+    pub concealed_ms: u64,
+    /// For how long nothing but digital silence has been played, ms.
+    pub silent_ms: u32,
+    /// For how long the speaker's device has taken nothing although it is open, ms.
+    pub speaker_idle_ms: u32,
 }

@@ -87,7 +87,8 @@ impl OpusEncoder {
         self.fec = self.wishes.fec && self.loss >= if self.fec { FEC_UNTIL } else { FEC_FROM };
         let (_, voice) = bandwidth(self.wishes.max_playback_rate);
         let bitrate = if self.fec { voice + voice / FEC_SHARE } else { voice };
-        let bitrate = bitrate.min(self.wishes.max_bitrate.unwrap_or(u32::MAX)).clamp(*BITRATES.start(), *BITRATES.end());
+        let bitrate =
+            bitrate.min(self.wishes.max_bitrate.unwrap_or(u32::MAX)).clamp(*BITRATES.start(), *BITRATES.end());
         let fec = if self.fec { InbandFec::Enabled } else { InbandFec::Disabled };
         // Without redundancy the loss matters too: the codec then leans less on what came before.
         let expected = self.loss.round() as u8;
@@ -150,7 +151,9 @@ mod tests {
     /// Error of the lost packets against their sound, dB.
     fn damage(payloads: &[Vec<u8>]) -> f64 {
         let (whole, lossy) = (heard(payloads, false), heard(payloads, true));
-        let lost = |from: &[f32]| -> Vec<f32> { from.as_chunks::<FRAME>().0.iter().skip(5).step_by(10).flatten().copied().collect() };
+        let lost = |from: &[f32]| -> Vec<f32> {
+            from.as_chunks::<FRAME>().0.iter().skip(5).step_by(10).flatten().copied().collect()
+        };
         let (whole, lossy) = (lost(&whole), lost(&lossy));
         let error: Vec<f32> = whole.iter().zip(&lossy).map(|(a, b)| a - b).collect();
         rms_dbfs(&error) - rms_dbfs(&whole)

@@ -129,7 +129,8 @@ mod tests {
                 assert!((strongest_near(steady, hz) - hz).abs() < 0.3);
                 let level = level_at(steady, hz);
                 assert!((level + 12.0).abs() < 0.5, "{hz} Hz over {rate} Hz: {level:.2} dBFS");
-                for image in [f64::from(rate) - hz, f64::from(rate) + hz].into_iter().filter(|image| *image < 23_000.0) {
+                for image in [f64::from(rate) - hz, f64::from(rate) + hz].into_iter().filter(|image| *image < 23_000.0)
+                {
                     let image = level_at(steady, image);
                     assert!(image < -62.0, "{hz} Hz over {rate} Hz has an image of {image:.1} dBFS");
                 }
@@ -181,7 +182,11 @@ mod tests {
             assert!((47_800..=48_000).contains(&out.len()), "{from} Hz gave {}", out.len());
             assert!((out[24_000] - 0.1).abs() < 0.001, "{from} Hz: a steady level becomes {}", out[24_000]);
             let back = convert(48_000, from, &sine(1000.0, -12.0, 48_000));
-            assert!((back.len() as i64 - i64::from(from)).abs() < i64::from(from) / 100, "{from} Hz gave {}", back.len());
+            assert!(
+                (back.len() as i64 - i64::from(from)).abs() < i64::from(from) / 100,
+                "{from} Hz gave {}",
+                back.len()
+            );
         }
         assert_eq!(convert(48_000, 48_000, &[0.5, -0.5]), [0.5, -0.5]);
     }

@@ -51,6 +51,9 @@ const CONGESTION: [Part; 5] = [
 ];
 /// China's call waiting tone: 450 Hz, 0.4 s on, 4 s off.
 const WAITING: [Part; 2] = [part(450.0, 0.0, 400), part(0.0, 0.0, 4000)];
+/// What a test of the speaker plays, Hz and ms.
+pub const TEST_HZ: f64 = 1000.0;
+pub const TEST_MS: u64 = 1000;
 /// How long a key sounds, ms.
 const KEY_MS: u64 = 120;
 
@@ -85,6 +88,9 @@ impl Player {
             Tone::Start => (START.to_vec(), levels.beep, Outlet::Speaker, false),
             Tone::AutoAnswer => (AUTO_ANSWER.to_vec(), levels.beep, Outlet::Speaker, false),
             Tone::HangUp => (HANG_UP.to_vec(), levels.hang_up, Outlet::Speaker, false),
+            Tone::Test => (vec![part(TEST_HZ, 0.0, TEST_MS)], levels.plain, Outlet::Speaker, false),
+            // Without the pause that a loop needs.
+            Tone::RingOnce => (RING.iter().copied().take(3).collect(), levels.ring, Outlet::Ring, false),
             Tone::Key(key) => {
                 let (low, high) = dtmf(key)?;
                 (vec![part(low, high, KEY_MS)], levels.key, Outlet::Speaker, false)
@@ -132,6 +138,8 @@ impl Player {
 /// Peak levels, dBFS.
 #[derive(Clone, Copy, Debug)]
 struct Levels {
+    /// Of what has no level of its own.
+    plain: f32,
     ring: f32,
     ring_back: f32,
     busy: f32,
@@ -147,6 +155,7 @@ impl Levels {
         let level = |chosen: Option<f32>| chosen.unwrap_or(audio.tone_dbfs);
         let soft = level(tones.ring) - WAITING_UNDER_RING;
         Self {
+            plain: audio.tone_dbfs,
             ring: level(tones.ring),
             ring_back: level(tones.ring_back),
             busy: level(tones.busy),
@@ -207,7 +216,8 @@ impl Tones {
             Tone::AutoAnswer | Tone::Start | Tone::HangUp | Tone::Busy | Tone::Congestion => {
                 (self.looping, self.short, self.ringing) = (None, Player::new(tone, &self.levels), false);
             }
-            Tone::Key(_) | Tone::Waiting => self.short = Player::new(tone, &self.levels),
+            Tone::RingOnce if self.in_call => self.short = Player::new(Tone::Waiting, &self.levels),
+            Tone::Key(_) | Tone::Waiting | Tone::Test | Tone::RingOnce => self.short = Player::new(tone, &self.levels),
         }
     }
 
