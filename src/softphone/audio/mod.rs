@@ -29,6 +29,7 @@ mod testing;
 mod tones;
 mod voice;
 mod wav;
+pub mod workbench;
 
 use std::time::Instant;
 
@@ -37,6 +38,7 @@ use bytes::Bytes;
 pub use backend::list::{DeviceDirection, DeviceInfo, list_devices};
 pub use engine::{AudioEngine, CallAudio};
 pub use resample::Resampler;
+pub use voice::Treatment;
 
 use crate::config::Codec;
 
