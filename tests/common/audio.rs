@@ -4,7 +4,7 @@
 
 use std::{f64::consts::TAU, path::Path};
 
-use rustfft::{FftPlanner, num_complex::Complex};
+use rustfft::{Fft, FftPlanner, num_complex::Complex};
 
 /// Five seconds of a sine, 48 kHz mono, 16 bits.
 pub fn write_tone(path: &Path, hz: f64, dbfs: f64) {
@@ -225,18 +225,19 @@ impl Comparison {
         let sum = |samples: &[f64]| samples.iter().map(|s| s * s).sum::<f64>();
         self.power.0 += sum(sent);
         self.power.1 += sum(heard);
+        let fft = FftPlanner::new().plan_fft_forward(960);
         for (sent, heard) in sent.chunks_exact(960).zip(heard.chunks_exact(960)) {
             if level(sent) < -45.0 {
                 continue;
             }
-            let (a, b) = (bands(sent), bands(heard));
+            let (a, b) = (bands(sent, &*fft), bands(heard, &*fft));
             let square: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
             self.distances.push((square / a.len() as f64).sqrt());
             let noise: f64 = sent.iter().zip(heard).map(|(a, b)| (a - b).powi(2)).sum();
             self.snrs.push((10.0 * (sum(sent) / noise.max(1e-9)).log10()).clamp(-10.0, 35.0));
         }
         for (sent, heard) in sent.chunks_exact(240).zip(heard.chunks_exact(240)) {
-            self.silent.push(level(sent) > -40.0 && level(heard) < -60.0);
+            self.silent.push(level(sent) > -40.0 && level(heard) < level(sent) - 25.0);
         }
     }
 
@@ -276,7 +277,32 @@ fn speech_band(samples: &[f64]) -> Vec<f64> {
 
 /// Where in `heard` the beginning of `sent` is found best, in samples.
 fn offset(sent: &[f64], heard: &[f64]) -> i64 {
-    let length = (sent.len() + heard.len()).next_power_of_two();
+    let product = correlation(sent, heard);
+    let best = product.iter().enumerate().max_by(|a, b| a.1.re.total_cmp(&b.1.re)).map_or(0, |(at, _)| at);
+    if best > heard.len() { best as i64 - product.len() as i64 } else { best as i64 }
+}
+
+/// Where in `range` the segment fits best, and how well: 1 is the same.
+fn best_shift(segment: &[f64], range: &[f64]) -> (usize, f64) {
+    let energy: f64 = segment.iter().map(|s| s * s).sum();
+    let products = correlation(segment, range);
+    let mut power: f64 = range[..segment.len()].iter().map(|s| s * s).sum();
+    let (mut best, mut most) = (0, 0.0);
+    for at in 0..=range.len() - segment.len() {
+        let resemblance = if power < energy * 1e-4 { 0.0 } else { products[at].re / (power * energy).sqrt() };
+        if resemblance > most {
+            (best, most) = (at, resemblance);
+        }
+        if let Some(next) = range.get(at + segment.len()) {
+            power += next * next - range[at] * range[at];
+        }
+    }
+    (best, most)
+}
+
+/// The product of `a` with `b`, at every distance of the one from the other.
+fn correlation(a: &[f64], b: &[f64]) -> Vec<Complex<f64>> {
+    let length = (a.len() + b.len()).next_power_of_two();
     let mut planner = FftPlanner::new();
     let forward = planner.plan_fft_forward(length);
     let transform = |samples: &[f64]| {
@@ -285,39 +311,20 @@ fn offset(sent: &[f64], heard: &[f64]) -> i64 {
         forward.process(&mut values);
         values
     };
-    let (a, b) = (transform(sent), transform(heard));
-    let mut product: Vec<Complex<f64>> = a.iter().zip(&b).map(|(a, b)| a.conj() * b).collect();
+    let mut product: Vec<Complex<f64>> =
+        transform(a).iter().zip(&transform(b)).map(|(a, b)| a.conj() * b / length as f64).collect();
     planner.plan_fft_inverse(length).process(&mut product);
-    let best = product.iter().enumerate().max_by(|a, b| a.1.re.total_cmp(&b.1.re)).map_or(0, |(at, _)| at);
-    if best > heard.len() { best as i64 - length as i64 } else { best as i64 }
-}
-
-/// Where in `range` the segment fits best, and how well: 1 is the same.
-fn best_shift(segment: &[f64], range: &[f64]) -> (usize, f64) {
-    let energy: f64 = segment.iter().map(|s| s * s).sum();
-    let resemblance = |at: usize| {
-        let here = &range[at..at + segment.len()];
-        let product: f64 = here.iter().zip(segment).map(|(a, b)| a * b).sum();
-        let power: f64 = here.iter().map(|s| s * s).sum();
-        if power < energy * 1e-4 { 0.0 } else { product / (power * energy).sqrt() }
-    };
-    let last = range.len() - segment.len();
-    // A period of 3400 Hz is 14 samples.
-    let best = |candidates: &mut dyn Iterator<Item = usize>| {
-        candidates.map(|at| (at, resemblance(at))).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
-    };
-    let (coarse, _) = best(&mut (0..=last).step_by(4));
-    best(&mut (coarse.saturating_sub(4)..=(coarse + 4).min(last)))
+    product
 }
 
 /// Power in 20 bands from 100 to 3600 Hz, dB, of 20 ms; what is 50 dB under full scale in a band counts as nothing.
-fn bands(frame: &[f64]) -> [f64; 20] {
+fn bands(frame: &[f64], fft: &dyn Fft<f64>) -> [f64; 20] {
     let mut values: Vec<Complex<f64>> = frame
         .iter()
         .enumerate()
         .map(|(n, s)| Complex::new(s * (0.5 - 0.5 * (TAU * n as f64 / frame.len() as f64).cos()), 0.0))
         .collect();
-    FftPlanner::new().plan_fft_forward(values.len()).process(&mut values);
+    fft.process(&mut values);
     let mut bands = [1e-6; 20];
     // 50 Hz a bin: a band is 175 Hz wide.
     for (bin, value) in values.iter().enumerate().take(72).skip(2) {

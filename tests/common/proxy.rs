@@ -72,6 +72,7 @@ pub struct Proxy {
     pub address: SocketAddr,
     faults: watch::Sender<Faults>,
     ends: broadcast::Sender<End>,
+    pushes: broadcast::Sender<Vec<u8>>,
     taken: Arc<AtomicUsize>,
     open: Arc<AtomicUsize>,
     _runtime: Runtime,
@@ -83,10 +84,12 @@ impl Proxy {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let (faults, faults_now) = watch::channel(Faults::default());
         let (ends, _) = broadcast::channel(16);
+        let (pushes, _) = broadcast::channel(1 << 17);
         let (taken, open) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("its address");
-        let (for_new, count, now_open) = (ends.clone(), Arc::clone(&taken), Arc::clone(&open));
+        let (for_new, pushes_for_new) = (ends.clone(), pushes.clone());
+        let (count, now_open) = (Arc::clone(&taken), Arc::clone(&open));
         runtime.spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -95,16 +98,16 @@ impl Proxy {
                     client.set_zero_linger().ok();
                     continue;
                 }
-                let (ends, open) = (for_new.subscribe(), Arc::clone(&now_open));
+                let (ends, pushes, open) = (for_new.subscribe(), pushes_for_new.subscribe(), Arc::clone(&now_open));
                 tokio::spawn(async move {
                     let Ok(server) = TcpStream::connect(server).await else { return };
                     open.fetch_add(1, Ordering::Relaxed);
-                    serve(client, server, faults, ends).await;
+                    serve(client, server, faults, ends, pushes).await;
                     open.fetch_sub(1, Ordering::Relaxed);
                 });
             }
         });
-        Self { address, faults, ends, taken, open, _runtime: runtime }
+        Self { address, faults, ends, pushes, taken, open, _runtime: runtime }
     }
 
     /// Puts itself before the server that `key` of the client config names.
@@ -130,6 +133,14 @@ impl Proxy {
                 faults.to_client = fault;
             }
         });
+    }
+
+    /// Says a WebSocket text message to the client as if the server had; only between two of the server's own.
+    pub fn push(&self, text: &str) {
+        let length = u8::try_from(text.len()).ok().filter(|length| *length < 126).expect("a short message");
+        let mut frame = vec![0x81, length];
+        frame.extend(text.as_bytes());
+        self.pushes.send(frame).ok();
     }
 
     /// Whether new connections are refused.
@@ -158,6 +169,7 @@ async fn serve(
     mut server: TcpStream,
     faults: watch::Receiver<Faults>,
     mut ends: broadcast::Receiver<End>,
+    pushes: broadcast::Receiver<Vec<u8>>,
 ) {
     client.set_nodelay(true).ok();
     server.set_nodelay(true).ok();
@@ -165,8 +177,8 @@ async fn serve(
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
         tokio::select! {
             end = ends.recv() => end.unwrap_or(End::Cut),
-            _ = pump(from_client, to_server, faults.clone(), |faults| faults.to_server) => End::Cut,
-            _ = pump(from_server, to_client, faults, |faults| faults.to_client) => End::Cut,
+            _ = pump(from_client, to_server, faults.clone(), None, |faults| faults.to_server) => End::Cut,
+            _ = pump(from_server, to_client, faults, Some(pushes), |faults| faults.to_client) => End::Cut,
         }
     };
     if matches!(end, End::Reset) {
@@ -180,6 +192,7 @@ async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     mut faults: watch::Receiver<Faults>,
+    mut pushes: Option<broadcast::Receiver<Vec<u8>>>,
     way: impl Fn(&Faults) -> Fault,
 ) -> io::Result<()> {
     let mut waiting: VecDeque<(Instant, Vec<u8>)> = VecDeque::new();
@@ -216,9 +229,18 @@ async fn pump(
                     to.write_all(&bytes).await?;
                 }
             }
+            Some(frame) = next_of(&mut pushes) => waiting.push_back((Instant::now(), frame)),
             changed = faults.changed() => if changed.is_err() {
                 return Ok(());
             },
         }
+    }
+}
+
+/// The next message to be pushed; never, where there is none to come.
+async fn next_of(pushes: &mut Option<broadcast::Receiver<Vec<u8>>>) -> Option<Vec<u8>> {
+    match pushes {
+        Some(pushes) => pushes.recv().await.ok(),
+        None => std::future::pending().await,
     }
 }

@@ -30,6 +30,7 @@ mod testing;
 mod tones;
 mod voice;
 mod wav;
+pub mod workbench;
 
 use std::time::Instant;
 
@@ -38,6 +39,7 @@ use bytes::Bytes;
 pub use backend::list::{DeviceDirection, DeviceInfo, list_devices};
 pub use engine::{AudioEngine, CallAudio};
 pub use resample::Resampler;
+pub use voice::Treatment;
 
 use crate::config::Codec;
 

@@ -46,7 +46,10 @@ pub fn sign(canvas: &mut Canvas<'_>, left: u16, y: u16, right: u16) -> u16 {
         HealthLevel::Fail => (canvas.glyphs.bad, Scope::BarBad),
     };
     let mut run = Run::default();
-    run.push("   ", Scope::Bar).push(canvas.t("ui.health_light"), Scope::BarDim).push(" ", Scope::Bar).push(glyph, scope);
+    run.push("   ", Scope::Bar)
+        .push(canvas.t("ui.health_light"), Scope::BarDim)
+        .push(" ", Scope::Bar)
+        .push(glyph, scope);
     let short = run.cells();
     if wrong {
         if let Some(key) = canvas.key(UiAction::Health) {
@@ -99,7 +102,8 @@ fn right_room(width: u16, used: u16) -> u16 {
 fn keys(canvas: &mut Canvas<'_>, area: Rect) {
     let health = &canvas.snapshot.health;
     let testing = health.test.is_some_and(|test| test.running);
-    let mut all = vec![(TEST, if testing { "ui.health_test_end" } else { "ui.health_test" }), (CHECK, "ui.health_check")];
+    let mut all =
+        vec![(TEST, if testing { "ui.health_test_end" } else { "ui.health_test" }), (CHECK, "ui.health_check")];
     if health.ready_refused.is_some() {
         all.push((ANYWAY, "ui.health_anyway"));
     }
@@ -184,9 +188,8 @@ fn item_lines(canvas: &Canvas<'_>, item: &HealthItem, width: u16, now: Instant) 
     let indent = run.cells();
     let room = width.saturating_sub(indent);
     let look = if item.level == HealthLevel::Off { Scope::WindowDim } else { Scope::Window };
-    let right = Some(when(canvas, item, now)).filter(|when| {
-        !when.is_empty() && text::width(&item.text) + text::width(when) + 2 <= room && room > WORDS
-    });
+    let right = Some(when(canvas, item, now))
+        .filter(|when| !when.is_empty() && text::width(&item.text) + text::width(when) + 2 <= room && room > WORDS);
     let mut lines = Vec::new();
     let mut wrapped = text::wrap(&text::clean(&item.text), room).into_iter();
     run.push(wrapped.next().unwrap_or_default(), look);
@@ -213,10 +216,9 @@ fn when(canvas: &Canvas<'_>, item: &HealthItem, now: Instant) -> String {
     match (item.level, item.confirmed, item.until) {
         (HealthLevel::Off, _, _) => String::new(),
         (HealthLevel::Warn | HealthLevel::Fail, _, _) => since(),
-        (HealthLevel::Ok, Some(confirmed), Some(until)) => Message::new("ui.health_granted")
-            .with("age", age(confirmed))
-            .with("time", clock(until))
-            .render(locale),
+        (HealthLevel::Ok, Some(confirmed), Some(until)) => {
+            Message::new("ui.health_granted").with("age", age(confirmed)).with("time", clock(until)).render(locale)
+        }
         (HealthLevel::Ok, Some(confirmed), None) => {
             Message::new("ui.health_confirmed").with("age", age(confirmed)).render(locale)
         }
@@ -243,7 +245,8 @@ fn terminal(canvas: &Canvas<'_>) -> HealthItem {
         name: "terminal",
         // Everything can be done in a small one too.
         level: HealthLevel::Ok,
-        text: text.render(canvas.snapshot.locale) + &if small { format!(" {} {hint}", canvas.glyphs.dot) } else { String::new() },
+        text: text.render(canvas.snapshot.locale)
+            + &if small { format!(" {} {hint}", canvas.glyphs.dot) } else { String::new() },
         hint: None,
         since: canvas.state.clocks.wall,
         confirmed: None,
