@@ -95,7 +95,12 @@ fn a_wrong_token_and_dead_ports_are_told_apart() {
     std::fs::write(&wrong, config.replace(token, "Bearer nobodys")).expect("a config");
     let ran = home.run(&["doctor", "--json", "--config", &wrong.to_string_lossy()]);
     assert_eq!(ran.code, Some(1));
-    assert_eq!((level(&ran, "api_server"), level(&ran, "sip_registration")), ("fail".into(), "warn".into()), "{}", ran.out);
+    assert_eq!(
+        (level(&ran, "api_server"), level(&ran, "sip_registration")),
+        ("fail".into(), "warn".into()),
+        "{}",
+        ran.out
+    );
     platform.stop();
     let begun = Instant::now();
     let dead = home.run(&["doctor", "--json", "--config", &wrong.to_string_lossy()]);

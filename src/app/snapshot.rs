@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Action, BreaksView, DirectoryView, HealthView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted, moment,
+    Action, BreaksView, DirectoryView, HealthView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted,
+    moment,
 };
 use crate::{
     config::LoginType,

@@ -71,6 +71,7 @@ mod tests {
                 output: "Headset".into(),
                 at: jiff::Timestamp::UNIX_EPOCH,
             }),
+            ..Remembered::default()
         };
         write_remembered(&file, &chosen).unwrap();
         assert_eq!(read_remembered(&file), (chosen, None));

@@ -229,11 +229,8 @@ impl State {
             Device::Failed(why) => fact(HealthLevel::Fail, why.clone()).hint("health.do_device"),
             Device::Opens { name, at } => {
                 let unproven = self.profile.check && !self.sound_is_proven();
-                let (level, text) = if unproven {
-                    (HealthLevel::Warn, "health.unproven")
-                } else {
-                    (HealthLevel::Ok, "health.opens")
-                };
+                let (level, text) =
+                    if unproven { (HealthLevel::Warn, "health.unproven") } else { (HealthLevel::Ok, "health.opens") };
                 let fact = Fact { confirmed: Some(*at), ..fact(level, Message::new(text).with("device", name)) };
                 if unproven { fact.hint("health.do_test") } else { fact }
             }

@@ -66,10 +66,7 @@ pub(in crate::app) enum Device {
     #[default]
     Untried,
     /// It can be opened.
-    Opens {
-        name: String,
-        at: Timestamp,
-    },
+    Opens { name: String, at: Timestamp },
     /// It cannot.
     Failed(Message),
 }

@@ -18,7 +18,7 @@ use crate::{
     },
     domain::{AgentState, ProvenSound, TargetState},
     i18n::Message,
-    softphone::{self, AudioError, MediaEvent, SoundTest},
+    softphone::{self, DeviceRole, MediaEvent, SoundTest},
 };
 
 /// Between two probes of the platform; devices are proven with every other one, once a minute as in the original.
@@ -73,16 +73,17 @@ impl Turn<'_> {
             }
             MediaEvent::DeviceFailed(error) => {
                 let message = error.message();
-                match direction(error) {
-                    "microphone" => health.microphone = Device::Failed(message),
-                    "speaker" => health.speaker = Device::Failed(message),
-                    "ring device" => health.ring = Some(message),
-                    _ => {
+                match error.role() {
+                    Some(DeviceRole::Microphone) => health.microphone = Device::Failed(message),
+                    Some(DeviceRole::Speaker) => health.speaker = Device::Failed(message),
+                    Some(DeviceRole::Ring) => health.ring = Some(message),
+                    None => {
                         health.microphone = Device::Failed(message.clone());
                         health.speaker = Device::Failed(message);
                     }
                 }
             }
+            MediaEvent::RingReady { .. } => health.ring = None,
             MediaEvent::MicrophoneSilent(silent) => health.microphone_silent = *silent,
             MediaEvent::Tested(test) => self.tested(*test),
             MediaEvent::Levels { microphone, .. } => {
@@ -216,8 +217,11 @@ impl Turn<'_> {
             return self.resolve(id, Err(refusal(RefusalKind::NotNow, message)));
         }
         let test = self.state.health.test.unwrap_or_default();
-        self.state.health.test =
-            Some(if on { SoundTest { running: true, peak_dbfs: -90.0, ..SoundTest::default() } } else { SoundTest { running: false, ..test } });
+        self.state.health.test = Some(if on {
+            SoundTest { running: true, peak_dbfs: -90.0, ..SoundTest::default() }
+        } else {
+            SoundTest { running: false, ..test }
+        });
         self.phone(softphone::Command::TestSound(on));
         self.done(id);
     }
@@ -279,7 +283,8 @@ impl Turn<'_> {
         }
         let worst = self.state.health.since.values().map(|(level, _)| *level).max();
         if self.state.profile.check && before != worst {
-            let wrong: Vec<_> = self.state.health_view().items.into_iter().filter(|item| item.level > HealthLevel::Ok).collect();
+            let wrong: Vec<_> =
+                self.state.health_view().items.into_iter().filter(|item| item.level > HealthLevel::Ok).collect();
             self.publish("healthChanged", &["health"], "", json!({ "level": worst, "wrong": wrong }));
         }
     }
@@ -290,7 +295,9 @@ impl Turn<'_> {
             return;
         }
         let agent = &self.state.agent;
-        if agent.state == AgentState::Idle || (agent.state == AgentState::Busy && agent.reason.is_some_and(|id| id > 10)) {
+        if agent.state == AgentState::Idle
+            || (agent.state == AgentState::Busy && agent.reason.is_some_and(|id| id > 10))
+        {
             // Somebody has decided otherwise meanwhile.
             self.state.health.held_ready = false;
         } else if agent.state == AgentState::Busy
@@ -302,13 +309,5 @@ impl Turn<'_> {
             self.info(Message::new("health.released"));
             self.request_state(TargetState::Ready);
         }
-    }
-}
-
-/// Which of the devices an error is about; empty where it is about all.
-fn direction(error: &AudioError) -> &'static str {
-    match error {
-        AudioError::NoDevice { direction, .. } | AudioError::Unusable { direction, .. } => direction,
-        AudioError::File { .. } => "",
     }
 }

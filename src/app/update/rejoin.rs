@@ -77,11 +77,8 @@ impl Turn<'_> {
             self.gated(wanted).number()
         };
         let session = &self.state.session;
-        let request = Request::Login {
-            bind_tel: session.phone.clone(),
-            login_type: session.login_type.number(),
-            state,
-        };
+        let request =
+            Request::Login { bind_tel: session.phone.clone(), login_type: session.login_type.number(), state };
         self.request(Purpose::Login, request);
     }
 }

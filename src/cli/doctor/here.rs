@@ -107,7 +107,8 @@ pub(super) fn terminal_of(config: Option<&Config>, locale: Locale) -> Finding {
 
 /// Whether the environment says that text is UTF-8 (POSIX: the first of these that is set counts), which Chinese needs.
 fn is_utf8(env: impl Fn(&str) -> Option<String>) -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env(name).filter(|value| !value.is_empty()));
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env(name).filter(|value| !value.is_empty()));
     let locale = locale.unwrap_or_default().to_ascii_lowercase();
     locale.ends_with("utf-8") || locale.ends_with("utf8")
 }

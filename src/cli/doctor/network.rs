@@ -158,12 +158,7 @@ pub(super) async fn sip_server(examined: &Examined) -> Vec<Finding> {
     vec![websocket(examined, "sip_ws_server", &examined.config.platform.sip_ws_server, Some("sip")).await]
 }
 
-async fn websocket(
-    examined: &Examined,
-    check: &'static str,
-    url: &Url,
-    subprotocol: Option<&'static str>,
-) -> Finding {
+async fn websocket(examined: &Examined, check: &'static str, url: &Url, subprotocol: Option<&'static str>) -> Finding {
     let tls = match tls(examined) {
         Ok(tls) => tls,
         Err(finding) => return finding,

@@ -10,7 +10,7 @@ use crate::{
     config::AudioBackend,
     i18n::Message,
     softphone::{
-        AudioError, Event, MediaEvent,
+        AudioError, DeviceRole, Event, MediaEvent,
         audio::{AudioEngine, DeviceDirection, list_devices},
     },
 };
@@ -73,12 +73,11 @@ pub(super) async fn probe(examined: &Examined) -> Vec<Finding> {
 
 /// Which device an error is about.
 fn which(error: &AudioError) -> &'static str {
-    match error {
-        AudioError::NoDevice { direction: "speaker", .. } | AudioError::Unusable { direction: "speaker", .. } => "speaker",
-        AudioError::NoDevice { direction: "microphone", .. } | AudioError::Unusable { direction: "microphone", .. } => {
-            "microphone"
-        }
-        AudioError::NoDevice { .. } | AudioError::Unusable { .. } | AudioError::File { .. } => "sound",
+    match error.role() {
+        Some(DeviceRole::Microphone) => "microphone",
+        Some(DeviceRole::Speaker) => "speaker",
+        Some(DeviceRole::Ring) => "ring_device",
+        None => "sound",
     }
 }
 
@@ -89,9 +88,10 @@ async fn ring_device(examined: &Examined) -> Option<Finding> {
         return None;
     }
     let devices = tokio::task::spawn_blocking(list_devices).await.ok()?;
-    let found = devices.ok()?.into_iter().find(|device| {
-        device.direction == DeviceDirection::Output && (device.name == wanted || device.id == wanted)
-    });
+    let found = devices
+        .ok()?
+        .into_iter()
+        .find(|device| device.direction == DeviceDirection::Output && (device.name == wanted || device.id == wanted));
     Some(match found {
         Some(device) => examined.ok("ring_device", &Message::new("cli.sound_ok").with("name", device.name)),
         None => {

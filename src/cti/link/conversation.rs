@@ -139,7 +139,18 @@ where
     fn new(stream: &'c mut WebSocketStream<S>, tell: &'c T) -> Self {
         let now = Instant::now();
         let (clocks, wall_clock) = ((now, SystemTime::now()), SystemTime::now as fn() -> SystemTime);
-        Self { stream, tell, heard: now, ping: (0, now), unanswered: false, watched: false, puzzled: false, clocks, probe: None, wall_clock }
+        Self {
+            stream,
+            tell,
+            heard: now,
+            ping: (0, now),
+            unanswered: false,
+            watched: false,
+            puzzled: false,
+            clocks,
+            probe: None,
+            wall_clock,
+        }
     }
 
     /// Whether the computer slept since this was last asked.

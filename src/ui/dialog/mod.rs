@@ -160,7 +160,9 @@ impl Dialog {
     pub fn scroll(&mut self, state: &ViewState, snapshot: &Snapshot, up: bool) {
         let lines = self.choices(state, snapshot).len();
         match self {
-            Dialog::Help(first) | Dialog::Health(first) => *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) },
+            Dialog::Help(first) | Dialog::Health(first) => {
+                *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) }
+            }
             Dialog::Busy(_)
             | Dialog::CallerId(_)
             | Dialog::Palette(_)
@@ -183,7 +185,9 @@ impl Dialog {
             Dialog::Palette(list) => list.filtered(palette::items(state, snapshot)),
             Dialog::Duty(duty) => duty.items(snapshot),
             Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
-            Dialog::Pick(_) | Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
+            Dialog::Pick(_) | Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => {
+                Vec::new()
+            }
         }
     }
 }

@@ -48,7 +48,10 @@ pub fn sign(canvas: &mut Canvas<'_>, left: u16, y: u16, right: u16) -> u16 {
         HealthLevel::Fail => (canvas.glyphs.bad, Scope::BarBad),
     };
     let mut run = Run::default();
-    run.push("   ", Scope::Bar).push(canvas.t("ui.health_light"), Scope::BarDim).push(" ", Scope::Bar).push(glyph, scope);
+    run.push("   ", Scope::Bar)
+        .push(canvas.t("ui.health_light"), Scope::BarDim)
+        .push(" ", Scope::Bar)
+        .push(glyph, scope);
     if let Some(key) = canvas.key(UiAction::Health).filter(|_| wrong) {
         run.push(" ", Scope::Bar).push(key, Scope::BarKey);
     }
@@ -101,7 +104,8 @@ fn right_room(width: u16, used: u16) -> u16 {
 fn keys(canvas: &mut Canvas<'_>, area: Rect) {
     let health = &canvas.snapshot.health;
     let testing = health.test.is_some_and(|test| test.running);
-    let mut all = vec![(TEST, if testing { "ui.health_test_end" } else { "ui.health_test" }), (CHECK, "ui.health_check")];
+    let mut all =
+        vec![(TEST, if testing { "ui.health_test_end" } else { "ui.health_test" }), (CHECK, "ui.health_check")];
     if health.ready_refused.is_some() {
         all.push((ANYWAY, "ui.health_anyway"));
     }
@@ -245,7 +249,8 @@ fn terminal(canvas: &Canvas<'_>) -> HealthItem {
         name: TERMINAL,
         // Everything can be done in a small one too.
         level: HealthLevel::Ok,
-        text: text.render(canvas.snapshot.locale) + &if small { format!(" {} {hint}", canvas.glyphs.dot) } else { String::new() },
+        text: text.render(canvas.snapshot.locale)
+            + &if small { format!(" {} {hint}", canvas.glyphs.dot) } else { String::new() },
         hint: None,
         since: canvas.state.clocks.wall,
         confirmed: None,

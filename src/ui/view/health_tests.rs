@@ -35,10 +35,25 @@ fn unwell(locale: Locale) -> Snapshot {
     let mut snapshot = fixtures::idle(locale);
     let time = |text: &str| Some(text.parse().unwrap());
     let ok = |name, text| item(name, HealthLevel::Ok, text);
-    let mut link = item("link", HealthLevel::Warn, say("no answer for 4 s: calls may not be announced", "已 4 秒无应答，来电可能无法及时通知"));
-    link.hint = Some(say("Wait a moment: without an answer for 25 s it is connected anew by itself.", "请稍候：25 秒无应答将自动重新连接。").into());
-    let mut microphone = item("microphone", HealthLevel::Fail, say("the microphone 'USB Headset' cannot be used: it is in use", "无法使用麦克风“USB Headset”：设备被占用"));
-    microphone.hint = Some(say("Plug the headset in, or close the program that uses it.", "请插好耳机，或关闭占用它的程序。").into());
+    let mut link = item(
+        "link",
+        HealthLevel::Warn,
+        say("no answer for 4 s: calls may not be announced", "已 4 秒无应答，来电可能无法及时通知"),
+    );
+    link.hint = Some(
+        say(
+            "Wait a moment: without an answer for 25 s it is connected anew by itself.",
+            "请稍候：25 秒无应答将自动重新连接。",
+        )
+        .into(),
+    );
+    let mut microphone = item(
+        "microphone",
+        HealthLevel::Fail,
+        say("the microphone 'USB Headset' cannot be used: it is in use", "无法使用麦克风“USB Headset”：设备被占用"),
+    );
+    microphone.hint =
+        Some(say("Plug the headset in, or close the program that uses it.", "请插好耳机，或关闭占用它的程序。").into());
     let mut sip = ok("sip", say("up; round trip 38 ms: very good", "正常；网络延迟 38 ms，很好"));
     (sip.confirmed, sip.until) = (time("2026-01-02T06:31:00Z"), time("2026-01-02T06:41:00Z"));
     let mut token = ok("token", say("accepted", "有效"));
@@ -76,8 +91,13 @@ fn the_window_and_its_sign_as_they_look() {
         let (buffer, _) = render(&unwell(locale), &fixtures::state(), 80, 24);
         compare(&format!("health_sign_{}_80x24", locale.tag()), &lines(&buffer));
         let mut tested = unwell(locale);
-        tested.health.test =
-            Some(SoundTest { running: true, speaker: true, microphone: true, peak_dbfs: -23.4, ..SoundTest::default() });
+        tested.health.test = Some(SoundTest {
+            running: true,
+            speaker: true,
+            microphone: true,
+            peak_dbfs: -23.4,
+            ..SoundTest::default()
+        });
         let (buffer, _) = render(&tested, &open, 80, 24);
         compare(&format!("health_test_{}_80x24", locale.tag()), &lines(&buffer));
     }
@@ -96,7 +116,10 @@ fn ready_leads_here_while_it_is_refused_and_past_it_by_its_key() {
     // Where nothing is refused, the key is what it is elsewhere.
     let well = fixtures::idle(Locale::En);
     let mut state = ViewState { dialog: Some(Dialog::Health(0)), ..fixtures::state() };
-    assert!(matches!(act::on_key(&mut state, &well, "R".parse().unwrap(), now()), Some(Ask::Tell(Command::ReconnectNow))));
+    assert!(matches!(
+        act::on_key(&mut state, &well, "R".parse().unwrap(), now()),
+        Some(Ask::Tell(Command::ReconnectNow))
+    ));
 }
 
 #[test]

@@ -70,7 +70,13 @@ fn at_work() -> Rig {
 }
 
 fn passed() -> MediaEvent {
-    MediaEvent::Tested(SoundTest { running: true, speaker: true, microphone: true, speech: true, ..SoundTest::default() })
+    MediaEvent::Tested(SoundTest {
+        running: true,
+        speaker: true,
+        microphone: true,
+        speech: true,
+        ..SoundTest::default()
+    })
 }
 
 #[test]
