@@ -37,6 +37,7 @@ pub fn talking(now: Instant) -> Snapshot {
         outcome: Outcome::Answered,
         hung_up_by: HungUpBy::Peer,
         unreached: None,
+        quality: None,
     };
     Snapshot {
         after_call: None,

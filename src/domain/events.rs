@@ -57,6 +57,8 @@ pub const EVENT_NAMES: &[&str] = &[
     "sipFailed",
     "mediaUp",
     "mediaLost",
+    "qualityWarning",
+    "qualityWarningCleared",
     "tokenExpiring",
 ];
 

@@ -211,6 +211,10 @@ async fn work<M: MediaPort>(
                 Task::Answer(offer) => media.answer(&call_id, &offer).await.map(Some),
                 Task::Offer { restart } => media.offer(&call_id, restart).await.map(Some),
                 Task::Accept(answer) => media.accept_answer(&call_id, &answer).await.map(|()| None),
+                Task::Rollback => {
+                    media.rollback(&call_id).await;
+                    Ok(None)
+                }
                 Task::Close => {
                     media.close(&call_id).await;
                     Ok(None)

@@ -283,7 +283,7 @@ pub struct SoundTest {
 /// Live quality of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MediaStats {
-    /// Round trip from RTCP or the ICE pair, ms.
+    /// Round trip by the far end's RTCP reports, else by ICE's consent checks, ms.
     pub rtt_ms: Option<f32>,
     /// Interarrival jitter (RFC 3550 6.4.1), ms.
     pub jitter_ms: f32,
@@ -305,6 +305,38 @@ pub struct MediaStats {
     pub packets_sent: u64,
     /// RTP packets received in this call.
     pub packets_received: u64,
+    /// RTP packets of the far end that never came, in this call.
+    pub packets_lost: u64,
+    /// Lost packets of the last second, percent.
+    pub loss_now_pct: f32,
+    /// How much longer the runs of lost packets are than at random, 1.0 and up (BurstR of ITU-T G.107).
+    pub burst_ratio: f32,
+    /// Time since the last packet while packets are expected, ms.
+    pub idle_ms: u32,
+    /// How the far end is reached.
+    pub path: Option<PathKind>,
+}
+
+/// How the far end is reached: the kind of our own ICE candidate (RFC 8445 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathKind {
+    /// Straight from this machine's address.
+    Host,
+    /// Through an address translator.
+    ServerReflexive,
+    /// Through a TURN server.
+    Relay,
+}
+
+impl PathKind {
+    /// Name for scripts, as in SDP.
+    pub fn name(self) -> &'static str {
+        match self {
+            PathKind::Host => "host",
+            PathKind::ServerReflexive => "srflx",
+            PathKind::Relay => "relay",
+        }
+    }
 }
 
 /// Why there is no registration.

@@ -78,6 +78,7 @@ fn entry(when: &str, direction: Direction, number: &str, area: &str, talk_ms: u6
         outcome,
         hung_up_by: HungUpBy::Peer,
         unreached: None,
+        quality: None,
     }
 }
 

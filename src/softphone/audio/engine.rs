@@ -352,6 +352,7 @@ impl Engine {
         if let Some(call) = &mut self.call {
             packet_out = call.speak(&heard, &treated, silent);
             voice = Some(call.listen(at, self.held));
+            call.set_speaker_idle(self.backend.speaker_idle(at));
             levels = call.measure();
         }
         let (mut speaker, mut ring) = ([0.0; BLOCK], [0.0; BLOCK]);

@@ -65,11 +65,13 @@ pub(crate) enum Task {
     Offer { restart: bool },
     /// Take this answer to our offer.
     Accept(String),
+    /// Our offer was refused or never answered: what was agreed on before it stays in force.
+    Rollback,
     /// The call is over.
     Close,
 }
 
-/// A session description, or for [`Task::Accept`] nothing.
+/// A session description, or for [`Task::Accept`] and [`Task::Rollback`] nothing.
 pub(crate) type JobResult = Result<Option<String>, MediaError>;
 
 #[derive(Debug, PartialEq, Eq)]

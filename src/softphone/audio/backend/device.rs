@@ -1,6 +1,9 @@
 //! Microphone, speaker and ring device by cpal.
 
-use std::{sync::atomic::Ordering, time::Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use super::{
     Need,
@@ -62,6 +65,11 @@ impl DeviceBackend {
         self.proving = true;
         self.told_ready = false;
         self.told.clear();
+    }
+
+    /// See [`super::Backend::speaker_idle`].
+    pub fn speaker_idle(&self, now: Instant) -> Duration {
+        self.speaker.idle(now)
     }
 
     /// See [`super::Backend::lingers`].

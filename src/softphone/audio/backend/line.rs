@@ -163,6 +163,14 @@ impl Line {
         matches!(&self.state, State::Open(open) if open.alive())
     }
 
+    /// How long ago the open device called back last; zero while it is not open.
+    pub fn idle(&self, now: Instant) -> Duration {
+        match &self.state {
+            State::Open(open) => now.saturating_duration_since(open.seen.1),
+            State::Closed | State::Opening | State::Failed { .. } => Duration::ZERO,
+        }
+    }
+
     /// Whether the last attempt failed.
     pub fn failed(&self) -> bool {
         matches!(self.state, State::Failed { .. })

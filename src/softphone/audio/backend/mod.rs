@@ -7,7 +7,7 @@ mod line;
 pub mod list;
 mod open;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::BLOCK;
 use crate::{
@@ -63,6 +63,14 @@ impl Backend {
                 let ready = || MediaEvent::DevicesReady { input: "null".into(), output: "null".into() };
                 std::mem::take(proving).then(ready).into_iter().collect()
             }
+        }
+    }
+
+    /// For how long the speaker's device has been open and taken nothing.
+    pub fn speaker_idle(&self, now: Instant) -> Duration {
+        match self {
+            Self::Device(device) => device.speaker_idle(now),
+            Self::File(_) | Self::Null { .. } => Duration::ZERO,
         }
     }
 
