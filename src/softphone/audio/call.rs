@@ -1,7 +1,10 @@
 //! One call's sound: what is sent, what is heard, how it is measured.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,6 +31,7 @@ const INBOX: usize = 512;
 pub struct Shared {
     inbox: Mutex<Vec<RtpIn>>,
     quality: Mutex<Quality>,
+    xruns: AtomicU64,
 }
 
 impl Shared {
@@ -44,6 +48,11 @@ impl Shared {
     /// As of at most 200 ms ago.
     pub fn quality(&self) -> Quality {
         *self.quality.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Times a device ran dry or over in this call.
+    pub fn xruns(&self) -> u64 {
+        self.xruns.load(Ordering::Relaxed)
     }
 
     fn take(&self) -> Vec<RtpIn> {
@@ -141,6 +150,11 @@ impl Call {
     /// How long the speaker's device has taken nothing.
     pub fn set_speaker_idle(&mut self, idle: Duration) {
         self.speaker_idle = idle;
+    }
+
+    /// Takes note of how often devices ran dry or over in this call.
+    pub fn set_xruns(&self, xruns: u64) {
+        self.shared.xruns.store(xruns, Ordering::Relaxed);
     }
 
     /// Counts blocks; the levels every 100 ms.

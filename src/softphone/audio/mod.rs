@@ -10,8 +10,10 @@
 
 mod backend;
 mod call;
+mod check;
 mod codec;
 mod conceal;
+mod ear;
 mod engine;
 #[cfg(test)]
 mod engine_tests;
@@ -111,6 +113,15 @@ pub struct RtpIn {
     pub payload: Bytes,
     /// When it came off the socket.
     pub arrived: Instant,
+}
+
+/// What the ways from the microphone and to the speaker add to the delay, rings and devices together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Latency {
+    /// From the air to a block, ms; 0 without an open microphone.
+    pub capture_ms: f32,
+    /// From a block to the air, ms; 0 without an open speaker.
+    pub play_ms: f32,
 }
 
 /// How well the far end is heard.
