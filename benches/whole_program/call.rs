@@ -112,8 +112,8 @@ fn by_key(table: &mut Table) {
     table.ranked("answer key to first sound played", Some(FIRST_SOUND), &heard, 95);
 }
 
-/// The times of what the phone bar's log says, out of the log.
-fn times_of<'l>(logs: &'l str, what: &'l str) -> impl Iterator<Item = Timestamp> + 'l {
+/// When the phone bar's log says something, out of the log.
+pub fn times_of<'l>(logs: &'l str, what: &'l str) -> impl Iterator<Item = Timestamp> + 'l {
     logs.lines().filter(move |line| line.contains(what)).filter_map(|line| line.split_whitespace().next()?.parse().ok())
 }
 
@@ -145,6 +145,6 @@ fn time(value: &Value) -> Option<Timestamp> {
     value.as_str()?.parse().ok()
 }
 
-fn since(from: Timestamp, to: Timestamp) -> Duration {
+pub fn since(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }

@@ -17,6 +17,7 @@ mod ear;
 mod flood;
 mod latency;
 mod loss;
+mod replug;
 mod screen;
 mod setting;
 mod soak;
@@ -29,8 +30,8 @@ use table::Table;
 
 type Measure = fn(&mut Table);
 
-/// In the order of the table; of the last only what is named is measured.
-const PARTS: [(&str, Measure); 11] = [
+/// In the order of the table.
+const PARTS: [(&str, Measure); 12] = [
     ("start", start::measure),
     ("cost", cost::measure),
     ("latency", latency::measure),
@@ -40,11 +41,12 @@ const PARTS: [(&str, Measure); 11] = [
     ("treatment", treatment::measure),
     ("codec", codec::measure),
     ("loss", loss::measure),
+    ("replug", replug::measure),
     ("flood", flood::measure),
     ("size", start::size),
 ];
 /// What "sound" stands for.
-const SOUND: [&str; 5] = ["call", "ear", "treatment", "codec", "loss"];
+const SOUND: [&str; 6] = ["call", "ear", "treatment", "codec", "loss", "replug"];
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
