@@ -17,6 +17,7 @@ mod ear;
 mod flood;
 mod latency;
 mod loss;
+mod path;
 mod replug;
 mod screen;
 mod setting;
@@ -31,7 +32,7 @@ use table::Table;
 type Measure = fn(&mut Table);
 
 /// In the order of the table.
-const PARTS: [(&str, Measure); 12] = [
+const PARTS: [(&str, Measure); 13] = [
     ("start", start::measure),
     ("cost", cost::measure),
     ("latency", latency::measure),
@@ -42,11 +43,12 @@ const PARTS: [(&str, Measure); 12] = [
     ("codec", codec::measure),
     ("loss", loss::measure),
     ("replug", replug::measure),
+    ("path", path::measure),
     ("flood", flood::measure),
     ("size", start::size),
 ];
 /// What "sound" stands for.
-const SOUND: [&str; 6] = ["call", "ear", "treatment", "codec", "loss", "replug"];
+const SOUND: [&str; 7] = ["call", "ear", "treatment", "codec", "loss", "replug", "path"];
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
