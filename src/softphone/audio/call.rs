@@ -117,6 +117,16 @@ impl Call {
         Ok(())
     }
 
+    /// The far end reports to have lost so much of what was sent, percent.
+    pub fn far_loss(&mut self, percent: f32) {
+        self.send.far_loss(percent);
+    }
+
+    /// Sends a keypad digit as telephone-event.
+    pub fn digit(&mut self, digit: char) {
+        self.send.digit(digit);
+    }
+
     /// What the two sides agreed on.
     pub fn set_direction(&mut self, send: bool, receive: bool) {
         self.send.set_sending(send);
