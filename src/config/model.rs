@@ -107,7 +107,7 @@ pub struct PlatformConfig {
     pub login_type: LoginType,
     /// State wanted after sign-in.
     pub busy: BusyAtSignIn,
-    /// Run the device and network check inside the bar (accepted, without effect).
+    /// Check devices and network all the time, and let nobody go ready before microphone and speaker are proven.
     pub check: bool,
     /// Add the first skill group to outbound calls.
     pub auto_queue: bool,

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, KeypadWay, LogConfig, Notify,
-    PANEL_FIELDS, PanelConfig, PanelFormat, Template, ToneLevels, UiConfig,
+    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, KeypadWay, LogConfig,
+    Notify, PANEL_FIELDS, PanelConfig, PanelFormat, Template, ToneLevels, UiConfig,
     color::parse_color,
     section::Section,
     tree::{Entry, Kind, Place},

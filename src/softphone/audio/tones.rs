@@ -42,13 +42,8 @@ const BUSY: [Part; 7] = [
     part(450.0, 0.0, 350),
 ];
 /// China's congestion tone: 450 Hz, 0.7 s on and off.
-const CONGESTION: [Part; 5] = [
-    part(450.0, 0.0, 700),
-    part(0.0, 0.0, 700),
-    part(450.0, 0.0, 700),
-    part(0.0, 0.0, 700),
-    part(450.0, 0.0, 700),
-];
+const CONGESTION: [Part; 5] =
+    [part(450.0, 0.0, 700), part(0.0, 0.0, 700), part(450.0, 0.0, 700), part(0.0, 0.0, 700), part(450.0, 0.0, 700)];
 /// China's call waiting tone: 450 Hz, 0.4 s on, 4 s off.
 const WAITING: [Part; 2] = [part(450.0, 0.0, 400), part(0.0, 0.0, 4000)];
 /// What a test of the speaker plays, Hz and ms.
