@@ -1,8 +1,8 @@
 //! The microphone's sound made fit to be sent: echo of the far end taken out, noise lowered, level evened.
 //!
-//! The WebRTC audio processing (AEC3, NS, AGC2) in its Rust port, in blocks of 10 ms. It works at 48 kHz for Opus, and at
-//! 16 kHz, the lowest rate it has, for codecs that carry no more than that: what nobody will hear is not worked on. Its
-//! delay is that of its filter bank at 48 kHz, and 3.5 ms for the way to 16 kHz and back.
+//! The WebRTC audio processing (AEC3, NS, AGC2) in its Rust port, in blocks of 10 ms. It works at 48 kHz for Opus and
+//! G.722, and at 16 kHz, the lowest rate it has, for G.711: what nobody will hear is not worked on. G.722 would fit into
+//! 16 kHz too, but the filters that spare its upper band on the way there and back would take longer than we have.
 
 use sonora::{
     AudioProcessing, Config, StreamConfig,
@@ -15,7 +15,7 @@ use sonora::{
 use super::{BLOCK, RATE, resample::Resampler};
 use crate::config::{AudioConfig, Codec};
 
-/// Rate for codecs of less than 48 kHz, and samples of a block at it.
+/// Rate for G.711, and samples of a block at it.
 const LOW_RATE: u32 = 16_000;
 const LOW_BLOCK: usize = BLOCK / 3;
 
@@ -70,17 +70,17 @@ struct Low {
 /// Rate the sound of a codec is treated at, Hz.
 fn rate(codec: Codec) -> u32 {
     match codec {
-        Codec::Opus => RATE,
-        Codec::G722 | Codec::Pcma | Codec::Pcmu => LOW_RATE,
+        Codec::Opus | Codec::G722 => RATE,
+        Codec::Pcma | Codec::Pcmu => LOW_RATE,
     }
 }
 
 impl Low {
     fn new() -> Option<Self> {
         Some(Self {
-            played: Resampler::new(RATE, LOW_RATE)?,
-            heard: Resampler::new(RATE, LOW_RATE)?,
-            treated: Resampler::new(LOW_RATE, RATE)?,
+            played: Resampler::hasty(RATE, LOW_RATE)?,
+            heard: Resampler::hasty(RATE, LOW_RATE)?,
+            treated: Resampler::hasty(LOW_RATE, RATE)?,
             narrow: Vec::with_capacity(LOW_BLOCK),
             wide: Vec::with_capacity(BLOCK),
         })

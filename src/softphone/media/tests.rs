@@ -659,11 +659,15 @@ async fn digits_go_in_the_sound_where_that_is_agreed() {
     let came = came();
     let events: Vec<&rtp::Packet> = came.iter().filter(|packet| packet.header.payload_type == 101).collect();
     assert_eq!(events.len(), 5);
-    assert!(events.iter().all(|packet| packet.payload[0] == 7 && packet.header.timestamp == events[0].header.timestamp));
+    assert!(
+        events.iter().all(|packet| packet.payload[0] == 7 && packet.header.timestamp == events[0].header.timestamp)
+    );
     assert_eq!(events.iter().filter(|packet| packet.header.marker).count(), 1);
     assert!(events[0].header.marker);
     assert_eq!(events[4].payload.as_ref(), [7, 0x8A, 0x04, 0xB0], "150 ms in ticks of 8 kHz");
-    assert!(came.windows(2).all(|pair| pair[1].header.sequence_number == pair[0].header.sequence_number.wrapping_add(1)));
+    assert!(
+        came.windows(2).all(|pair| pair[1].header.sequence_number == pair[0].header.sequence_number.wrapping_add(1))
+    );
     assert!(came.iter().all(|packet| [8, 101].contains(&packet.header.payload_type)));
     phone.media.shutdown().await;
 }
