@@ -43,6 +43,10 @@ pub struct Remote {
     pub fingerprint: String,
     /// Usable candidates: UDP, component 1, an address.
     pub candidates: Vec<String>,
+    /// Where it listens for TCP (RFC 6544).
+    pub tcp_candidates: Vec<String>,
+    /// It knows of TCP candidates.
+    pub tcp: bool,
     /// The far end is reachable through the loopback interface.
     pub loopback: bool,
     /// Every `m=` line, in order.
@@ -145,7 +149,7 @@ fn speak(
     let (Some(ufrag), Some(pwd)) = (find("ice-ufrag").filter(is_word), find("ice-pwd").filter(is_word)) else {
         return Err(refuse("its audio has no ICE credentials (WebRTC is needed, not plain RTP)"));
     };
-    let candidates: Vec<(String, IpAddr)> = places()
+    let candidates: Vec<Candidate> = places()
         .map(|place| place.attributes("candidate").filter_map(candidate).take(MAX_CANDIDATES).collect::<Vec<_>>())
         .find(|found| !found.is_empty())
         .unwrap_or_default();
@@ -155,8 +159,11 @@ fn speak(
         .and_then(|line| line.split_ascii_whitespace().last())
         .and_then(|word| word.split('/').next())
         .and_then(|address| address.parse().ok());
-    let addresses = connection.into_iter().chain(candidates.iter().map(|(_, address)| *address));
+    let addresses = connection.into_iter().chain(candidates.iter().map(|candidate| candidate.address));
     let loopback = addresses.into_iter().any(|address| address.is_loopback());
+    let lines = |wanted: fn(&Transport) -> bool| {
+        candidates.iter().filter(|c| wanted(&c.transport)).map(|c| c.line.clone()).collect::<Vec<_>>()
+    };
 
     let offered = |media: &Media| OfferedMedia {
         kind: media.kind.clone(),
@@ -176,7 +183,9 @@ fn speak(
         pwd,
         lite: description.session.has("ice-lite"),
         fingerprint,
-        candidates: candidates.into_iter().map(|(line, _)| line).collect(),
+        candidates: lines(|transport| *transport == Transport::Udp),
+        tcp_candidates: lines(|transport| *transport == Transport::TcpPassive),
+        tcp: candidates.iter().any(|candidate| candidate.transport != Transport::Udp),
         loopback,
         media: description.media.iter().map(offered).collect(),
         chosen,
@@ -219,16 +228,44 @@ fn is_hex(word: &str) -> bool {
     word.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// A candidate in the crate's words, if we can use it (RFC 8839 5.1): TCP, RTCP's own port (component 2), names and
-/// link-local addresses are left out.
-fn candidate(line: &str) -> Option<(String, IpAddr)> {
+/// A way the far end is reached.
+struct Candidate {
+    line: String,
+    address: IpAddr,
+    transport: Transport,
+}
+
+#[derive(PartialEq, Eq)]
+enum Transport {
+    Udp,
+    /// It listens.
+    TcpPassive,
+    /// It connects to us: nothing to do but to know that it can.
+    TcpActive,
+}
+
+/// A candidate in the crate's words, if we can use it (RFC 8839 5.1): RTCP's own port (component 2), names (a browser's
+/// `.local` ones stand for addresses that the far end finds by itself when it hears from us) and link-local addresses are
+/// left out.
+fn candidate(line: &str) -> Option<Candidate> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [foundation, component, transport, priority, address, port, typ, kind, ..] = words.as_slice() else {
+    let [foundation, component, transport, priority, address, port, typ, kind, rest @ ..] = words.as_slice() else {
         return None;
     };
-    if *component != "1" || !transport.eq_ignore_ascii_case("udp") || !typ.eq_ignore_ascii_case("typ") {
+    if *component != "1" || !typ.eq_ignore_ascii_case("typ") {
         return None;
     }
+    let transport = if transport.eq_ignore_ascii_case("udp") {
+        Transport::Udp
+    } else if transport.eq_ignore_ascii_case("tcp") {
+        match rest.iter().skip_while(|word| !word.eq_ignore_ascii_case("tcptype")).nth(1) {
+            Some(word) if word.eq_ignore_ascii_case("passive") => Transport::TcpPassive,
+            Some(word) if word.eq_ignore_ascii_case("active") => Transport::TcpActive,
+            Some(_) | None => return None,
+        }
+    } else {
+        return None;
+    };
     if foundation.len() > 64 || !foundation.bytes().all(|b| b.is_ascii_graphic()) {
         return None;
     }
@@ -243,13 +280,19 @@ fn candidate(line: &str) -> Option<(String, IpAddr)> {
         return None;
     }
     let kind = kind.to_ascii_lowercase();
-    let related = match kind.as_str() {
-        "host" => "",
-        // Only for the log of the far end; the crate insists on there being one.
-        "srflx" | "prflx" | "relay" => " raddr 0.0.0.0 rport 0",
+    let line = match (&transport, kind.as_str()) {
+        (Transport::Udp, "host") => format!("{foundation} 1 udp {priority} {address} {port} typ host"),
+        // The related address is only for the log of the far end; the crate insists on there being one.
+        (Transport::Udp, "srflx" | "prflx" | "relay") => {
+            format!("{foundation} 1 udp {priority} {address} {port} typ {kind} raddr 0.0.0.0 rport 0")
+        }
+        // Only what can be connected to; the crate knows TCP of host candidates alone, whatever they are.
+        (Transport::TcpPassive | Transport::TcpActive, "host" | "srflx" | "prflx") => {
+            format!("{foundation} 1 tcp {priority} {address} {port} typ host tcptype passive")
+        }
         _ => return None,
     };
-    Some((format!("{foundation} 1 udp {priority} {address} {port} typ {kind}{related}"), address))
+    Some(Candidate { line, address, transport })
 }
 
 /// Our codecs among the formats of a media description, in its order, with their payload types.
