@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
     sync::{Arc, Mutex, PoisonError},
     vec,
 };
@@ -53,7 +53,22 @@ fn interfaces() -> Vec<IpAddr> {
         Vec::new()
     });
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    found.into_iter().filter_map(|interface| interface.addr).map(|address| address.ip()).chain([loopback]).collect()
+    let linked = found.into_iter().filter(|interface| has_link(&interface.name));
+    linked.filter_map(|interface| interface.addr).map(|address| address.ip()).chain([loopback]).collect()
+}
+
+/// Whether something is at the other end of the cable. Linux keeps the addresses of an interface whose cable is pulled;
+/// other systems take them away, and there this file does not exist.
+fn has_link(interface: &str) -> bool {
+    let state = std::fs::read_to_string(format!("/sys/class/net/{interface}/operstate")).unwrap_or_default();
+    !matches!(state.trim(), "down" | "lowerlayerdown" | "notpresent")
+}
+
+/// The address the system would send from to reach `remote` now; nothing is sent.
+pub fn source_for(remote: SocketAddr) -> Option<IpAddr> {
+    let socket = UdpSocket::bind((unspecified(remote.ip()), 0)).ok()?;
+    socket.connect(remote).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
 
 /// Where the sockets of a connection are bound. The crate asks anew when ICE restarts, so that a call follows the machine
@@ -117,6 +132,12 @@ mod tests {
     #[test]
     fn the_systems_own_include_loopback() {
         assert!(Network::system(true).addresses().contains(&"127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_system_says_where_it_would_send_from() {
+        assert_eq!(source_for("127.0.0.1:9".parse().unwrap()), Some("127.0.0.1".parse().unwrap()));
+        assert!(has_link("lo") && has_link("no such interface"));
     }
 
     #[test]

@@ -1,14 +1,21 @@
 //! Keeps a call's path: sees when the network has changed or the far end is not reached any more, and asks for a
 //! re-INVITE that restarts ICE (RFC 8445 2.4, RFC 8839 4.4.3).
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{Wish, network::Network, watch::Agreement};
+use super::{
+    Wish,
+    network::{Network, source_for},
+    watch::Agreement,
+};
 
 /// Between two looks at the machine's addresses: two cheap system calls, and only in a call.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -56,6 +63,7 @@ impl Guard {
         let mut known = self.network.addresses();
         // A call that never came up is told so elsewhere; no restart helps it.
         let mut was_up = false;
+        let mut footing = None;
         let mut next: Option<Instant> = None;
         let mut attempts = 0;
         loop {
@@ -67,6 +75,7 @@ impl Guard {
                     match *self.path.borrow_and_update() {
                         Path::Up => {
                             was_up = true;
+                            footing = self.footing().await;
                             attempts = 0;
                             next = None;
                         }
@@ -82,7 +91,7 @@ impl Guard {
                     let now = self.network.addresses();
                     if now != known && was_up {
                         tracing::info!(call_id = self.call_id, ?now, "the addresses of this machine have changed");
-                        if next.is_some() || self.stands_on_nothing(&now).await {
+                        if next.is_some() || footing.as_ref().is_none_or(|footing| !footing.holds(&now)) {
                             attempts = 0;
                             next = Some(Instant::now());
                         }
@@ -101,10 +110,28 @@ impl Guard {
         }
     }
 
-    /// Whether the address the call uses is gone.
-    async fn stands_on_nothing(&self, now: &[std::net::IpAddr]) -> bool {
+    /// What the path in use stands on.
+    async fn footing(&self) -> Option<Footing> {
         let peer = self.agreements.borrow().peer.clone();
-        peer.stands_on().await.is_none_or(|address| !now.contains(&address))
+        let (address, end) = peer.path().await?;
+        Some(Footing { address, end: end.filter(|end| source_for(*end) == Some(address)) })
+    }
+}
+
+/// What a path stands on.
+struct Footing {
+    /// Of this machine.
+    address: IpAddr,
+    /// Where it ends, if the system would have taken this address for it by itself: then it is the sign of a better
+    /// network, such as a cable beside Wi-Fi, when it no longer would. What is sent from the old address goes out there
+    /// all the same, and is not let through.
+    end: Option<SocketAddr>,
+}
+
+impl Footing {
+    fn holds(&self, addresses: &[IpAddr]) -> bool {
+        let preferred = || self.end.and_then(source_for).is_none_or(|source| source == self.address);
+        addresses.contains(&self.address) && preferred()
     }
 }
 

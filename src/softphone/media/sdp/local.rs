@@ -90,12 +90,12 @@ impl Local {
     }
 
     /// The address for `c=`, `m=` and `o=`: a real one, because 0.0.0.0 reads as hold (RFC 2543 B.5).
-    fn main_address(&self, loopback: bool) -> (IpAddr, u16) {
+    fn main_address(&self, loopback: bool, ipv6: bool) -> (IpAddr, u16) {
         let shown = self.candidates_for(loopback, false);
         shown
             .iter()
-            .find(|own| own.address.is_ipv4() && own.address.is_loopback() == loopback)
-            .or_else(|| shown.iter().find(|own| own.address.is_ipv4()))
+            .find(|own| own.address.is_ipv6() == ipv6 && own.address.is_loopback() == loopback)
+            .or_else(|| shown.iter().find(|own| own.address.is_ipv6() == ipv6))
             .or_else(|| shown.first())
             .map_or((IpAddr::from([127, 0, 0, 1]), 9), |own| (own.address, own.port))
     }
@@ -237,7 +237,7 @@ fn within(
     tcp: bool,
     direction: Direction,
 ) -> String {
-    let (address, port) = local.main_address(remote.loopback);
+    let (address, port) = local.main_address(remote.loopback, remote.ipv6);
     let mut text = Text(String::with_capacity(1024));
     text.line("v=0");
     text.line(origin.next(address));
@@ -283,7 +283,7 @@ fn within(
 
 /// Our own offer, for an INVITE that came without one: every codec, in order of preference.
 pub fn offer(local: &Local, codecs: &[Codec], origin: &mut Origin) -> String {
-    let (address, port) = local.main_address(false);
+    let (address, port) = local.main_address(false, false);
     let events: Vec<(u8, u32)> =
         OWN_EVENTS.into_iter().filter(|(_, hz)| codecs.iter().any(|codec| clock(*codec) == *hz)).collect();
     let formats: Vec<String> = codecs

@@ -49,6 +49,8 @@ pub struct Remote {
     pub tcp: bool,
     /// The far end is reachable through the loopback interface.
     pub loopback: bool,
+    /// It has IPv6 addresses only.
+    pub ipv6: bool,
     /// Every `m=` line, in order.
     pub media: Vec<OfferedMedia>,
     /// Which of `media` is the audio spoken.
@@ -144,6 +146,9 @@ fn speak(
     let places = || [section, &description.session].into_iter().chain(others.iter().copied());
     let find = |name: &str| places().find_map(|place| place.attribute(name).map(str::to_owned));
 
+    if section.has("crypto") && !places().any(|place| place.has("fingerprint")) {
+        return Err(refuse("its audio is encrypted with keys in the SDP (SDES); DTLS-SRTP is needed"));
+    }
     let fingerprint = fingerprint(places())?;
     let is_word = |word: &String| (1..=256).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_graphic());
     let (Some(ufrag), Some(pwd)) = (find("ice-ufrag").filter(is_word), find("ice-pwd").filter(is_word)) else {
@@ -159,8 +164,9 @@ fn speak(
         .and_then(|line| line.split_ascii_whitespace().last())
         .and_then(|word| word.split('/').next())
         .and_then(|address| address.parse().ok());
-    let addresses = connection.into_iter().chain(candidates.iter().map(|candidate| candidate.address));
-    let loopback = addresses.into_iter().any(|address| address.is_loopback());
+    let addresses: Vec<IpAddr> = connection.into_iter().chain(candidates.iter().map(|c| c.address)).collect();
+    let loopback = addresses.iter().any(IpAddr::is_loopback);
+    let ipv6 = !addresses.is_empty() && addresses.iter().all(IpAddr::is_ipv6);
     let lines = |wanted: fn(&Transport) -> bool| {
         candidates.iter().filter(|c| wanted(&c.transport)).map(|c| c.line.clone()).collect::<Vec<_>>()
     };
@@ -187,6 +193,7 @@ fn speak(
         tcp_candidates: lines(|transport| *transport == Transport::TcpPassive),
         tcp: candidates.iter().any(|candidate| candidate.transport != Transport::Udp),
         loopback,
+        ipv6,
         media: description.media.iter().map(offered).collect(),
         chosen,
         bundle,

@@ -171,3 +171,25 @@ async fn our_offer_in_a_call_may_be_answered_by_somebody_else() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(first.heard(), heard, "the one before hears nothing any more");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_consent_for_30_s_nothing_is_sent_any_more() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    let offer = phone.call(&far).await;
+    far.connection.close().await.unwrap();
+    let gone = Instant::now();
+    // Somebody else has the port now, and has asked for nothing (RFC 7675 5.1).
+    let at = value(&offer, "a=candidate:").split(' ').nth(5).unwrap().parse::<u16>().unwrap();
+    let bystander = tokio::net::UdpSocket::bind(("127.0.0.1", at)).await.unwrap();
+    let mut last = gone;
+    let mut buffer = [0; 2000];
+    while gone.elapsed() < Duration::from_secs(38) {
+        let read = tokio::time::timeout(Duration::from_millis(500), bystander.recv(&mut buffer)).await;
+        if matches!(read, Ok(Ok(_))) {
+            last = Instant::now();
+        }
+    }
+    println!("the last packet came after {:?}", last - gone);
+    assert!(last - gone > Duration::from_secs(3), "it was tried for a while");
+    assert!(last - gone < Duration::from_secs(33), "{:?}", last - gone);
+}
