@@ -66,6 +66,7 @@ mod tests {
             panel_width: Some(40),
             quiet: true,
             mouse: Some(true),
+            ..Remembered::default()
         };
         write_remembered(&file, &chosen).unwrap();
         assert_eq!(read_remembered(&file), (chosen, None));

@@ -5,6 +5,7 @@
 
 pub mod audio;
 pub mod floor;
+pub mod proxy;
 pub mod screen;
 
 use std::{

@@ -58,7 +58,7 @@ impl Turn<'_> {
                 }
             }
             MediaEvent::Unheard(_) | MediaEvent::SpeakingMuted(_) | MediaEvent::MicrophoneSilent(_) => {}
-            MediaEvent::Devices(_) | MediaEvent::Tested(_) => {}
+            MediaEvent::Devices(_) | MediaEvent::Tested(_) | MediaEvent::RingReady { .. } => {}
         }
     }
 }

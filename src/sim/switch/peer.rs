@@ -9,7 +9,9 @@ use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine};
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine,
+};
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::rtp;
@@ -27,7 +29,7 @@ use webrtc::peer_connection::{
 };
 
 use super::codec::{Codec, CodecError, Speaker};
-use super::faults::{Line, SwitchFaults};
+use super::faults::{HEADERS, Line, SwitchFaults};
 use super::mixer::{Frame, Port, locked};
 use super::sdp::{self, AnswerError};
 
@@ -36,8 +38,9 @@ const GATHERING: Duration = Duration::from_secs(2);
 
 /// What is offered, most wanted first. Telephone events are added to the offer's text: the stack cannot tell two
 /// clocks of one name apart.
-const OFFERED: [(&str, u32, u16, u8, &str); 3] = [
+const OFFERED: [(&str, u32, u16, u8, &str); 4] = [
     (MIME_TYPE_OPUS, 48_000, 2, 111, "minptime=10;useinbandfec=1"),
+    (MIME_TYPE_G722, 8000, 0, 9, ""),
     (MIME_TYPE_PCMA, 8000, 0, 8, ""),
     (MIME_TYPE_PCMU, 8000, 0, 0, ""),
 ];
@@ -269,7 +272,7 @@ impl PeerConnectionEventHandler for Events {
 
 /// Carries packets from the client to the leg's jitter buffer until the track ends.
 async fn receive(track: Arc<dyn TrackRemote>, port: Port, faults: SharedFaults) {
-    let mut line: Line<rtp::Packet> = Line::new();
+    let mut line: Line<rtp::Packet> = Line::new(Instant::now());
     loop {
         let event = tokio::select! {
             event = track.poll() => Some(event),
@@ -277,7 +280,10 @@ async fn receive(track: Arc<dyn TrackRemote>, port: Port, faults: SharedFaults) 
         };
         let now = Instant::now();
         match event {
-            Some(Some(TrackRemoteEvent::OnRtpPacket(packet))) => line.push(now, packet, &current(&faults)),
+            Some(Some(TrackRemoteEvent::OnRtpPacket(packet))) => {
+                let bytes = packet.payload.len() + HEADERS;
+                line.push(now, packet, bytes, &current(&faults).from_agent);
+            }
             Some(Some(_)) | None => {}
             Some(None) => return,
         }
@@ -291,7 +297,7 @@ async fn receive(track: Arc<dyn TrackRemote>, port: Port, faults: SharedFaults) 
 }
 
 /// Waits for the line's next packet, for ever if there is none.
-async fn due<T>(line: &Line<T>) {
+async fn due<T: Clone>(line: &Line<T>) {
     match line.next_due() {
         Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
@@ -313,7 +319,7 @@ async fn send(
     faults: SharedFaults,
     state: watch::Receiver<RTCPeerConnectionState>,
 ) {
-    let mut line: Line<rtp::Packet> = Line::new();
+    let mut line: Line<rtp::Packet> = Line::new(Instant::now());
     let mut sequence: u16 = rand::random_range(0..0x8000);
     let mut timestamp: u32 = rand::random();
     let mut first = true;
@@ -336,7 +342,9 @@ async fn send(
                         ssrc: sending.ssrc,
                         ..rtp::Header::default()
                     };
-                    line.push(Instant::now(), rtp::Packet { header, payload: payload.into() }, &current(&faults));
+                    let bytes = payload.len() + HEADERS;
+                    let packet = rtp::Packet { header, payload: payload.into() };
+                    line.push(Instant::now(), packet, bytes, &current(&faults).to_agent);
                     sequence = sequence.wrapping_add(1);
                 }
                 timestamp = timestamp.wrapping_add(stream.codec.ticks());

@@ -27,6 +27,9 @@ const RING_BACK: [Part; 2] = [part(450.0, 0.0, 1000), part(0.0, 0.0, 4000)];
 const AUTO_ANSWER: [Part; 2] = [part(660.0, 0.0, 120), part(880.0, 0.0, 160)];
 /// China's congestion cadence, short: 450 Hz, 0.2 s on and off.
 const HANG_UP: [Part; 3] = [part(450.0, 0.0, 180), part(0.0, 0.0, 140), part(450.0, 0.0, 180)];
+/// What a test of the speaker plays, Hz and ms.
+pub const TEST_HZ: f64 = 1000.0;
+pub const TEST_MS: u64 = 1000;
 /// How long a key sounds, ms.
 const KEY_MS: u64 = 120;
 
@@ -55,6 +58,9 @@ impl Player {
             Tone::RingBack => (RING_BACK.to_vec(), Outlet::Speaker, true),
             Tone::AutoAnswer => (AUTO_ANSWER.to_vec(), Outlet::Speaker, false),
             Tone::HangUp => (HANG_UP.to_vec(), Outlet::Speaker, false),
+            Tone::Test => (vec![part(TEST_HZ, 0.0, TEST_MS)], Outlet::Speaker, false),
+            // Without the pause that a loop needs.
+            Tone::RingOnce => (RING.iter().copied().take(3).collect(), Outlet::Ring, false),
             Tone::Key(key) => {
                 let (low, high) = dtmf(key)?;
                 (vec![part(low, high, KEY_MS)], Outlet::Speaker, false)
@@ -118,7 +124,7 @@ impl Tones {
             Tone::Ring if !self.ring => self.looping = None,
             Tone::Ring | Tone::RingBack => self.looping = Player::new(tone),
             Tone::AutoAnswer | Tone::HangUp => (self.looping, self.short) = (None, Player::new(tone)),
-            Tone::Key(_) => self.short = Player::new(tone),
+            Tone::Key(_) | Tone::Test | Tone::RingOnce => self.short = Player::new(tone),
         }
     }
 

@@ -4,13 +4,17 @@
 //!
 //! [`Media`] is the door. A `session` is one call and outlives network paths; it holds the call's sound and one `peer`,
 //! which is one DTLS association on the crate. `watch` follows the peer and says what a person would notice; `sdp` reads
-//! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake; `ice` keeps
-//! the STUN and TURN servers ready, `network` knows this machine's addresses, `restart` sees when another path is needed;
-//! `stats` tells how the call sounds.
+//! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake, `reporter` tells the far
+//! end how it is received. `ice` keeps the STUN and TURN servers ready, `network` knows this machine's addresses, `restart`
+//! sees when another path is needed. `reception` counts what arrives, `far_end` knows what the far end says of what we
+//! send, and `stats` tells how the call sounds.
 
+mod far_end;
 mod ice;
 mod network;
 mod peer;
+mod reception;
+mod reporter;
 mod restart;
 mod runtime;
 mod sdp;

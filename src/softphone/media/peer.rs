@@ -4,7 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU16, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -12,13 +12,13 @@ use std::{
 use async_trait::async_trait;
 use rtc::{
     ice::mdns::MulticastDnsMode,
+    interceptor::{SenderReportBuilder, Slot},
     media_stream::MediaStreamTrack,
     peer_connection::{
         certificate::CertificateParams,
         configuration::{
             RTCOfferOptions,
-            interceptor_registry::configure_rtcp_reports,
-            media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
+            media_engine::{MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
         },
         sdp::RTCSessionDescription,
         transport::{RTCIceCandidateInit, RTCIceCandidateType},
@@ -33,7 +33,8 @@ use webrtc::{
     media_stream::track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
     peer_connection::{
         PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCCertificate, RTCIceConnectionState,
-        RTCIceGatheringState, RTCPeerConnectionState, Registry, SettingEngineBuilder, StatsSelector,
+        RTCIceGatheringState, RTCPeerConnectionState, RTCStatsReportEntry, Registry, SettingEngineBuilder,
+        StatsSelector,
         crypto::{self, SignatureScheme},
     },
     rtp_transceiver::RtpSender,
@@ -43,12 +44,19 @@ use super::{
     MediaError,
     ice::Ice,
     network::Places,
-    restart::Path,
+    reporter::{self, Reporter},
+    restart,
     runtime::AlarmRuntime,
     sdp::{Choice, Local, Remote, Setup},
-    tap::{self, Sink, Tap},
+    tap::{self, Link, Sink, Tap, Told},
 };
-use crate::{config::Codec, softphone::audio::RtpOut};
+use crate::{
+    config::Codec,
+    softphone::{
+        PathKind,
+        audio::{OpusWishes, RtpOut},
+    },
+};
 
 /// Between two ICE checks of a candidate pair (RFC 8445 14.2 allows down to 5 ms); the crate's own 200 ms is felt.
 const ICE_INTERVAL: Duration = Duration::from_millis(50);
@@ -92,12 +100,12 @@ pub enum PeerState {
 pub struct Wiring {
     /// Where RTP goes.
     pub sink: Sink,
-    /// RTP packets that came.
-    pub received: Arc<AtomicU64>,
+    /// What the packets of both directions tell.
+    pub told: Arc<Told>,
     /// State changes, with the number of the peer they are about.
     pub states: mpsc::UnboundedSender<(u64, PeerState)>,
     /// How the path of the peer in force is.
-    pub path: watch::Sender<Path>,
+    pub path: watch::Sender<restart::Path>,
 }
 
 /// The association.
@@ -110,7 +118,7 @@ pub struct Peer {
     sequence: AtomicU16,
     /// What the crate was told is spoken; it checks what is written against this.
     inner_choice: Choice,
-    payload_type: Arc<AtomicU8>,
+    link: Arc<Link>,
     connected: AtomicBool,
     gathered: watch::Receiver<u64>,
     /// How long gathering may take.
@@ -125,7 +133,7 @@ pub struct Peer {
 }
 
 /// What of a connection was told to the far end before the connection was made.
-struct Told<'a> {
+struct Promised<'a> {
     local: &'a Local,
     certificate: RTCCertificate,
 }
@@ -133,7 +141,7 @@ struct Told<'a> {
 struct Handler {
     number: u64,
     states: mpsc::UnboundedSender<(u64, PeerState)>,
-    path: watch::Sender<Path>,
+    path: watch::Sender<restart::Path>,
     gathered: watch::Sender<u64>,
     alarm: Arc<Notify>,
     found: Arc<AtomicBool>,
@@ -144,13 +152,13 @@ impl Handler {
         match state {
             PeerState::PathFound => self.found.store(true, Relaxed),
             PeerState::Connected => {
-                self.path.send_replace(Path::Up);
+                self.path.send_replace(restart::Path::Up);
             }
             PeerState::Disconnected => {
-                self.path.send_replace(Path::Lost);
+                self.path.send_replace(restart::Path::Lost);
             }
             PeerState::Failed => {
-                self.path.send_replace(Path::Dead);
+                self.path.send_replace(restart::Path::Dead);
             }
         }
         if self.states.send((self.number, state)).is_err() {
@@ -236,8 +244,8 @@ impl Peer {
         wiring: Wiring,
     ) -> Result<Self, MediaError> {
         old.close().await;
-        let told = Told { local, certificate: old.certificate.clone() };
-        let peer = Self::new(number, ice, own_choice(remote.choice.codec), true, wiring, Some(told)).await?;
+        let promised = Promised { local, certificate: old.certificate.clone() };
+        let peer = Self::new(number, ice, own_choice(remote.choice.codec), true, wiring, Some(promised)).await?;
         peer.offer(false).await?;
         peer.accept(remote).await?;
         Ok(peer)
@@ -249,16 +257,19 @@ impl Peer {
         choice: Choice,
         tcp: bool,
         wiring: Wiring,
-        told: Option<Told<'_>>,
+        promised: Option<Promised<'_>>,
     ) -> Result<Self, MediaError> {
         let mut media_engine = MediaEngine::default();
         // The crate knows one codec; which one is really spoken the tap sees to.
         let parameters =
             RTCRtpCodecParameters { rtp_codec: crate_codec(choice.codec), payload_type: choice.payload_type };
         media_engine.register_codec(parameters, RtpCodecKind::Audio).map_err(failed("register codec"))?;
-        let payload_type = Arc::new(AtomicU8::new(choice.payload_type));
-        let registry = configure_rtcp_reports(Registry::new())
-            .with(tap::SLOT, Tap::new(wiring.sink, payload_type.clone(), wiring.received));
+        let link: Arc<Link> = Arc::default();
+        link.speak(choice.payload_type, crate_codec(choice.codec).clock_rate);
+        let registry = Registry::new()
+            .with(reporter::SLOT, Reporter::new(link.clone()))
+            .with(tap::SLOT, Tap::new(wiring.sink, link.clone(), wiring.told))
+            .with(Slot::SenderReport, SenderReportBuilder::new().build());
         let mut settings = SettingEngineBuilder::new()
             .with_ice_connection_attempts(Some(ICE_INTERVAL), Some(ICE_ATTEMPTS))
             .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEP_ALIVE))
@@ -268,10 +279,10 @@ impl Peer {
             // A restart binds its sockets anew, on the addresses there are then.
             .with_discard_local_candidates_during_ice_restart(true)
             .with_multicast_dns_mode(MulticastDnsMode::Disabled);
-        let pinned = told.is_some();
+        let pinned = promised.is_some();
         let everywhere = || Places::everywhere(ice.network().clone());
-        let (udp, certificate, ssrc) = match told {
-            Some(Told { local, certificate }) => {
+        let (udp, certificate, ssrc) = match promised {
+            Some(Promised { local, certificate }) => {
                 let (ufrag, pwd) = local.credentials();
                 settings = settings.with_ice_credentials(ufrag.to_owned(), pwd.to_owned());
                 (Places::first_at(ice.network().clone(), local.udp_ports()), certificate, local.ssrc)
@@ -319,7 +330,7 @@ impl Peer {
             // SRTP would never agree on the index again (RFC 3711 3.3.1).
             sequence: AtomicU16::new(rand::random::<u16>() >> 1),
             inner_choice: choice,
-            payload_type,
+            link,
             connected: AtomicBool::new(false),
             gathered,
             patience: ice.patience(),
@@ -436,9 +447,9 @@ impl Peer {
         Local::read(&fresh.collect::<String>(), self.ssrc)
     }
 
-    /// What is put on packets from now on.
-    pub fn set_payload_type(&self, payload_type: u8) {
-        self.payload_type.store(payload_type, Relaxed);
+    /// What is put on packets from now on, and what reports count in.
+    pub fn speak(&self, choice: Choice) {
+        self.link.speak(choice.payload_type, crate_codec(choice.codec).clock_rate);
     }
 
     /// Whether [`Self::send`] sends; set by the call when the association is up.
@@ -472,18 +483,28 @@ impl Peer {
         }
     }
 
-    /// Round trip of the path in use by its last consent check, ms.
-    pub async fn round_trip_ms(&self) -> Option<f32> {
+    /// The path in use: its round trip by the last consent check, ms, and its kind where the crate tells it.
+    pub async fn path(&self) -> Option<(f32, Option<PathKind>)> {
         let report = self.connection.get_stats(Instant::now(), StatsSelector::None).await;
-        report
+        let pair = report
             .candidate_pairs()
             .filter(|pair| pair.responses_received > 0)
-            .max_by_key(|pair| (pair.nominated, pair.packets_received))
-            .map(|pair| (pair.current_round_trip_time * 1000.0) as f32)
+            .max_by_key(|pair| (pair.nominated, pair.packets_received))?;
+        let local = report.get(&pair.local_candidate_id);
+        let kind = match local {
+            Some(RTCStatsReportEntry::LocalCandidate(candidate)) => match candidate.candidate_type {
+                RTCIceCandidateType::Host => Some(PathKind::Host),
+                RTCIceCandidateType::Srflx | RTCIceCandidateType::Prflx => Some(PathKind::ServerReflexive),
+                RTCIceCandidateType::Relay => Some(PathKind::Relay),
+                RTCIceCandidateType::Unspecified | _ => None,
+            },
+            Some(_) | None => None,
+        };
+        Some(((pair.current_round_trip_time * 1000.0) as f32, kind))
     }
 
     /// Where on this machine the path in use begins, and where it ends if that is not behind a relay of ours.
-    pub async fn path(&self) -> Option<(IpAddr, Option<SocketAddr>)> {
+    pub async fn ends(&self) -> Option<(IpAddr, Option<SocketAddr>)> {
         let transport = self.sender.transport().await.ok()??;
         let pair = transport.ice_transport().get_selected_candidate_pair().await.ok()??;
         let (local, remote) = (pair.local(), pair.remote());
@@ -539,12 +560,13 @@ pub fn certificate() -> Result<RTCCertificate, MediaError> {
 
 /// How a codec is numbered inside the crate where the far end has not numbered it.
 fn own_choice(codec: Codec) -> Choice {
-    Choice { codec, payload_type: crate_payload_type(codec), event: None }
+    Choice { codec, payload_type: crate_payload_type(codec), event: None, wishes: OpusWishes::default() }
 }
 
 fn crate_payload_type(codec: Codec) -> u8 {
     match codec {
         Codec::Opus => 111,
+        Codec::G722 => 9,
         Codec::Pcma => 8,
         Codec::Pcmu => 0,
     }
@@ -553,6 +575,7 @@ fn crate_payload_type(codec: Codec) -> u8 {
 fn crate_codec(codec: Codec) -> RTCRtpCodec {
     let (mime_type, clock_rate, channels) = match codec {
         Codec::Opus => (MIME_TYPE_OPUS, 48_000, 2),
+        Codec::G722 => (MIME_TYPE_G722, 8_000, 0),
         Codec::Pcma => (MIME_TYPE_PCMA, 8_000, 0),
         Codec::Pcmu => (MIME_TYPE_PCMU, 8_000, 0),
     };

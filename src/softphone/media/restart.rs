@@ -72,7 +72,8 @@ impl Guard {
                     if changed.is_err() {
                         return;
                     }
-                    match *self.path.borrow_and_update() {
+                    let path = *self.path.borrow_and_update();
+                    match path {
                         Path::Up => {
                             was_up = true;
                             footing = self.footing().await;
@@ -113,7 +114,7 @@ impl Guard {
     /// What the path in use stands on.
     async fn footing(&self) -> Option<Footing> {
         let peer = self.agreements.borrow().peer.clone();
-        let (address, end) = peer.path().await?;
+        let (address, end) = peer.ends().await?;
         Some(Footing { address, end: end.filter(|end| source_for(*end) == Some(address)) })
     }
 }

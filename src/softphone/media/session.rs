@@ -1,9 +1,6 @@
 //! One call's media session: what is agreed on, the call's sound, and the peer it flows through.
 
-use std::sync::{
-    Arc, OnceLock, Weak,
-    atomic::{AtomicBool, AtomicU64},
-};
+use std::sync::{Arc, OnceLock, Weak, atomic::AtomicBool};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -15,9 +12,9 @@ use super::{
     ice::Ice,
     peer::{Peer, PeerState, Wiring},
     restart::{Guard, Path},
-    sdp::{self, Direction, Local, Origin, Remote, Setup},
+    sdp::{self, Choice, Direction, Local, Origin, Remote, Setup},
     tap::Sink,
-    watch::{Agreement, Watch},
+    watch::{Agreement, Surroundings, Watch},
 };
 use crate::{
     config::Codec,
@@ -103,7 +100,7 @@ impl Beginning {
         });
         let (states_in, states) = mpsc::unbounded_channel();
         let (path, _) = watch::channel(Path::Sought);
-        let wiring = Wiring { sink, received: Arc::new(AtomicU64::new(0)), states: states_in, path };
+        let wiring = Wiring { sink, told: Arc::default(), states: states_in, path };
         Self { wiring, door, states }
     }
 
@@ -116,9 +113,11 @@ impl Beginning {
             agreements,
             self.states,
             outbound,
-            self.wiring.received.clone(),
-            environment.held.clone(),
-            environment.on_event.clone(),
+            self.wiring.told.clone(),
+            Surroundings {
+                held: environment.held.clone(),
+                on_event: environment.on_event.clone(),
+            },
         );
         let guard = Guard {
             call_id: environment.call_id.clone(),
@@ -354,8 +353,9 @@ impl Session {
     fn agree(&mut self, engine: &AudioEngine, agreed: Agreed) -> String {
         let choice = agreed.remote.choice;
         let direction = agreed.remote.direction.mirrored();
-        let format = CallFormat { codec: choice.codec, payload_type: choice.payload_type };
-        self.peer.set_payload_type(choice.payload_type);
+        let Choice { codec, payload_type, event, wishes } = choice;
+        let format = CallFormat { codec, payload_type, event, wishes };
+        self.peer.speak(choice);
         let before = self.agreed.as_ref().map(|agreed| agreed.remote.choice);
         let audio = match &self.audio {
             Some(audio) => {

@@ -339,6 +339,7 @@ impl Phone {
                 | MediaEvent::SpeakingMuted(_)
                 | MediaEvent::MicrophoneSilent(_)
                 | MediaEvent::Devices(_)
+                | MediaEvent::RingReady { .. }
                 | MediaEvent::Tested(_) => true,
                 MediaEvent::Connecting | MediaEvent::Up { .. } | MediaEvent::Lost { .. } | MediaEvent::Closed => false,
             };

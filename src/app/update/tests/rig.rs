@@ -59,6 +59,9 @@ pub(in crate::app) fn profile() -> Profile {
         journal_keep: 500,
         ring: true,
         fills_panel: false,
+        check: false,
+        real_sound: true,
+        config_warnings: Vec::new(),
         locale: Locale::En,
     }
 }
