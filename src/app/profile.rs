@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::{
-    config::{AudioBackend, BusyAtSignIn, Config, LoginType, TokenSource},
+    config::{AudioBackend, BusyAtSignIn, Config, KeypadWay, LoginType, TokenSource},
     domain::{CallerId, KnownSignIn, Remembered, TargetState},
     i18n::{Locale, Message},
 };
@@ -65,6 +65,8 @@ pub struct Profile {
     pub journal_keep: usize,
     /// Ring aloud.
     pub ring: bool,
+    /// How keypad digits are sent.
+    pub keypad: KeypadWay,
     /// Whether `[panel]` says what fills the panel by itself.
     pub fills_panel: bool,
     /// Check devices and network all the time, and let nobody go ready before microphone and speaker are proven.
@@ -115,6 +117,7 @@ impl Profile {
             zone: TimeZone::system(),
             journal_keep: config.journal.keep,
             ring: config.audio.ring,
+            keypad: config.audio.keypad,
             fills_panel: config.panel.command.is_some() || config.panel.url.is_some(),
             check: platform.check,
             real_sound: config.audio.backend == AudioBackend::Device,

@@ -145,6 +145,10 @@ pub(super) struct Media {
     pub(super) device_errors: Vec<Message>,
     /// The capture path's own word.
     pub(super) muted: bool,
+    /// Keypad digits can go in the call's own sound.
+    pub(super) digits: bool,
+    /// That they cannot, although they should, has been told.
+    pub(super) no_digits_told: bool,
 }
 
 /// The platform's lists.

@@ -146,10 +146,18 @@ impl Devices {
 /// The program's own sounds, generated, never part of what the far end hears or of the output WAV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Incoming call; loops, on the ring device.
+    /// Incoming call; loops, on the ring device. While there is a call it is the sound of [`Tone::Waiting`] instead.
     Ring,
     /// Far end rings and the platform sends no tone of its own; loops.
     RingBack,
+    /// The called party was not reached.
+    Busy,
+    /// The called party cannot be reached at all.
+    Congestion,
+    /// A second call while there is one; soft, in the speaker.
+    Waiting,
+    /// An outbound call was accepted.
+    Start,
     /// Before a call that is answered by itself.
     AutoAnswer,
     /// The call is over.
@@ -196,6 +204,11 @@ pub enum Event {
         from: String,
         /// It carries `Call-Info: answer-after=0`, or auto-answer is on: it is being answered by itself.
         auto_answer: bool,
+    },
+    /// A second INVITE came while there is a call, and was told that we are busy.
+    TurnedAway {
+        /// User part of From.
+        from: String,
     },
     /// The call is answered: 200 OK is sent.
     Answered {
@@ -262,6 +275,8 @@ pub enum MediaEvent {
     Devices(Vec<super::audio::DeviceInfo>),
     /// What a test of the devices has found so far; the last one after it ends.
     Tested(SoundTest),
+    /// Whether keypad digits can go in the call's own sound: telephone-event (RFC 4733) is agreed on, or not any more.
+    Digits(bool),
     /// The media session is closed.
     Closed,
     /// Once a second while there is a call.

@@ -47,6 +47,7 @@ impl Turn<'_> {
             Event::Media(event) => self.health_of_sound(event),
             Event::Registering
             | Event::Incoming { .. }
+            | Event::TurnedAway { .. }
             | Event::Answered { .. }
             | Event::Ended { .. }
             | Event::Muted(_) => {}
@@ -103,6 +104,7 @@ impl Turn<'_> {
             | MediaEvent::Unheard(_)
             | MediaEvent::SpeakingMuted(_)
             | MediaEvent::Devices(_)
+            | MediaEvent::Digits(_)
             | MediaEvent::Stats(_) => {}
         }
     }

@@ -175,7 +175,7 @@ async fn websocket(examined: &Examined, check: &'static str, url: &Url, subproto
         Err(error @ (WsError::Refused { .. } | WsError::Protocol { .. })) => {
             examined.fail(check, &error.message(), "cli.doctor_do_address")
         }
-        Err(error @ (WsError::Connect { .. } | WsError::Timeout { .. })) => {
+        Err(error @ (WsError::Connect { .. } | WsError::Unreachable { .. } | WsError::Timeout { .. })) => {
             examined.fail(check, &error.message(), "cli.doctor_do_network")
         }
     }

@@ -21,6 +21,8 @@ const LEVEL_EVERY: u32 = 10;
 const QUALITY_EVERY: u32 = 20;
 /// No louder than this is digital silence: A-law has no zero, its least is at -72 dBFS. Noise of a line is above it.
 const SILENCE: f32 = 0.000_32;
+/// Sound above this, as a share of full scale, is heard.
+const AUDIBLE: f32 = 0.001;
 /// Most packets that wait to be looked at; the network thread never waits for the audio thread.
 const INBOX: usize = 512;
 
@@ -113,6 +115,16 @@ impl Call {
         }
         (self.codec, self.payload_type) = (format.codec, format.payload_type);
         Ok(())
+    }
+
+    /// The far end reports to have lost so much of what was sent, percent.
+    pub fn far_loss(&mut self, percent: f32) {
+        self.send.far_loss(percent);
+    }
+
+    /// Sends a keypad digit as telephone-event.
+    pub fn digit(&mut self, digit: char) {
+        self.send.digit(digit);
     }
 
     /// What the two sides agreed on.

@@ -13,6 +13,7 @@ mod call;
 mod check;
 mod codec;
 mod conceal;
+mod digits;
 mod ear;
 mod engine;
 #[cfg(test)]

@@ -265,7 +265,7 @@ impl Peer {
             RTCRtpCodecParameters { rtp_codec: crate_codec(choice.codec), payload_type: choice.payload_type };
         media_engine.register_codec(parameters, RtpCodecKind::Audio).map_err(failed("register codec"))?;
         let link: Arc<Link> = Arc::default();
-        link.speak(choice.payload_type, crate_codec(choice.codec).clock_rate);
+        link.speak(crate_codec(choice.codec).clock_rate);
         let registry = Registry::new()
             .with(reporter::SLOT, Reporter::new(link.clone()))
             .with(tap::SLOT, Tap::new(wiring.sink, link.clone(), wiring.told))
@@ -447,9 +447,9 @@ impl Peer {
         Local::read(&fresh.collect::<String>(), self.ssrc)
     }
 
-    /// What is put on packets from now on, and what reports count in.
-    pub fn speak(&self, choice: Choice) {
-        self.link.speak(choice.payload_type, crate_codec(choice.codec).clock_rate);
+    /// What is spoken from now on: reports count in its clock.
+    pub fn speak(&self, codec: Codec) {
+        self.link.speak(crate_codec(codec).clock_rate);
     }
 
     /// Whether [`Self::send`] sends; set by the call when the association is up.
@@ -462,12 +462,14 @@ impl Peer {
         if !self.connected.load(Relaxed) {
             return false;
         }
+        let sequence_number = self.sequence.fetch_add(1, Relaxed);
+        self.link.send_as(sequence_number, out.payload_type);
         let packet = rtp::Packet {
             header: rtp::Header {
                 version: 2,
                 marker: out.marker,
                 payload_type: self.inner_choice.payload_type,
-                sequence_number: self.sequence.fetch_add(1, Relaxed),
+                sequence_number,
                 timestamp: out.timestamp,
                 ssrc: self.ssrc,
                 ..Default::default()

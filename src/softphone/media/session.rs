@@ -355,7 +355,7 @@ impl Session {
         let direction = agreed.remote.direction.mirrored();
         let Choice { codec, payload_type, event, wishes } = choice;
         let format = CallFormat { codec, payload_type, event, wishes };
-        self.peer.speak(choice);
+        self.peer.speak(choice.codec);
         let before = self.agreed.as_ref().map(|agreed| agreed.remote.choice);
         let audio = match &self.audio {
             Some(audio) => {
@@ -372,6 +372,9 @@ impl Session {
             }
         };
         audio.set_direction(direction.sends(), direction.receives());
+        if before.map(|choice| choice.event.is_some()) != Some(event.is_some()) {
+            (self.environment.on_event)(Event::Media(MediaEvent::Digits(event.is_some())));
+        }
         self.agreement.send_replace(Agreement {
             peer: self.peer.clone(),
             audio: Arc::downgrade(&audio),

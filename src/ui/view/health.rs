@@ -27,6 +27,8 @@ use crate::{
 const WIDTH: u16 = 100;
 /// Width of the names.
 const NAME: u16 = 13;
+/// Name of the line that the screen adds.
+const TERMINAL: &str = "terminal";
 /// Fewest cells that are left for the words beside a time.
 const WORDS: u16 = 24;
 /// Below this a terminal shows only a part of what there is.
@@ -50,11 +52,11 @@ pub fn sign(canvas: &mut Canvas<'_>, left: u16, y: u16, right: u16) -> u16 {
         .push(canvas.t("ui.health_light"), Scope::BarDim)
         .push(" ", Scope::Bar)
         .push(glyph, scope);
+    if let Some(key) = canvas.key(UiAction::Health).filter(|_| wrong) {
+        run.push(" ", Scope::Bar).push(key, Scope::BarKey);
+    }
     let short = run.cells();
     if wrong {
-        if let Some(key) = canvas.key(UiAction::Health) {
-            run.push(" ", Scope::Bar).push(key, Scope::BarKey);
-        }
         run.push(" ", Scope::Bar).push(canvas.t("ui.health_wrong"), scope);
     }
     let room = right.saturating_sub(left);
@@ -188,8 +190,8 @@ fn item_lines(canvas: &Canvas<'_>, item: &HealthItem, width: u16, now: Instant) 
     let indent = run.cells();
     let room = width.saturating_sub(indent);
     let look = if item.level == HealthLevel::Off { Scope::WindowDim } else { Scope::Window };
-    let right = Some(when(canvas, item, now))
-        .filter(|when| !when.is_empty() && text::width(&item.text) + text::width(when) + 2 <= room && room > WORDS);
+    let fits = |when: &String| text::width(&item.text) + text::width(when) + 2 <= room && room > WORDS;
+    let right = when(canvas, item, now).into_iter().find(fits);
     let mut lines = Vec::new();
     let mut wrapped = text::wrap(&text::clean(&item.text), room).into_iter();
     run.push(wrapped.next().unwrap_or_default(), look);
@@ -206,22 +208,22 @@ fn item_lines(canvas: &Canvas<'_>, item: &HealthItem, width: u16, now: Instant) 
     lines
 }
 
-/// Since when something is wrong; when it was last seen to be well, and until when that holds.
-fn when(canvas: &Canvas<'_>, item: &HealthItem, now: Instant) -> String {
+/// Since when something is wrong; when it was last seen to be well, and until when that holds. Then the same in short.
+fn when(canvas: &Canvas<'_>, item: &HealthItem, now: Instant) -> Vec<String> {
     let locale = canvas.snapshot.locale;
     let clocks = &canvas.state.clocks;
     let clock = |at: Timestamp| at.to_zoned(canvas.state.zone.clone()).strftime("%H:%M:%S").to_string();
     let age = |since: Timestamp| text::clock(clocks.seconds_since(since, now) * 1000);
     let since = || Message::new("ui.health_since").with("time", clock(item.since)).render(locale);
-    match (item.level, item.confirmed, item.until) {
-        (HealthLevel::Off, _, _) => String::new(),
+    let confirmed = |at| Message::new("ui.health_confirmed").with("age", age(at)).render(locale);
+    let long = match (item.level, item.confirmed, item.until) {
+        _ if item.name == TERMINAL => return Vec::new(),
+        (HealthLevel::Off, _, _) => return Vec::new(),
         (HealthLevel::Warn | HealthLevel::Fail, _, _) => since(),
-        (HealthLevel::Ok, Some(confirmed), Some(until)) => {
-            Message::new("ui.health_granted").with("age", age(confirmed)).with("time", clock(until)).render(locale)
+        (HealthLevel::Ok, Some(at), Some(until)) => {
+            Message::new("ui.health_granted").with("age", age(at)).with("time", clock(until)).render(locale)
         }
-        (HealthLevel::Ok, Some(confirmed), None) => {
-            Message::new("ui.health_confirmed").with("age", age(confirmed)).render(locale)
-        }
+        (HealthLevel::Ok, Some(at), None) => confirmed(at),
         (HealthLevel::Ok, None, Some(until)) => {
             let left = u64::try_from(until.as_second() - clocks.wall(now).as_second()).unwrap_or(0);
             let minutes = (left / 60).to_string();
@@ -232,7 +234,9 @@ fn when(canvas: &Canvas<'_>, item: &HealthItem, now: Instant) -> String {
             }
         }
         (HealthLevel::Ok, None, None) => since(),
-    }
+    };
+    let short = item.confirmed.filter(|_| item.level == HealthLevel::Ok).map(confirmed);
+    [Some(long), short].into_iter().flatten().collect()
 }
 
 /// The terminal, which the screen alone knows.
@@ -242,7 +246,7 @@ fn terminal(canvas: &Canvas<'_>) -> HealthItem {
     let text = Message::new("ui.health_terminal_size").with("columns", area.width).with("rows", area.height);
     let hint = canvas.t("ui.health_do_terminal");
     HealthItem {
-        name: "terminal",
+        name: TERMINAL,
         // Everything can be done in a small one too.
         level: HealthLevel::Ok,
         text: text.render(canvas.snapshot.locale)
@@ -275,7 +279,8 @@ fn label(name: &str) -> &'static str {
 /// The same in one row: what is wrong.
 pub fn in_row(canvas: &Canvas<'_>, run: &mut Run) {
     run.push(canvas.t("ui.health_title"), Scope::WindowTitle);
-    let wrong: Vec<_> = canvas.snapshot.health.items.iter().filter(|item| item.level > HealthLevel::Ok).collect();
+    let mut wrong: Vec<_> = canvas.snapshot.health.items.iter().filter(|item| item.level > HealthLevel::Ok).collect();
+    wrong.sort_by_key(|item| Reverse(item.level));
     if wrong.is_empty() {
         run.push("   ", Scope::Window).push(canvas.t("ui.health_all_well"), Scope::Window);
     }

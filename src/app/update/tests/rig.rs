@@ -32,6 +32,7 @@ pub(super) struct Rig {
 
 pub(in crate::app) fn profile() -> Profile {
     Profile {
+        keypad: crate::config::KeypadWay::Platform,
         ag_no: "8001".into(),
         agent_phone: "9001".into(),
         webrtc: true,
