@@ -36,7 +36,8 @@ impl Turn {
     /// The server, or what is missing.
     async fn start() -> Result<Self, String> {
         let dir = tempfile::tempdir().expect("a directory");
-        let free = || UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let free =
+            || UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
         let port = free();
         let file = |name: &str| dir.path().join(name).display().to_string();
         let log = std::fs::File::create(dir.path().join("log")).expect("a log file");
@@ -107,8 +108,7 @@ struct Phone {
 impl Phone {
     fn new(ice: IceConfig) -> Self {
         let (tell, events) = mpsc::unbounded_channel();
-        let audio =
-            AudioConfig { backend: AudioBackend::Null, codecs: vec![Codec::Pcma], ..AudioConfig::default() };
+        let audio = AudioConfig { backend: AudioBackend::Null, codecs: vec![Codec::Pcma], ..AudioConfig::default() };
         let on_event = Arc::new(move |event| {
             if let Event::Media(event) = event {
                 tell.send(event).unwrap_or_default();
@@ -198,10 +198,7 @@ async fn a_refused_password_costs_the_relay_and_not_the_call() {
         Ok(turn) => turn,
         Err(reason) => return could_not_run(&reason),
     };
-    let (mut caller, mut callee) = (
-        Phone::new(turn.config(IcePolicy::All, "wrong")),
-        Phone::new(IceConfig::default()),
-    );
+    let (mut caller, mut callee) = (Phone::new(turn.config(IcePolicy::All, "wrong")), Phone::new(IceConfig::default()));
     let begin = Instant::now();
     let (offer, _) = connect(&caller, &callee, false).await;
     assert!(begin.elapsed() < Duration::from_secs(3), "a refusal is an answer: {:?}", begin.elapsed());

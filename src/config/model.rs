@@ -499,13 +499,7 @@ impl Default for PanelConfig {
 
 impl Default for IceConfig {
     fn default() -> Self {
-        Self {
-            servers: Vec::new(),
-            policy: IcePolicy::All,
-            tcp: true,
-            ipv6: true,
-            gather: Duration::from_millis(500),
-        }
+        Self { servers: Vec::new(), policy: IcePolicy::All, tcp: true, ipv6: true, gather: Duration::from_millis(500) }
     }
 }
 

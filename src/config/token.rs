@@ -108,9 +108,9 @@ pub fn check(text: &str) -> Result<SecretString, TokenError> {
 pub async fn first_line(source: &TokenSource) -> Result<SecretString, TokenError> {
     let text = match source {
         TokenSource::Inline(secret) => return Ok(secret.clone()),
-        TokenSource::File(path) => tokio::fs::read_to_string(path)
-            .await
-            .map_err(|source| TokenError::File { path: path.clone(), source })?,
+        TokenSource::File(path) => {
+            tokio::fs::read_to_string(path).await.map_err(|source| TokenError::File { path: path.clone(), source })?
+        }
         TokenSource::Command(argv) => output(argv).await?,
     };
     let line = text.lines().next().unwrap_or_default().trim();

@@ -11,7 +11,9 @@ use std::{
 
 use secrecy::ExposeSecret;
 use tokio::{sync::watch, task::JoinHandle};
-use webrtc::peer_connection::{RTCCertificate, RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, RTCIceTransportPolicy};
+use webrtc::peer_connection::{
+    RTCCertificate, RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, RTCIceTransportPolicy,
+};
 
 use super::network::Network;
 use crate::config::{IceConfig, IcePolicy, token};
@@ -170,7 +172,9 @@ impl Names {
         let search = tokio::time::timeout(NAME_DEADLINE, tokio::net::lookup_host(authority)).await;
         let found = search
             .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no name server answers")))
-            .inspect_err(|error| tracing::warn!(%error, authority, "the address of a STUN or TURN server is not known"))?
+            .inspect_err(
+                |error| tracing::warn!(%error, authority, "the address of a STUN or TURN server is not known"),
+            )?
             .collect::<Vec<_>>();
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(authority.to_owned(), found.clone());
         Ok(found)

@@ -114,10 +114,7 @@ impl Beginning {
             self.states,
             outbound,
             self.wiring.told.clone(),
-            Surroundings {
-                held: environment.held.clone(),
-                on_event: environment.on_event.clone(),
-            },
+            Surroundings { held: environment.held.clone(), on_event: environment.on_event.clone() },
         );
         let guard = Guard {
             call_id: environment.call_id.clone(),
@@ -172,8 +169,7 @@ impl Session {
         let remote = sdp::read_offer(offer, &environment.codecs, None)?;
         let setup = role(remote.setup);
         let beginning = Beginning::new();
-        let (peer, local) =
-            Peer::answering(0, &environment.ice, &remote, setup, beginning.wiring.clone()).await?;
+        let (peer, local) = Peer::answering(0, &environment.ice, &remote, setup, beginning.wiring.clone()).await?;
         let mut session = beginning.into_session(environment, peer);
         let answer = session.agree(engine, Agreed { remote, local, setup });
         Ok((session, answer))
@@ -242,11 +238,7 @@ impl Session {
         let agreed =
             self.agreed.as_ref().ok_or_else(|| MediaError::Failed("our first offer is not answered yet".into()))?;
         let (codec, standing) = (agreed.remote.choice.codec, agreed.local.clone());
-        let offered = if !restart {
-            Offered::Standing(standing)
-        } else {
-            self.restart(codec).await?
-        };
+        let offered = if !restart { Offered::Standing(standing) } else { self.restart(codec).await? };
         let local = match &offered {
             Offered::Standing(local) | Offered::Restarted(local) | Offered::Anew(_, local) => local.clone(),
         };

@@ -371,6 +371,14 @@ impl Phone {
         offer
     }
 
+    /// Waits until the far end has been heard for a second from now on; what was told before is passed over.
+    async fn hears(&mut self) {
+        while self.events.try_recv().is_ok() {}
+        let before = self.received().await;
+        let after = self.received().await;
+        assert!(after - before >= 40, "{before} {after}: 50 packets a second");
+    }
+
     async fn received(&mut self) -> u64 {
         loop {
             if let MediaEvent::Stats(stats) = self.next(true).await {

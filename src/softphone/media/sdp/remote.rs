@@ -194,7 +194,7 @@ fn speak(
         fingerprint,
         candidates: lines(|transport| *transport == Transport::Udp),
         tcp_candidates: lines(|transport| *transport == Transport::TcpPassive),
-        tcp: candidates.iter().any(|candidate| candidate.transport != Transport::Udp),
+        tcp: places().any(|place| place.attributes("candidate").any(is_tcp)),
         loopback,
         ipv6,
         media: description.media.iter().map(offered).collect(),
@@ -250,8 +250,11 @@ enum Transport {
     Udp,
     /// It listens.
     TcpPassive,
-    /// It connects to us: nothing to do but to know that it can.
-    TcpActive,
+}
+
+/// A candidate of RFC 6544, whether we can use it or not.
+fn is_tcp(line: &str) -> bool {
+    line.split_ascii_whitespace().nth(2).is_some_and(|transport| transport.eq_ignore_ascii_case("tcp"))
 }
 
 /// A candidate in the crate's words, if we can use it (RFC 8839 5.1): RTCP's own port (component 2), names (a browser's
@@ -270,7 +273,7 @@ fn candidate(line: &str) -> Option<Candidate> {
     } else if transport.eq_ignore_ascii_case("tcp") {
         match rest.iter().skip_while(|word| !word.eq_ignore_ascii_case("tcptype")).nth(1) {
             Some(word) if word.eq_ignore_ascii_case("passive") => Transport::TcpPassive,
-            Some(word) if word.eq_ignore_ascii_case("active") => Transport::TcpActive,
+            // One that is active connects to us.
             Some(_) | None => return None,
         }
     } else {
@@ -297,7 +300,7 @@ fn candidate(line: &str) -> Option<Candidate> {
             format!("{foundation} 1 udp {priority} {address} {port} typ {kind} raddr 0.0.0.0 rport 0")
         }
         // Only what can be connected to; the crate knows TCP of host candidates alone, whatever they are.
-        (Transport::TcpPassive | Transport::TcpActive, "host" | "srflx" | "prflx") => {
+        (Transport::TcpPassive, "host" | "srflx" | "prflx") => {
             format!("{foundation} 1 tcp {priority} {address} {port} typ host tcptype passive")
         }
         _ => return None,

@@ -156,7 +156,13 @@ fn expected() -> Vec<Expected> {
             address: OTHER,
             ..COMMON
         },
-        Expected { name: "rfc8643-opportunistic", profile: "RTP/AVP", formats: &["0", "101"], address: OTHER, ..COMMON },
+        Expected {
+            name: "rfc8643-opportunistic",
+            profile: "RTP/AVP",
+            formats: &["0", "101"],
+            address: OTHER,
+            ..COMMON
+        },
         Expected { name: "made-no-setup-no-rtcp-mux", formats: &["8"], address: OTHER, ..COMMON },
         Expected { name: "made-two-audios", formats: &["8"], address: OTHER, ..COMMON },
         Expected { name: "made-trickle-no-candidates", formats: &["111"], address: OTHER, ..zero },

@@ -10,9 +10,9 @@ fn audio() -> AudioConfig {
 /// Without the candidates of a transport.
 fn without(sdp: &str, transport: &str) -> String {
     let unwanted = |line: &&str| {
-        !line.strip_prefix("a=candidate:").is_some_and(|rest| {
-            rest.split(' ').nth(2).is_some_and(|word| word.eq_ignore_ascii_case(transport))
-        })
+        !line
+            .strip_prefix("a=candidate:")
+            .is_some_and(|rest| rest.split(' ').nth(2).is_some_and(|word| word.eq_ignore_ascii_case(transport)))
     };
     sdp.lines().filter(unwanted).map(|line| format!("{line}\r\n")).collect()
 }
@@ -30,8 +30,7 @@ async fn a_call_over_ipv6() {
     phone.expect(MediaEvent::Connecting).await;
     phone.expect(MediaEvent::Up { codec: Codec::Pcma }).await;
     far.hears(50).await;
-    let before = phone.received().await;
-    assert!(phone.received().await - before >= 40);
+    phone.hears().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,19 +58,16 @@ async fn a_call_over_tcp_whoever_connects() {
         phone.expect(MediaEvent::Connecting).await;
         phone.expect(MediaEvent::Up { codec: Codec::Pcma }).await;
         far.hears(50).await;
-        let before = phone.received().await;
-        assert!(phone.received().await - before >= 40, "we listen: {we_listen}");
+        phone.hears().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tcp_is_offered_only_to_those_who_know_it_and_not_if_switched_off() {
     let with_tcp = FarEnd::at(&["127.0.0.1:0"], &["127.0.0.1:0"]).await.offer().await;
-    for (offer, tcp, expected) in [
-        (with_tcp.clone(), true, true),
-        (with_tcp.clone(), false, false),
-        (without(&with_tcp, "tcp"), true, false),
-    ] {
+    for (offer, tcp, expected) in
+        [(with_tcp.clone(), true, true), (with_tcp.clone(), false, false), (without(&with_tcp, "tcp"), true, false)]
+    {
         let phone = Phone::on(audio(), IceConfig { tcp, ..IceConfig::default() }, Network::system(true));
         let answer = phone.media.answer(CALL, &offer).await.unwrap();
         assert_eq!(answer.contains("tcptype"), expected, "{offer}{answer}");

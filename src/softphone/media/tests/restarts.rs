@@ -68,8 +68,7 @@ async fn the_call_follows_the_machine_to_another_network() {
 
     far.hears(50).await;
     assert_eq!(far.heard.ssrcs.lock().unwrap().len(), 1, "one stream from first to last");
-    let before = phone.received().await;
-    assert!(phone.received().await - before >= 40);
+    phone.hears().await;
     assert!(wishes.try_recv().is_err(), "once is enough");
     // And back again: the restart itself can be repeated.
     machine.moves_to("127.0.0.2");
@@ -111,8 +110,7 @@ async fn a_far_end_that_falls_silent_is_told_and_asked_again_and_may_answer_from
     let answer = second.answer(&offer).await;
     phone.media.accept_answer(CALL, &answer).await.unwrap();
     second.hears(50).await;
-    let before = phone.received().await;
-    assert!(phone.received().await - before >= 40);
+    phone.hears().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
