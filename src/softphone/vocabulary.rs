@@ -7,7 +7,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::{
-    config::{AudioConfig, Codec},
+    config::{AudioConfig, Codec, IceConfig},
     domain::Unreached,
     i18n::Message,
     net::tls::Tls,
@@ -24,6 +24,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Devices, files, codecs.
     pub audio: AudioConfig,
+    /// How a path to the far end is found.
+    pub ice: IceConfig,
 }
 
 /// Who registers (protocol `softphone.md` 1.3).

@@ -14,7 +14,7 @@ use url::Url;
 use super::{Examined, Finding};
 use crate::{
     app::account,
-    config::{AudioBackend, AudioConfig, TokenSource, token},
+    config::{AudioBackend, AudioConfig, IceConfig, TokenSource, token},
     cti::api::{Api, ApiConfig, Request},
     i18n::Message,
     net::{
@@ -209,6 +209,7 @@ async fn registration(examined: &Examined, tls: &Tls, account: Option<Account>) 
         domain: examined.config.platform.sip_uri.clone(),
         tls: tls.clone(),
         audio: AudioConfig { backend: AudioBackend::Null, ..AudioConfig::default() },
+        ice: IceConfig::default(),
     };
     let (tell, mut events) = mpsc::unbounded_channel();
     let phone = Softphone::start(settings, move |event| {

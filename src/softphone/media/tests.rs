@@ -38,11 +38,14 @@ use webrtc::{
     },
 };
 
-use super::{Media, MediaError, sdp::tests::fixture};
+use super::{Media, MediaError, network::Network, sdp::tests::fixture};
 use crate::{
-    config::{AudioBackend, AudioConfig, Codec},
+    config::{AudioBackend, AudioConfig, Codec, IceConfig},
     softphone::{Event, LossCause, MediaEvent},
 };
+
+mod paths;
+mod restarts;
 
 const CALL: &str = "a-call";
 const SOON: Duration = Duration::from_secs(5);
@@ -153,6 +156,11 @@ fn rtp_codec(name: &str, clock_rate: u32, channels: u16) -> RTCRtpCodec {
 
 impl FarEnd {
     async fn new() -> Self {
+        Self::at(&["127.0.0.1:0"], &[]).await
+    }
+
+    /// On these UDP and TCP addresses.
+    async fn at(udp: &[&'static str], tcp: &[&'static str]) -> Self {
         let mut media_engine = MediaEngine::default();
         let codecs = [("opus", 48_000, 2, 111), ("PCMA", 8_000, 0, 8), ("PCMU", 8_000, 0, 0)].map(
             |(name, clock, channels, payload_type)| RTCRtpCodecParameters {
@@ -178,7 +186,8 @@ impl FarEnd {
                     configure_rtcp_reports(Registry::new()).with(Slot::Custom(500), Changer(disguise.clone())),
                 )
                 .with_handler(Arc::new(Handler { gathered: gathered_in, heard: heard.clone() }))
-                .with_udp_addrs(vec!["127.0.0.1:0"])
+                .with_udp_addrs(udp.to_vec())
+                .with_tcp_addrs(tcp.to_vec())
                 .build()
                 .await
                 .unwrap(),
@@ -309,14 +318,15 @@ impl Phone {
     }
 
     fn with(audio: AudioConfig) -> Self {
+        Self::on(audio, IceConfig::default(), Network::system(true))
+    }
+
+    fn on(audio: AudioConfig, ice: IceConfig, network: Network) -> Self {
         let (tell, events) = mpsc::unbounded_channel();
-        let media = Media::start(
-            audio,
-            Arc::new(move |event| {
-                tell.send(event).unwrap_or_default();
-            }),
-        );
-        Self { media, events }
+        let on_event = Arc::new(move |event| {
+            tell.send(event).unwrap_or_default();
+        });
+        Self { media: Media::on_network(audio, ice, network, on_event), events }
     }
 
     /// The next media event that is not about levels or devices, nor, unless wanted, about quality.
@@ -364,6 +374,14 @@ impl Phone {
         self.expect(MediaEvent::Up { codec: Codec::Pcma }).await;
         far.hears(5).await;
         offer
+    }
+
+    /// Waits until the far end has been heard for a second from now on; what was told before is passed over.
+    async fn hears(&mut self) {
+        while self.events.try_recv().is_ok() {}
+        let before = self.received().await;
+        let after = self.received().await;
+        assert!(after - before >= 40, "{before} {after}: 50 packets a second");
     }
 
     async fn received(&mut self) -> u64 {
