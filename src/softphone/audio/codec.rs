@@ -148,6 +148,38 @@ impl Decoder {
         }
     }
 
+    /// The rate at which the codec itself works, Hz, where that is less than 48 kHz and what it makes is widened; a gap
+    /// must be closed at that rate. None for Opus, which closes its gaps itself.
+    pub fn narrow_rate(&self) -> Option<u32> {
+        match self {
+            Self::Opus(..) => None,
+            Self::G711(..) => Some(8_000),
+        }
+    }
+
+    /// Decodes a packet at the [`narrow_rate`](Self::narrow_rate), appends that to `out`, and says how much of the
+    /// stream it covers, samples at 48 kHz.
+    ///
+    /// # Errors
+    /// When the payload is damaged, or the codec has no such rate.
+    pub fn decode_narrow(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<usize, CodecError> {
+        match self {
+            Self::Opus(..) => Err(failed(Codec::Opus, "it is not narrow")),
+            Self::G711(g711) => {
+                out.extend(payload.iter().map(|byte| f32::from((g711.law)(*byte)) / 32_768.0));
+                Ok(payload.len() * 6)
+            }
+        }
+    }
+
+    /// Appends to `out` what was decoded at the narrow rate, at 48 kHz.
+    pub fn widen(&mut self, narrow: &[f32], out: &mut Vec<f32>) {
+        match self {
+            Self::Opus(..) => {}
+            Self::G711(g711) => g711.resampler.process(narrow, out),
+        }
+    }
+
     /// Opus: recovers a lost packet of `samples` from the redundancy of the one after it, or makes it up where there
     /// is none. False for codecs that cannot.
     pub fn recover(&mut self, next_payload: &[u8], samples: usize, out: &mut Vec<f32>) -> bool {

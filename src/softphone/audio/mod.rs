@@ -5,17 +5,24 @@
 //!
 //! ```text
 //! backend.capture -> voice -> mute, hold -> codec -> RtpOut              (send)
-//! RtpIn -> jitter -> codec, conceal, stretch -> hold -> backend.play     (playout), tones mixed in by the backend
+//! RtpIn -> jitter -> ear, stretch -> hold -> backend.play                (playout), tones mixed in by the backend
 //! ```
+//!
+//! The playing side, from the packet to the ear: `timeline` gives each packet its place, `wait` says how long it waits,
+//! `jitter` keeps it, `ear` decodes it or makes it up (`conceal`, `comfort`), `stretch` keeps the delay, `playout` joins
+//! them. [`lab`] measures all that on paper.
 
 mod backend;
 mod call;
 mod codec;
+mod comfort;
 mod conceal;
+mod ear;
 mod engine;
 #[cfg(test)]
 mod engine_tests;
 mod jitter;
+pub mod lab;
 mod meter;
 mod playout;
 mod resample;
@@ -23,8 +30,10 @@ mod send;
 mod stretch;
 #[cfg(test)]
 mod testing;
+mod timeline;
 mod tones;
 mod voice;
+mod wait;
 mod wav;
 
 use std::time::Instant;
@@ -50,6 +59,16 @@ pub struct CallFormat {
     pub codec: Codec,
     /// Its payload type, both ways.
     pub payload_type: u8,
+    /// Payload type of comfort noise (RFC 3389), if the far end may send it.
+    pub comfort_noise: Option<u8>,
+}
+
+impl CallFormat {
+    /// A codec, and with one of 8 kHz the comfort noise that has a payload type of its own even where nobody speaks of
+    /// it (RFC 3551 4.5: 13).
+    pub fn new(codec: Codec, payload_type: u8) -> Self {
+        Self { codec, payload_type, comfort_noise: (codec != Codec::Opus).then_some(13) }
+    }
 }
 
 /// A packet to be sent: RTP without the sequence number and SSRC, which belong to the media session.
@@ -68,7 +87,9 @@ pub struct RtpOut {
 /// A packet that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtpIn {
-    /// Payload type; other ones than the codec's are ignored.
+    /// Who sends it.
+    pub ssrc: u32,
+    /// Payload type; those that are not agreed on are ignored.
     pub payload_type: u8,
     /// RTP sequence number.
     pub sequence: u16,

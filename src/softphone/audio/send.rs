@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::config::Codec;
 
-    const ALAW: CallFormat = CallFormat { codec: Codec::Pcma, payload_type: 8 };
+    const ALAW: CallFormat = CallFormat { codec: Codec::Pcma, payload_type: 8, comfort_noise: None };
 
     fn path(format: CallFormat, room: usize) -> (SendPath, mpsc::Receiver<RtpOut>) {
         let (out, packets) = mpsc::channel(room);
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn every_second_block_is_a_packet_with_the_codecs_clock() {
         for (codec, ticks) in [(Codec::Opus, 960), (Codec::Pcma, 160), (Codec::Pcmu, 160)] {
-            let (mut path, mut packets) = path(CallFormat { codec, payload_type: 111 }, 8);
+            let (mut path, mut packets) = path(CallFormat::new(codec, 111), 8);
             for n in 0..6 {
                 assert_eq!(path.push(&[0.1; BLOCK], false), n % 2 == 1);
             }

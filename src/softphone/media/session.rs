@@ -237,7 +237,7 @@ impl Session {
     fn agree(&mut self, engine: &AudioEngine, agreed: Agreed) -> String {
         let choice = agreed.remote.choice;
         let direction = agreed.remote.direction.mirrored();
-        let format = CallFormat { codec: choice.codec, payload_type: choice.payload_type };
+        let format = CallFormat::new(choice.codec, choice.payload_type);
         self.peer.set_payload_type(choice.payload_type);
         let before = self.agreed.as_ref().map(|agreed| agreed.remote.choice);
         let audio = match &self.audio {
