@@ -227,6 +227,9 @@ pub enum Codec {
     /// Opus at 48 kHz (RFC 7587).
     #[serde(rename = "opus")]
     Opus,
+    /// G.722 at 64 kbit/s, 16 kHz; RTP counts it with a clock of 8 kHz (RFC 3551 4.5.2).
+    #[serde(rename = "G722")]
+    G722,
     /// G.711 A-law, 8 kHz.
     #[serde(rename = "PCMA")]
     Pcma,
@@ -240,6 +243,7 @@ impl Codec {
     pub fn name(self) -> &'static str {
         match self {
             Codec::Opus => "opus",
+            Codec::G722 => "G722",
             Codec::Pcma => "PCMA",
             Codec::Pcmu => "PCMU",
         }
@@ -414,7 +418,7 @@ impl Default for AudioConfig {
             ring_device: "default".into(),
             input_file: None,
             output_file: None,
-            codecs: vec![Codec::Opus, Codec::Pcma, Codec::Pcmu],
+            codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
             tone_dbfs: -18.0,
             ring: true,
             echo_cancellation: None,

@@ -221,7 +221,7 @@ fn known_places(table: &Section<'_>, key: &'static str, text: &str, place: &Plac
 pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {
     let default = AudioConfig::default();
     let backends = [("device", AudioBackend::Device), ("file", AudioBackend::File), ("null", AudioBackend::Null)];
-    let codecs = [Codec::Opus, Codec::Pcma, Codec::Pcmu].map(|codec| (codec.name(), codec));
+    let codecs = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu].map(|codec| (codec.name(), codec));
     let backend = table.choice("backend", &backends).unwrap_or(default.backend);
     let input_file = match backend {
         AudioBackend::File => table.existing_file("input_file"),

@@ -9,7 +9,9 @@ use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine};
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine,
+};
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::rtp;
@@ -36,8 +38,9 @@ const GATHERING: Duration = Duration::from_secs(2);
 
 /// What is offered, most wanted first. Telephone events are added to the offer's text: the stack cannot tell two
 /// clocks of one name apart.
-const OFFERED: [(&str, u32, u16, u8, &str); 3] = [
+const OFFERED: [(&str, u32, u16, u8, &str); 4] = [
     (MIME_TYPE_OPUS, 48_000, 2, 111, "minptime=10;useinbandfec=1"),
+    (MIME_TYPE_G722, 8000, 0, 9, ""),
     (MIME_TYPE_PCMA, 8000, 0, 8, ""),
     (MIME_TYPE_PCMU, 8000, 0, 0, ""),
 ];

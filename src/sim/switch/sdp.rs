@@ -147,9 +147,10 @@ fn codec_of(sdp: &str, format: &str) -> Option<Codec> {
             let clock = clock.split('/').next().unwrap_or_default();
             Codec::by_name(name).filter(|codec| clock == codec.clock().to_string())
         }
-        // Payload types 0 and 8 need no mapping (RFC 3551 6).
+        // Payload types 0, 8 and 9 need no mapping (RFC 3551 6).
         None if format == "0" => Some(Codec::Pcmu),
         None if format == "8" => Some(Codec::Pcma),
+        None if format == "9" => Some(Codec::G722),
         None => None,
     }
 }
@@ -178,7 +179,7 @@ mod tests {
     fn refuses_answers_without_sound() {
         assert_eq!(read_answer("v=0\r\n"), Err(AnswerError::NoAudio));
         assert_eq!(read_answer(&ANSWER.replace("m=audio 9", "m=audio 0")), Err(AnswerError::Rejected));
-        assert_eq!(read_answer(&ANSWER.replace(" 8 0 110 126", " 9 110")), Err(AnswerError::NoCodec));
+        assert_eq!(read_answer(&ANSWER.replace(" 8 0 110 126", " 18 110")), Err(AnswerError::NoCodec));
         assert_eq!(read_answer(&ANSWER.replace("SHA-256", "sha-512")), Err(AnswerError::NoFingerprint));
     }
 

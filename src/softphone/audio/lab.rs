@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    BLOCK, CallFormat, FRAME, RATE, RtpIn,
+    BLOCK, CallFormat, FRAME, OpusWishes, RATE, RtpIn,
     codec::{CodecError, Decoder, Encoder, rtp_clock},
     playout::Playout,
 };
@@ -45,12 +45,22 @@ pub struct Trial {
     pub packet_ms: usize,
     /// Of the network's dice.
     pub seed: u64,
+    /// What the far end has been told to be lost, percent: Opus sends redundancy for it.
+    pub reported_loss: f32,
 }
 
 impl Trial {
     /// On a network that stays as it is.
     pub fn new(codec: Codec, sound: Vec<f32>, network: Network) -> Self {
-        Self { codec, sound, networks: vec![(Duration::ZERO, network)], drift_ppm: 0.0, packet_ms: 20, seed: 1 }
+        Self {
+            codec,
+            sound,
+            networks: vec![(Duration::ZERO, network)],
+            drift_ppm: 0.0,
+            packet_ms: 20,
+            seed: 1,
+            reported_loss: 0.0,
+        }
     }
 
     /// Plays it.
@@ -63,7 +73,7 @@ impl Trial {
         let start = Instant::now();
         let mut link = Link::new(Network::default(), self.seed);
         let mut networks = self.networks.iter().peekable();
-        let mut lost = 0u64;
+        let (mut lost, mut run, mut longest) = (0u64, 0, 0);
         for (n, (nominal, packet)) in packets.iter().enumerate() {
             while let Some((_, network)) = networks.next_if(|(from, _)| from <= nominal) {
                 link.set(*network);
@@ -71,6 +81,8 @@ impl Trial {
             let at = drifted(*nominal, self.drift_ppm);
             let fate = link.send(at, packet.len() + HEADERS);
             lost += u64::from(fate.is_empty());
+            run = if fate.is_empty() { run + self.packet_ms } else { 0 };
+            longest = longest.max(run);
             for arrived in fate {
                 arrivals.push(RtpIn {
                     ssrc: 1,
@@ -86,6 +98,7 @@ impl Trial {
         arrivals.sort_by_key(|packet| packet.arrived);
         let mut heard = listen(CallFormat::new(self.codec, PAYLOAD_TYPE), start, arrivals, sent)?;
         heard.lost_pct = lost as f32 * 100.0 / packets.len().max(1) as f32;
+        heard.longest_loss_ms = longest;
         heard.original = clean(self.codec, packets.iter().map(|(_, packet)| packet))?;
         Ok(heard)
     }
@@ -93,6 +106,11 @@ impl Trial {
     /// The packets with the times at which they are sent, and how long all that lasts.
     fn packets(&self) -> Result<(Vec<(Duration, Bytes)>, Duration), CodecError> {
         let mut encoder = Encoder::new(self.codec)?;
+        encoder.set_wishes(OpusWishes { fec: true, ..OpusWishes::default() });
+        // Reports are smoothed: the far end has had many of them.
+        for _ in 0..20 {
+            encoder.far_loss(self.reported_loss);
+        }
         let frames = self.sound.as_chunks::<FRAME>().0;
         let payloads = frames.iter().map(|frame| encoder.encode(frame)).collect::<Result<Vec<Bytes>, CodecError>>()?;
         let ms = |ms: usize| Duration::from_millis(ms as u64);
@@ -185,6 +203,8 @@ pub struct Heard {
     pub blocks: Vec<Block>,
     /// Packets that the network lost, percent.
     pub lost_pct: f32,
+    /// The longest stretch that the network lost, ms.
+    pub longest_loss_ms: usize,
     /// Sound of lost packets told by the ones after them, percent.
     pub recovered_pct: f32,
     /// From the first packet to the first sound, ms.
@@ -421,4 +441,58 @@ pub fn budget(codec: Codec) -> Vec<Stage> {
         Stage { name: "block", ms: 5.0 },
         Stage { name: "play period", ms: 10.0 },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::netem::{Jitter, Loss};
+
+    #[test]
+    #[ignore = "prints figures"]
+    fn figures() {
+        let uniform = Jitter::Uniform { most_ms: 60.0 };
+        for codec in [Codec::Opus, Codec::G722, Codec::Pcma] {
+            for (name, loss) in [
+                ("none", Loss::None),
+                ("3", Loss::Random { percent: 3.0 }),
+                ("10", Loss::Random { percent: 10.0 }),
+                ("20", Loss::Random { percent: 20.0 }),
+                ("10b3", Loss::Bursts { percent: 10.0, mean: 3.0 }),
+                ("20b3", Loss::Bursts { percent: 20.0, mean: 3.0 }),
+            ] {
+                for jitter in
+                    [Jitter::None, uniform, Jitter::Normal { sigma_ms: 30.0 }, Jitter::HeavyTail { mean_ms: 10.0 }]
+                {
+                    let network = Network { delay_ms: 0.0, loss, jitter, ..Network::default() };
+                    let percent = match loss {
+                        Loss::None => 0.0,
+                        Loss::Random { percent } | Loss::Bursts { percent, .. } => percent,
+                    };
+                    for reported_loss in
+                        if codec == Codec::Opus && percent > 0.0 { vec![0.0, percent as f32] } else { vec![0.0] }
+                    {
+                        let speech =
+                            Trial { reported_loss, ..Trial::new(codec, speech(20, 5), network) }.run().unwrap();
+                        let tone =
+                            Trial { reported_loss, ..Trial::new(codec, tone(440.0, 20), network) }.run().unwrap();
+                        eprintln!(
+                            "{codec:?} {name} fec {reported_loss} {jitter:?}: lost {:.1} made up {:.1} told {:.1} start {:.0} p50 {:.0} p95 {:.0} lsd {:.2} | tone {:.1} gaps {:?} of {} outside {:?}",
+                            speech.lost_pct,
+                            speech.concealed_pct(),
+                            speech.recovered_pct,
+                            speech.start_up_ms.unwrap_or(0.0),
+                            speech.delay_ms(50, 2000),
+                            speech.delay_ms(95, 2000),
+                            speech.spectral_distance_db(),
+                            tone.concealed_pct(),
+                            tone.gaps(-15.0, 1000),
+                            tone.longest_loss_ms,
+                            tone.outside_tone_db(440.0, 1000)
+                        );
+                    }
+                }
+            }
+        }
+    }
 }

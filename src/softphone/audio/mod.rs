@@ -24,7 +24,10 @@ mod engine_tests;
 mod jitter;
 pub mod lab;
 mod meter;
+mod opus;
 mod playout;
+#[cfg(test)]
+mod playout_tests;
 mod resample;
 mod send;
 mod stretch;
@@ -42,6 +45,7 @@ use bytes::Bytes;
 
 pub use backend::list::{DeviceDirection, DeviceInfo, list_devices};
 pub use engine::{AudioEngine, CallAudio};
+pub use resample::Resampler;
 
 use crate::config::Codec;
 
@@ -59,24 +63,45 @@ pub struct CallFormat {
     pub codec: Codec,
     /// Its payload type, both ways.
     pub payload_type: u8,
+    /// Payload type and clock (Hz) of telephone-event (RFC 4733), if one is agreed on.
+    pub event: Option<(u8, u32)>,
+    /// What the far end wishes of an Opus encoder.
+    pub wishes: OpusWishes,
     /// Payload type of comfort noise (RFC 3389), if the far end may send it.
     pub comfort_noise: Option<u8>,
 }
 
 impl CallFormat {
-    /// A codec, and with one of 8 kHz the comfort noise that has a payload type of its own even where nobody speaks of
-    /// it (RFC 3551 4.5: 13).
+    /// A codec alone: no telephone-event, no wishes. With one of 8 kHz comes the comfort noise that has a payload type of
+    /// its own even where nobody speaks of it (RFC 3551 4.5: 13).
     pub fn new(codec: Codec, payload_type: u8) -> Self {
-        Self { codec, payload_type, comfort_noise: (codec != Codec::Opus).then_some(13) }
+        let comfort_noise = (codec != Codec::Opus).then_some(13);
+        Self { codec, payload_type, event: None, wishes: OpusWishes::default(), comfort_noise }
     }
+}
+
+/// What a decoder says about itself in `a=fmtp` (RFC 7587 6.1), with the defaults of that RFC. That it can do stereo is of
+/// no use to us: a voice is mono.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpusWishes {
+    /// It makes use of in-band redundancy (`useinbandfec`).
+    pub fec: bool,
+    /// It would rather have no packets during silence (`usedtx`).
+    pub dtx: bool,
+    /// It wants a constant bit rate (`cbr`).
+    pub constant: bool,
+    /// Most bits per second on average (`maxaveragebitrate`).
+    pub max_bitrate: Option<u32>,
+    /// Highest sample rate it plays, Hz (`maxplaybackrate`).
+    pub max_playback_rate: Option<u32>,
 }
 
 /// A packet to be sent: RTP without the sequence number and SSRC, which belong to the media session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtpOut {
-    /// Payload type of the codec.
+    /// Payload type of the codec, or of telephone-event.
     pub payload_type: u8,
-    /// In ticks of the codec's RTP clock (48 kHz for Opus by RFC 7587, 8 kHz for G.711).
+    /// In ticks of the codec's RTP clock (48 kHz for Opus by RFC 7587, 8 kHz for G.711 and G.722).
     pub timestamp: u32,
     /// First packet after a pause (RFC 3551 4.1).
     pub marker: bool,

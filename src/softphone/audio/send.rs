@@ -27,9 +27,11 @@ impl SendPath {
     /// # Errors
     /// When there is no encoder.
     pub fn new(format: CallFormat, out: Sender<RtpOut>) -> Result<Self, CodecError> {
+        let mut encoder = Encoder::new(format.codec)?;
+        encoder.set_wishes(format.wishes);
         Ok(Self {
             format,
-            encoder: Encoder::new(format.codec)?,
+            encoder,
             out,
             frame: [0.0; FRAME],
             filled: 0,
@@ -113,7 +115,9 @@ mod tests {
     use super::*;
     use crate::config::Codec;
 
-    const ALAW: CallFormat = CallFormat { codec: Codec::Pcma, payload_type: 8, comfort_noise: None };
+    fn alaw() -> CallFormat {
+        CallFormat::new(Codec::Pcma, 8)
+    }
 
     fn path(format: CallFormat, room: usize) -> (SendPath, mpsc::Receiver<RtpOut>) {
         let (out, packets) = mpsc::channel(room);
@@ -122,7 +126,7 @@ mod tests {
 
     #[test]
     fn every_second_block_is_a_packet_with_the_codecs_clock() {
-        for (codec, ticks) in [(Codec::Opus, 960), (Codec::Pcma, 160), (Codec::Pcmu, 160)] {
+        for (codec, ticks) in [(Codec::Opus, 960), (Codec::G722, 160), (Codec::Pcma, 160), (Codec::Pcmu, 160)] {
             let (mut path, mut packets) = path(CallFormat::new(codec, 111), 8);
             for n in 0..6 {
                 assert_eq!(path.push(&[0.1; BLOCK], false), n % 2 == 1);
@@ -137,7 +141,7 @@ mod tests {
 
     #[test]
     fn going_silent_also_silences_what_waits_for_its_packet() {
-        let (mut path, mut packets) = path(ALAW, 8);
+        let (mut path, mut packets) = path(alaw(), 8);
         for _ in 0..4 {
             path.push(&[0.0; BLOCK], false);
         }
@@ -149,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_and_a_pause_keeps_the_clock_running() {
-        let (mut path, mut packets) = path(ALAW, 1);
+        let (mut path, mut packets) = path(alaw(), 1);
         for _ in 0..4 {
             path.push(&[0.1; BLOCK], false);
         }

@@ -15,18 +15,18 @@ pub const CEILING: i64 = 500 * MS;
 const FIRST: i64 = 40 * MS;
 /// Waited beyond the delays seen, for what a few seconds cannot show.
 const MARGIN: i64 = 4 * MS;
-/// The wait shrinks by no less than this, so that it does not flap.
-const LEAST_SHRINK: i64 = 4 * MS;
+/// Steps of the wait, so that it does not flap.
+const STEP: i64 = 5 * MS;
 /// What the wait may be over the 95th percentile of the delays, to catch the stragglers beyond it.
 const STRAGGLERS: i64 = 40 * MS;
 /// Delays remembered: 8 s, of at most this many packets.
 const LONG: i64 = 8000 * MS;
 const MOST: usize = 1000;
-/// What is going on now: the last second, of at least this many packets.
-const SHORT: i64 = 1000 * MS;
-const SHORT_COUNT: usize = 12;
-/// The network got calm when the last second spreads less than this share of all, percent.
-const CALM: i64 = 60;
+/// When the network is taken to have got calm: what came within the first of these, samples, is spread by less than this
+/// share, percent, of this percentile of all. Stragglers are seldom, so it takes longer to know that there are none.
+const CALM: [(i64, i64, usize); 2] = [(1000 * MS, 60, 95), (1600 * MS, 50, 99)];
+/// Packets that must have come within that time.
+const CALM_COUNT: usize = 12;
 /// Delays needed before they are believed: half a second.
 const ENOUGH: i64 = 500 * MS;
 
@@ -51,20 +51,20 @@ impl Wait {
             self.seen.pop_front();
         }
         let mut all = self.sorted(i64::MIN);
-        let recent = self.sorted(arrival - SHORT);
-        if recent.len() >= SHORT_COUNT
-            && recent.len() < all.len()
-            && spread(&recent, 100) * 100 < spread(&all, 95) * CALM
-        {
-            self.seen.retain(|(at, _)| arrival - at <= SHORT);
-            all = recent;
+        for (time, share, percent) in CALM {
+            let recent = self.sorted(arrival - time);
+            let calm = spread(&recent, 100) * 100 < spread(&all, percent) * share;
+            if recent.len() >= CALM_COUNT && recent.len() < all.len() && calm {
+                self.seen.retain(|(at, _)| arrival - at <= time);
+                all = recent;
+            }
         }
         self.base = all.first().copied();
         let wanted = spread(&all, 99).min(spread(&all, 95) + STRAGGLERS) + MARGIN;
-        let wanted = wanted.clamp(FLOOR.max(self.floor), CEILING);
+        let wanted = ((wanted + STEP - 1) / STEP * STEP).clamp(FLOOR.max(self.floor), CEILING);
         if arrival - since < ENOUGH {
             self.target = self.target().max(wanted);
-        } else if wanted > self.target || wanted < self.target - LEAST_SHRINK || wanted == FLOOR {
+        } else if wanted > self.target || wanted < self.target - STEP || wanted == FLOOR {
             self.target = wanted;
         }
     }
@@ -153,7 +153,7 @@ mod tests {
         {
             let all = waits(&mut Wait::default(), 0, 3000, delays(jitter));
             let changes = all[100..].windows(2).filter(|two| two[0] != two[1]).count();
-            assert!(changes < 3000 / 50, "{jitter:?}: {changes} changes in a minute");
+            assert!(changes < 40, "{jitter:?}: {changes} changes in a minute");
         }
     }
 

@@ -16,7 +16,7 @@ use rtc::{
     peer_connection::{
         configuration::{
             interceptor_registry::configure_rtcp_reports,
-            media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
+            media_engine::{MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
         },
         sdp::RTCSessionDescription,
     },
@@ -40,7 +40,10 @@ use super::{
     sdp::{Choice, Local, Remote, Setup},
     tap::{self, Sink, Tap},
 };
-use crate::{config::Codec, softphone::audio::RtpOut};
+use crate::{
+    config::Codec,
+    softphone::audio::{OpusWishes, RtpOut},
+};
 
 /// Between two ICE checks of a candidate pair (RFC 8445 14.2 allows down to 5 ms); the crate's own 200 ms is felt.
 const ICE_INTERVAL: Duration = Duration::from_millis(50);
@@ -173,7 +176,8 @@ impl Peer {
     pub async fn offering(number: u64, codecs: &[Codec], wiring: Wiring) -> Result<(Self, Local), MediaError> {
         // The crate's own offer names one codec; which one is really spoken the tap sees to.
         let codec = codecs.first().copied().unwrap_or(Codec::Pcma);
-        let inner = Choice { codec, payload_type: crate_payload_type(codec), event: None };
+        let inner =
+            Choice { codec, payload_type: crate_payload_type(codec), event: None, wishes: OpusWishes::default() };
         let peer = Self::new(number, inner, &[codec], wiring).await?;
         let offer = peer.connection.create_offer(None).await.map_err(failed("create offer"))?;
         let local = peer.set_local(offer).await?;
@@ -359,6 +363,7 @@ fn opposite(setup: Setup) -> Setup {
 fn crate_payload_type(codec: Codec) -> u8 {
     match codec {
         Codec::Opus => 111,
+        Codec::G722 => 9,
         Codec::Pcma => 8,
         Codec::Pcmu => 0,
     }
@@ -367,6 +372,7 @@ fn crate_payload_type(codec: Codec) -> u8 {
 fn crate_codec(codec: Codec) -> RTCRtpCodec {
     let (mime_type, clock_rate, channels) = match codec {
         Codec::Opus => (MIME_TYPE_OPUS, 48_000, 2),
+        Codec::G722 => (MIME_TYPE_G722, 8_000, 0),
         Codec::Pcma => (MIME_TYPE_PCMA, 8_000, 0),
         Codec::Pcmu => (MIME_TYPE_PCMU, 8_000, 0),
     };

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     MediaError, OnEvent, Wish,
     peer::{Peer, PeerState, Wiring},
-    sdp::{self, Direction, Local, Origin, Remote, Setup},
+    sdp::{self, Choice, Direction, Local, Origin, Remote, Setup},
     tap::Sink,
     watch::{Agreement, Watch},
 };
@@ -237,7 +237,8 @@ impl Session {
     fn agree(&mut self, engine: &AudioEngine, agreed: Agreed) -> String {
         let choice = agreed.remote.choice;
         let direction = agreed.remote.direction.mirrored();
-        let format = CallFormat::new(choice.codec, choice.payload_type);
+        let Choice { codec, payload_type, event, wishes } = choice;
+        let format = CallFormat { event, wishes, ..CallFormat::new(codec, payload_type) };
         self.peer.set_payload_type(choice.payload_type);
         let before = self.agreed.as_ref().map(|agreed| agreed.remote.choice);
         let audio = match &self.audio {
