@@ -22,6 +22,11 @@ impl Default for Noise {
 }
 
 impl Noise {
+    /// Noise with this first reflection coefficient, of no level yet.
+    pub fn dull(reflection: f32) -> Self {
+        Self { reflection: vec![reflection.clamp(-0.99, 0.99)], ..Self::default() }
+    }
+
     /// As a comfort noise payload says: a level in dB under overload, then quantised reflection coefficients, if any
     /// (RFC 3389 3). An empty payload is silence.
     pub fn set(&mut self, payload: &[u8]) {

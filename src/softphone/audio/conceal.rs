@@ -23,8 +23,12 @@ const LONGEST_FADE: usize = 10;
 const NOISE_FADE: usize = 5;
 /// Pieces whose level is looked at to know the background, ms.
 const PIECE: usize = 10;
-/// The loudest background believed, root mean square (-45 dBFS).
-const LOUDEST_BACKGROUND: f32 = 0.0056;
+/// The loudest background believed, root mean square (-50 dBFS).
+const LOUDEST_BACKGROUND: f32 = 0.003;
+/// Reflection coefficient of the background at 48 kHz: rooms hum rather than hiss.
+const DULL: f32 = -0.8;
+/// The period is looked for as if at 8 kHz first, then exactly.
+const COARSE: usize = 8;
 /// The background's level rises by this factor a piece, 3 dB a second, while nothing is as quiet as it.
 const RISE: f32 = 1.0035;
 
@@ -159,7 +163,7 @@ impl Concealer {
         let (ms, history, background) = (self.ms, &self.history, self.background);
         self.going.get_or_insert_with(|| {
             let period = period(history, ms);
-            let mut noise = Noise::default();
+            let mut noise = if ms > 16 { Noise::dull(DULL) } else { Noise::default() };
             noise.set_level(background.min(LOUDEST_BACKGROUND));
             let back = |samples: usize| history.len().checked_sub(samples).and_then(|at| history.get(at)).copied();
             // The first sample made up should differ from the last one heard as it did a period ago.
@@ -201,18 +205,23 @@ fn period(history: &[f32], ms: usize) -> usize {
     let Some(template) = history.len().checked_sub(template_length).and_then(|from| history.get(from..)) else {
         return shortest;
     };
-    let likeness = |lag: usize| {
+    let likeness = |lag: usize, stride: usize| {
         let start = history.len().checked_sub(template_length + lag)?;
         let earlier = history.get(start..start + template_length)?;
         let (mut product, mut power) = (0.0f32, 1e-9f32);
-        for (a, b) in template.iter().zip(earlier) {
+        for (a, b) in template.iter().zip(earlier).step_by(stride) {
             product += a * b;
             power += b * b;
         }
         Some((lag, product / power.sqrt()))
     };
-    let best = (shortest..=longest).filter_map(likeness).max_by(|(_, a), (_, b)| a.total_cmp(b));
-    best.map_or(shortest, |(lag, _)| lag)
+    let best = |lags: &mut dyn Iterator<Item = usize>, stride: usize| {
+        lags.filter_map(|lag| likeness(lag, stride)).max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(lag, _)| lag)
+    };
+    let stride = (ms / COARSE).max(1);
+    let coarse = best(&mut (shortest..=longest).step_by(stride), stride).unwrap_or(shortest);
+    let near = coarse.saturating_sub(stride).max(shortest)..=(coarse + stride).min(longest);
+    best(&mut near.into_iter(), 1).unwrap_or(shortest)
 }
 
 #[cfg(test)]
@@ -241,13 +250,15 @@ mod tests {
         assert!(levels.windows(2).all(|two| two[1] < two[0] + 0.1), "{levels:?}");
         let mut rest = Vec::new();
         concealer.conceal(800, &mut rest);
-        assert!(rms_dbfs(&rest) < -44.0, "only the background after 60 ms: {}", rms_dbfs(&rest));
+        assert!(rms_dbfs(&rest) < -49.0, "only the background after 60 ms: {}", rms_dbfs(&rest));
         assert!(steepest(&out) < 1.3 * steepest(&tone(220.0, 1600)));
     }
 
     #[test]
     fn neither_seam_is_heard() {
-        for (hz, rate) in [(110.0, 8_000), (200.0, 8_000), (437.0, 8_000), (150.0, 16_000), (600.0, 16_000)] {
+        for (hz, rate) in
+            [(110.0, 8_000), (200.0, 8_000), (437.0, 8_000), (150.0, 16_000), (600.0, 16_000), (440.0, 48_000)]
+        {
             let ms = rate as usize / 1000;
             let tone = sine(hz * 48_000.0 / f64::from(rate), -12.0, rate as usize);
             for lost in [1, 2] {

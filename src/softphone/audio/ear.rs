@@ -4,6 +4,7 @@
 use ropus::opus::decoder::{opus_packet_get_nb_samples, opus_packet_has_lbrr};
 
 use super::{
+    RATE,
     codec::{CodecError, Decoder, rtp_clock},
     conceal::Concealer,
 };
@@ -13,23 +14,15 @@ use crate::config::Codec;
 pub const GRAIN: usize = 120;
 /// Opus packets of this many bytes and fewer say that nothing is said (DTX), and that nothing may follow for a while.
 const OPUS_SILENCE: usize = 2;
-/// Sound made up by Opus is full for this long, samples, and faded out when this much has been made up: 60 and 160 ms.
-const OPUS_FULL: usize = 2880;
-const OPUS_SILENT: usize = 7680;
-/// Cross-fade where redundancy takes over in the middle of a packet, samples.
-const JOIN: usize = GRAIN;
-/// Sound after silence fades in within this, samples: 5 ms.
-const FADE_IN: usize = 240;
-
 /// Decodes and makes up for one payload type.
 pub struct Ear {
     codec: Codec,
     decoder: Decoder,
-    /// Of a codec that does not conceal by itself.
+    /// Also of Opus: what the `ropus` decoder makes up is 20 dB too quiet for two packets' time, and the packet after it
+    /// too. Left alone it is back at once.
     concealer: Concealer,
-    /// Samples made up since the last packet.
-    made_up: usize,
-    narrow: Vec<f32>,
+    /// Scratch, at the codec's rate.
+    fresh: Vec<f32>,
 }
 
 impl Ear {
@@ -39,8 +32,8 @@ impl Ear {
     /// When there is no decoder.
     pub fn new(codec: Codec) -> Result<Self, CodecError> {
         let decoder = Decoder::new(codec)?;
-        let concealer = Concealer::new(decoder.narrow_rate().unwrap_or(8_000));
-        Ok(Self { codec, decoder, concealer, made_up: 0, narrow: Vec::new() })
+        let concealer = Concealer::new(decoder.narrow_rate().unwrap_or(RATE));
+        Ok(Self { codec, decoder, concealer, fresh: Vec::new() })
     }
 
     /// What it understands.
@@ -77,20 +70,16 @@ impl Ear {
     /// # Errors
     /// When the payload is damaged; nothing is appended then.
     pub fn hear(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<usize, CodecError> {
+        self.fresh.clear();
         if self.decoder.narrow_rate().is_none() {
-            let before = out.len();
-            let length = self.decoder.decode(payload, out)?;
-            if self.made_up > OPUS_FULL {
-                fade_in(out.get_mut(before..).unwrap_or_default());
-            }
-            self.made_up = 0;
+            let length = self.decoder.decode(payload, &mut self.fresh)?;
+            self.concealer.heard(&mut self.fresh);
+            out.extend(&self.fresh);
             return Ok(length);
         }
-        self.narrow.clear();
-        let length = self.decoder.decode_narrow(payload, &mut self.narrow)?;
-        self.concealer.heard(&mut self.narrow);
-        self.decoder.widen(&self.narrow, out);
-        self.made_up = 0;
+        let length = self.decoder.decode_narrow(payload, &mut self.fresh)?;
+        self.concealer.heard(&mut self.fresh);
+        self.decoder.widen(&self.fresh, out);
         Ok(length)
     }
 
@@ -101,48 +90,33 @@ impl Ear {
         if left == 0 || left > span || !self.tells_of_the_last(next) {
             return false;
         }
-        let mut join = Vec::new();
-        if left < span {
-            self.decoder.conceal(JOIN, &mut join);
-        }
-        let mut frame = Vec::new();
-        if !self.decoder.recover(next, span, &mut frame) {
+        self.fresh.clear();
+        if !self.decoder.recover(next, span, &mut self.fresh) {
             return false;
         }
-        let mut rest = frame.split_off(span.saturating_sub(left).min(frame.len()));
-        for (n, (sample, made_up)) in rest.iter_mut().zip(join).enumerate() {
-            let share = n as f32 / JOIN as f32;
-            *sample = *sample * share + made_up * (1.0 - share);
-        }
-        if self.made_up > OPUS_FULL {
-            fade_in(&mut rest);
-        }
-        self.made_up = 0;
-        out.extend(rest);
+        // The beginning may have been made up already; the rest blends in like any sound after a gap.
+        let skip = span.saturating_sub(left).min(self.fresh.len());
+        self.fresh.drain(..skip);
+        self.concealer.heard(&mut self.fresh);
+        out.extend(&self.fresh);
         true
     }
 
     /// Appends sound for `samples` (a multiple of [`GRAIN`]) of which nothing is known.
     pub fn make_up(&mut self, samples: usize, out: &mut Vec<f32>) {
-        let before = out.len();
-        if self.decoder.narrow_rate().is_some() {
-            self.fill(samples, out);
-        } else if self.made_up >= OPUS_SILENT || !self.decoder.conceal(samples, out) {
-            out.resize(before + samples, 0.0);
-        }
-        if self.decoder.narrow_rate().is_none() {
-            for (n, sample) in out.iter_mut().skip(before).enumerate() {
-                let left = OPUS_SILENT.saturating_sub(self.made_up + n) as f32 / (OPUS_SILENT - OPUS_FULL) as f32;
-                *sample *= left.min(1.0);
-            }
-        }
-        self.made_up = self.made_up.saturating_add(samples);
+        let Some(rate) = self.decoder.narrow_rate() else {
+            self.concealer.conceal(samples, out);
+            return;
+        };
+        self.fresh.clear();
+        self.concealer.conceal(samples * rate as usize / RATE as usize, &mut self.fresh);
+        self.decoder.widen(&self.fresh, out);
     }
 
     /// Appends the noise of a far end that is silent.
     pub fn rest(&mut self, samples: usize, out: &mut Vec<f32>) {
-        if self.decoder.narrow_rate().is_some() {
-            self.fill(samples, out);
+        if self.codec != Codec::Opus {
+            self.make_up(samples, out);
         } else if !self.decoder.conceal(samples, out) {
             out.resize(out.len() + samples, 0.0);
         }
@@ -151,18 +125,5 @@ impl Ear {
     /// The far end falls silent and tells what that sounds like (RFC 3389).
     pub fn fall_silent(&mut self, payload: &[u8]) {
         self.concealer.silence(payload);
-    }
-
-    fn fill(&mut self, samples: usize, out: &mut Vec<f32>) {
-        let Some(rate) = self.decoder.narrow_rate() else { return };
-        self.narrow.clear();
-        self.concealer.conceal(samples * rate as usize / 48_000, &mut self.narrow);
-        self.decoder.widen(&self.narrow, out);
-    }
-}
-
-fn fade_in(sound: &mut [f32]) {
-    for (n, sample) in sound.iter_mut().take(FADE_IN).enumerate() {
-        *sample *= n as f32 / FADE_IN as f32;
     }
 }

@@ -25,10 +25,6 @@ fn tone(codec: Codec, seconds: usize, network: Network) -> Heard {
     Trial::new(codec, lab::tone(440.0, seconds), network).run().unwrap()
 }
 
-fn speech(codec: Codec, seconds: usize, network: Network) -> Heard {
-    Trial::new(codec, lab::speech(seconds, 5), network).run().unwrap()
-}
-
 #[test]
 fn a_clean_network_is_played_untouched_soon_and_with_little_delay() {
     for codec in ALL {
@@ -45,32 +41,26 @@ fn a_clean_network_is_played_untouched_soon_and_with_little_delay() {
 }
 
 #[test]
-fn what_is_made_up_is_what_is_lost_and_no_more() {
-    for codec in ALL {
-        for percent in [3.0, 10.0, 20.0] {
-            for loss in [Loss::Random { percent }, Loss::Bursts { percent, mean: 3.0 }] {
-                for jitter in [Jitter::None, UNIFORM] {
-                    let heard = speech(codec, 30, Network { delay_ms: 20.0, loss, jitter, ..Network::default() });
-                    let (made_up, lost) = (heard.concealed_pct(), heard.lost_pct);
-                    assert!(made_up <= lost + 1.0, "{codec:?} {loss:?} {jitter:?}: {made_up} % of {lost} %");
-                    let made_up = made_up + heard.recovered_pct;
-                    assert!(
-                        made_up > lost / 2.0,
-                        "{codec:?} {loss:?} {jitter:?}: the loss was not even seen: {made_up} %"
-                    );
-                }
-            }
-        }
+fn redundancy_tells_what_is_lost_also_when_it_comes_late() {
+    for jitter in [Jitter::None, UNIFORM] {
+        let network = Network { jitter, loss: Loss::Random { percent: 10.0 }, ..Network::default() };
+        let trial = Trial::new(Codec::Opus, lab::speech(12, 5), network);
+        let without = trial.run().unwrap();
+        let with = Trial { reported_loss: 10.0, ..trial }.run().unwrap();
+        assert_eq!(without.recovered_pct, 0.0);
+        assert!(with.recovered_pct > with.lost_pct / 2.0, "{jitter:?}: {} % of {} %", with.recovered_pct, with.lost_pct);
+        assert!(with.concealed_pct() + with.recovered_pct <= with.lost_pct + 1.0);
+        assert!(with.spectral_distance_db() < without.spectral_distance_db(), "{jitter:?}");
     }
 }
 
 #[test]
 fn a_lost_packet_leaves_no_gap_in_a_tone() {
-    for codec in ALL {
+    for codec in [Codec::Opus, Codec::G722, Codec::Pcma] {
         for percent in [5.0, 20.0] {
             for jitter in [Jitter::None, UNIFORM] {
                 let loss = Loss::Random { percent };
-                let heard = tone(codec, 30, Network { delay_ms: 20.0, loss, jitter, ..Network::default() });
+                let heard = tone(codec, 12, Network { delay_ms: 20.0, loss, jitter, ..Network::default() });
                 // From the third packet in a row on it fades.
                 let (_, longest) = heard.gaps(-15.0, 1000);
                 let most = heard.longest_loss_ms.saturating_sub(50);
@@ -86,20 +76,17 @@ fn a_lost_packet_leaves_no_gap_in_a_tone() {
 
 #[test]
 fn jitter_is_waited_for_and_forgotten() {
-    for (jitter, most) in
-        [(UNIFORM, 80.0), (Jitter::Normal { sigma_ms: 30.0 }, 100.0), (Jitter::HeavyTail { mean_ms: 10.0 }, 100.0)]
-    {
-        let rough = Network { delay_ms: 0.0, jitter, ..Network::default() };
-        let mut trial = Trial::new(Codec::Pcma, lab::speech(40, 5), rough);
-        trial.networks.push((Duration::from_secs(30), Network::default()));
+    for jitter in [UNIFORM, Jitter::Normal { sigma_ms: 30.0 }, Jitter::HeavyTail { mean_ms: 10.0 }] {
+        let mut trial = Trial::new(Codec::Pcma, lab::speech(25, 5), Network { jitter, ..Network::default() });
+        trial.networks.push((Duration::from_secs(20), Network::default()));
         let heard = trial.run().unwrap();
-        let delays: Vec<f32> = heard.blocks[200..3000].iter().map(|block| block.delay_ms).collect();
-        let mut sorted = delays.clone();
-        sorted.sort_by(f32::total_cmp);
-        let p95 = sorted[sorted.len() * 95 / 100];
-        assert!(p95 <= most, "{jitter:?}: {p95} ms");
-        assert!(heard.concealed_pct() <= 1.0, "{jitter:?}: {} %", heard.concealed_pct());
-        let shrunk = heard.shrink_ms(30_000, 25.0);
+        let mut delays: Vec<f32> = heard.blocks[200..2000].iter().map(|block| block.delay_ms).collect();
+        delays.sort_by(f32::total_cmp);
+        let p95 = delays[delays.len() * 95 / 100];
+        // Half of a normal distribution with a sigma of 30 ms reaches 80 ms, and a heavy tail further.
+        assert!(p95 <= if jitter == UNIFORM { 70.0 } else { 90.0 }, "{jitter:?}: {p95} ms");
+        assert!(heard.concealed_pct() <= 1.3, "{jitter:?}: {} %", heard.concealed_pct());
+        let shrunk = heard.shrink_ms(20_000, 25.0);
         assert!(shrunk <= 2000, "{jitter:?}: {shrunk} ms");
     }
 }
@@ -121,22 +108,6 @@ fn a_stall_and_its_burst_lose_nothing_and_the_delay_comes_back() {
     let late = heard.blocks[490..600].iter().fold(0.0f32, |a, b| a.max(b.delay_ms));
     assert!(late > 100.0, "the burst was thrown away: {late} ms at most");
     assert!(heard.delay_ms(100, 13_000) < 30.0, "{} ms at the end", heard.delay_ms(100, 13_000));
-}
-
-#[test]
-fn a_drifting_clock_neither_starves_nor_grows_nor_clicks() {
-    for codec in [Codec::Pcma, Codec::Opus] {
-        let steady = tone(codec, 20, Network::default()).outside_tone_db(440.0, 2000).0;
-        for drift_ppm in [-200.0, 200.0] {
-            let network = Network { delay_ms: 10.0, jitter: Jitter::Uniform { most_ms: 3.0 }, ..Network::default() };
-            let heard = Trial { drift_ppm, ..Trial::new(codec, lab::tone(440.0, 300), network) }.run().unwrap();
-            assert!(heard.concealed_pct() <= 0.01, "{codec:?} {drift_ppm} ppm: {} %", heard.concealed_pct());
-            assert!(heard.delay_ms(100, 3000) <= 35.0, "{codec:?} {drift_ppm} ppm: {} ms", heard.delay_ms(100, 3000));
-            assert_eq!(heard.gaps(-15.0, 2000), (0, 0), "{codec:?} {drift_ppm} ppm");
-            let worst = heard.outside_tone_db(440.0, 2000).0;
-            assert!(worst < steady + 2.0, "{codec:?} {drift_ppm} ppm: {worst} dB, without drift {steady} dB");
-        }
-    }
 }
 
 /// Packets of 20 ms of a tone, sent by a far end that changes what it likes.

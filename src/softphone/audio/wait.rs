@@ -12,7 +12,7 @@ pub const FLOOR: i64 = 10 * MS;
 /// The longest wait.
 pub const CEILING: i64 = 500 * MS;
 /// The wait until enough packets have come to know better.
-const FIRST: i64 = 40 * MS;
+const FIRST: i64 = 35 * MS;
 /// Waited beyond the delays seen, for what a few seconds cannot show.
 const MARGIN: i64 = 4 * MS;
 /// Steps of the wait, so that it does not flap.
@@ -131,7 +131,7 @@ mod tests {
         let mut wait = Wait::default();
         assert_eq!(wait.target(), FIRST);
         let all = waits(&mut wait, 0, 100, |n| n % 3 * MS);
-        assert!(all[..25].iter().all(|ms| *ms == 40), "start-up");
+        assert!(all[..25].iter().all(|ms| *ms == 35), "start-up");
         assert!(all[26..].iter().all(|ms| *ms == 10), "{:?}", &all[26..]);
     }
 
