@@ -37,6 +37,7 @@ impl Turn<'_> {
                 let device_errors = std::mem::take(&mut self.state.media.device_errors);
                 self.state.media = crate::app::state::Media { muted, device_errors, ..Default::default() };
             }
+            MediaEvent::Digits(possible) => self.state.media.digits = possible,
             MediaEvent::Stats(stats) => self.state.media.stats = Some(stats),
             MediaEvent::Levels { microphone, far_end } => {
                 self.state.media.microphone = Some(microphone);
@@ -58,7 +59,7 @@ impl Turn<'_> {
                 }
             }
             MediaEvent::Unheard(_) | MediaEvent::SpeakingMuted(_) | MediaEvent::MicrophoneSilent(_) => {}
-            MediaEvent::Devices(_) | MediaEvent::Tested(_) => {}
+            MediaEvent::Devices(_) | MediaEvent::Tested(_) | MediaEvent::RingReady { .. } => {}
         }
     }
 }

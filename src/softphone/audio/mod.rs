@@ -5,18 +5,20 @@
 //!
 //! ```text
 //! backend.capture -> voice -> mute, hold -> codec -> RtpOut              (send)
-//! RtpIn -> jitter -> ear, stretch -> hold -> backend.play                (playout), tones mixed in by the backend
+//! RtpIn -> jitter -> receiver, stretch -> hold -> backend.play           (playout), tones mixed in by the backend
 //! ```
 //!
 //! The playing side, from the packet to the ear: `timeline` gives each packet its place, `wait` says how long it waits,
-//! `jitter` keeps it, `ear` decodes it or makes it up (`conceal`, `comfort`), `stretch` keeps the delay, `playout` joins
+//! `jitter` keeps it, `receiver` decodes it or makes it up (`conceal`, `comfort`), `stretch` keeps the delay, `playout` joins
 //! them. [`lab`] measures all that on paper.
 
 mod backend;
 mod call;
+mod check;
 mod codec;
 mod comfort;
 mod conceal;
+mod digits;
 mod ear;
 mod engine;
 #[cfg(test)]
@@ -28,6 +30,7 @@ mod opus;
 mod playout;
 #[cfg(test)]
 mod playout_tests;
+mod receiver;
 mod resample;
 mod send;
 mod stretch;
@@ -38,6 +41,7 @@ mod tones;
 mod voice;
 mod wait;
 mod wav;
+pub mod workbench;
 
 use std::time::Instant;
 
@@ -46,6 +50,7 @@ use bytes::Bytes;
 pub use backend::list::{DeviceDirection, DeviceInfo, list_devices};
 pub use engine::{AudioEngine, CallAudio};
 pub use resample::Resampler;
+pub use voice::Treatment;
 
 use crate::config::Codec;
 
@@ -128,6 +133,15 @@ pub struct RtpIn {
     pub arrived: Instant,
 }
 
+/// What the ways from the microphone and to the speaker add to the delay, rings and devices together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Latency {
+    /// From the air to a block, ms; 0 without an open microphone.
+    pub capture_ms: f32,
+    /// From a block to the air, ms; 0 without an open speaker.
+    pub play_ms: f32,
+}
+
 /// How well the far end is heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quality {
@@ -141,4 +155,12 @@ pub struct Quality {
     pub concealed_pct: f32,
     /// How long a packet now waits in the buffer before it is played, ms.
     pub buffer_ms: f32,
+    /// Sound played since the beginning of the call, ms.
+    pub played_ms: u64,
+    /// Of that, sound made up because nothing came in time, ms.
+    pub concealed_ms: u64,
+    /// For how long nothing but digital silence has been played, ms.
+    pub silent_ms: u32,
+    /// For how long the speaker's device has taken nothing although it is open, ms.
+    pub speaker_idle_ms: u32,
 }

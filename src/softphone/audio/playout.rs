@@ -10,8 +10,8 @@ use std::{collections::VecDeque, time::Instant};
 use super::{
     BLOCK, CallFormat, Quality, RtpIn,
     codec::CodecError,
-    ear::{Ear, GRAIN},
     jitter::{Inserted, JitterBuffer, MS, Next, Packet},
+    receiver::{GRAIN, Receiver},
     stretch,
 };
 
@@ -30,7 +30,7 @@ const OVER: i64 = 48_000;
 /// Blocks over which the share of concealed sound is told: 5 s.
 const WINDOW: usize = 500;
 /// Payload types that are understood at a time: the one agreed on and earlier ones still under way.
-const EARS: usize = 4;
+const RECEIVERS: usize = 4;
 /// With this much loss, percent, and redundancy in the packets, it is waited for the packet after a lost one.
 const LOSSY: f32 = 1.0;
 /// What that packet may be late by, samples.
@@ -40,7 +40,7 @@ const REDUNDANCY: i64 = 4 * MS;
 pub struct Playout {
     buffer: JitterBuffer,
     /// The one agreed on first.
-    ears: Vec<(u8, Ear)>,
+    receivers: Vec<(u8, Receiver)>,
     comfort_noise: Option<u8>,
     /// Payload type heard last.
     last: u8,
@@ -56,6 +56,8 @@ pub struct Playout {
     /// Made-up samples in what is played next.
     made_up: i64,
     played: VecDeque<i64>,
+    /// Samples played since the beginning, and those of them that were made up.
+    total: (i64, i64),
     /// Samples of lost packets that were told by the ones after them.
     recovered: u64,
     now: Option<Instant>,
@@ -69,7 +71,7 @@ impl Playout {
     pub fn new(format: CallFormat) -> Result<Self, CodecError> {
         let mut playout = Self {
             buffer: JitterBuffer::default(),
-            ears: Vec::new(),
+            receivers: Vec::new(),
             comfort_noise: None,
             last: format.payload_type,
             sound: Vec::new(),
@@ -79,6 +81,7 @@ impl Playout {
             rest: 0,
             made_up: 0,
             played: VecDeque::with_capacity(WINDOW),
+            total: (0, 0),
             recovered: 0,
             now: None,
         };
@@ -91,15 +94,17 @@ impl Playout {
     /// # Errors
     /// When there is no decoder; everything stays as it was.
     pub fn set_format(&mut self, format: CallFormat) -> Result<(), CodecError> {
-        let known =
-            self.ears.iter().position(|(number, ear)| (*number, ear.codec()) == (format.payload_type, format.codec));
-        let ear = match known {
-            Some(at) => self.ears.remove(at),
-            None => (format.payload_type, Ear::new(format.codec)?),
+        let known = self
+            .receivers
+            .iter()
+            .position(|(number, receiver)| (*number, receiver.codec()) == (format.payload_type, format.codec));
+        let receiver = match known {
+            Some(at) => self.receivers.remove(at),
+            None => (format.payload_type, Receiver::new(format.codec)?),
         };
-        self.ears.retain(|(number, _)| *number != format.payload_type);
-        self.ears.insert(0, ear);
-        self.ears.truncate(EARS);
+        self.receivers.retain(|(number, _)| *number != format.payload_type);
+        self.receivers.insert(0, receiver);
+        self.receivers.truncate(RECEIVERS);
         self.comfort_noise = format.comfort_noise;
         Ok(())
     }
@@ -107,23 +112,24 @@ impl Playout {
     /// A packet has come.
     pub fn receive(&mut self, packet: RtpIn) {
         let noise = self.comfort_noise == Some(packet.payload_type);
-        let ear = match self.ears.iter().find(|(number, _)| *number == packet.payload_type) {
-            Some((_, ear)) => ear,
+        let receiver = match self.receivers.iter().find(|(number, _)| *number == packet.payload_type) {
+            Some((_, receiver)) => receiver,
             // Comfort noise counts as the codec does; telephone events are no sound, but no loss either.
             None => {
-                let Some((_, ear)) = self.ears.iter().find(|(number, _)| *number == self.last).or(self.ears.first())
+                let Some((_, receiver)) =
+                    self.receivers.iter().find(|(number, _)| *number == self.last).or(self.receivers.first())
                 else {
                     return;
                 };
                 if !noise {
-                    self.buffer.pass_over(&packet, ear.clock());
+                    self.buffer.pass_over(&packet, receiver.clock());
                     return;
                 }
-                ear
+                receiver
             }
         };
-        let span = if noise { 0 } else { ear.span(&packet.payload) };
-        let (sequence, clock) = (packet.sequence, ear.clock());
+        let span = if noise { 0 } else { receiver.span(&packet.payload) };
+        let (sequence, clock) = (packet.sequence, receiver.clock());
         match self.buffer.insert(packet, clock, span) {
             Inserted::Stored | Inserted::Duplicate => {}
             Inserted::Late => tracing::trace!(sequence, "packet came too late"),
@@ -147,6 +153,8 @@ impl Playout {
                 self.played.pop_front();
             }
             self.played.push_back(self.made_up.min(STEP));
+            self.total.0 += STEP;
+            self.total.1 += self.made_up.min(STEP);
         }
         self.made_up = (self.made_up - STEP).max(0);
         let mut block = [0.0; BLOCK];
@@ -165,6 +173,9 @@ impl Playout {
             packets_received: self.buffer.received(),
             concealed_pct: made_up as f32 * 100.0 / (self.played.len().max(1) as i64 * STEP) as f32,
             buffer_ms: self.now.and_then(|now| self.delay(now)).unwrap_or(0).max(0) as f32 / MS as f32,
+            played_ms: self.total.0.unsigned_abs() / MS.unsigned_abs(),
+            concealed_ms: self.total.1.unsigned_abs() / MS.unsigned_abs(),
+            ..Quality::default()
         }
     }
 
@@ -237,15 +248,15 @@ impl Playout {
 
     /// What `next` tells of the packet before it, of which `left` samples are to be played. Says whether it did.
     fn tell(&mut self, next: &Packet, left: i64) -> bool {
-        let Some((_, ear)) = self.ears.iter_mut().find(|(number, _)| *number == next.payload_type) else {
+        let Some((_, receiver)) = self.receivers.iter_mut().find(|(number, _)| *number == next.payload_type) else {
             return false;
         };
-        if next.payload_type != self.last || !ear.tells_of_the_last(&next.payload) {
+        if next.payload_type != self.last || !receiver.tells_of_the_last(&next.payload) {
             return false;
         }
-        let floor = if self.buffer.loss_pct() >= LOSSY { ear.span(&next.payload) + REDUNDANCY } else { 0 };
+        let floor = if self.buffer.loss_pct() >= LOSSY { receiver.span(&next.payload) + REDUNDANCY } else { 0 };
         self.buffer.set_floor(floor);
-        ear.recover(&next.payload, usize::try_from(left).unwrap_or(0), &mut self.sound)
+        receiver.recover(&next.payload, usize::try_from(left).unwrap_or(0), &mut self.sound)
     }
 
     /// The first packet's position, once it has waited long enough.
@@ -264,12 +275,12 @@ impl Playout {
     fn play(&mut self, packet: &Packet) {
         let number = packet.payload_type;
         self.hole = 0;
-        let Some(at) = self.ears.iter().position(|(known, _)| *known == number) else {
+        let Some(at) = self.receivers.iter().position(|(known, _)| *known == number) else {
             // Comfort noise lasts until something else comes; what is no longer understood is a gap.
             if self.comfort_noise == Some(number)
-                && let Some((_, ear)) = self.ears.iter_mut().find(|(known, _)| *known == self.last)
+                && let Some((_, receiver)) = self.receivers.iter_mut().find(|(known, _)| *known == self.last)
             {
-                ear.fall_silent(&packet.payload);
+                receiver.fall_silent(&packet.payload);
                 self.silent = true;
             }
             return;
@@ -277,10 +288,10 @@ impl Playout {
         if self.last != number {
             self.hand_over(number);
         }
-        let Some((_, ear)) = self.ears.get_mut(at) else { return };
-        match ear.hear(&packet.payload, &mut self.sound) {
+        let Some((_, receiver)) = self.receivers.get_mut(at) else { return };
+        match receiver.hear(&packet.payload, &mut self.sound) {
             Ok(length) => {
-                self.silent = ear.falls_silent(&packet.payload);
+                self.silent = receiver.falls_silent(&packet.payload);
                 self.go_to(packet.position + length as i64);
             }
             Err(error) => tracing::debug!(%error, "a packet cannot be decoded"),
@@ -300,10 +311,10 @@ impl Playout {
         let grains = usize::try_from(samples.max(1)).unwrap_or(1).div_ceil(GRAIN) * GRAIN;
         let before = self.sound.len();
         let started = self.position.is_some() || self.silent;
-        match self.ears.iter_mut().find(|(number, _)| *number == self.last) {
-            Some((_, ear)) if self.silent => ear.rest(grains, &mut self.sound),
-            Some((_, ear)) if started => {
-                ear.make_up(grains, &mut self.sound);
+        match self.receivers.iter_mut().find(|(number, _)| *number == self.last) {
+            Some((_, receiver)) if self.silent => receiver.rest(grains, &mut self.sound),
+            Some((_, receiver)) if started => {
+                receiver.make_up(grains, &mut self.sound);
                 if counts {
                     self.made_up += (self.sound.len() - before) as i64;
                 }

@@ -48,7 +48,12 @@ fn redundancy_tells_what_is_lost_also_when_it_comes_late() {
         let without = trial.run().unwrap();
         let with = Trial { reported_loss: 10.0, ..trial }.run().unwrap();
         assert_eq!(without.recovered_pct, 0.0);
-        assert!(with.recovered_pct > with.lost_pct / 2.0, "{jitter:?}: {} % of {} %", with.recovered_pct, with.lost_pct);
+        assert!(
+            with.recovered_pct > with.lost_pct / 2.0,
+            "{jitter:?}: {} % of {} %",
+            with.recovered_pct,
+            with.lost_pct
+        );
         assert!(with.concealed_pct() + with.recovered_pct <= with.lost_pct + 1.0);
         assert!(with.spectral_distance_db() < without.spectral_distance_db(), "{jitter:?}");
     }
