@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Action, BreaksView, DirectoryView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted, moment,
+    Action, BreaksView, DevicesView, DirectoryView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted, moment,
 };
 use crate::{
     config::LoginType,
@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub call: CallView,
     /// The sound.
     pub media: MediaView,
+    /// Microphone, speaker and ring device.
+    pub devices: DevicesView,
     /// The caller ID chosen.
     pub caller_id: Option<CallerId>,
     /// Customers waiting, if asked for.

@@ -1,6 +1,7 @@
 //! The state: what is known, and what is under way. Nothing here is derived from anything else here.
 
 mod call;
+mod devices;
 mod duties;
 mod pending;
 mod session;
@@ -10,7 +11,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub(super) use self::{call::*, duties::*, pending::*, session::*};
+pub(super) use self::{call::*, devices::*, duties::*, pending::*, session::*};
 use super::{
     DirectoryView, Fetched, JournalEntry, LinkId, LinkState, MediaState, NoticeView, Now, PanelContent, PanelFiller,
     PanelId, Profile, QueueView, SipState, Watched,
@@ -32,6 +33,7 @@ pub struct State {
     pub(super) link: Link,
     pub(super) sip: Sip,
     pub(super) media: Media,
+    pub(super) sound: SoundDevices,
     pub(super) lists: Lists,
     pub(super) duties: Duties,
     pub(super) directory: Directory,
@@ -215,6 +217,7 @@ impl State {
                 devices_proven: false,
             },
             media: Media::default(),
+            sound: SoundDevices::default(),
             lists: Lists::default(),
             duties: Duties::default(),
             directory: Directory::default(),

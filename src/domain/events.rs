@@ -57,6 +57,11 @@ pub const EVENT_NAMES: &[&str] = &[
     "sipFailed",
     "mediaUp",
     "mediaLost",
+    "deviceFailed",
+    "devicesReady",
+    "devicesChanged",
+    "speakingMuted",
+    "microphoneSilent",
     "tokenExpiring",
 ];
 

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::{
     config::{AudioConfig, Codec},
-    domain::Unreached,
+    domain::{DeviceRole, Unreached},
     i18n::Message,
     net::tls::Tls,
 };
@@ -81,48 +81,6 @@ pub struct Devices {
     pub output: String,
     /// Where calls ring.
     pub ring: String,
-}
-
-/// What a sound device is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DeviceRole {
-    /// What the agent is heard by.
-    Microphone,
-    /// Where the other side is heard.
-    Speaker,
-    /// Where calls ring.
-    Ring,
-}
-
-impl DeviceRole {
-    /// In the order they are shown.
-    pub const ALL: [DeviceRole; 3] = [DeviceRole::Microphone, DeviceRole::Speaker, DeviceRole::Ring];
-
-    /// As errors and the log name it.
-    pub fn word(self) -> &'static str {
-        match self {
-            DeviceRole::Microphone => "microphone",
-            DeviceRole::Speaker => "speaker",
-            DeviceRole::Ring => "ring device",
-        }
-    }
-
-    /// As the config file, `ctl` and the control socket name it.
-    pub fn key(self) -> &'static str {
-        match self {
-            DeviceRole::Microphone => "input",
-            DeviceRole::Speaker => "output",
-            DeviceRole::Ring => "ring",
-        }
-    }
-
-    /// Which way its sound goes.
-    pub fn direction(self) -> super::audio::DeviceDirection {
-        match self {
-            DeviceRole::Microphone => super::audio::DeviceDirection::Input,
-            DeviceRole::Speaker | DeviceRole::Ring => super::audio::DeviceDirection::Output,
-        }
-    }
 }
 
 impl Devices {
