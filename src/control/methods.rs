@@ -70,7 +70,7 @@ const METHODS: &[(&str, &[&str])] = &[
     ("Event.unsubscribe", &[]),
     ("Agent.login", &["force"]),
     ("Agent.logout", &[]),
-    ("Agent.ready", &[]),
+    ("Agent.ready", &["anyway"]),
     ("Agent.unready", &["reason"]),
     ("Agent.callOut", &["tel", "callerID", "queueId", "userData"]),
     ("Agent.callInner", &["calledAgNo", "callerID"]),
@@ -135,6 +135,8 @@ const METHODS: &[(&str, &[&str])] = &[
     ("panel.set", &["text", "markdown", "fields"]),
     ("panel.clear", &[]),
     ("reconnect", &[]),
+    ("health.check", &[]),
+    ("sound.test", &["on"]),
     ("quit", &[]),
 ];
 
@@ -174,6 +176,7 @@ fn agent(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Comma
     Ok(match method {
         "Agent.login" => Command::SignIn { force: params.boolean("force")?.unwrap_or(false) },
         "Agent.logout" => Command::SignOut,
+        "Agent.ready" if params.boolean("anyway")?.unwrap_or(false) => Command::ReadyAnyway,
         "Agent.ready" => Command::Ready,
         "Agent.unready" => Command::Busy { reason: params.reason(snapshot)? },
         "Agent.callOut" => Command::Dial {
@@ -293,6 +296,8 @@ fn own(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Command
         }),
         "panel.set" => Command::SetPanel { content: params.panel()? },
         "panel.clear" => Command::ClearPanel,
+        "health.check" => Command::CheckHealth,
+        "sound.test" => Command::TestSound { on: params.boolean("on")?.unwrap_or(true) },
         "reconnect" => Command::ReconnectNow,
         "quit" => Command::Quit,
         other => return Err(no_method(other)),

@@ -1,8 +1,14 @@
 //! What an agent chose and finds again after a restart.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::DeviceRole;
+
+/// A proof of microphone and speaker counts for so long: a long shift.
+const SHIFT: Duration = Duration::from_secs(12 * 3600);
 
 /// An agent's choices, kept per agent. Absent: never chosen, so the config counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +34,19 @@ pub struct Remembered {
     pub output_device: Option<ChosenDevice>,
     /// Where calls ring.
     pub ring_device: Option<ChosenDevice>,
+    /// Microphone and speaker that have passed the test.
+    pub proven_sound: Option<ProvenSound>,
+}
+
+/// A microphone and a speaker that were heard to work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvenSound {
+    /// The microphone's name.
+    pub input: String,
+    /// The speaker's name.
+    pub output: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A sound device that was chosen.
@@ -87,6 +106,13 @@ impl Remembered {
             DeviceRole::Speaker => self.output_device = Some(device),
             DeviceRole::Ring => self.ring_device = Some(device),
         }
+    }
+
+    /// The same at a later time: what counted for a shift is forgotten after it.
+    pub fn at(mut self, now: Timestamp) -> Self {
+        let is_old = |proven: &mut ProvenSound| now.duration_since(proven.at).unsigned_abs() > SHIFT;
+        self.proven_sound.take_if(is_old);
+        self
     }
 
     /// Takes over one choice.

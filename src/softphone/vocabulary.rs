@@ -6,9 +6,10 @@ use secrecy::SecretString;
 use thiserror::Error;
 use url::Url;
 
+pub use crate::domain::DeviceRole;
 use crate::{
     config::{AudioConfig, Codec},
-    domain::{DeviceRole, Unreached},
+    domain::Unreached,
     i18n::Message,
     net::tls::Tls,
 };
@@ -65,7 +66,7 @@ pub enum Command {
     ProveDevices,
     /// Use these devices from now on, in the middle of a call too.
     SetDevices(Devices),
-    /// Begin or end a test of the devices: a tone in the speaker, the level of the microphone, and a verdict
+    /// Begin or end a test of the devices: the level of the microphone, [`Tone::Test`] in it, and a verdict
     /// ([`MediaEvent::Tested`]). Ends by itself after 30 s.
     TestSound(bool),
     /// Send a keypad digit (0-9, *, #, A-D) in the call's own sound, as telephone-event (RFC 4733), where that is agreed.
@@ -102,10 +103,18 @@ impl Devices {
 /// The program's own sounds, generated, never part of what the far end hears or of the output WAV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Incoming call; loops, on the ring device.
+    /// Incoming call; loops, on the ring device. While there is a call it is the sound of [`Tone::Waiting`] instead.
     Ring,
     /// Far end rings and the platform sends no tone of its own; loops.
     RingBack,
+    /// The called party was not reached.
+    Busy,
+    /// The called party cannot be reached at all.
+    Congestion,
+    /// A second call while there is one; soft, in the speaker.
+    Waiting,
+    /// An outbound call was accepted.
+    Start,
     /// Before a call that is answered by itself.
     AutoAnswer,
     /// The call is over.
@@ -152,6 +161,11 @@ pub enum Event {
         from: String,
         /// It carries `Call-Info: answer-after=0`, or auto-answer is on: it is being answered by itself.
         auto_answer: bool,
+    },
+    /// A second INVITE came while there is a call, and was told that we are busy.
+    TurnedAway {
+        /// User part of From.
+        from: String,
     },
     /// The call is answered: 200 OK is sent.
     Answered {
@@ -218,6 +232,8 @@ pub enum MediaEvent {
     Devices(Vec<super::audio::DeviceInfo>),
     /// What a test of the devices has found so far; the last one after it ends.
     Tested(SoundTest),
+    /// Whether keypad digits can go in the call's own sound: telephone-event (RFC 4733) is agreed on, or not any more.
+    Digits(bool),
     /// The media session is closed.
     Closed,
     /// Once a second while there is a call.
@@ -325,7 +341,7 @@ pub struct Xruns {
 /// Live quality of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MediaStats {
-    /// Round trip from RTCP or the ICE pair, ms.
+    /// Round trip by the far end's RTCP reports, else by ICE's consent checks, ms.
     pub rtt_ms: Option<f32>,
     /// Interarrival jitter (RFC 3550 6.4.1), ms.
     pub jitter_ms: f32,
@@ -347,6 +363,38 @@ pub struct MediaStats {
     pub packets_sent: u64,
     /// RTP packets received in this call.
     pub packets_received: u64,
+    /// RTP packets of the far end that never came, in this call.
+    pub packets_lost: u64,
+    /// Lost packets of the last second, percent.
+    pub loss_now_pct: f32,
+    /// How much longer the runs of lost packets are than at random, 1.0 and up (BurstR of ITU-T G.107).
+    pub burst_ratio: f32,
+    /// Time since the last packet while packets are expected, ms.
+    pub idle_ms: u32,
+    /// How the far end is reached.
+    pub path: Option<PathKind>,
+}
+
+/// How the far end is reached: the kind of our own ICE candidate (RFC 8445 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathKind {
+    /// Straight from this machine's address.
+    Host,
+    /// Through an address translator.
+    ServerReflexive,
+    /// Through a TURN server.
+    Relay,
+}
+
+impl PathKind {
+    /// Name for scripts, as in SDP.
+    pub fn name(self) -> &'static str {
+        match self {
+            PathKind::Host => "host",
+            PathKind::ServerReflexive => "srflx",
+            PathKind::Relay => "relay",
+        }
+    }
 }
 
 /// Why there is no registration.

@@ -69,6 +69,11 @@ mod tests {
             input_device: Some(ChosenDevice::new("alsa:mic", "Headset")),
             output_device: Some(ChosenDevice::system()),
             ring_device: None,
+            proven_sound: Some(crate::domain::ProvenSound {
+                input: "Headset".into(),
+                output: "Headset".into(),
+                at: jiff::Timestamp::UNIX_EPOCH,
+            }),
         };
         write_remembered(&file, &chosen).unwrap();
         assert_eq!(read_remembered(&file), (chosen, None));

@@ -168,6 +168,7 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
                 | Dialog::Numbers(_)
                 | Dialog::Devices(_)
                 | Dialog::Help(_)
+                | Dialog::Health(_)
                 | Dialog::Keypad(_)
                 | Dialog::Question(_) => {
                     let item = dialog.items(state, snapshot).into_iter().nth(index);

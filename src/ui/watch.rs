@@ -27,6 +27,7 @@ pub fn watched(state: &ViewState, snapshot: &Snapshot) -> Option<Watched> {
             | Dialog::Palette(_)
             | Dialog::Numbers(_)
             | Dialog::Help(_)
+            | Dialog::Health(_)
             | Dialog::Keypad(_)
             | Dialog::Devices(_)
             | Dialog::Question(_),

@@ -201,7 +201,7 @@ impl Turn<'_> {
         self.state.media.device_errors.retain(|told| !is_about(told, role));
     }
 
-    pub(super) fn tested(&mut self, test: SoundTest) {
+    pub(super) fn devices_tested(&mut self, test: SoundTest) {
         self.state.sound.test = Some(test);
     }
 

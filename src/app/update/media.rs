@@ -47,6 +47,7 @@ impl Turn<'_> {
                 self.microphone_silent(false);
                 self.state.media = crate::app::state::Media { muted, device_errors, ..Default::default() };
             }
+            MediaEvent::Digits(possible) => self.state.media.digits = possible,
             MediaEvent::Stats(stats) => self.state.media.stats = Some(stats),
             MediaEvent::Levels { microphone, far_end } => {
                 let media = &mut self.state.media;
@@ -60,7 +61,7 @@ impl Turn<'_> {
             MediaEvent::SpeakingMuted(on) => self.speaking_muted(on),
             MediaEvent::MicrophoneSilent(on) => self.microphone_silent(on),
             MediaEvent::Devices(list) => self.devices_listed(list),
-            MediaEvent::Tested(test) => self.tested(test),
+            MediaEvent::Tested(test) => self.devices_tested(test),
             MediaEvent::Unheard(_) => {}
         }
     }

@@ -11,6 +11,7 @@ mod consult;
 mod devices;
 mod found;
 mod hanging_up;
+mod health;
 mod journal;
 mod links;
 mod look_ups;

@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc::Sender;
@@ -19,6 +19,10 @@ use crate::{config::Codec, softphone::MediaEvent};
 const LEVEL_EVERY: u32 = 10;
 /// Blocks between two looks at the quality: 200 ms.
 const QUALITY_EVERY: u32 = 20;
+/// No louder than this is digital silence: A-law has no zero, its least is at -72 dBFS. Noise of a line is above it.
+const SILENCE: f32 = 0.000_32;
+/// Sound above this, as a share of full scale, is heard.
+const AUDIBLE: f32 = 0.001;
 /// Most packets that wait to be looked at; the network thread never waits for the audio thread.
 const INBOX: usize = 512;
 
@@ -73,6 +77,9 @@ pub struct Call {
     microphone: Meter,
     far_end: Meter,
     blocks: u32,
+    /// Blocks of digital silence in a row.
+    silent_blocks: u32,
+    speaker_idle: Duration,
 }
 
 impl Call {
@@ -92,6 +99,8 @@ impl Call {
             microphone: Meter::default(),
             far_end: Meter::default(),
             blocks: 0,
+            silent_blocks: 0,
+            speaker_idle: Duration::ZERO,
         })
     }
 
@@ -106,6 +115,16 @@ impl Call {
         }
         (self.codec, self.payload_type) = (format.codec, format.payload_type);
         Ok(())
+    }
+
+    /// The far end reports to have lost so much of what was sent, percent.
+    pub fn far_loss(&mut self, percent: f32) {
+        self.send.far_loss(percent);
+    }
+
+    /// Sends a keypad digit as telephone-event.
+    pub fn digit(&mut self, digit: char) {
+        self.send.digit(digit);
     }
 
     /// What the two sides agreed on.
@@ -133,7 +152,14 @@ impl Call {
         let played = self.playout.block(now);
         let block = if self.receiving { played } else { [0.0; BLOCK] };
         self.far_end.add(&block);
+        let silence = block.iter().all(|sample| sample.abs() < SILENCE);
+        self.silent_blocks = if silence { self.silent_blocks.saturating_add(1) } else { 0 };
         if silent { [0.0; BLOCK] } else { block }
+    }
+
+    /// How long the speaker's device has taken nothing.
+    pub fn set_speaker_idle(&mut self, idle: Duration) {
+        self.speaker_idle = idle;
     }
 
     /// Takes note of how often devices ran dry or over in this call.
@@ -145,7 +171,11 @@ impl Call {
     pub fn measure(&mut self) -> Option<MediaEvent> {
         self.blocks = self.blocks.wrapping_add(1);
         if self.blocks.is_multiple_of(QUALITY_EVERY) {
-            self.shared.set_quality(self.playout.quality());
+            self.shared.set_quality(Quality {
+                silent_ms: self.silent_blocks.saturating_mul(10),
+                speaker_idle_ms: u32::try_from(self.speaker_idle.as_millis()).unwrap_or(u32::MAX),
+                ..self.playout.quality()
+            });
         }
         self.blocks
             .is_multiple_of(LEVEL_EVERY)

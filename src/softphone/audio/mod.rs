@@ -13,12 +13,14 @@ mod call;
 mod check;
 mod codec;
 mod conceal;
+mod digits;
 mod ear;
 mod engine;
 #[cfg(test)]
 mod engine_tests;
 mod jitter;
 mod meter;
+mod opus;
 mod playout;
 mod resample;
 mod send;
@@ -28,6 +30,7 @@ mod testing;
 mod tones;
 mod voice;
 mod wav;
+pub mod workbench;
 
 use std::time::Instant;
 
@@ -35,6 +38,8 @@ use bytes::Bytes;
 
 pub use backend::list::{DeviceDirection, DeviceInfo, list_devices};
 pub use engine::{AudioEngine, CallAudio};
+pub use resample::Resampler;
+pub use voice::Treatment;
 
 use crate::config::Codec;
 
@@ -52,14 +57,41 @@ pub struct CallFormat {
     pub codec: Codec,
     /// Its payload type, both ways.
     pub payload_type: u8,
+    /// Payload type and clock (Hz) of telephone-event (RFC 4733), if one is agreed on.
+    pub event: Option<(u8, u32)>,
+    /// What the far end wishes of an Opus encoder.
+    pub wishes: OpusWishes,
+}
+
+impl CallFormat {
+    /// A codec alone: no telephone-event, no wishes.
+    pub fn new(codec: Codec, payload_type: u8) -> Self {
+        Self { codec, payload_type, event: None, wishes: OpusWishes::default() }
+    }
+}
+
+/// What a decoder says about itself in `a=fmtp` (RFC 7587 6.1), with the defaults of that RFC. That it can do stereo is of
+/// no use to us: a voice is mono.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpusWishes {
+    /// It makes use of in-band redundancy (`useinbandfec`).
+    pub fec: bool,
+    /// It would rather have no packets during silence (`usedtx`).
+    pub dtx: bool,
+    /// It wants a constant bit rate (`cbr`).
+    pub constant: bool,
+    /// Most bits per second on average (`maxaveragebitrate`).
+    pub max_bitrate: Option<u32>,
+    /// Highest sample rate it plays, Hz (`maxplaybackrate`).
+    pub max_playback_rate: Option<u32>,
 }
 
 /// A packet to be sent: RTP without the sequence number and SSRC, which belong to the media session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtpOut {
-    /// Payload type of the codec.
+    /// Payload type of the codec, or of telephone-event.
     pub payload_type: u8,
-    /// In ticks of the codec's RTP clock (48 kHz for Opus by RFC 7587, 8 kHz for G.711).
+    /// In ticks of the codec's RTP clock (48 kHz for Opus by RFC 7587, 8 kHz for G.711 and G.722).
     pub timestamp: u32,
     /// First packet after a pause (RFC 3551 4.1).
     pub marker: bool,
@@ -106,4 +138,12 @@ pub struct Quality {
     pub concealed_pct: f32,
     /// How long a packet now waits in the buffer before it is played, ms.
     pub buffer_ms: f32,
+    /// Sound played since the beginning of the call, ms.
+    pub played_ms: u64,
+    /// Of that, sound made up because nothing came in time, ms.
+    pub concealed_ms: u64,
+    /// For how long nothing but digital silence has been played, ms.
+    pub silent_ms: u32,
+    /// For how long the speaker's device has taken nothing although it is open, ms.
+    pub speaker_idle_ms: u32,
 }

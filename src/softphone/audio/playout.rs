@@ -49,6 +49,8 @@ pub struct Playout {
     /// Made-up samples in what is played next.
     made_up: i64,
     played: VecDeque<BlockKind>,
+    /// Blocks played since the beginning, and those of them that were made up.
+    blocks: (u64, u64),
     now: Option<Instant>,
 }
 
@@ -75,6 +77,7 @@ impl Playout {
             rest: 0,
             made_up: 0,
             played: VecDeque::with_capacity(WINDOW),
+            blocks: (0, 0),
             now: None,
         })
     }
@@ -107,6 +110,8 @@ impl Playout {
                 self.played.pop_front();
             }
             self.played.push_back(if self.made_up > 0 { BlockKind::MadeUp } else { BlockKind::Heard });
+            self.blocks.0 += 1;
+            self.blocks.1 += u64::from(self.made_up > 0);
         }
         self.made_up = (self.made_up - STEP).max(0);
         let mut block = [0.0; BLOCK];
@@ -125,6 +130,9 @@ impl Playout {
             packets_received: self.buffer.received(),
             concealed_pct: made_up as f32 * 100.0 / self.played.len().max(1) as f32,
             buffer_ms: self.now.and_then(|now| self.delay(now)).unwrap_or(0).max(0) as f32 / 48.0,
+            played_ms: self.blocks.0 * 10,
+            concealed_ms: self.blocks.1 * 10,
+            ..Quality::default()
         }
     }
 

@@ -4,10 +4,14 @@
 //!
 //! [`Media`] is the door. A `session` is one call and outlives network paths; it holds the call's sound and one `peer`,
 //! which is one DTLS association on the crate. `watch` follows the peer and says what a person would notice; `sdp` reads
-//! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake; `stats` tells how the
-//! call sounds.
+//! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake, `reporter` tells the far
+//! end how it is received. `reception` counts what arrives, `far_end` knows what the far end says of what we send, and
+//! `stats` tells how the call sounds.
 
+mod far_end;
 mod peer;
+mod reception;
+mod reporter;
 mod runtime;
 mod sdp;
 mod session;
@@ -145,6 +149,14 @@ impl Media {
         match call.as_mut().filter(|session| session.call_id() == call_id) {
             Some(session) => session.accept_answer(&self.engine, answer).await,
             None => Err(MediaError::Failed("there is no media session of this call".into())),
+        }
+    }
+
+    /// Our own offer was refused or never answered (RFC 3261 14.1): what was agreed on before it stays in force.
+    pub async fn rollback(&self, call_id: &str) {
+        let mut call = self.call.lock().await;
+        if let Some(session) = call.as_mut().filter(|session| session.call_id() == call_id) {
+            session.rollback();
         }
     }
 

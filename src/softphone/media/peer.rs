@@ -4,7 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU16, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -12,13 +12,12 @@ use std::{
 use async_trait::async_trait;
 use rtc::{
     ice::mdns::MulticastDnsMode,
+    interceptor::{SenderReportBuilder, Slot},
     media_stream::MediaStreamTrack,
     peer_connection::{
-        configuration::{
-            interceptor_registry::configure_rtcp_reports,
-            media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
-        },
+        configuration::media_engine::{MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
         sdp::RTCSessionDescription,
+        transport::RTCIceCandidateType,
     },
     rtp,
     rtp_transceiver::rtp_sender::{
@@ -30,17 +29,24 @@ use webrtc::{
     media_stream::track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
     peer_connection::{
         PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceConnectionState, RTCIceGatheringState,
-        RTCPeerConnectionState, Registry, SettingEngineBuilder, StatsSelector,
+        RTCPeerConnectionState, RTCStatsReportEntry, Registry, SettingEngineBuilder, StatsSelector,
     },
 };
 
 use super::{
     MediaError,
+    reporter::{self, Reporter},
     runtime::AlarmRuntime,
     sdp::{Choice, Local, Remote, Setup},
-    tap::{self, Sink, Tap},
+    tap::{self, Link, Sink, Tap, Told},
 };
-use crate::{config::Codec, softphone::audio::RtpOut};
+use crate::{
+    config::Codec,
+    softphone::{
+        PathKind,
+        audio::{OpusWishes, RtpOut},
+    },
+};
 
 /// Between two ICE checks of a candidate pair (RFC 8445 14.2 allows down to 5 ms); the crate's own 200 ms is felt.
 const ICE_INTERVAL: Duration = Duration::from_millis(50);
@@ -78,8 +84,8 @@ pub enum PeerState {
 pub struct Wiring {
     /// Where RTP goes.
     pub sink: Sink,
-    /// RTP packets that came.
-    pub received: Arc<AtomicU64>,
+    /// What the packets of both directions tell.
+    pub told: Arc<Told>,
     /// State changes, with the number of the peer they are about.
     pub states: mpsc::UnboundedSender<(u64, PeerState)>,
 }
@@ -94,7 +100,7 @@ pub struct Peer {
     sequence: AtomicU16,
     /// What the crate was told is spoken; it checks what is written against this.
     inner_choice: Choice,
-    payload_type: Arc<AtomicU8>,
+    link: Arc<Link>,
     connected: AtomicBool,
     gathered: watch::Receiver<u64>,
 }
@@ -173,7 +179,8 @@ impl Peer {
     pub async fn offering(number: u64, codecs: &[Codec], wiring: Wiring) -> Result<(Self, Local), MediaError> {
         // The crate's own offer names one codec; which one is really spoken the tap sees to.
         let codec = codecs.first().copied().unwrap_or(Codec::Pcma);
-        let inner = Choice { codec, payload_type: crate_payload_type(codec), event: None };
+        let inner =
+            Choice { codec, payload_type: crate_payload_type(codec), event: None, wishes: OpusWishes::default() };
         let peer = Self::new(number, inner, &[codec], wiring).await?;
         let offer = peer.connection.create_offer(None).await.map_err(failed("create offer"))?;
         let local = peer.set_local(offer).await?;
@@ -187,9 +194,12 @@ impl Peer {
                 RTCRtpCodecParameters { rtp_codec: crate_codec(*codec), payload_type: choice.payload_type };
             media_engine.register_codec(parameters, RtpCodecKind::Audio).map_err(failed("register codec"))?;
         }
-        let payload_type = Arc::new(AtomicU8::new(choice.payload_type));
-        let registry = configure_rtcp_reports(Registry::new())
-            .with(tap::SLOT, Tap::new(wiring.sink, payload_type.clone(), wiring.received));
+        let link: Arc<Link> = Arc::default();
+        link.speak(crate_codec(choice.codec).clock_rate);
+        let registry = Registry::new()
+            .with(reporter::SLOT, Reporter::new(link.clone()))
+            .with(tap::SLOT, Tap::new(wiring.sink, link.clone(), wiring.told))
+            .with(Slot::SenderReport, SenderReportBuilder::new().build());
         let settings = SettingEngineBuilder::new()
             .with_ice_connection_attempts(Some(ICE_INTERVAL), Some(ICE_ATTEMPTS))
             .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEP_ALIVE))
@@ -231,7 +241,7 @@ impl Peer {
             // SRTP would never agree on the index again (RFC 3711 3.3.1).
             sequence: AtomicU16::new(rand::random::<u16>() >> 1),
             inner_choice: choice,
-            payload_type,
+            link,
             connected: AtomicBool::new(false),
             gathered,
         };
@@ -278,9 +288,9 @@ impl Peer {
         Local::read(&description.sdp, self.ssrc)
     }
 
-    /// What is put on packets from now on.
-    pub fn set_payload_type(&self, payload_type: u8) {
-        self.payload_type.store(payload_type, Relaxed);
+    /// What is spoken from now on: reports count in its clock.
+    pub fn speak(&self, codec: Codec) {
+        self.link.speak(crate_codec(codec).clock_rate);
     }
 
     /// Whether [`Self::send`] sends; set by the call when the association is up.
@@ -293,12 +303,14 @@ impl Peer {
         if !self.connected.load(Relaxed) {
             return false;
         }
+        let sequence_number = self.sequence.fetch_add(1, Relaxed);
+        self.link.send_as(sequence_number, out.payload_type);
         let packet = rtp::Packet {
             header: rtp::Header {
                 version: 2,
                 marker: out.marker,
                 payload_type: self.inner_choice.payload_type,
-                sequence_number: self.sequence.fetch_add(1, Relaxed),
+                sequence_number,
                 timestamp: out.timestamp,
                 ssrc: self.ssrc,
                 ..Default::default()
@@ -314,14 +326,24 @@ impl Peer {
         }
     }
 
-    /// Round trip of the path in use by its last consent check, ms.
-    pub async fn round_trip_ms(&self) -> Option<f32> {
+    /// The path in use: its round trip by the last consent check, ms, and its kind where the crate tells it.
+    pub async fn path(&self) -> Option<(f32, Option<PathKind>)> {
         let report = self.connection.get_stats(Instant::now(), StatsSelector::None).await;
-        report
+        let pair = report
             .candidate_pairs()
             .filter(|pair| pair.responses_received > 0)
-            .max_by_key(|pair| (pair.nominated, pair.packets_received))
-            .map(|pair| (pair.current_round_trip_time * 1000.0) as f32)
+            .max_by_key(|pair| (pair.nominated, pair.packets_received))?;
+        let local = report.get(&pair.local_candidate_id);
+        let kind = match local {
+            Some(RTCStatsReportEntry::LocalCandidate(candidate)) => match candidate.candidate_type {
+                RTCIceCandidateType::Host => Some(PathKind::Host),
+                RTCIceCandidateType::Srflx | RTCIceCandidateType::Prflx => Some(PathKind::ServerReflexive),
+                RTCIceCandidateType::Relay => Some(PathKind::Relay),
+                RTCIceCandidateType::Unspecified | _ => None,
+            },
+            Some(_) | None => None,
+        };
+        Some(((pair.current_round_trip_time * 1000.0) as f32, kind))
     }
 
     /// Ends the association; idempotent.
@@ -359,6 +381,7 @@ fn opposite(setup: Setup) -> Setup {
 fn crate_payload_type(codec: Codec) -> u8 {
     match codec {
         Codec::Opus => 111,
+        Codec::G722 => 9,
         Codec::Pcma => 8,
         Codec::Pcmu => 0,
     }
@@ -367,6 +390,7 @@ fn crate_payload_type(codec: Codec) -> u8 {
 fn crate_codec(codec: Codec) -> RTCRtpCodec {
     let (mime_type, clock_rate, channels) = match codec {
         Codec::Opus => (MIME_TYPE_OPUS, 48_000, 2),
+        Codec::G722 => (MIME_TYPE_G722, 8_000, 0),
         Codec::Pcma => (MIME_TYPE_PCMA, 8_000, 0),
         Codec::Pcmu => (MIME_TYPE_PCMU, 8_000, 0),
     };

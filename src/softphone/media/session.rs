@@ -1,9 +1,6 @@
 //! One call's media session: what is agreed on, the call's sound, and the peer it flows through.
 
-use std::sync::{
-    Arc, OnceLock, Weak,
-    atomic::{AtomicBool, AtomicU64},
-};
+use std::sync::{Arc, OnceLock, Weak, atomic::AtomicBool};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -13,9 +10,9 @@ use tokio::{
 use super::{
     MediaError, OnEvent, Wish,
     peer::{Peer, PeerState, Wiring},
-    sdp::{self, Direction, Local, Origin, Remote, Setup},
+    sdp::{self, Choice, Direction, Local, Origin, Remote, Setup},
     tap::Sink,
-    watch::{Agreement, Watch},
+    watch::{Agreement, Surroundings, Watch},
 };
 use crate::{
     config::Codec,
@@ -84,7 +81,7 @@ impl Beginning {
             }
         });
         let (states_in, states) = mpsc::unbounded_channel();
-        let wiring = Wiring { sink, received: Arc::new(AtomicU64::new(0)), states: states_in };
+        let wiring = Wiring { sink, told: Arc::default(), states: states_in };
         Self { wiring, door, states }
     }
 
@@ -97,9 +94,13 @@ impl Beginning {
             agreements,
             self.states,
             outbound,
-            self.wiring.received.clone(),
-            environment.held.clone(),
-            environment.on_event.clone(),
+            self.wiring.told.clone(),
+            Surroundings {
+                call_id: environment.call_id.clone(),
+                held: environment.held.clone(),
+                on_event: environment.on_event.clone(),
+                wish: environment.wish.clone(),
+            },
         );
         (environment.on_event)(Event::Media(MediaEvent::Connecting));
         Session {
@@ -233,12 +234,18 @@ impl Session {
         Ok(())
     }
 
+    /// Our own offer was refused or never answered.
+    pub fn rollback(&mut self) {
+        self.offered = None;
+    }
+
     /// Puts an agreement into force and writes the description that says so.
     fn agree(&mut self, engine: &AudioEngine, agreed: Agreed) -> String {
         let choice = agreed.remote.choice;
         let direction = agreed.remote.direction.mirrored();
-        let format = CallFormat { codec: choice.codec, payload_type: choice.payload_type };
-        self.peer.set_payload_type(choice.payload_type);
+        let Choice { codec, payload_type, event, wishes } = choice;
+        let format = CallFormat { codec, payload_type, event, wishes };
+        self.peer.speak(choice.codec);
         let before = self.agreed.as_ref().map(|agreed| agreed.remote.choice);
         let audio = match &self.audio {
             Some(audio) => {
@@ -255,6 +262,9 @@ impl Session {
             }
         };
         audio.set_direction(direction.sends(), direction.receives());
+        if before.map(|choice| choice.event.is_some()) != Some(event.is_some()) {
+            (self.environment.on_event)(Event::Media(MediaEvent::Digits(event.is_some())));
+        }
         self.agreement.send_replace(Agreement {
             peer: self.peer.clone(),
             audio: Arc::downgrade(&audio),

@@ -330,6 +330,7 @@ impl Phone {
                 | MediaEvent::MicrophoneSilent(_)
                 | MediaEvent::Devices(_)
                 | MediaEvent::RingReady { .. }
+                | MediaEvent::Digits(_)
                 | MediaEvent::Tested(_) => true,
                 MediaEvent::Connecting | MediaEvent::Up { .. } | MediaEvent::Lost { .. } | MediaEvent::Closed => false,
             };

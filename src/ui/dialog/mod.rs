@@ -8,6 +8,7 @@ pub mod caller_id;
 pub mod devices;
 pub mod duty;
 pub mod form;
+pub mod health;
 pub mod help;
 pub mod keypad;
 pub mod list;
@@ -60,6 +61,8 @@ pub enum Dialog {
     Numbers(ListDialog),
     /// Sound devices.
     Devices(DevicesDialog),
+    /// What is in order and what is not; first line shown.
+    Health(u16),
 }
 
 /// What was decided in a dialog.
@@ -87,6 +90,12 @@ pub enum Choice {
     Duty(DutyChoice),
     /// Something about sound devices.
     Device(DeviceChoice),
+    /// Begin or end the test of microphone and speaker.
+    TestSound(bool),
+    /// Look at everything now.
+    CheckHealth,
+    /// Go ready without a proof.
+    ReadyAnyway,
     /// Do this with a number of the panel.
     Number(NumberUse, String),
 }
@@ -127,7 +136,7 @@ impl Dialog {
             Dialog::Pick(pick) => Some(&mut pick.list),
             Dialog::Duty(duty) => duty.list_mut(),
             Dialog::Devices(devices) => Some(&mut devices.list),
-            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
+            Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
         }
     }
 
@@ -139,7 +148,11 @@ impl Dialog {
             }
             Dialog::Pick(pick) => Some(pick.field_mut()),
             Dialog::Duty(duty) => duty.field_mut(),
-            Dialog::Devices(_) | Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
+            Dialog::Devices(_)
+            | Dialog::Help(_)
+            | Dialog::Health(_)
+            | Dialog::Keypad(_)
+            | Dialog::Question(_) => None,
         }
     }
 
@@ -155,7 +168,7 @@ impl Dialog {
             | Dialog::Duty(_) => {
                 self.items(state, snapshot).into_iter().map(|item| item.choice).collect()
             }
-            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
+            Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
         }
     }
 
@@ -163,7 +176,9 @@ impl Dialog {
     pub fn scroll(&mut self, state: &ViewState, snapshot: &Snapshot, up: bool) {
         let lines = self.choices(state, snapshot).len();
         match self {
-            Dialog::Help(first) => *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) },
+            Dialog::Help(first) | Dialog::Health(first) => {
+                *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) }
+            }
             Dialog::Busy(_)
             | Dialog::CallerId(_)
             | Dialog::Palette(_)
@@ -188,7 +203,9 @@ impl Dialog {
             Dialog::Duty(duty) => duty.items(snapshot),
             Dialog::Devices(devices) => devices.items(snapshot),
             Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
-            Dialog::Pick(_) | Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
+            Dialog::Pick(_) | Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => {
+                Vec::new()
+            }
         }
     }
 }
@@ -203,6 +220,7 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
         Dialog::Duty(duty) => duty.on_key(snapshot, chord),
         Dialog::Devices(devices) => devices.on_key(state, snapshot, chord),
         Dialog::Help(scroll) => help::on_key(scroll, state, chord),
+        Dialog::Health(first) => health::on_key(first, state, snapshot, chord),
         Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),
         Dialog::Question(question) => question.on_key(chord),
         Dialog::Numbers(list) => numbers::on_key(list, &items, chord),

@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    devices, forms, picker,
+    devices, forms, health, picker,
 };
 use crate::ui::{
     act::Target,
@@ -29,6 +29,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         Dialog::Numbers(open) => list(canvas, area, dialog, open, "ui.numbers_title", 56),
         Dialog::Devices(open) => devices::draw(canvas, area, open),
         Dialog::Help(scroll) => draw_help(canvas, area, *scroll),
+        Dialog::Health(first) => health::draw(canvas, area, *first, now),
         Dialog::Keypad(sent) => draw_keypad(canvas, area, sent),
         Dialog::Question(question) => draw_question(canvas, area, question),
     }
@@ -83,6 +84,7 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
                 }
             }
         }
+        Dialog::Health(_) => health::in_row(canvas, &mut run),
         Dialog::Keypad(sent) => {
             run.push(canvas.t("ui.keypad_title"), Scope::WindowTitle).push("   ", Scope::Window);
             if sent.is_empty() {

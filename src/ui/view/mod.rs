@@ -12,6 +12,7 @@ mod directory;
 mod duty;
 mod forms;
 mod glyphs;
+mod health;
 mod journal;
 mod notices;
 mod panel;
@@ -31,6 +32,8 @@ mod calls_tests;
 mod devices_tests;
 #[cfg(test)]
 mod duty_tests;
+#[cfg(test)]
+mod health_tests;
 #[cfg(test)]
 mod narrow_tests;
 #[cfg(test)]

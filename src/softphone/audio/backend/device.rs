@@ -1,6 +1,9 @@
 //! Microphone, speaker and ring device by cpal.
 
-use std::{sync::atomic::Ordering, time::Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use super::{
     Need,
@@ -73,6 +76,11 @@ impl DeviceBackend {
         self.proving = true;
         self.told_ready = false;
         self.told.clear();
+    }
+
+    /// See [`super::Backend::speaker_idle`].
+    pub fn speaker_idle(&self, now: Instant) -> Duration {
+        self.speaker.idle(now)
     }
 
     /// Uses these devices from now on; what stays the same stays open.
@@ -458,7 +466,8 @@ mod tests {
 
     #[test]
     fn the_ring_device_is_one_of_its_own_only_if_it_is_another_one() {
-        let devices = |output: &str, ring: &str| Devices { input: String::new(), output: output.into(), ring: ring.into() };
+        let devices =
+            |output: &str, ring: &str| Devices { input: String::new(), output: output.into(), ring: ring.into() };
         assert!(new_ring(&devices("default", "")).is_none());
         assert!(new_ring(&devices("a", "a")).is_none());
         assert!(new_ring(&devices("a", "default")).is_some());

@@ -216,6 +216,14 @@ impl Line {
         matches!(&self.state, State::Open(open) if open.alive())
     }
 
+    /// How long ago the open device called back last; zero while it is not open.
+    pub fn idle(&self, now: Instant) -> Duration {
+        match &self.state {
+            State::Open(open) => now.saturating_duration_since(open.seen.1),
+            State::Closed | State::Opening | State::Failed { .. } => Duration::ZERO,
+        }
+    }
+
     /// Whether the last attempt failed.
     pub fn failed(&self) -> bool {
         matches!(self.state, State::Failed { .. })
@@ -228,8 +236,7 @@ impl Line {
 
     fn begin(&mut self, now: Instant) -> Option<Change> {
         self.generation += 1;
-        let order =
-            Order::Open { generation: self.generation, period_ms: self.period_ms, wanted: self.wanted.clone() };
+        let order = Order::Open { generation: self.generation, period_ms: self.period_ms, wanted: self.wanted.clone() };
         let worker = match self.worker.take().map_or_else(|| self.start_worker(), Ok) {
             Ok(worker) => worker,
             Err(error) => {

@@ -8,7 +8,7 @@ pub mod list;
 mod open;
 pub mod watch;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{BLOCK, Latency};
 use crate::{
@@ -71,6 +71,14 @@ impl Backend {
                 let ready = || MediaEvent::DevicesReady { input: "null".into(), output: "null".into() };
                 std::mem::take(proving).then(ready).into_iter().collect()
             }
+        }
+    }
+
+    /// For how long the speaker's device has been open and taken nothing.
+    pub fn speaker_idle(&self, now: Instant) -> Duration {
+        match self {
+            Self::Device(device) => device.speaker_idle(now),
+            Self::File(_) | Self::Null { .. } => Duration::ZERO,
         }
     }
 
