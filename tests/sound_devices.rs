@@ -247,7 +247,7 @@ struct Talk {
 impl Talk {
     fn begin(engine: &AudioEngine) -> Self {
         let (out, mut packets) = mpsc::channel(64);
-        let call = engine.open_call(CallFormat { codec: Codec::Pcma, payload_type: 8 }, out);
+        let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), out);
         let (heard, over) = (Arc::<Mutex<Vec<(Instant, f64)>>>::default(), Arc::<std::sync::atomic::AtomicBool>::default());
         let (keep, ends) = (heard.clone(), over.clone());
         let thread = thread::spawn(move || {

@@ -19,7 +19,7 @@ pub(super) fn shown(answer: &Value, locale: Locale) -> String {
             line.push_str("  ");
         }
         line.push_str(&text::clean(field("name")));
-        line.push_str("  ");
+        line.push_str(&format!("  [{}]  ", text::clean(field("chosen"))));
         line.push_str(&i18n::text(locale, state_word(field("state"))));
         lines.push(line.replace("    ", "  "));
         if !field("error").is_empty() {

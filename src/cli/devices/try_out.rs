@@ -118,6 +118,7 @@ fn listen(audio: AudioConfig, lasts: Duration, live: bool) -> Result<Found, CliE
             | MediaEvent::Devices(_)
             | MediaEvent::Closed
             | MediaEvent::Stats(_)
+            | MediaEvent::Digits(_)
             | MediaEvent::Levels { .. } => continue,
         }
         let both = found.test.microphone && found.test.speaker;

@@ -338,7 +338,7 @@ fn a_test_of_files_is_honest_and_ends_when_it_is_told_to() {
     assert!(found.running && found.microphone && found.speaker && !found.ring, "{found:?}");
     assert!((found.peak_dbfs + 12.0).abs() < 0.5, "{found:?}");
     // A call in the middle of it neither ends it nor is disturbed.
-    let call = engine.open_call(CallFormat { codec: Codec::Pcma, payload_type: 8 }, mpsc::channel(64).0);
+    let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), mpsc::channel(64).0);
     wait_for(&events, |event| levels(event).is_some());
     drop(call);
     events.lock().unwrap().clear();
@@ -389,13 +389,13 @@ fn a_microphone_of_digital_silence_is_told_and_a_missing_one_is_not() {
     WavSink::create(&input_file).unwrap().write(&[0.0; 48_000]).unwrap();
     let silent = |on| move |event: &Event| *event == Event::Media(MediaEvent::MicrophoneSilent(on));
     let (engine, events) = start(AudioConfig { input_file: Some(input_file), ..files(dir.path()) });
-    let call = engine.open_call(CallFormat { codec: Codec::Pcma, payload_type: 8 }, mpsc::channel(64).0);
+    let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), mpsc::channel(64).0);
     wait_for(&events, silent(true));
     drop(call);
     wait_for(&events, silent(false));
     drop(engine);
     let (engine, events) = start(AudioConfig { backend: AudioBackend::Null, ..AudioConfig::default() });
-    let call = engine.open_call(CallFormat { codec: Codec::Pcma, payload_type: 8 }, mpsc::channel(64).0);
+    let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), mpsc::channel(64).0);
     let forty = |events: &Events| events.lock().unwrap().iter().filter(|event| levels(event).is_some()).count() >= 40;
     let deadline = Instant::now() + Duration::from_secs(15);
     while !forty(&events) {
