@@ -30,3 +30,4 @@ mod sessions;
 mod sign_in;
 mod take_over;
 mod tokens;
+mod tones;

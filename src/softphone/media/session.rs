@@ -346,7 +346,7 @@ impl Session {
         let choice = agreed.remote.choice;
         let direction = agreed.remote.direction.mirrored();
         let Choice { codec, payload_type, event, wishes } = choice;
-        let format = CallFormat { codec, payload_type, event, wishes };
+        let format = CallFormat { event, wishes, ..CallFormat::new(codec, payload_type) };
         self.peer.speak(choice.codec);
         let before = self.agreed.as_ref().map(|agreed| agreed.remote.choice);
         let audio = match &self.audio {

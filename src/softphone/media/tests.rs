@@ -72,6 +72,8 @@ struct Heard {
 #[derive(Default)]
 struct Disguise {
     ssrc: AtomicU32,
+    /// Everything that came, before the crate sorts out what it does not know.
+    came: Mutex<Vec<rtp::Packet>>,
     queues: Mutex<(std::collections::VecDeque<TaggedPacket>, std::collections::VecDeque<TaggedPacket>)>,
 }
 
@@ -85,6 +87,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Changer {
     type Time = Instant;
 
     fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtp(rtp) = &packet.message.packet {
+            self.0.came.lock().unwrap().push(rtp.clone());
+        }
         self.0.queues.lock().unwrap().0.push_back(packet);
         Ok(())
     }
@@ -643,4 +648,44 @@ async fn the_next_call_takes_over_from_one_left_open() {
     assert_eq!(first.heard(), heard);
     phone.media.close(CALL).await;
     second.hears(10).await;
+}
+
+/// RFC 4733 on the wire: its own payload type, one timestamp, a marker, three ends, no number of a packet left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn digits_go_in_the_sound_where_that_is_agreed() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    let offer = far.offer().await;
+    let line = offer.lines().find(|line| line.starts_with("m=audio")).unwrap();
+    let with_events = offer.replace(line, &format!("{line} 101")) + "a=rtpmap:101 telephone-event/8000\r\n";
+    let answer = phone.media.answer(CALL, &with_events).await.unwrap();
+    assert!(answer.contains(" 8 101\r\n"), "{answer}");
+    let known: Vec<&str> = answer.lines().filter(|line| !line.contains(":101 ")).collect();
+    far.accept(&known.join("\r\n").replace(" 8 101", " 8")).await;
+    let told = loop {
+        if let Event::Media(MediaEvent::Digits(possible)) = phone.events.recv().await.unwrap() {
+            break possible;
+        }
+    };
+    assert!(told);
+    far.hears(5).await;
+    phone.media.send_digit('7');
+    let came = || far.disguise.came.lock().unwrap().clone();
+    let is_end = |packet: &rtp::Packet| packet.header.payload_type == 101 && packet.payload[1] & 0x80 != 0;
+    until("the digit arrives", || came().iter().filter(|packet| is_end(packet)).count() == 3).await;
+    far.hears(5).await;
+
+    let came = came();
+    let events: Vec<&rtp::Packet> = came.iter().filter(|packet| packet.header.payload_type == 101).collect();
+    assert_eq!(events.len(), 5);
+    assert!(
+        events.iter().all(|packet| packet.payload[0] == 7 && packet.header.timestamp == events[0].header.timestamp)
+    );
+    assert_eq!(events.iter().filter(|packet| packet.header.marker).count(), 1);
+    assert!(events[0].header.marker);
+    assert_eq!(events[4].payload.as_ref(), [7, 0x8A, 0x04, 0xB0], "150 ms in ticks of 8 kHz");
+    assert!(
+        came.windows(2).all(|pair| pair[1].header.sequence_number == pair[0].header.sequence_number.wrapping_add(1))
+    );
+    assert!(came.iter().all(|packet| [8, 101].contains(&packet.header.payload_type)));
+    phone.media.shutdown().await;
 }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::{Direction, Local, Origin, Setup, answer, lines::Description, offer, offer_again, read_answer, read_offer};
 use crate::{
-    config::Codec::{self, Opus, Pcma, Pcmu},
-    softphone::media::MediaError,
+    config::Codec::{self, G722, Opus, Pcma, Pcmu},
+    softphone::{audio::OpusWishes, media::MediaError},
 };
 
 const ALL: [Codec; 3] = [Opus, Pcma, Pcmu];
@@ -287,6 +287,57 @@ fn our_preferences_choose_the_codec_and_a_call_keeps_what_it_speaks() {
     assert_eq!((choice.codec, choice.event), (Opus, Some((101, 8_000))));
     let without = fixture("rtpengine-reinvite-hold-sendonly");
     assert_eq!(read_offer(&without, &[Opus, Pcma], Some(Opus)).unwrap().choice.codec, Pcma, "an own wish is no must");
+}
+
+#[test]
+fn g722_has_a_clock_of_8_khz_and_a_payload_type_of_its_own() {
+    let offer = fixture("asterisk22-invite-opus-alaw-ulaw");
+    let with = |rtpmap: &str| {
+        let line = offer.lines().find(|line| line.starts_with("m=audio")).unwrap();
+        offer.replace(line, &format!("{line} 9\n{rtpmap}"))
+    };
+    for rtpmap in ["a=rtpmap:9 G722/8000", "a=rtpmap:9 g722/8000/1", "a=x:no-rtpmap-is-needed"] {
+        let text = with(rtpmap);
+        let choice = read_offer(&text, &[G722, Pcma], None).unwrap().choice;
+        assert_eq!((choice.codec, choice.payload_type, choice.event), (G722, 9, Some((102, 8_000))), "{rtpmap}");
+        let (answer, _) = answered(&text, &[G722]);
+        assert!(answer.contains(" 9 102\r\n") && answer.contains("a=rtpmap:9 G722/8000\r\n"), "{answer}");
+    }
+    let wrong = read_offer(&with("a=rtpmap:9 G722/16000"), &[G722, Pcma], None).unwrap().choice;
+    assert_eq!(wrong.codec, Pcma, "nobody means the same by that");
+    let own = offer_of(&[Opus, G722, Pcma]);
+    assert!(own.contains(" 111 9 8 110 126\r\n"), "{own}");
+}
+
+fn offer_of(codecs: &[Codec]) -> String {
+    offer(&ours(), codecs, &mut Origin::new())
+}
+
+/// RFC 7587 6.1, with its defaults.
+#[test]
+fn an_opus_decoder_says_what_it_wishes() {
+    let offer = fixture("chromium156-jssip-offer");
+    let wishes = |text: &str| read_offer(text, &[Opus], None).unwrap().choice.wishes;
+    assert_eq!(wishes(&offer), OpusWishes { fec: true, ..OpusWishes::default() }, "as a browser writes it");
+    let line = offer.lines().find(|line| line.contains("useinbandfec")).unwrap();
+    let with = |parameters: &str| {
+        let (name, _) = line.split_once(' ').unwrap();
+        wishes(&offer.replace(line, &format!("{name} {parameters}")))
+    };
+    let all = with("maxplaybackrate=16000; sprop-maxcapturerate=16000;MaxAverageBitrate=20000;stereo=1;usedtx=1;cbr=1");
+    let expected = OpusWishes {
+        fec: false,
+        dtx: true,
+        constant: true,
+        max_bitrate: Some(20_000),
+        max_playback_rate: Some(16_000),
+    };
+    assert_eq!(all, expected);
+    for junk in ["maxaveragebitrate=-1;useinbandfec=2;=;;usedtx", "maxplaybackrate=99999999999999", "x"] {
+        assert_eq!(with(junk), OpusWishes::default(), "{junk}");
+    }
+    let none = offer.replace(line, "a=x:none");
+    assert_eq!(wishes(&none), OpusWishes::default());
 }
 
 #[test]
