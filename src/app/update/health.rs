@@ -225,6 +225,9 @@ impl Turn<'_> {
             SoundTest { running: false, ..test }
         });
         self.phone(softphone::Command::TestSound(on));
+        if on {
+            self.phone(softphone::Command::Play(Some(softphone::Tone::Test)));
+        }
         self.done(id);
     }
 

@@ -8,6 +8,7 @@ mod binding;
 mod breaks;
 mod calls;
 mod consult;
+mod devices;
 mod found;
 mod hanging_up;
 mod health;
