@@ -37,6 +37,7 @@ pub fn talking(now: Instant) -> Snapshot {
         outcome: Outcome::Answered,
         hung_up_by: HungUpBy::Peer,
         unreached: None,
+        quality: None,
     };
     Snapshot {
         after_call: None,
@@ -47,6 +48,7 @@ pub fn talking(now: Instant) -> Snapshot {
         reminders: Vec::new(),
         shift_ends: None,
         overtime: None,
+        health: Default::default(),
         quiet: false,
         version: "0",
         agent: AgentView {

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::{DeviceWish, Probe};
 use crate::{
     config::LoginType,
     domain::{Callee, Destination, Preference},
@@ -20,6 +21,12 @@ pub enum Command {
     SignOut,
     /// Go ready.
     Ready,
+    /// Go ready although microphone and speaker are not proven (`check = true`).
+    ReadyAnyway,
+    /// Look now at everything that a call needs.
+    CheckHealth,
+    /// Begin or end the test of microphone and speaker.
+    TestSound { on: bool },
     /// Go busy, with a reason's number where one is wanted.
     Busy { reason: Option<i64> },
     /// Call an outside number. Unset options are filled in from what the agent chose and the config.
@@ -100,6 +107,10 @@ pub enum Command {
     Watch(Option<Watched>),
     /// Forget every call of the journal, on disk too.
     ClearJournal,
+    /// Use other sound devices from now on, in a call too, and remember it.
+    SetDevices(DeviceWish),
+    /// Play something to try a sound device.
+    TestDevice(Probe),
     /// Remember a choice about the screen.
     Prefer(Preference),
     /// Choose the caller ID by value or name.
@@ -168,6 +179,8 @@ pub enum Watched {
     BreakRequests,
     /// Predictive projects.
     Projects,
+    /// Sound devices: they are tested while somebody looks.
+    Devices,
 }
 
 /// A break as it is asked for, not checked yet.

@@ -7,7 +7,7 @@ use super::{
     rpc::{INVALID_PARAMS, METHOD_NOT_FOUND, RpcError},
 };
 use crate::{
-    app::{Command, LookUp, Snapshot},
+    app::{Command, DeviceWish, LookUp, Snapshot},
     domain::{Callee, Destination},
     i18n::Message,
 };
@@ -23,6 +23,8 @@ pub(super) enum Call {
     Watch,
     /// Calls of the journal.
     Journal(JournalQuery),
+    /// Sound devices.
+    Devices,
     /// Events from now on.
     Subscribe(Filter),
     /// No more events.
@@ -68,7 +70,7 @@ const METHODS: &[(&str, &[&str])] = &[
     ("Event.unsubscribe", &[]),
     ("Agent.login", &["force"]),
     ("Agent.logout", &[]),
-    ("Agent.ready", &[]),
+    ("Agent.ready", &["anyway"]),
     ("Agent.unready", &["reason"]),
     ("Agent.callOut", &["tel", "callerID", "queueId", "userData"]),
     ("Agent.callInner", &["calledAgNo", "callerID"]),
@@ -128,9 +130,13 @@ const METHODS: &[(&str, &[&str])] = &[
     ("reminder.dismiss", &["id"]),
     ("overtime.acknowledge", &[]),
     ("config.setState", &["token", "callerID", "autoAnswer", "quiet"]),
+    ("devices", &[]),
+    ("devices.set", &["input", "output", "ring"]),
     ("panel.set", &["text", "markdown", "fields"]),
     ("panel.clear", &[]),
     ("reconnect", &[]),
+    ("health.check", &[]),
+    ("sound.test", &["on"]),
     ("quit", &[]),
 ];
 
@@ -154,6 +160,7 @@ pub(super) fn resolve(method: &str, params: Map<String, Value>, snapshot: &Snaps
     Ok(match (*name, group) {
         ("status", _) => Call::Status,
         ("status.watch", _) => Call::Watch,
+        ("devices", _) => Call::Devices,
         ("journal.list", _) => Call::Journal(params.journal_query()?),
         ("Event.subscribe", _) => Call::Subscribe(params.filter()?),
         ("Event.unsubscribe", _) => Call::Unsubscribe,
@@ -169,6 +176,7 @@ fn agent(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Comma
     Ok(match method {
         "Agent.login" => Command::SignIn { force: params.boolean("force")?.unwrap_or(false) },
         "Agent.logout" => Command::SignOut,
+        "Agent.ready" if params.boolean("anyway")?.unwrap_or(false) => Command::ReadyAnyway,
         "Agent.ready" => Command::Ready,
         "Agent.unready" => Command::Busy { reason: params.reason(snapshot)? },
         "Agent.callOut" => Command::Dial {
@@ -281,8 +289,15 @@ fn own(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Command
         "reminder.dismiss" => Command::DismissReminder { id: params.required("id")? },
         "overtime.acknowledge" => Command::AcknowledgeOvertime,
         "config.setState" => params.set_state()?,
+        "devices.set" => Command::SetDevices(DeviceWish {
+            input: params.string("input")?,
+            output: params.string("output")?,
+            ring: params.string("ring")?,
+        }),
         "panel.set" => Command::SetPanel { content: params.panel()? },
         "panel.clear" => Command::ClearPanel,
+        "health.check" => Command::CheckHealth,
+        "sound.test" => Command::TestSound { on: params.boolean("on")?.unwrap_or(true) },
         "reconnect" => Command::ReconnectNow,
         "quit" => Command::Quit,
         other => return Err(no_method(other)),

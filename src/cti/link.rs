@@ -35,6 +35,8 @@ pub enum LinkEvent {
     Unreadable(String),
     /// Round trip of a WebSocket ping, in ms.
     RoundTrip(u64),
+    /// A WebSocket ping has had no answer for so long, in ms, and nothing else has come either; told every 2 s.
+    Late(u64),
     /// The other side, or the network, closed it: close code if there was a close frame (1006 stands for none).
     Closed {
         /// WebSocket close code; 1005 for a close frame without one (RFC 6455 section 7.4.1).
@@ -107,6 +109,8 @@ pub struct LinkSettings {
     pub login_state: Option<String>,
     /// `reset`, absent on a first connection.
     pub reset: Option<bool>,
+    /// Measure the round trip more often than the heart beats.
+    pub watched: bool,
 }
 
 impl LinkSettings {
@@ -234,7 +238,7 @@ async fn run(settings: LinkSettings, gate: &Gate, closing: CancellationToken) {
         }
     };
     tracing::info!(host, "the link is open");
-    if conversation::hold(stream, &|event| gate.emit(event), &closing).await == End::ByUs {
+    if conversation::hold(stream, settings.watched, &|event| gate.emit(event), &closing).await == End::ByUs {
         tracing::info!(host, "the link is closed");
     }
 }

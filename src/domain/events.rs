@@ -57,12 +57,20 @@ pub const EVENT_NAMES: &[&str] = &[
     "sipFailed",
     "mediaUp",
     "mediaLost",
+    "deviceFailed",
+    "devicesReady",
+    "devicesChanged",
+    "speakingMuted",
+    "microphoneSilent",
+    "qualityWarning",
+    "qualityWarningCleared",
     "tokenExpiring",
+    "healthChanged",
 ];
 
 /// Every category (`eventType`).
 pub const EVENT_CATEGORIES: &[&str] =
-    &["phone", "phoneRing", "agent", "update", "error", "call", "link", "sip", "media", "token"];
+    &["phone", "phoneRing", "agent", "update", "error", "call", "link", "sip", "media", "token", "health"];
 
 /// Stands for every event.
 pub const EVERY_EVENT: &str = "all";

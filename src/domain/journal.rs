@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, HungUpBy, Outcome, Party, SkillGroup, Unreached};
+use super::{CallQuality, Direction, HungUpBy, Outcome, Party, SkillGroup, Unreached};
 
 /// One call in the journal, on the screen, on the control socket and on disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalEntry {
     /// To know it by over restarts: when it began, in ms since 1970, made unique.
     pub id: u64,
@@ -34,6 +34,9 @@ pub struct JournalEntry {
     pub hung_up_by: HungUpBy,
     /// Why the other end was not reached, where it was said.
     pub unreached: Option<Unreached>,
+    /// How it sounded, where sound flowed here.
+    #[serde(default)]
+    pub quality: Option<CallQuality>,
 }
 
 impl JournalEntry {
@@ -56,7 +59,7 @@ impl JournalEntry {
 }
 
 /// What is to be kept of the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum JournalChange {
     /// A call has begun (outcome [`Outcome::Interrupted`] until more is known), has ended, or more is known of it: an
     /// entry of the same id is replaced.
@@ -90,6 +93,7 @@ mod tests {
             outcome: Outcome::Missed,
             hung_up_by: HungUpBy::Peer,
             unreached: None,
+            quality: None,
         };
         for found in ["", " ", "8001", "北京", "售后 138", "li WEI"] {
             assert!(entry.matches(found), "{found}");

@@ -1,5 +1,5 @@
 //! The trade's words as types: agent state, call, party, number, caller ID, skill group, busy reason, time of a break,
-//! event names.
+//! quality of a call, event names.
 //!
 //! No I/O, no clock, no serialisation of any wire format: every other room may use this one, and this one uses none.
 
@@ -8,9 +8,11 @@ mod break_time;
 mod call;
 mod caller_id;
 mod destination;
+mod device;
 mod events;
 mod journal;
 mod number;
+mod quality;
 mod remembered;
 mod sign_in;
 mod skill_group;
@@ -20,9 +22,11 @@ pub use break_time::{BreakTimeError, Minute, REMARK_MAX, break_time};
 pub use call::{CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, Unreached};
 pub use caller_id::CallerId;
 pub use destination::{Callee, Destination};
+pub use device::DeviceRole;
 pub use events::{EVENT_CATEGORIES, EVENT_NAMES, EVERY_EVENT, unknown_event};
 pub use journal::{JournalChange, JournalEntry};
 pub use number::{NumberError, clean_agent_number, clean_number, tel_extension};
-pub use remembered::{Preference, Remembered};
+pub use quality::{CallQuality, Heard, QualityTally, QualityWatch, Sample, Warning, WarningChange, WarningName};
+pub use remembered::{ChosenDevice, Preference, ProvenSound, Remembered};
 pub use sign_in::KnownSignIn;
 pub use skill_group::SkillGroup;

@@ -6,7 +6,7 @@ use std::time::Instant;
 pub use super::press::{on_click, on_key, on_wheel};
 use super::{
     calls, dial,
-    dialog::{Choice, Dialog, ListDialog, PickKind, Question},
+    dialog::{Choice, DevicesDialog, Dialog, ListDialog, PickKind, Question},
     duty::{self, ReminderAnswer},
     input::UiAction,
     look::{self, Step},
@@ -114,6 +114,7 @@ pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
         UiAction::Number
         | UiAction::BreakRequests
         | UiAction::Reminder
+        | UiAction::Devices
         | UiAction::Directory
         | UiAction::Queue
         | UiAction::Find
@@ -123,6 +124,7 @@ pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
         | UiAction::PanelWider
         | UiAction::PanelPick
         | UiAction::PanelClear
+        | UiAction::Health
         | UiAction::Quiet
         | UiAction::AutoAnswer
         | UiAction::Reconnect
@@ -162,6 +164,7 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         Choice::Yes(Question::Quit) => {
             Some(if snapshot.call.phase.is_live() { Ask::HangUpThenQuit } else { Ask::Tell(Command::Quit) })
         }
+        Choice::Device(choice) => Some(Ask::Tell(choice.command())),
         Choice::Duty(choice) => duty::choose(state, snapshot, choice, now),
         Choice::ForgetAfterCall => Some(Ask::Tell(Command::ForgetAfterCall)),
         choice @ (Choice::Consult(_) | Choice::Transfer(_) | Choice::Spy(_)) => {
@@ -175,6 +178,9 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         }
         Choice::Yes(Question::SignOut) => tell(state, snapshot, Action::SignOut, Command::SignOut, now),
         Choice::Yes(Question::TakeOver) => Some(Ask::Tell(Command::SignIn { force: true })),
+        Choice::TestSound(on) => Some(Ask::Tell(Command::TestSound { on })),
+        Choice::CheckHealth => Some(Ask::Tell(Command::CheckHealth)),
+        Choice::ReadyAnyway => tell(state, snapshot, Action::Ready, Command::ReadyAnyway, now),
         Choice::Number(wanted, number) => reading::use_number(state, snapshot, wanted, number, now),
     }
 }
@@ -218,7 +224,19 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::Hold => Some((Action::Hold, Command::Hold)),
         UiAction::Mute if snapshot.call.muted => Some((Action::Unmute, Command::Unmute)),
         UiAction::Mute => Some((Action::Mute, Command::Mute)),
+        UiAction::Ready if snapshot.health.ready_refused.is_some() => {
+            // What is wrong, what to do, and the way past it stand there.
+            if is_possible(state, snapshot, Action::Ready, now) {
+                state.dialog = Some(Dialog::Health(0));
+                return Some(Ask::Tell(Command::CheckHealth));
+            }
+            None
+        }
         UiAction::Ready => simple(Command::Ready),
+        UiAction::Health => {
+            state.dialog = Some(Dialog::Health(0));
+            return Some(Ask::Tell(Command::CheckHealth));
+        }
         UiAction::Dial => return dial::dial(state, snapshot, now),
         UiAction::DialAgent => return dial::dial_agent(state, snapshot, now),
         UiAction::SignIn => return is_possible(state, snapshot, Action::SignIn, now).then_some(Ask::SignIn),
@@ -313,6 +331,15 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::Quiet => return Some(Ask::Tell(Command::Prefer(Preference::Quiet(!snapshot.quiet)))),
         UiAction::Projects | UiAction::RaiseHand | UiAction::BreakRequests | UiAction::Reminder | UiAction::Phone => {
             return duty::perform(state, snapshot, action, now);
+        }
+        UiAction::Devices if !snapshot.agent.web_phone => {
+            // Sound comes out of a phone of its own.
+            state.hint(i18n::text(snapshot.locale, "app.no_web_phone"), now);
+            None
+        }
+        UiAction::Devices => {
+            state.dialog = Some(Dialog::Devices(DevicesDialog::new(snapshot)));
+            None
         }
         UiAction::Panel => return reading::toggle(state),
         UiAction::PanelUp => {

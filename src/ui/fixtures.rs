@@ -78,6 +78,7 @@ fn entry(when: &str, direction: Direction, number: &str, area: &str, talk_ms: u6
         outcome,
         hung_up_by: HungUpBy::Peer,
         unreached: None,
+        quality: None,
     }
 }
 
@@ -123,6 +124,8 @@ pub fn idle(locale: Locale) -> Snapshot {
         sip: SipView { state: SipState::Registered, since, last_error: None, retry_at: None },
         call: CallView::default(),
         media: MediaView::default(),
+        devices: Default::default(),
+        health: crate::app::HealthView::default(),
         caller_id: Some(CallerId { value: "01058545832".into(), name: "01058545832".into() }),
         queue_waiting: None,
         notices: vec![NoticeView {

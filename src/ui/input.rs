@@ -127,6 +127,8 @@ actions! {
     Reminder = "reminder", Agent, ["N", "alt-N"], "ui.do_reminder";
     /// Bind another phone, or change the kind of sign-in.
     Phone = "phone", Agent, ["C", "alt-C"], "ui.do_phone";
+    /// The sound devices.
+    Devices = "devices", Agent, ["V", "alt-V"], "ui.do_devices";
     /// Sign in.
     SignIn = "sign_in", Agent, ["s", "alt-s"], "ui.do_sign_in";
     /// Sign out.
@@ -169,6 +171,8 @@ actions! {
     PanelPick = "panel_pick", Screen, ["P", "alt-P"], "ui.do_panel_pick";
     /// Empty the panel.
     PanelClear = "panel_clear", Screen, ["X"], "ui.do_panel_clear";
+    /// What is in order and what is not.
+    Health = "health", Screen, ["H", "alt-H"], "ui.do_health";
     /// Quiet mode.
     Quiet = "quiet", Screen, ["Z", "alt-Z"], "ui.do_quiet";
     /// The command palette.

@@ -37,6 +37,7 @@ fn snapshot() -> Snapshot {
         reminders: Vec::new(),
         shift_ends: None,
         overtime: None,
+        health: Default::default(),
         quiet: false,
         version: "0.0.0",
         agent: AgentView {
@@ -64,6 +65,7 @@ fn snapshot() -> Snapshot {
         },
         sip: SipView { state: Default::default(), since, last_error: None, retry_at: None },
         call: CallView::default(),
+        devices: Default::default(),
         media: MediaView::default(),
         caller_id: None,
         queue_waiting: None,

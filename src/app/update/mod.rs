@@ -4,9 +4,9 @@
 //! is asked of a call. `session` signs in, `rejoin` after a restart, `take_over` also where somebody is already,
 //! `sign_out` out; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
 //! absence; `call` begins calls and knows what they are, `ending` ends them, `tones` lets them be heard. `sip` and
-//! `media` take the softphone's words, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
+//! `media` take the softphone's words, `devices` its word on sound devices, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
 //! reads them), `look_ups` what is asked of them. `token` renews the token, `panel` fills the panel,
-//! `notices` tells the agent. `projects`, `breaks`, `reminders` and `overtime` are duties besides calls; `duties` runs
+//! `notices` tells the agent, `health` whether everything that a call needs is in order. `projects`, `breaks`, `reminders` and `overtime` are duties besides calls; `duties` runs
 //! them.
 
 mod after_call;
@@ -16,11 +16,13 @@ mod breaks;
 mod call;
 mod commands;
 mod consult;
+mod devices;
 mod dialling;
 mod directory;
 mod duties;
 mod ending;
 mod hanging_up;
+mod health;
 mod journal;
 mod keypad;
 mod links;
@@ -47,6 +49,7 @@ pub(super) mod tests;
 mod token;
 mod tones;
 
+pub(crate) use binding::account;
 use serde_json::{Value, json};
 
 use super::{
@@ -70,6 +73,7 @@ impl State {
         }
         turn.panel_follows_call();
         turn.follow_duties();
+        turn.follow_health();
         turn.effects
     }
 }
@@ -87,6 +91,7 @@ impl Turn<'_> {
             Event::Started => self.started(),
             Event::Replied { id, result } => {
                 if let Some(purpose) = self.state.pending.requests.remove(&id) {
+                    self.health_of_reply(id, &result);
                     self.token_may_be_old(&purpose, &result);
                     self.replied(id, purpose, result);
                     self.exit_when_done();
@@ -94,10 +99,14 @@ impl Turn<'_> {
             }
             Event::Link { id, event } => {
                 if id == self.state.link.id {
+                    self.health_of_link(&event);
                     self.link_event(event);
                 }
             }
-            Event::Phone(event) => self.phone_event(event),
+            Event::Phone(event) => {
+                self.health_of_phone(&event);
+                self.phone_event(event);
+            }
             Event::Timer(timer) => self.timer(timer),
             Event::Panel { id, result } => self.panel_filled(id, result),
             Event::JournalLoaded(entries) => self.journal_loaded(entries),
@@ -115,7 +124,7 @@ impl Turn<'_> {
             Purpose::PhoneInfo => self.phone_info(result),
             Purpose::Login => self.login_reply(result),
             Purpose::FirstState(target) => self.first_state_reply(target, result),
-            Purpose::RollBack => {}
+            Purpose::RollBack | Purpose::Probe => {}
             Purpose::Bind => self.bind_reply(result),
             Purpose::Command(action) => self.command_reply(id, action, result),
             Purpose::Mode(login_type) => self.mode_reply(login_type, result),
@@ -151,6 +160,7 @@ impl Turn<'_> {
             TimerId::WarningRules => self.warning_rules_due(),
             // What has come due is seen when the input has been taken.
             TimerId::Overtime => self.overtime_due(),
+            TimerId::Probe => self.probe_due(),
             TimerId::Exit => self.effects.push(Effect::Exit),
         }
     }
@@ -175,9 +185,11 @@ impl Turn<'_> {
             | Purpose::LookUp { .. }
             | Purpose::Dtmf
             | Purpose::TokenCheck
+            | Purpose::Probe
             | Purpose::Duty(_) => {}
         }
         pending.requests.insert(id, purpose);
+        self.state.health.asked.insert(id, self.now.at);
         self.effects.push(Effect::Request { id, request });
     }
 

@@ -1,8 +1,11 @@
 //! One call's sound: what is sent, what is heard, how it is measured.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc::Sender;
@@ -10,12 +13,16 @@ use tokio::sync::mpsc::Sender;
 use super::{
     BLOCK, CallFormat, Quality, RtpIn, RtpOut, codec::CodecError, meter::Meter, playout::Playout, send::SendPath,
 };
-use crate::{config::Codec, softphone::MediaEvent};
+use crate::softphone::MediaEvent;
 
 /// Blocks between two level readings: 100 ms.
 const LEVEL_EVERY: u32 = 10;
 /// Blocks between two looks at the quality: 200 ms.
 const QUALITY_EVERY: u32 = 20;
+/// No louder than this is digital silence: A-law has no zero, its least is at -72 dBFS. Noise of a line is above it.
+const SILENCE: f32 = 0.000_32;
+/// Sound above this, as a share of full scale, is heard.
+const AUDIBLE: f32 = 0.001;
 /// Most packets that wait to be looked at; the network thread never waits for the audio thread.
 const INBOX: usize = 512;
 
@@ -24,6 +31,7 @@ const INBOX: usize = 512;
 pub struct Shared {
     inbox: Mutex<Vec<RtpIn>>,
     quality: Mutex<Quality>,
+    xruns: AtomicU64,
 }
 
 impl Shared {
@@ -42,6 +50,11 @@ impl Shared {
         *self.quality.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Times a device ran dry or over in this call.
+    pub fn xruns(&self) -> u64 {
+        self.xruns.load(Ordering::Relaxed)
+    }
+
     fn take(&self) -> Vec<RtpIn> {
         std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -55,8 +68,6 @@ impl Shared {
 pub struct Call {
     /// Which one.
     pub id: u64,
-    codec: Codec,
-    payload_type: u8,
     send: SendPath,
     playout: Playout,
     receiving: bool,
@@ -64,6 +75,9 @@ pub struct Call {
     microphone: Meter,
     far_end: Meter,
     blocks: u32,
+    /// Blocks of digital silence in a row.
+    silent_blocks: u32,
+    speaker_idle: Duration,
 }
 
 impl Call {
@@ -74,15 +88,15 @@ impl Call {
     pub fn new(id: u64, format: CallFormat, out: Sender<RtpOut>, shared: Arc<Shared>) -> Result<Self, CodecError> {
         Ok(Self {
             id,
-            codec: format.codec,
-            payload_type: format.payload_type,
             send: SendPath::new(format, out)?,
-            playout: Playout::new(format.codec)?,
+            playout: Playout::new(format)?,
             receiving: true,
             shared,
             microphone: Meter::default(),
             far_end: Meter::default(),
             blocks: 0,
+            silent_blocks: 0,
+            speaker_idle: Duration::ZERO,
         })
     }
 
@@ -92,11 +106,17 @@ impl Call {
     /// When there is no such codec; the old one goes on.
     pub fn set_format(&mut self, format: CallFormat) -> Result<(), CodecError> {
         self.send.set_format(format)?;
-        if format.codec != self.codec {
-            self.playout = Playout::new(format.codec)?;
-        }
-        (self.codec, self.payload_type) = (format.codec, format.payload_type);
-        Ok(())
+        self.playout.set_format(format)
+    }
+
+    /// The far end reports to have lost so much of what was sent, percent.
+    pub fn far_loss(&mut self, percent: f32) {
+        self.send.far_loss(percent);
+    }
+
+    /// Sends a keypad digit as telephone-event.
+    pub fn digit(&mut self, digit: char) {
+        self.send.digit(digit);
     }
 
     /// What the two sides agreed on.
@@ -115,23 +135,36 @@ impl Call {
     /// The next 10 ms of the far end, or silence.
     pub fn listen(&mut self, now: Instant, silent: bool) -> [f32; BLOCK] {
         for packet in self.shared.take() {
-            // Telephone events and comfort noise have payload types of their own and no place in the stream.
-            if packet.payload_type == self.payload_type {
-                self.playout.receive(packet);
-            }
+            self.playout.receive(packet);
         }
         // Also what is not to be heard is played, so that nothing old waits for the end of a hold.
         let played = self.playout.block(now);
         let block = if self.receiving { played } else { [0.0; BLOCK] };
         self.far_end.add(&block);
+        let silence = block.iter().all(|sample| sample.abs() < SILENCE);
+        self.silent_blocks = if silence { self.silent_blocks.saturating_add(1) } else { 0 };
         if silent { [0.0; BLOCK] } else { block }
+    }
+
+    /// How long the speaker's device has taken nothing.
+    pub fn set_speaker_idle(&mut self, idle: Duration) {
+        self.speaker_idle = idle;
+    }
+
+    /// Takes note of how often devices ran dry or over in this call.
+    pub fn set_xruns(&self, xruns: u64) {
+        self.shared.xruns.store(xruns, Ordering::Relaxed);
     }
 
     /// Counts blocks; the levels every 100 ms.
     pub fn measure(&mut self) -> Option<MediaEvent> {
         self.blocks = self.blocks.wrapping_add(1);
         if self.blocks.is_multiple_of(QUALITY_EVERY) {
-            self.shared.set_quality(self.playout.quality());
+            self.shared.set_quality(Quality {
+                silent_ms: self.silent_blocks.saturating_mul(10),
+                speaker_idle_ms: u32::try_from(self.speaker_idle.as_millis()).unwrap_or(u32::MAX),
+                ..self.playout.quality()
+            });
         }
         self.blocks
             .is_multiple_of(LEVEL_EVERY)

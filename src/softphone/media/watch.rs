@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -17,13 +17,14 @@ use tokio::{
 use super::{
     OnEvent,
     peer::{Peer, PeerState},
-    stats,
+    stats::{self, Listening},
+    tap::Told,
 };
 use crate::{
     config::Codec,
     softphone::{
-        Event, LossCause, MediaEvent, MediaStats,
-        audio::{CallAudio, RtpOut},
+        Event, LossCause, MediaEvent, MediaStats, Unheard,
+        audio::{CallAudio, Quality, RtpOut},
     },
 };
 
@@ -33,8 +34,17 @@ const DTLS_PATIENCE: Duration = Duration::from_secs(5);
 /// From the answer to a path.
 const PATH_PATIENCE: Duration = Duration::from_secs(10);
 
-/// No packet for so long is worth telling; a far end that suppresses silence still sends every 0.4 s.
+/// No packet for so long is worth telling; Opus that suppresses silence still sends every 0.4 s.
 const SILENCE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The same after a packet of comfort noise: the next one comes when the noise changes (RFC 3389 4).
+const RESTING_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Between two looks at whether anything comes.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// So many packets in a second are sound that somebody sends, silence or not: a far end that rests sends few.
+const STEADY: u64 = 25;
 
 /// Between two [`MediaEvent::Stats`].
 const STATS_EVERY: Duration = Duration::from_secs(1);
@@ -60,14 +70,21 @@ enum Health {
     Lost,
 }
 
+/// What the task is given for good.
+pub struct Surroundings {
+    /// Whether the agent holds the call: then silence is no loss.
+    pub held: Arc<AtomicBool>,
+    /// Where events go.
+    pub on_event: OnEvent,
+}
+
 /// The task.
 pub struct Watch {
     agreements: watch::Receiver<Agreement>,
     states: mpsc::UnboundedReceiver<(u64, PeerState)>,
     outbound: mpsc::Receiver<RtpOut>,
-    received: Arc<AtomicU64>,
-    held: Arc<AtomicBool>,
-    on_event: OnEvent,
+    told: Arc<Told>,
+    around: Surroundings,
 
     peer_number: u64,
     health: Health,
@@ -76,10 +93,13 @@ pub struct Watch {
     /// What must have happened by when, else the call is told lost.
     deadline: Option<(Instant, LossCause)>,
     /// The codec last told.
-    told: Option<Codec>,
+    spoken: Option<Codec>,
     sent: u64,
     seen: u64,
     seen_at: Instant,
+    /// Why the far end is not heard, as last told.
+    unheard: Option<Unheard>,
+    listening: Listening,
 }
 
 impl Watch {
@@ -88,34 +108,38 @@ impl Watch {
         agreements: watch::Receiver<Agreement>,
         states: mpsc::UnboundedReceiver<(u64, PeerState)>,
         outbound: mpsc::Receiver<RtpOut>,
-        received: Arc<AtomicU64>,
-        held: Arc<AtomicBool>,
-        on_event: OnEvent,
+        told: Arc<Told>,
+        around: Surroundings,
     ) -> Self {
         let peer_number = agreements.borrow().peer.number;
         Self {
             agreements,
             states,
             outbound,
-            received,
-            held,
-            on_event,
+            told,
+            around,
             peer_number,
             health: Health::Connecting,
             connected: false,
             deadline: None,
-            told: None,
+            spoken: None,
             sent: 0,
             seen: 0,
             seen_at: Instant::now(),
+            unheard: None,
+            listening: Listening::default(),
         }
     }
 
     /// Runs until the session is closed.
     pub async fn run(mut self) {
-        let mut ticks = interval(STATS_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.reset();
+        let every = |period| {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks.reset();
+            ticks
+        };
+        let (mut looks, mut ticks) = (every(LOOK_EVERY), every(STATS_EVERY));
         self.agreements.mark_changed();
         let mut current = self.agreements.borrow().clone();
         loop {
@@ -144,6 +168,7 @@ impl Watch {
                         self.lose(cause);
                     }
                 }
+                _ = looks.tick() => self.look(&current),
                 _ = ticks.tick() => self.tick(&current).await,
             }
         }
@@ -165,7 +190,7 @@ impl Watch {
         }
         // Up already, with another codec or before one was agreed on.
         let fresh = self.connected && self.health == Health::Connecting;
-        if fresh || (self.health == Health::Up && self.told != Some(codec)) {
+        if fresh || (self.health == Health::Up && self.spoken != Some(codec)) {
             self.up(codec);
         }
     }
@@ -200,39 +225,89 @@ impl Watch {
         }
     }
 
-    async fn tick(&mut self, current: &Agreement) {
-        let received = self.received.load(Relaxed);
+    /// Whether packets come.
+    fn look(&mut self, current: &Agreement) {
         let now = Instant::now();
-        let flowing = received != self.seen;
-        if flowing {
+        let received = self.told.received();
+        if received != self.seen {
             self.seen = received;
             self.seen_at = now;
             if let Some(codec) = current.codec.filter(|_| self.connected && self.health == Health::Lost) {
                 self.up(codec);
             }
-        } else if !current.receives || self.held.load(Relaxed) {
+            return;
+        }
+        if !self.expects(current) {
             self.seen_at = now;
-        } else if self.health == Health::Up && now.duration_since(self.seen_at) >= SILENCE_PATIENCE {
+            return;
+        }
+        let patience = if self.told.both().resting { RESTING_PATIENCE } else { SILENCE_PATIENCE };
+        if self.health == Health::Up && now.duration_since(self.seen_at) >= patience {
             self.lose(LossCause::NoPackets);
         }
-        let Some(quality) = current.audio.upgrade().map(|audio| audio.quality()) else { return };
-        let rtt_ms = current.peer.round_trip_ms().await;
-        let delay = stats::one_way_delay_ms(rtt_ms, quality.buffer_ms);
-        // What came too late to be played is as good as lost; while nothing is sent, nothing is lost.
-        let missing = if flowing { quality.loss_pct.max(quality.concealed_pct) } else { quality.loss_pct };
+    }
+
+    /// Whether the far end should be heard.
+    fn expects(&self, current: &Agreement) -> bool {
+        current.receives && !self.around.held.load(Relaxed)
+    }
+
+    async fn tick(&mut self, current: &Agreement) {
+        let Some(audio) = current.audio.upgrade() else { return };
+        let quality = audio.quality();
+        let path = current.peer.path().await;
+        let now = Instant::now();
+        let idle = if self.expects(current) { now.duration_since(self.seen_at) } else { Duration::ZERO };
+        let (far, received, lost, burst_ratio, resting) = {
+            let both = self.told.both();
+            let reception = &both.reception;
+            let far = both.far.report(now.into_std());
+            (far, reception.received(), reception.lost(), reception.burst_ratio(), both.resting)
+        };
+        if let Some(percent) = far.loss_pct {
+            audio.set_far_loss(percent);
+        }
+        let second = self.listening.second(received, lost, &quality, idle);
+        self.look_for_silence(current, &quality, second.received, resting);
+        let rtt_ms = far.rtt_ms.or(path.map(|(rtt_ms, _)| rtt_ms));
+        let codec = current.codec.unwrap_or(Codec::Pcma);
+        let delay = stats::one_way_delay_ms(codec, rtt_ms, quality.buffer_ms);
         self.tell(MediaEvent::Stats(MediaStats {
             rtt_ms,
             jitter_ms: quality.jitter_ms,
             loss_pct: quality.loss_pct,
-            mos: stats::mos(delay, missing),
+            mos: stats::mos(codec, delay, self.listening.missing_pct(), burst_ratio),
             packets_sent: self.sent,
-            packets_received: received,
+            packets_received: self.told.received(),
+            packets_lost: lost,
+            loss_now_pct: second.loss_pct,
+            burst_ratio,
+            idle_ms: u32::try_from(idle.as_millis()).unwrap_or(u32::MAX),
             concealed_pct: quality.concealed_pct,
             buffer_ms: quality.buffer_ms,
-            far_loss_pct: None,
-            far_jitter_ms: None,
-            xruns: 0,
+            far_loss_pct: far.loss_pct,
+            far_jitter_ms: far.jitter.map(|ticks| stats::ticks_to_ms(codec, ticks)),
+            xruns: audio.xruns(),
+            path: path.and_then(|(_, kind)| kind),
         }));
+    }
+
+    /// Packets come and nothing is heard: why.
+    fn look_for_silence(&mut self, current: &Agreement, quality: &Quality, packets: u64, resting: bool) {
+        let long = SILENCE_PATIENCE.as_millis() as u32;
+        let unheard = if self.health != Health::Up || !self.expects(current) {
+            None
+        } else if quality.speaker_idle_ms >= long {
+            Some(Unheard::SpeakerStalled)
+        } else if quality.silent_ms >= long && packets >= STEADY && !resting {
+            Some(Unheard::Silence)
+        } else {
+            None
+        };
+        if self.unheard != unheard {
+            self.unheard = unheard;
+            self.tell(MediaEvent::Unheard(unheard));
+        }
     }
 
     fn expect(&mut self, patience: Duration, otherwise: LossCause) {
@@ -241,7 +316,7 @@ impl Watch {
 
     fn up(&mut self, codec: Codec) {
         self.health = Health::Up;
-        self.told = Some(codec);
+        self.spoken = Some(codec);
         self.tell(MediaEvent::Up { codec });
     }
 
@@ -254,7 +329,7 @@ impl Watch {
     }
 
     fn tell(&self, event: MediaEvent) {
-        (self.on_event)(Event::Media(event));
+        (self.around.on_event)(Event::Media(event));
     }
 }
 

@@ -26,6 +26,7 @@ fn entry(id: u64, outcome: Outcome) -> JournalEntry {
         outcome,
         hung_up_by: HungUpBy::Peer,
         unreached: None,
+        quality: None,
     }
 }
 

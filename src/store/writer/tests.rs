@@ -57,6 +57,7 @@ fn call(id: u64) -> JournalChange {
         outcome: Outcome::Cancelled,
         hung_up_by: HungUpBy::Agent,
         unreached: None,
+        quality: None,
     }))
 }
 

@@ -6,11 +6,13 @@
 mod bar;
 mod canvas;
 mod card;
+mod devices;
 mod dialog;
 mod directory;
 mod duty;
 mod forms;
 mod glyphs;
+mod health;
 mod journal;
 mod notices;
 mod panel;
@@ -27,7 +29,11 @@ mod words;
 #[cfg(test)]
 mod calls_tests;
 #[cfg(test)]
+mod devices_tests;
+#[cfg(test)]
 mod duty_tests;
+#[cfg(test)]
+mod health_tests;
 #[cfg(test)]
 mod narrow_tests;
 #[cfg(test)]

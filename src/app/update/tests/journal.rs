@@ -42,6 +42,7 @@ fn earlier(id: u64) -> JournalEntry {
         outcome: Outcome::Interrupted,
         hung_up_by: HungUpBy::Fault,
         unreached: None,
+        quality: None,
     }
 }
 

@@ -104,6 +104,8 @@ impl Agent {
         if self.calls.iter().any(|call| call.phase != Phase::Leaving) {
             tracing::info!("a second call was refused: busy");
             self.reply(&request, 486, "Busy Here");
+            let from = Call::new(request, now).from;
+            self.tell(Event::TurnedAway { from });
             return;
         }
         if let Body::Foreign = body(&request) {
