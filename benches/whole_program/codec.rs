@@ -40,7 +40,7 @@ pub fn measure(table: &mut Table) {
             format!(
                 "{} kbit/s, late by {} ms, spectra {} dB apart, segmental SNR {} dB",
                 short(bytes as f64 * 8.0 / 1000.0 / SECONDS as f64),
-                short(like.delay_ms.1),
+                short(like.typical_delay_ms),
                 short(like.log_spectral_db),
                 short(like.segmental_snr_db)
             ),

@@ -17,6 +17,8 @@ mod ear;
 mod flood;
 mod latency;
 mod loss;
+mod path;
+mod replug;
 mod screen;
 mod setting;
 mod soak;
@@ -29,8 +31,8 @@ use table::Table;
 
 type Measure = fn(&mut Table);
 
-/// In the order of the table; of the last only what is named is measured.
-const PARTS: [(&str, Measure); 11] = [
+/// In the order of the table.
+const PARTS: [(&str, Measure); 13] = [
     ("start", start::measure),
     ("cost", cost::measure),
     ("latency", latency::measure),
@@ -40,11 +42,13 @@ const PARTS: [(&str, Measure); 11] = [
     ("treatment", treatment::measure),
     ("codec", codec::measure),
     ("loss", loss::measure),
+    ("replug", replug::measure),
+    ("path", path::measure),
     ("flood", flood::measure),
     ("size", start::size),
 ];
 /// What "sound" stands for.
-const SOUND: [&str; 5] = ["call", "ear", "treatment", "codec", "loss"];
+const SOUND: [&str; 7] = ["call", "ear", "treatment", "codec", "loss", "replug", "path"];
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -35,7 +35,8 @@ impl Target {
     }
 
     fn told(self, limit: f64) -> String {
-        format!("{}{} {}", if self.least { "at least " } else { "" }, short(limit), self.unit)
+        let told = format!("{}{} {}", if self.least { "at least " } else { "" }, short(limit), self.unit);
+        told.trim_end().to_owned()
     }
 }
 
@@ -91,7 +92,8 @@ impl Table {
             return self.not_measured(figure, Some(target), "no values");
         };
         let each: Vec<String> = values.iter().map(|(name, value)| format!("{name} {}", short(*value))).collect();
-        let told = format!("{} {} ({})", short(value), target.unit, each.join(", "));
+        let gap = if target.unit.is_empty() { "" } else { " " };
+        let told = format!("{}{gap}{} ({})", short(value), target.unit, each.join(", "));
         self.push(Row { figure: figure.into(), target: Some(target), value: Some(value), told });
     }
 

@@ -24,7 +24,8 @@ const COUPLING_DB: f64 = 10.0;
 const SETTLED: usize = 5;
 const SECONDS: usize = 12;
 
-pub const CODECS: [(Codec, &str); 2] = [(Codec::Opus, "48 kHz (Opus)"), (Codec::Pcma, "8 kHz (G.711)")];
+pub const CODECS: [(Codec, &str); 3] =
+    [(Codec::Opus, "48 kHz (Opus)"), (Codec::G722, "16 kHz (G.722)"), (Codec::Pcma, "8 kHz (G.711)")];
 
 pub fn measure(table: &mut Table) {
     let far = speech(SECONDS as f64, 21);
@@ -48,8 +49,8 @@ pub fn measure(table: &mut Table) {
         table.worst(&format!("near end lost while both speak, {rate}"), Target::most(3.0, "dB"), &near_losses);
         let silence = vec![0.0; near.len()];
         let alone = treated(codec, ECHO_ONLY, &silence, &near);
-        let late = likeness(&near[RATE..RATE * 6], &alone[RATE..]).delay_ms;
-        table.single(&format!("delay added to the microphone's sound, {rate}"), Target::most(10.0, "ms"), late.1);
+        let late = likeness(&near[RATE..RATE * 6], &alone[RATE..]).typical_delay_ms;
+        table.single(&format!("delay added to the microphone's sound, {rate}"), Target::most(10.0, "ms"), late);
         table.single(
             &format!("echo, noise and level, {rate}"),
             Target::most(3.0, "% of a core"),

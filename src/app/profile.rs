@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::{
-    config::{AudioBackend, BusyAtSignIn, Config, LoginType, TokenSource},
+    config::{AudioBackend, BusyAtSignIn, Config, KeypadWay, LoginType, TokenSource},
     domain::{CallerId, KnownSignIn, Remembered, TargetState},
     i18n::{Locale, Message},
+    softphone::Devices,
 };
 
 /// The part of the configuration that decides behaviour.
@@ -63,8 +64,12 @@ pub struct Profile {
     pub zone: TimeZone,
     /// Calls kept in the journal.
     pub journal_keep: usize,
+    /// Sound devices of the config.
+    pub devices: Devices,
     /// Ring aloud.
     pub ring: bool,
+    /// How keypad digits are sent.
+    pub keypad: KeypadWay,
     /// Whether `[panel]` says what fills the panel by itself.
     pub fills_panel: bool,
     /// Check devices and network all the time, and let nobody go ready before microphone and speaker are proven.
@@ -114,7 +119,13 @@ impl Profile {
             status_warn: config.bar.status_warn,
             zone: TimeZone::system(),
             journal_keep: config.journal.keep,
+            devices: Devices {
+                input: config.audio.input_device.clone(),
+                output: config.audio.output_device.clone(),
+                ring: config.audio.ring_device.clone(),
+            },
             ring: config.audio.ring,
+            keypad: config.audio.keypad,
             fills_panel: config.panel.command.is_some() || config.panel.url.is_some(),
             check: platform.check,
             real_sound: config.audio.backend == AudioBackend::Device,

@@ -27,6 +27,8 @@ pub struct Config {
     pub keys: BTreeMap<String, Vec<String>>,
     /// Microphone, speaker, codecs.
     pub audio: AudioConfig,
+    /// How a path to the far end is found.
+    pub ice: IceConfig,
     /// What fills the right-hand panel by itself.
     pub panel: PanelConfig,
     /// Event name or category, or `all`, to command.
@@ -250,6 +252,38 @@ impl Codec {
     }
 }
 
+/// How keypad digits reach the far end of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeypadWay {
+    /// The platform is asked to send them.
+    #[default]
+    Platform,
+    /// In the call's own sound, as telephone-event (RFC 4733); by the platform where that is not agreed on.
+    Rtp,
+    /// Both: only for platforms that do not pass their own on to the far end.
+    Both,
+}
+
+/// Loudness of the program's own sounds, dBFS, -60 to 0; unset: that of [`AudioConfig::tone_dbfs`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ToneLevels {
+    /// A call rings here.
+    pub ring: Option<f32>,
+    /// The far end rings.
+    pub ring_back: Option<f32>,
+    /// The called party was not reached.
+    pub busy: Option<f32>,
+    /// A second call while there is one. Never more than 20 dB under the ring, which is also what it is while unset.
+    pub waiting: Option<f32>,
+    /// Before a call that answers itself, and when an outbound call is accepted.
+    pub beep: Option<f32>,
+    /// The call is over.
+    pub hang_up: Option<f32>,
+    /// A key of the keypad.
+    pub key: Option<f32>,
+}
+
 /// Microphone, speaker, codecs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioConfig {
@@ -269,8 +303,14 @@ pub struct AudioConfig {
     pub codecs: Vec<Codec>,
     /// Loudness of the ring and the other tones, dBFS, -60 to 0.
     pub tone_dbfs: f32,
+    /// Loudness of each of them apart.
+    pub tones: ToneLevels,
     /// Ring aloud at all.
     pub ring: bool,
+    /// Leave silence out of what is sent (Opus DTX), where the far end wishes it.
+    pub dtx: bool,
+    /// How keypad digits are sent.
+    pub keypad: KeypadWay,
     /// Take the echo of the far end out of the microphone's sound. Unset, as the next two: with a real microphone.
     pub echo_cancellation: Option<bool>,
     /// Lower steady noise.
@@ -284,6 +324,54 @@ impl AudioConfig {
     pub fn treats(&self, chosen: Option<bool>) -> bool {
         chosen.unwrap_or(self.backend == AudioBackend::Device)
     }
+}
+
+/// Which paths a call may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IcePolicy {
+    /// Every one that works, the shortest first.
+    #[default]
+    All,
+    /// Only through a TURN server.
+    Relay,
+}
+
+/// How a path to the far end is found (ICE, RFC 8445).
+#[derive(Clone, Debug)]
+pub struct IceConfig {
+    /// STUN and TURN servers.
+    pub servers: Vec<IceServer>,
+    /// Which paths may be taken.
+    pub policy: IcePolicy,
+    /// Also over TCP (RFC 6544), where the far end can and UDP finds nothing.
+    pub tcp: bool,
+    /// Also over IPv6.
+    pub ipv6: bool,
+    /// How long an answer waits for STUN and TURN servers, 0.1 to 5 s; then it goes with what there is.
+    pub gather: Duration,
+}
+
+/// A server, reached at any of its addresses.
+#[derive(Clone, Debug)]
+pub struct IceServer {
+    /// Where it is.
+    pub urls: Vec<IceUrl>,
+    /// User name, for TURN.
+    pub username: Option<String>,
+    /// Where the password comes from, for TURN.
+    pub credential: Option<TokenSource>,
+}
+
+/// The address of a STUN or TURN server, over UDP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IceUrl {
+    /// TURN, not only STUN.
+    pub turn: bool,
+    /// Name or address, IPv6 without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
 }
 
 /// What fills the right-hand panel when nobody else does.
@@ -409,6 +497,12 @@ impl Default for PanelConfig {
     }
 }
 
+impl Default for IceConfig {
+    fn default() -> Self {
+        Self { servers: Vec::new(), policy: IcePolicy::All, tcp: true, ipv6: true, gather: Duration::from_millis(500) }
+    }
+}
+
 impl Default for AudioConfig {
     fn default() -> Self {
         Self {
@@ -420,7 +514,10 @@ impl Default for AudioConfig {
             output_file: None,
             codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
             tone_dbfs: -18.0,
+            tones: ToneLevels::default(),
             ring: true,
+            dtx: false,
+            keypad: KeypadWay::Platform,
             echo_cancellation: None,
             noise_suppression: None,
             gain_control: None,

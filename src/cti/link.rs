@@ -84,9 +84,9 @@ impl LinkError {
 impl From<WsError> for LinkError {
     fn from(error: WsError) -> Self {
         match error {
-            WsError::Connect { host, reason } | WsError::Protocol { host, reason } => {
-                LinkError::Connect { host, reason }
-            }
+            WsError::Connect { host, reason }
+            | WsError::Unreachable { host, reason }
+            | WsError::Protocol { host, reason } => LinkError::Connect { host, reason },
             WsError::Certificate { host, reason } => LinkError::Certificate { host, reason },
             WsError::Refused { status } => LinkError::Refused { status },
             WsError::Timeout { host, ms } => LinkError::Connect { host, reason: format!("no answer within {ms} ms") },

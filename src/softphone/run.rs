@@ -40,7 +40,7 @@ impl Softphone {
     /// softphone's tasks and must not block.
     pub fn start(settings: Settings, on_event: impl Fn(Event) + Send + Sync + 'static) -> Softphone {
         let on_event: OnEvent = Arc::new(on_event);
-        let media = Media::start(settings.audio.clone(), on_event.clone());
+        let media = Media::with_ice(settings.audio.clone(), settings.ice.clone(), on_event.clone());
         Self::with_media(settings, media, on_event)
     }
 
@@ -118,10 +118,11 @@ impl<M: MediaPort> Runner<M> {
             event = async { match link { Some(link) => link.event().await, None => pending().await } } => match event {
                 Some(LinkEvent::Up) => self.agent.link_up(Instant::now()),
                 Some(LinkEvent::Frame(frame)) => self.agent.frame(&frame, Instant::now()),
-                Some(LinkEvent::Down(error)) => {
+                Some(LinkEvent::RoundTrip(time)) => (self.on_event)(Event::RoundTrip(time)),
+                Some(LinkEvent::Down { error, trouble }) => {
                     tracing::info!(%error, "no SIP connection");
                     self.link = None;
-                    self.agent.link_down(error, Instant::now());
+                    self.agent.link_down(error, trouble, Instant::now());
                 }
                 None => self.link = None,
             },
@@ -162,6 +163,11 @@ impl<M: MediaPort> Runner<M> {
                     Some(link) => link.send(text),
                     None => tracing::debug!("no connection; a SIP message was not sent"),
                 },
+                Output::KeepAlive(every) => {
+                    if let Some(link) = &self.link {
+                        link.keep_alive(every);
+                    }
+                }
                 Output::Tell(event) => (self.on_event)(event),
                 Output::Media(job) => {
                     if self.jobs.send(job).is_err() {

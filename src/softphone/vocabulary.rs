@@ -6,8 +6,9 @@ use secrecy::SecretString;
 use thiserror::Error;
 use url::Url;
 
+pub use crate::domain::DeviceRole;
 use crate::{
-    config::{AudioConfig, Codec},
+    config::{AudioConfig, Codec, IceConfig},
     domain::Unreached,
     i18n::Message,
     net::tls::Tls,
@@ -24,6 +25,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Devices, files, codecs.
     pub audio: AudioConfig,
+    /// How a path to the far end is found.
+    pub ice: IceConfig,
 }
 
 /// Who registers (protocol `softphone.md` 1.3).
@@ -65,7 +68,7 @@ pub enum Command {
     ProveDevices,
     /// Use these devices from now on, in the middle of a call too.
     SetDevices(Devices),
-    /// Begin or end a test of the devices: a tone in the speaker, the level of the microphone, and a verdict
+    /// Begin or end a test of the devices: the level of the microphone, [`Tone::Test`] in it, and a verdict
     /// ([`MediaEvent::Tested`]). Ends by itself after 30 s.
     TestSound(bool),
     /// Send a keypad digit (0-9, *, #, A-D) in the call's own sound, as telephone-event (RFC 4733), where that is agreed.
@@ -81,48 +84,6 @@ pub struct Devices {
     pub output: String,
     /// Where calls ring.
     pub ring: String,
-}
-
-/// What a sound device is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DeviceRole {
-    /// What the agent is heard by.
-    Microphone,
-    /// Where the other side is heard.
-    Speaker,
-    /// Where calls ring.
-    Ring,
-}
-
-impl DeviceRole {
-    /// In the order they are shown.
-    pub const ALL: [DeviceRole; 3] = [DeviceRole::Microphone, DeviceRole::Speaker, DeviceRole::Ring];
-
-    /// As errors and the log name it.
-    pub fn word(self) -> &'static str {
-        match self {
-            DeviceRole::Microphone => "microphone",
-            DeviceRole::Speaker => "speaker",
-            DeviceRole::Ring => "ring device",
-        }
-    }
-
-    /// As the config file, `ctl` and the control socket name it.
-    pub fn key(self) -> &'static str {
-        match self {
-            DeviceRole::Microphone => "input",
-            DeviceRole::Speaker => "output",
-            DeviceRole::Ring => "ring",
-        }
-    }
-
-    /// Which way its sound goes.
-    pub fn direction(self) -> super::audio::DeviceDirection {
-        match self {
-            DeviceRole::Microphone => super::audio::DeviceDirection::Input,
-            DeviceRole::Speaker | DeviceRole::Ring => super::audio::DeviceDirection::Output,
-        }
-    }
 }
 
 impl Devices {
@@ -144,10 +105,18 @@ impl Devices {
 /// The program's own sounds, generated, never part of what the far end hears or of the output WAV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Incoming call; loops, on the ring device.
+    /// Incoming call; loops, on the ring device. While there is a call it is the sound of [`Tone::Waiting`] instead.
     Ring,
     /// Far end rings and the platform sends no tone of its own; loops.
     RingBack,
+    /// The called party was not reached.
+    Busy,
+    /// The called party cannot be reached at all.
+    Congestion,
+    /// A second call while there is one; soft, in the speaker.
+    Waiting,
+    /// An outbound call was accepted.
+    Start,
     /// Before a call that is answered by itself.
     AutoAnswer,
     /// The call is over.
@@ -194,6 +163,11 @@ pub enum Event {
         from: String,
         /// It carries `Call-Info: answer-after=0`, or auto-answer is on: it is being answered by itself.
         auto_answer: bool,
+    },
+    /// A second INVITE came while there is a call, and was told that we are busy.
+    TurnedAway {
+        /// User part of From.
+        from: String,
     },
     /// The call is answered: 200 OK is sent.
     Answered {
@@ -260,6 +234,8 @@ pub enum MediaEvent {
     Devices(Vec<super::audio::DeviceInfo>),
     /// What a test of the devices has found so far; the last one after it ends.
     Tested(SoundTest),
+    /// Whether keypad digits can go in the call's own sound: telephone-event (RFC 4733) is agreed on, or not any more.
+    Digits(bool),
     /// The media session is closed.
     Closed,
     /// Once a second while there is a call.

@@ -169,6 +169,8 @@ pub struct Likeness {
     pub gain_db: f64,
     /// By how much the recording is later, ms: the least and the most over the segments.
     pub delay_ms: (f64, f64),
+    /// The same, the median: a segment that repeats itself may be found a period of its pitch too early or too late.
+    pub typical_delay_ms: f64,
     /// Segments (250 ms) that were found in the recording, of all in which the reference speaks.
     pub found: (usize, usize),
     /// Stretches of at least 10 ms that are silent though the reference speaks.
@@ -244,6 +246,8 @@ impl Comparison {
     fn result(self) -> Likeness {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
         let runs: Vec<usize> = self.silent.split(|silent| !silent).map(<[bool]>::len).filter(|run| *run >= 2).collect();
+        let mut sorted = self.delays.clone();
+        sorted.sort_by(f64::total_cmp);
         let least = self.delays.iter().copied().fold(f64::INFINITY, f64::min);
         let most = self.delays.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         Likeness {
@@ -251,6 +255,7 @@ impl Comparison {
             segmental_snr_db: if self.snrs.is_empty() { f64::NEG_INFINITY } else { mean(&self.snrs) },
             gain_db: 10.0 * (self.power.1.max(1e-12) / self.power.0.max(1e-12)).log10(),
             delay_ms: (least, most),
+            typical_delay_ms: sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN),
             found: (self.found, self.segments),
             gaps: runs.len(),
             longest_gap_ms: runs.iter().max().map_or(0.0, |run| *run as f64 * 5.0),

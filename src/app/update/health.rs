@@ -47,6 +47,7 @@ impl Turn<'_> {
             Event::Media(event) => self.health_of_sound(event),
             Event::Registering
             | Event::Incoming { .. }
+            | Event::TurnedAway { .. }
             | Event::Answered { .. }
             | Event::Ended { .. }
             | Event::Muted(_) => {}
@@ -103,6 +104,7 @@ impl Turn<'_> {
             | MediaEvent::Unheard(_)
             | MediaEvent::SpeakingMuted(_)
             | MediaEvent::Devices(_)
+            | MediaEvent::Digits(_)
             | MediaEvent::Stats(_) => {}
         }
     }
@@ -223,6 +225,9 @@ impl Turn<'_> {
             SoundTest { running: false, ..test }
         });
         self.phone(softphone::Command::TestSound(on));
+        if on {
+            self.phone(softphone::Command::Play(Some(softphone::Tone::Test)));
+        }
         self.done(id);
     }
 

@@ -14,7 +14,7 @@ use url::Url;
 use super::{Examined, Finding};
 use crate::{
     app::account,
-    config::{AudioBackend, AudioConfig, TokenSource, token},
+    config::{AudioBackend, AudioConfig, IceConfig, TokenSource, token},
     cti::api::{Api, ApiConfig, Request},
     i18n::Message,
     net::{
@@ -181,7 +181,7 @@ async fn websocket(examined: &Examined, check: &'static str, url: &Url, subproto
         Err(error @ (WsError::Refused { .. } | WsError::Protocol { .. })) => {
             examined.fail(check, &error.message(), "cli.doctor_do_address")
         }
-        Err(error @ (WsError::Connect { .. } | WsError::Timeout { .. })) => {
+        Err(error @ (WsError::Connect { .. } | WsError::Unreachable { .. } | WsError::Timeout { .. })) => {
             examined.fail(check, &error.message(), "cli.doctor_do_network")
         }
     }
@@ -215,6 +215,7 @@ async fn registration(examined: &Examined, tls: &Tls, account: Option<Account>) 
         domain: examined.config.platform.sip_uri.clone(),
         tls: tls.clone(),
         audio: AudioConfig { backend: AudioBackend::Null, ..AudioConfig::default() },
+        ice: IceConfig::default(),
     };
     let (tell, mut events) = mpsc::unbounded_channel();
     let phone = Softphone::start(settings, move |event| {

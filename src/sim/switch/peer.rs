@@ -75,7 +75,16 @@ pub(super) struct Peer {
     port: Port,
     faults: SharedFaults,
     state: watch::Receiver<RTCPeerConnectionState>,
+    events: Arc<Events>,
+    /// What the client's last description agreed on.
+    agreed: Option<Agreed>,
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// What stays when a client offers anew.
+struct Agreed {
+    codec: Codec,
+    ice_ufrag: Option<String>,
 }
 
 /// What the sending task needs once the codec is known.
@@ -119,7 +128,7 @@ impl Peer {
                 .with_media_engine(engine)
                 .with_setting_engine(settings)
                 .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
-                .with_handler(events)
+                .with_handler(Arc::<Events>::clone(&events))
                 .with_udp_addrs(addresses(address))
                 .build()
                 .await?,
@@ -135,7 +144,7 @@ impl Peer {
             }
         };
         let sender = Some(Sending { track, ssrc, frames });
-        Ok(Peer { connection, offer, sender, port, faults, state, tasks: Vec::new() })
+        Ok(Peer { connection, offer, sender, port, faults, state, events, agreed: None, tasks: Vec::new() })
     }
 
     /// Takes the client's answer and starts the sound.
@@ -143,7 +152,9 @@ impl Peer {
     /// # Errors
     /// When the answer cannot carry a call.
     pub async fn accept(&mut self, answer: &str) -> Result<Codec, PeerError> {
+        let ice_ufrag = sdp::ice_ufrag(answer).map(str::to_owned);
         let answer = sdp::read_answer(answer)?;
+        self.agreed = Some(Agreed { codec: answer.codec, ice_ufrag });
         locked(&self.port.inbound).set_codec(answer.payload_type, answer.codec)?;
         let speaker = Speaker::new(answer.codec)?;
         self.connection.set_remote_description(RTCSessionDescription::answer(answer.sdp)?).await?;
@@ -153,6 +164,33 @@ impl Peer {
             self.tasks.push(tokio::spawn(send(sending, stream, port, faults, state)));
         }
         Ok(answer.codec)
+    }
+
+    /// Answers another offer of the client's in the same call, with an ICE restart or without; the codec stays.
+    ///
+    /// # Errors
+    /// When the offer cannot carry the call; what was agreed on goes on.
+    pub async fn answer(&mut self, offer: &str) -> Result<String, PeerError> {
+        let Some(agreed) = &mut self.agreed else { return Err(AnswerError::NoAudio.into()) };
+        let offered = sdp::read_answer(offer)?;
+        if offered.codec != agreed.codec {
+            return Err(AnswerError::NoCodec.into());
+        }
+        let ice_ufrag = sdp::ice_ufrag(offer).map(str::to_owned);
+        let restart = std::mem::replace(&mut agreed.ice_ufrag, ice_ufrag.clone()) != ice_ufrag;
+        let (gathered_tx, gathered) = oneshot::channel();
+        *locked(&self.events.gathered) = Some(gathered_tx);
+        self.connection.set_remote_description(RTCSessionDescription::offer(offered.sdp)?).await?;
+        let answer = self.connection.create_answer(None).await?;
+        self.connection.set_local_description(answer).await?;
+        if restart {
+            match tokio::time::timeout(GATHERING, gathered).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Err(PeerError::Gathering),
+            }
+        }
+        let answer = self.connection.local_description().await.ok_or(PeerError::Gathering)?;
+        Ok(sdp::finish_answer(&answer.sdp))
     }
 
     /// Whether packets can flow.

@@ -233,6 +233,8 @@ struct Engine {
     xruns_before: u64,
     blocks: u32,
     tones: Tones,
+    /// Silence may be left out of what is sent.
+    dtx: bool,
     call: Option<Call>,
     treatment: Treatment,
     /// What is done to the microphone's sound in this call.
@@ -255,7 +257,8 @@ impl Engine {
             ear: Ear::default(),
             xruns_before: 0,
             blocks: 0,
-            tones: Tones::new(config.tone_dbfs, config.ring),
+            tones: Tones::new(config),
+            dtx: config.dtx,
             call: None,
             treatment: Treatment::of(config),
             voice: None,
@@ -335,6 +338,7 @@ impl Engine {
             Order::Close { id } => {
                 if self.call.take_if(|call| call.id == id).is_some() {
                     self.voice = None;
+                    self.tones.set_in_call(false);
                     self.backend.end_call();
                     if self.check.is_some() {
                         self.backend.begin_test();
@@ -345,10 +349,13 @@ impl Engine {
                 }
             }
             Order::Format { id, format } => {
-                if let Some(call) = self.call.as_mut().filter(|call| call.id == id)
-                    && let Err(error) = call.set_format(format)
-                {
-                    tracing::warn!(%error, "the call keeps its codec");
+                let format = self.allowed(format);
+                if let Some(call) = self.call.as_mut().filter(|call| call.id == id) {
+                    if let Err(error) = call.set_format(format) {
+                        tracing::warn!(%error, "the call keeps its codec");
+                    } else if self.voice.as_ref().is_some_and(|voice| !voice.suits(format.codec)) {
+                        self.voice = Voice::new(self.treatment, format.codec);
+                    }
                 }
             }
             Order::Direction { id, send, receive } => {
@@ -388,18 +395,33 @@ impl Engine {
                     self.tell(Event::Media(event));
                 }
             }
-            Order::Digit(digit) => tracing::trace!(digit = %digit, "a digit is to be sent"),
-            Order::FarLoss { id, percent } => tracing::trace!(id, percent, "the far end's loss"),
+            Order::Digit(digit) => {
+                if let Some(call) = &mut self.call {
+                    call.digit(digit);
+                }
+            }
+            Order::FarLoss { id, percent } => {
+                if let Some(call) = self.call.as_mut().filter(|call| call.id == id) {
+                    call.far_loss(percent);
+                }
+            }
             Order::Shutdown(_) => {}
         }
     }
 
+    /// What the far end wishes and the config allows.
+    fn allowed(&self, mut format: CallFormat) -> CallFormat {
+        format.wishes.dtx &= self.dtx;
+        format
+    }
+
     fn open(&mut self, id: u64, format: CallFormat, out: Sender<RtpOut>, shared: Arc<Shared>) {
-        match Call::new(id, format, out, shared) {
+        match Call::new(id, self.allowed(format), out, shared) {
             Ok(call) => {
                 tracing::debug!(codec = format.codec.name(), "sound of a call begins");
                 self.call = Some(call);
-                self.voice = Voice::new(self.treatment);
+                self.voice = Voice::new(self.treatment, format.codec);
+                self.tones.set_in_call(true);
                 self.backend.begin_call();
                 self.xruns_before = self.all_xruns();
             }

@@ -32,6 +32,7 @@ pub(super) struct Rig {
 
 pub(in crate::app) fn profile() -> Profile {
     Profile {
+        keypad: crate::config::KeypadWay::Platform,
         ag_no: "8001".into(),
         agent_phone: "9001".into(),
         webrtc: true,
@@ -57,6 +58,7 @@ pub(in crate::app) fn profile() -> Profile {
         status_warn: false,
         zone: jiff::tz::TimeZone::UTC,
         journal_keep: 500,
+        devices: softphone::Devices { input: "default".into(), output: "default".into(), ring: "default".into() },
         ring: true,
         fills_panel: false,
         check: false,
