@@ -21,8 +21,6 @@ const LEVEL_EVERY: u32 = 10;
 const QUALITY_EVERY: u32 = 20;
 /// No louder than this is digital silence: A-law has no zero, its least is at -72 dBFS. Noise of a line is above it.
 const SILENCE: f32 = 0.000_32;
-/// Sound above this, as a share of full scale, is heard.
-const AUDIBLE: f32 = 0.001;
 /// Most packets that wait to be looked at; the network thread never waits for the audio thread.
 const INBOX: usize = 512;
 
