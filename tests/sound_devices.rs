@@ -175,7 +175,7 @@ fn inside() {
                 })
                 .collect();
             let (sequence, timestamp, arrived) = (n as u16, n * 160, Instant::now());
-            call.receive(RtpIn { payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived });
+            call.receive(RtpIn { ssrc: 7, payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived });
             while let Ok(packet) = packets.try_recv() {
                 // 8 kHz to 48 kHz by repetition is good enough to find a frequency below 4 kHz.
                 let samples = packet.payload.iter().map(|byte| f32::from(decode_alaw(*byte)) / 32_768.0);

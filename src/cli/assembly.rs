@@ -194,6 +194,7 @@ async fn world(
         domain: platform.sip_uri.clone(),
         tls: tls.clone(),
         audio: config.audio,
+        ice: config.ice,
     };
     let line = PhoneLine::new(settings, events.clone());
     let line = if platform.webrtc { line.started() } else { line };

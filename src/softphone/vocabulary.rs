@@ -8,7 +8,7 @@ use url::Url;
 
 pub use crate::domain::DeviceRole;
 use crate::{
-    config::{AudioConfig, Codec},
+    config::{AudioConfig, Codec, IceConfig},
     domain::Unreached,
     i18n::Message,
     net::tls::Tls,
@@ -25,6 +25,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Devices, files, codecs.
     pub audio: AudioConfig,
+    /// How a path to the far end is found.
+    pub ice: IceConfig,
 }
 
 /// Who registers (protocol `softphone.md` 1.3).

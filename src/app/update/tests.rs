@@ -31,3 +31,4 @@ mod sessions;
 mod sign_in;
 mod take_over;
 mod tokens;
+mod tones;

@@ -77,7 +77,7 @@ impl FarEnd {
 
     fn packet(&self, payload_type: u8, timestamp: u32, payload: Bytes) -> RtpIn {
         let sequence = self.sent as u16;
-        RtpIn { payload_type, sequence, timestamp, marker: self.sent == 0, payload, arrived: Instant::now() }
+        RtpIn { ssrc: 7, payload_type, sequence, timestamp, marker: self.sent == 0, payload, arrived: Instant::now() }
     }
 }
 
