@@ -52,7 +52,10 @@ fn a_choice_by_script_is_told_and_found_again_after_a_restart() {
     home.until("the choice is found again", |s| s["devices"]["input"]["chosen"] == "my headset");
     let answer = json(&home.ctl(&["call", "devices.set", r#"{"input":"default"}"#]));
     assert_eq!(answer["input"], "default");
-    assert!(home.try_ctl(&["call", "devices.set", r#"{"microphone":"x"}"#]).code != Some(0), "an unknown parameter is refused");
+    assert!(
+        home.try_ctl(&["call", "devices.set", r#"{"microphone":"x"}"#]).code != Some(0),
+        "an unknown parameter is refused"
+    );
     assert_eq!(client.terminate(), Some(0));
 }
 
@@ -83,7 +86,10 @@ fn the_test_on_the_command_line_says_what_works_and_fails_where_nothing_does() {
     let good = home.run(&["--config", &config, "devices", "test", "--seconds", "2", "--json"]);
     assert_eq!(good.code, Some(0), "{good:?}");
     let found = json(&good.out);
-    assert_eq!((&found["ok"], &found["input"]["works"], &found["output"]["works"]), (&json!(true), &json!(true), &json!(true)));
+    assert_eq!(
+        (&found["ok"], &found["input"]["works"], &found["output"]["works"]),
+        (&json!(true), &json!(true), &json!(true))
+    );
     assert!((found["input"]["peak_dbfs"].as_f64().expect("a level") + 12.0).abs() < 1.0, "{found}");
     let missing = ["--set", "audio.backend=device", "devices", "test", "--input", "no such", "--output", "no such"];
     let bad = home.run(&[&["--config", &config], &missing[..]].concat());

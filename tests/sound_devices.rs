@@ -248,7 +248,8 @@ impl Talk {
     fn begin(engine: &AudioEngine) -> Self {
         let (out, mut packets) = mpsc::channel(64);
         let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), out);
-        let (heard, over) = (Arc::<Mutex<Vec<(Instant, f64)>>>::default(), Arc::<std::sync::atomic::AtomicBool>::default());
+        let (heard, over) =
+            (Arc::<Mutex<Vec<(Instant, f64)>>>::default(), Arc::<std::sync::atomic::AtomicBool>::default());
         let (keep, ends) = (heard.clone(), over.clone());
         let thread = thread::spawn(move || {
             let start = Instant::now();
@@ -352,7 +353,8 @@ fn pulled_out() {
         let pulled = Instant::now();
         pull_out();
         for role in [DeviceRole::Microphone, DeviceRole::Speaker] {
-            let failed = |event: &MediaEvent| matches!(event, MediaEvent::DeviceFailed(error) if error.role() == Some(role));
+            let failed =
+                |event: &MediaEvent| matches!(event, MediaEvent::DeviceFailed(error) if error.role() == Some(role));
             wait_for("both to be missed", || told_after(&events, pulled, failed).is_some());
         }
         // Nobody jumps anywhere: silence is sent, in packets that never stop.
@@ -381,18 +383,14 @@ fn changed() {
     // A microphone that nobody speaks into, first.
     let (engine, events) = start(AudioConfig { input_device: "no such device".into(), ..AudioConfig::default() });
     let began = Instant::now();
-    let listed = |event: &MediaEvent| {
-        matches!(event, MediaEvent::Devices(list) if list.iter().any(|device| device.id == "alsa:test_microphone"))
-    };
+    let listed = |event: &MediaEvent| matches!(event, MediaEvent::Devices(list) if list.iter().any(|device| device.id == "alsa:test_microphone"));
     wait_for("the list of devices", || told_after(&events, began, listed).is_some());
     engine.test_sound(true);
     let failed = |event: &MediaEvent| matches!(event, MediaEvent::DeviceFailed(error) if error.role() == Some(DeviceRole::Microphone));
     wait_for("the missing microphone to be told", || told_after(&events, began, failed).is_some());
     let chosen = Devices { input: "alsa:test_microphone".into(), output: "default".into(), ring: "default".into() };
     engine.set_devices(chosen.clone());
-    let works = |event: &MediaEvent| {
-        matches!(event, MediaEvent::Tested(found) if found.microphone && found.speaker && found.speech && found.level_dbfs > -20.0)
-    };
+    let works = |event: &MediaEvent| matches!(event, MediaEvent::Tested(found) if found.microphone && found.speaker && found.speech && found.level_dbfs > -20.0);
     wait_for("the test to hear the microphone", || told_after(&events, began, works).is_some());
     engine.test_sound(false);
 

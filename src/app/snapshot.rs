@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Action, BreaksView, DevicesView, DirectoryView, HealthView, Overtime, PanelContent, ProjectsView, QueueView, Reminder,
-    Wanted, moment,
+    Action, BreaksView, DevicesView, DirectoryView, HealthView, Overtime, PanelContent, ProjectsView, QueueView,
+    Reminder, Wanted, moment,
 };
 use crate::{
     config::LoginType,

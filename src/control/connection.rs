@@ -25,8 +25,8 @@ use super::{
 };
 use crate::{
     app::{Handle, JournalEntry, PublishedEvent, Snapshot},
-    softphone::audio::DeviceInfo,
     i18n::Message,
+    softphone::audio::DeviceInfo,
 };
 
 /// Commands of one client under way at once; further lines wait.

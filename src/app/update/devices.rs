@@ -196,7 +196,8 @@ impl Turn<'_> {
     /// Nothing is wrong with a device any more, or not with the one that is used now.
     fn device_well(&mut self, role: DeviceRole) {
         self.state.sound.failed.remove(&role);
-        let well: Vec<&str> = self.state.media.device_errors.iter().filter(|m| is_about(m, role)).map(Message::key).collect();
+        let well: Vec<&str> =
+            self.state.media.device_errors.iter().filter(|m| is_about(m, role)).map(Message::key).collect();
         self.settle(&well);
         self.state.media.device_errors.retain(|told| !is_about(told, role));
     }

@@ -31,7 +31,8 @@ pub(super) fn shown(answer: &Value, locale: Locale) -> String {
         let ours = list.iter().filter(|device| device.get("direction").and_then(Value::as_str) == Some(direction));
         let rows: Vec<String> = ours
             .map(|device| {
-                let field = |name| text::clean(device.get(name).and_then(Value::as_str).unwrap_or_default()).into_owned();
+                let field =
+                    |name| text::clean(device.get(name).and_then(Value::as_str).unwrap_or_default()).into_owned();
                 let mark = if device.get("default") == Some(&Value::Bool(true)) { '*' } else { ' ' };
                 format!("  {mark} {}  [{}]", field("name"), field("id"))
             })

@@ -102,8 +102,7 @@ fn listen(audio: AudioConfig, lasts: Duration, live: bool) -> Result<Found, CliE
     let began = Instant::now();
     let mut end = began + PATIENCE;
     let mut open = false;
-    loop {
-        let Ok(event) = told.recv_timeout(end.saturating_duration_since(Instant::now())) else { break };
+    while let Ok(event) = told.recv_timeout(end.saturating_duration_since(Instant::now())) {
         match event {
             MediaEvent::Tested(test) => found.test = test,
             MediaEvent::DeviceFailed(error) => found.errors.push(error),
@@ -157,7 +156,8 @@ fn show(test: &SoundTest) -> io::Result<()> {
 
 fn verdict(found: &Found, locale: Locale) -> String {
     let (input, output) = found.names.clone().unwrap_or_default();
-    let good = |key, name: &str| Message::new(key).with("device", name).with("peak", format!("{:.0}", found.test.peak_dbfs));
+    let good =
+        |key, name: &str| Message::new(key).with("device", name).with("peak", format!("{:.0}", found.test.peak_dbfs));
     let bad = |role| found.error(role).map_or_else(|| Message::new("devices.try_not_open"), AudioError::message);
     let mut lines = vec![if found.works(DeviceRole::Microphone) {
         good("devices.try_microphone", &input)
@@ -166,7 +166,11 @@ fn verdict(found: &Found, locale: Locale) -> String {
     } else {
         bad(DeviceRole::Microphone)
     }];
-    lines.push(if found.works(DeviceRole::Speaker) { good("devices.try_speaker", &output) } else { bad(DeviceRole::Speaker) });
+    lines.push(if found.works(DeviceRole::Speaker) {
+        good("devices.try_speaker", &output)
+    } else {
+        bad(DeviceRole::Speaker)
+    });
     if let Some(echo) = found.test.echo_db {
         lines.push(Message::new("devices.try_echo").with("echo", format!("{echo:.0}")));
     }

@@ -311,7 +311,8 @@ fn with_devices_that_are_not_there_the_call_goes_on_in_silence() {
     let mut far = FarEnd::new(&engine, Codec::Pcma);
     let heard = far.talk(Duration::from_millis(2500));
     assert!(heard.len() > 100_000 && rms_dbfs(&heard) < -60.0, "{} samples", heard.len());
-    let failed = |event: &&Event| matches!(event, Event::Media(MediaEvent::DeviceFailed(_) | MediaEvent::DevicesReady { .. }));
+    let failed =
+        |event: &&Event| matches!(event, Event::Media(MediaEvent::DeviceFailed(_) | MediaEvent::DevicesReady { .. }));
     let failures: Vec<Event> = events.lock().unwrap().iter().filter(failed).cloned().collect();
     assert_eq!(failures.len(), 2, "each device is told once, however often it is tried: {failures:?}");
     for name in ["microphone", "speaker"] {

@@ -8,11 +8,7 @@ use crate::{
     domain::DeviceRole,
     i18n::{self, Message},
     softphone::audio::{DeviceDirection, DeviceInfo},
-    ui::{
-        input::UiAction,
-        keys::Chord,
-        state::ViewState,
-    },
+    ui::{input::UiAction, keys::Chord, state::ViewState},
 };
 
 /// ALSA's names for a card's bare hardware, which takes only what it likes; the same card has better ones.

@@ -148,11 +148,7 @@ impl Dialog {
             }
             Dialog::Pick(pick) => Some(pick.field_mut()),
             Dialog::Duty(duty) => duty.field_mut(),
-            Dialog::Devices(_)
-            | Dialog::Help(_)
-            | Dialog::Health(_)
-            | Dialog::Keypad(_)
-            | Dialog::Question(_) => None,
+            Dialog::Devices(_) | Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
         }
     }
 
@@ -165,9 +161,7 @@ impl Dialog {
             | Dialog::Palette(_)
             | Dialog::Numbers(_)
             | Dialog::Devices(_)
-            | Dialog::Duty(_) => {
-                self.items(state, snapshot).into_iter().map(|item| item.choice).collect()
-            }
+            | Dialog::Duty(_) => self.items(state, snapshot).into_iter().map(|item| item.choice).collect(),
             Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
         }
     }

@@ -13,10 +13,7 @@ use crate::{
     i18n::Message,
     ui::{
         act::Target,
-        dialog::{
-            DevicesDialog,
-            devices::told,
-        },
+        dialog::{DevicesDialog, devices::told},
         text,
         theme::Scope,
     },
@@ -125,12 +122,9 @@ fn role_line(canvas: &mut Canvas<'_>, area: Rect, role: DeviceRole, at_hand: boo
 fn keys(canvas: &mut Canvas<'_>, area: Rect) {
     let enter = if canvas.state.ascii { "Enter" } else { "⏎" };
     let mut run = Run::default();
-    for (key, about) in [
-        ("Tab", "devices.key_role"),
-        (enter, "devices.key_use"),
-        ("t", "devices.key_tone"),
-        ("r", "devices.key_ring"),
-    ] {
+    for (key, about) in
+        [("Tab", "devices.key_role"), (enter, "devices.key_use"), ("t", "devices.key_tone"), ("r", "devices.key_ring")]
+    {
         run.push(key, Scope::WindowKey).push(" ", Scope::Window);
         run.push(canvas.t(about), Scope::WindowDim).push("   ", Scope::Window);
     }

@@ -16,7 +16,7 @@ use crate::{
     },
     ui::{
         act,
-        dialog::{Dialog, DevicesDialog},
+        dialog::{DevicesDialog, Dialog},
         fixtures::{self, now},
         watch,
     },

@@ -73,8 +73,7 @@ pub fn draw_toasts(canvas: &mut Canvas<'_>, area: Rect, top: u16, now: Instant) 
             let press = Message::new("devices.press").with("key", key).render(canvas.snapshot.locale);
             told = format!("{told} {press}");
         }
-        let lines: Vec<String> =
-            text::wrap(&text::clean(&told), width.saturating_sub(6)).into_iter().take(3).collect();
+        let lines: Vec<String> = text::wrap(&text::clean(&told), width.saturating_sub(6)).into_iter().take(3).collect();
         let rows = u16::try_from(lines.len()).unwrap_or(1);
         let highest = if older == 0 { area.y + 1 } else { top };
         if bottom < highest + rows {

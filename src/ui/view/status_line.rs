@@ -189,8 +189,7 @@ fn nobody_hears(canvas: &Canvas<'_>) -> Option<(Vec<String>, Scope)> {
         return Some((vec![error.render(snapshot.locale), press_devices(canvas)], Scope::BannerBad));
     }
     if devices.microphone_silent && !snapshot.call.muted {
-        let parts =
-            vec![canvas.t("devices.microphone_silent"), canvas.t("devices.silent_hint"), press_devices(canvas)];
+        let parts = vec![canvas.t("devices.microphone_silent"), canvas.t("devices.silent_hint"), press_devices(canvas)];
         return Some((parts, Scope::BannerWarn));
     }
     None

@@ -197,8 +197,7 @@ impl Line {
                         (self.lost, self.attempts) = (None, 0);
                     }
                 }
-                let hoped_for =
-                    self.lost.as_ref().is_some_and(|(_, at)| now.saturating_duration_since(*at) < EAGER);
+                let hoped_for = self.lost.as_ref().is_some_and(|(_, at)| now.saturating_duration_since(*at) < EAGER);
                 let patience = match callbacks {
                     0..AT_WORK if hoped_for && !self.attempts.is_multiple_of(PATIENT_ATTEMPT) => NO_PULSE_AFTER_LOSS,
                     0..AT_WORK if hoped_for => NO_PULSE,
