@@ -266,7 +266,7 @@ impl Talk {
                     })
                     .collect();
                 let (sequence, timestamp, arrived) = (n as u16, n * 160, Instant::now());
-                call.receive(RtpIn { payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived });
+                call.receive(RtpIn { payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived, ssrc: 1 });
                 while let Ok(packet) = packets.try_recv() {
                     let samples = packet.payload.iter().map(|byte| f32::from(decode_alaw(*byte)) / 32_768.0);
                     recent.clear();
