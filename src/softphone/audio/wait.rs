@@ -61,10 +61,11 @@ impl Wait {
         }
         self.base = all.first().copied();
         let wanted = spread(&all, 99).min(spread(&all, 95) + STRAGGLERS) + MARGIN;
-        let wanted = ((wanted + STEP - 1) / STEP * STEP).clamp(FLOOR.max(self.floor), CEILING);
+        let lowest = FLOOR.max(self.floor);
+        let wanted = ((wanted + STEP - 1) / STEP * STEP).clamp(lowest, CEILING);
         if arrival - since < ENOUGH {
             self.target = self.target().max(wanted);
-        } else if wanted > self.target || wanted < self.target - 2 * STEP || wanted == FLOOR {
+        } else if wanted > self.target || wanted < self.target - 2 * STEP || wanted == lowest {
             self.target = wanted;
         }
     }
