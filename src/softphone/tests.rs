@@ -152,9 +152,9 @@ impl Phone {
     async fn event(&mut self) -> Event {
         loop {
             // The round trip is told all the time.
-            match timeout(LIMIT, self.events.recv()).await.expect("no event").expect("ended") {
-                Event::RoundTrip(_) => {}
-                event => return event,
+            let event = timeout(LIMIT, self.events.recv()).await.expect("no event").expect("ended");
+            if !matches!(event, Event::RoundTrip(_)) {
+                return event;
             }
         }
     }
@@ -399,13 +399,12 @@ async fn the_connection_is_kept_alive_and_a_pong_is_proof_of_life() {
     for _ in 0..12 {
         tokio::time::advance(Duration::from_millis(3010)).await;
         loop {
-            match conn.0.next().await.unwrap().unwrap() {
-                Message::Ping(_) => break,
-                other => {
-                    assert_eq!(other, Message::text("\r\n\r\n"));
-                    crlf += 1;
-                }
+            let message = conn.0.next().await.unwrap().unwrap();
+            if matches!(message, Message::Ping(_)) {
+                break;
             }
+            assert_eq!(message, Message::text("\r\n\r\n"));
+            crlf += 1;
         }
         pings += 1;
         tokio::time::advance(Duration::from_millis(3900)).await;
