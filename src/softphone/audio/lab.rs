@@ -440,7 +440,7 @@ pub fn budget(codec: Codec) -> Vec<Stage> {
         // RFC 6716 2: the look-ahead of the encoder; the decoder adds nothing.
         Codec::Opus => 6.5,
         // The filters that change the rate, there and back.
-        _ => 7.0,
+        Codec::G722 | Codec::Pcma | Codec::Pcmu => 7.0,
     };
     vec![
         Stage { name: "capture period", ms: 10.0 },
