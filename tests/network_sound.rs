@@ -4,7 +4,7 @@
 //! The agent's microphone is a file with something like speech, and the customer is an echo, so what is heard is known.
 //! Only the way to the agent is bad: what the program makes of it is judged, not what the platform would.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod common;
 
