@@ -152,9 +152,9 @@ impl Phone {
     async fn event(&mut self) -> Event {
         loop {
             // The round trip is told all the time.
-            match timeout(LIMIT, self.events.recv()).await.expect("no event").expect("ended") {
-                Event::RoundTrip(_) => {}
-                event => return event,
+            let event = timeout(LIMIT, self.events.recv()).await.expect("no event").expect("ended");
+            if !matches!(event, Event::RoundTrip(_)) {
+                return event;
             }
         }
     }

@@ -16,8 +16,8 @@ async fn everything_inside_a_call_stays_on_the_connection() {
     ];
     for (number, route) in routes.iter().enumerate() {
         let call = format!("call{number}");
-        let extra = format!("Call-Info: answer-after=0\r\nSession-Expires: 90;refresher=uas\r\nAllow: UPDATE\r\n");
-        let text = invite(&register, &call, &extra).replace("<sip:nowhere.invalid;transport=ws;lr>", route).replace(
+        let extra = "Call-Info: answer-after=0\r\nSession-Expires: 90;refresher=uas\r\nAllow: UPDATE\r\n";
+        let text = invite(&register, &call, extra).replace("<sip:nowhere.invalid;transport=ws;lr>", route).replace(
             "sip:asterisk@unresolvable:5060;transport=ws",
             &format!("sip:x@{there};transport=tls;maddr=192.0.2.9"),
         );
