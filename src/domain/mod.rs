@@ -24,9 +24,7 @@ pub use destination::{Callee, Destination};
 pub use events::{EVENT_CATEGORIES, EVENT_NAMES, EVERY_EVENT, unknown_event};
 pub use journal::{JournalChange, JournalEntry};
 pub use number::{NumberError, clean_agent_number, clean_number, tel_extension};
-pub use quality::{
-    CallQuality, Heard, QualityTally, QualityWatch, Sample, Warning, WarningChange, WarningName,
-};
+pub use quality::{CallQuality, Heard, QualityTally, QualityWatch, Sample, Warning, WarningChange, WarningName};
 pub use remembered::{Preference, Remembered};
 pub use sign_in::KnownSignIn;
 pub use skill_group::SkillGroup;

@@ -162,6 +162,7 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
                 | Dialog::Numbers(_)
                 | Dialog::Help(_)
                 | Dialog::Keypad(_)
+                | Dialog::Quality
                 | Dialog::Question(_) => {
                     let item = dialog.items(state, snapshot).into_iter().nth(index);
                     item.filter(|item| item.enabled).map(|item| item.choice)

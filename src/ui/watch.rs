@@ -25,7 +25,8 @@ pub fn watched(state: &ViewState, snapshot: &Snapshot) -> Option<Watched> {
             | Dialog::Numbers(_)
             | Dialog::Help(_)
             | Dialog::Keypad(_)
-            | Dialog::Question(_),
+            | Dialog::Question(_)
+            | Dialog::Quality,
         )
         | None => match state.tab {
             Tab::Directory => Some(Watched::Directory),

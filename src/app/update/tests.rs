@@ -13,6 +13,7 @@ mod hanging_up;
 mod journal;
 mod links;
 mod look_ups;
+mod media;
 mod monitor;
 mod overtime;
 mod panel;

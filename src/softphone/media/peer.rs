@@ -15,9 +15,7 @@ use rtc::{
     interceptor::{SenderReportBuilder, Slot},
     media_stream::MediaStreamTrack,
     peer_connection::{
-        configuration::{
-            media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
-        },
+        configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
         sdp::RTCSessionDescription,
         transport::RTCIceCandidateType,
     },
@@ -37,8 +35,8 @@ use webrtc::{
 
 use super::{
     MediaError,
-    runtime::AlarmRuntime,
     reporter::{self, Reporter},
+    runtime::AlarmRuntime,
     sdp::{Choice, Local, Remote, Setup},
     tap::{self, Link, Sink, Tap, Told},
 };

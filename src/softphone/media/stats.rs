@@ -102,7 +102,8 @@ impl Listening {
         // Fewer than before when some came late.
         let gone = lost.saturating_sub(std::mem::replace(&mut self.lost, lost));
         let played = quality.played_ms.saturating_sub(std::mem::replace(&mut self.played_ms, quality.played_ms));
-        let made_up = quality.concealed_ms.saturating_sub(std::mem::replace(&mut self.concealed_ms, quality.concealed_ms));
+        let made_up =
+            quality.concealed_ms.saturating_sub(std::mem::replace(&mut self.concealed_ms, quality.concealed_ms));
         // Nothing at all is not concealed for long, and is missing all the same.
         let silent = (idle.as_secs_f32() - 0.2).clamp(0.0, 1.0) * 100.0;
         if self.missing.len() >= WINDOW {

@@ -338,7 +338,8 @@ impl Watch {
             self.health = Health::Lost;
             tracing::info!(cause = cause.name(), "media lost");
             self.tell(MediaEvent::Lost { cause });
-            if matches!(cause, LossCause::NoPackets | LossCause::PathLost) {
+            // Where nothing has ever come, another path would bring nothing either: the far end has not begun.
+            if cause == LossCause::PathLost || (cause == LossCause::NoPackets && self.seen > 0) {
                 self.ask_for_restart();
             }
         }

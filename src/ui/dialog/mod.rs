@@ -16,6 +16,7 @@ pub mod phone;
 pub mod pick;
 pub mod pick_rows;
 pub mod projects;
+pub mod quality;
 pub mod question;
 pub mod reminders;
 
@@ -56,6 +57,8 @@ pub enum Dialog {
     Duty(Duty),
     /// Numbers of the panel.
     Numbers(ListDialog),
+    /// How the call sounds.
+    Quality,
 }
 
 /// What was decided in a dialog.
@@ -120,7 +123,7 @@ impl Dialog {
             Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => Some(list),
             Dialog::Pick(pick) => Some(&mut pick.list),
             Dialog::Duty(duty) => duty.list_mut(),
-            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
+            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => None,
         }
     }
 
@@ -132,7 +135,7 @@ impl Dialog {
             }
             Dialog::Pick(pick) => Some(pick.field_mut()),
             Dialog::Duty(duty) => duty.field_mut(),
-            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
+            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => None,
         }
     }
 
@@ -143,7 +146,7 @@ impl Dialog {
             Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) | Dialog::Duty(_) => {
                 self.items(state, snapshot).into_iter().map(|item| item.choice).collect()
             }
-            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
+            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => Vec::new(),
         }
     }
 
@@ -162,7 +165,7 @@ impl Dialog {
                     list.scroll(lines, up);
                 }
             }
-            Dialog::Keypad(_) | Dialog::Question(_) => {}
+            Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => {}
         }
     }
 
@@ -174,7 +177,7 @@ impl Dialog {
             Dialog::Palette(list) => list.filtered(palette::items(state, snapshot)),
             Dialog::Duty(duty) => duty.items(snapshot),
             Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
-            Dialog::Pick(_) | Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
+            Dialog::Pick(_) | Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => Vec::new(),
         }
     }
 }
@@ -191,5 +194,6 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
         Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),
         Dialog::Question(question) => question.on_key(chord),
         Dialog::Numbers(list) => numbers::on_key(list, &items, chord),
+        Dialog::Quality => quality::on_key(state, chord),
     }
 }

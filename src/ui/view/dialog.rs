@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    forms, picker,
+    forms, picker, quality,
 };
 use crate::ui::{
     act::Target,
@@ -30,6 +30,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         Dialog::Help(scroll) => draw_help(canvas, area, *scroll),
         Dialog::Keypad(sent) => draw_keypad(canvas, area, sent),
         Dialog::Question(question) => draw_question(canvas, area, question),
+        Dialog::Quality => quality::window(canvas, area),
     }
 }
 
@@ -86,6 +87,8 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
                 run.push(sent, Scope::WindowStrong);
             }
         }
+        // The strip shows it anyway.
+        Dialog::Quality => quality::in_row(canvas, &mut run),
         Dialog::Question(question) => {
             let words = question.text().render(canvas.snapshot.locale);
             let (yes, no) = answers(canvas, question);
