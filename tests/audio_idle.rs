@@ -35,7 +35,7 @@ fn the_audio_thread_sleeps_without_ticks_when_there_is_no_call() {
     assert_eq!(sleeps(), before, "it ticks before a call");
 
     let (out, mut packets) = mpsc::channel(64);
-    let call = engine.open_call(CallFormat { codec: Codec::Opus, payload_type: 111 }, out);
+    let call = engine.open_call(CallFormat::new(Codec::Opus, 111), out);
     thread::sleep(Duration::from_secs(1));
     assert!(sleeps() > before + 50, "it works in a call");
     assert!(packets.try_recv().is_ok());

@@ -131,10 +131,11 @@ fn the_programs_own_tables_are_read() {
 #[test]
 fn what_has_no_effect_is_told_and_nothing_else_is() {
     let path = files("valid").into_iter().find(|path| path.ends_with("minimal.toml")).unwrap();
-    let told = |value: &str| -> Vec<String> {
-        let config = load(&path, &[("check".to_owned(), value.to_owned())]).unwrap();
+    let told = |overrides: &[(String, String)]| -> Vec<String> {
+        let config = load(&path, overrides).unwrap();
         config.warnings.iter().map(|warning| warning.render(Locale::En)).collect()
     };
-    assert_eq!(told("true"), ["check is accepted but has no effect in this version"]);
-    assert!(told("false").is_empty());
+    let scope = ("oauth.scope".to_owned(), "all".to_owned());
+    assert_eq!(told(&[scope]), ["[oauth] is accepted but has no effect in this version"]);
+    assert!(told(&[("check".to_owned(), "true".to_owned())]).is_empty());
 }

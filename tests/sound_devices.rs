@@ -155,7 +155,7 @@ fn inside() {
     assert!(loudest > -30.0, "the ring is heard at {loudest:.1} dBFS");
 
     let (out, mut packets) = mpsc::channel(64);
-    let call = engine.open_call(CallFormat { codec: Codec::Pcma, payload_type: 8 }, out);
+    let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), out);
     let talk = thread::spawn(move || {
         let (start, mut heard) = (Instant::now(), Vec::new());
         for n in 0..400u32 {

@@ -15,11 +15,13 @@ const DIALLED: usize = 20;
 const ANSWERED: usize = 20;
 /// How long packets are counted for their spacing.
 const TALK: Duration = Duration::from_secs(30);
-/// The default level, and every packet that comes in, so that the first one's time is known.
-const LOG_PACKETS: &str = "info,wincall_tui::softphone::media::tap=trace,webrtc=error,rtc=error";
+/// The default level, every packet that comes in and the first sound of a call, so that their times are known.
+const LOG_PACKETS: &str = "info,wincall_tui::softphone::media::tap=trace,wincall_tui::softphone::audio::call=debug,\
+                           webrtc=error,rtc=error";
 
 const INVITE: Target = Target::new(50.0, 20.0, "ms");
 const FIRST_RTP: Target = Target::new(250.0, 60.0, "ms");
+const FIRST_SOUND: Target = Target::new(250.0, 150.0, "ms");
 
 pub fn measure(table: &mut Table) {
     auto_answer(table);
@@ -96,18 +98,23 @@ fn by_key(table: &mut Table) {
     }
     screen.stop();
     table.median("answer key to first RTP sent (come to the platform)", FIRST_RTP, &sent);
-    let packets: Vec<Timestamp> = packets_in(&home.logs()).collect();
-    let heard = pressed_at
-        .iter()
-        .filter_map(|pressed| packets.iter().find(|at| *at > pressed).map(|first| since(*pressed, *first)));
-    let heard: Vec<Duration> = heard.collect();
-    assert_eq!(heard.len(), ANSWERED, "{} packets in the log", packets.len());
-    table.median("answer key to first RTP received", FIRST_RTP, &heard);
+    let logs = home.logs();
+    let first_after = |what: &str| -> Vec<Duration> {
+        let times: Vec<Timestamp> = times_of(&logs, what).collect();
+        let first = |pressed: &Timestamp| times.iter().find(|at| *at > pressed).map(|first| since(*pressed, *first));
+        pressed_at.iter().filter_map(first).collect()
+    };
+    let received = first_after("RTP in");
+    assert_eq!(received.len(), ANSWERED, "packets in the log");
+    table.median("answer key to first RTP received", FIRST_RTP, &received);
+    let heard = first_after("heard for the first time");
+    assert_eq!(heard.len(), ANSWERED, "beginnings of sound in the log");
+    table.ranked("answer key to first sound played", Some(FIRST_SOUND), &heard, 95);
 }
 
-/// The times at which packets came in, out of the phone bar's log.
-fn packets_in(logs: &str) -> impl Iterator<Item = Timestamp> {
-    logs.lines().filter(|line| line.contains("RTP in")).filter_map(|line| line.split_whitespace().next()?.parse().ok())
+/// When the phone bar's log says something, out of the log.
+pub fn times_of<'l>(logs: &'l str, what: &'l str) -> impl Iterator<Item = Timestamp> + 'l {
+    logs.lines().filter(move |line| line.contains(what)).filter_map(|line| line.split_whitespace().next()?.parse().ok())
 }
 
 /// The spacing of packets as the platform sees them come.
@@ -138,6 +145,6 @@ fn time(value: &Value) -> Option<Timestamp> {
     value.as_str()?.parse().ok()
 }
 
-fn since(from: Timestamp, to: Timestamp) -> Duration {
+pub fn since(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }

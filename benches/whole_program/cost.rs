@@ -39,7 +39,7 @@ pub fn measure(table: &mut Table) {
 }
 
 /// Proportional set size in units of 1,000,000 bytes.
-fn pss_mb(pid: u32) -> f64 {
+pub fn pss_mb(pid: u32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("the program's memory");
     let line = text.lines().find(|line| line.starts_with("Pss:")).expect("its PSS");
     let kib: f64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");

@@ -4,12 +4,16 @@
 //! from its echo, in samples, is its delay. In it are two whole legs: capture, encoder, network, the platform's jitter
 //! buffer and mixer; then its encoder, network, and the phone bar's jitter buffer, decoder and playback.
 
-use std::{f64::consts::TAU, path::Path, time::Duration};
+use std::{
+    f64::consts::TAU,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use crate::{
-    common::{Home, audio::Recording},
+    common::{Home, Platform, audio::Recording},
     setting::{self, LOG},
-    table::{Table, Target},
+    table::{Table, Target, short},
 };
 
 const RATE: usize = 48_000;
@@ -34,11 +38,12 @@ pub fn measure(table: &mut Table) {
     setting::file_sound(&platform, &mouth, &ear);
     let mut screen = setting::ready(&home, &platform, LOG);
     let (mut starting, mut steady) = (Vec::new(), Vec::new());
+    let mut waits = Waits::default();
     // The input begins anew with each call, the output goes on where it was.
     let mut before = 0;
     for _ in 0..CALLS {
         setting::answered(&mut screen, &platform, "echo");
-        std::thread::sleep(Duration::from_secs_f64((CHIRPS * PERIOD) as f64 / RATE as f64 + 1.0));
+        waits.look(&home, &platform, Duration::from_secs_f64((CHIRPS * PERIOD) as f64 / RATE as f64 + 1.0));
         setting::hang_up(&mut screen);
         std::thread::sleep(Duration::from_millis(300));
         let heard = Recording::read(&ear).samples;
@@ -53,8 +58,76 @@ pub fn measure(table: &mut Table) {
     table.ranked(figure, Some(Target::new(120.0, 80.0, "ms")), &found, 95);
     let beginning: Vec<Duration> = starting.iter().copied().flatten().collect();
     table.ranked("the same in a call's first 2 s", None, &beginning, 95);
-    let lost = steady.len() - found.len();
-    table.told("chirps not found again after 2 s", format!("{lost} of {}", steady.len()));
+    let lost = steady.len() + starting.len() - found.len() - beginning.len();
+    table.told("chirps not found again", format!("{lost} of {}", steady.len() + starting.len()));
+    waits.tell(table, &found);
+}
+
+/// The first block of a packet waits for the second, ms.
+const PACKET_MS: f64 = 10.0;
+/// What an Opus encoder looks ahead, ms (RFC 6716 2: 6.5 ms at 48 kHz); both sides have one.
+const LOOK_AHEAD_MS: f64 = 6.5;
+/// A period of a sound device, ms; the files have none.
+const DEVICE_MS: f64 = 10.0;
+
+/// Where sound waits on its way, looked at now and then: the mean of what is there is the mean of how long it stays.
+#[derive(Default)]
+struct Waits {
+    platform: Vec<f64>,
+    phone: Vec<f64>,
+    round_trip: Vec<f64>,
+}
+
+impl Waits {
+    fn look(&mut self, home: &Home, platform: &Platform, during: Duration) {
+        let begun = Instant::now();
+        while begun.elapsed() < during {
+            // Not in step with packets.
+            std::thread::sleep(Duration::from_millis(313));
+            // What the buffers start with is told by the first chirps.
+            if begun.elapsed() > Duration::from_secs(2) {
+                self.platform.extend(setting::agent_leg(platform)["buffer_ms"].as_f64());
+                let media = &home.status()["media"];
+                self.phone.extend(media["buffer_ms"].as_f64());
+                self.round_trip.extend(media["rtt_ms"].as_f64());
+            }
+        }
+    }
+
+    fn tell(&self, table: &mut Table, found: &[Duration]) {
+        let mean = |values: &[f64]| {
+            let sum: f64 = values.iter().sum();
+            (!values.is_empty()).then(|| sum / values.len() as f64)
+        };
+        let word = |ms: Option<f64>| ms.map_or("unknown".into(), short);
+        let (platform, phone, trip) = (mean(&self.platform), mean(&self.phone), mean(&self.round_trip));
+        let mut sorted: Vec<f64> = found.iter().map(|delay| delay.as_secs_f64() * 1000.0).collect();
+        sorted.sort_by(f64::total_cmp);
+        let Some(measured) = sorted.get(sorted.len() / 2) else { return };
+        let network = trip.unwrap_or(0.0);
+        let known = PACKET_MS + 2.0 * LOOK_AHEAD_MS + network + platform.unwrap_or(0.0) + phone.unwrap_or(0.0);
+        table.told(
+            "where it goes, on average, ms",
+            format!(
+                "filling a packet {PACKET_MS}, look-ahead of two encoders {}, network there and back {}, the platform's buffer \
+                 and mixer {}, the phone's jitter buffer {}, the rest {}; in all {} (p50)",
+                2.0 * LOOK_AHEAD_MS,
+                word(trip),
+                word(platform),
+                word(phone),
+                short(measured - known),
+                short(*measured),
+            ),
+        );
+        if let Some(platform) = platform {
+            let own = sorted[(sorted.len() * 95).div_ceil(100) - 1] - platform + 2.0 * DEVICE_MS;
+            table.single(
+                "this program's share: the same less the platform's wait, with two device periods of 10 ms, p95",
+                Target::new(80.0, 60.0, "ms"),
+                own,
+            );
+        }
+    }
 }
 
 fn chirp() -> Vec<f64> {

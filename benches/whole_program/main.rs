@@ -1,44 +1,81 @@
 //! The program as a whole, measured as it is shipped: the release binary in a pseudo-terminal of 120x36 on the built-in
 //! platform (a process of its own, over loopback), and one table of what it takes against what it may take.
 //!
-//! `cargo bench --bench whole_program -- start ear` measures only the parts named.
+//! Sound is measured the same way, in calls, and on paper where a figure is about a part: rooms, jitter, codecs.
+//!
+//! `cargo bench --bench whole_program -- start ear` measures only the parts named, `-- sound` everything about sound,
+//! `-- --json` prints JSON instead of Markdown. `-- soak --minutes 60` only soaks; it is not part of the whole.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, clippy::print_stderr)]
 
 mod call;
+mod codec;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 mod cost;
 mod ear;
+mod flood;
 mod latency;
+mod loss;
+mod path;
+mod replug;
 mod screen;
 mod setting;
+mod soak;
 mod start;
 mod table;
 mod talking;
+mod treatment;
 
 use table::Table;
 
 type Measure = fn(&mut Table);
 
+/// In the order of the table.
+const PARTS: [(&str, Measure); 13] = [
+    ("start", start::measure),
+    ("cost", cost::measure),
+    ("latency", latency::measure),
+    ("frame", latency::frame),
+    ("call", call::measure),
+    ("ear", ear::measure),
+    ("treatment", treatment::measure),
+    ("codec", codec::measure),
+    ("loss", loss::measure),
+    ("replug", replug::measure),
+    ("path", path::measure),
+    ("flood", flood::measure),
+    ("size", start::size),
+];
+/// What "sound" stands for.
+const SOUND: [&str; 7] = ["call", "ear", "treatment", "codec", "loss", "replug", "path"];
+
 fn main() {
-    let parts: [(&str, Measure); 7] = [
-        ("start", start::measure),
-        ("cost", cost::measure),
-        ("latency", latency::measure),
-        ("frame", latency::frame),
-        ("call", call::measure),
-        ("ear", ear::measure),
-        ("size", start::size),
-    ];
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let minutes = words.iter().position(|word| word == "--minutes").map(|at| at + 1);
     // Cargo's own flags come as well.
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted: Vec<&str> = words
+        .iter()
+        .enumerate()
+        .filter(|(at, word)| !word.starts_with('-') && Some(*at) != minutes)
+        .map(|(_, word)| word.as_str())
+        .collect();
     let mut table = Table::default();
-    for (name, measure) in parts {
-        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
-            println!("{name}");
+    for (name, measure) in PARTS {
+        let named = |word: &&str| *word == name || (*word == "sound" && SOUND.contains(&name));
+        if wanted.is_empty() || wanted.iter().any(named) {
+            eprintln!("{name}");
             measure(&mut table);
         }
     }
-    table.print();
+    if wanted.contains(&"soak") {
+        let minutes = minutes.and_then(|at| words.get(at)).map_or(60, |word| word.parse().expect("whole minutes"));
+        eprintln!("soak");
+        soak::measure(&mut table, minutes);
+    }
+    if words.iter().any(|word| word == "--json") {
+        table.print_json();
+    } else {
+        table.print();
+    }
 }

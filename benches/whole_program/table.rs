@@ -2,17 +2,41 @@
 
 use std::time::Duration;
 
-/// What a figure is held against; smaller is better for all of them.
+use serde_json::{Value, json};
+
+/// What a figure is held against.
 #[derive(Clone, Copy)]
 pub struct Target {
     pub now: f64,
     pub later: Option<f64>,
     pub unit: &'static str,
+    /// The figure must reach it rather than stay under it.
+    pub least: bool,
 }
 
 impl Target {
+    /// At most this, and later that.
     pub const fn new(now: f64, later: f64, unit: &'static str) -> Self {
-        Self { now, later: Some(later), unit }
+        Self { now, later: Some(later), unit, least: false }
+    }
+
+    /// At most this.
+    pub const fn most(now: f64, unit: &'static str) -> Self {
+        Self { now, later: None, unit, least: false }
+    }
+
+    /// At least this.
+    pub const fn least(now: f64, unit: &'static str) -> Self {
+        Self { now, later: None, unit, least: true }
+    }
+
+    fn is_met(self, limit: f64, value: f64) -> bool {
+        if self.least { value >= limit } else { value <= limit }
+    }
+
+    fn told(self, limit: f64) -> String {
+        let told = format!("{}{} {}", if self.least { "at least " } else { "" }, short(limit), self.unit);
+        told.trim_end().to_owned()
     }
 }
 
@@ -32,7 +56,7 @@ pub struct Table(Vec<Row>);
 impl Table {
     /// A figure measured once.
     pub fn single(&mut self, figure: &str, target: Target, value: f64) {
-        let told = format!("{} {}", short(value), target.unit);
+        let told = format!("{} {}", short(value), target.unit).trim_end().to_owned();
         self.push(Row { figure: figure.into(), target: Some(target), value: Some(value), told });
     }
 
@@ -61,8 +85,20 @@ impl Table {
         self.push(Row { figure: figure.into(), target, value: None, told: format!("not measured: {why}") });
     }
 
+    /// A figure that counts one of many values, all of which are told.
+    pub fn worst(&mut self, figure: &str, target: Target, values: &[(String, f64)]) {
+        let worse = |a: &f64, b: &f64| if target.least { b.total_cmp(a) } else { a.total_cmp(b) };
+        let Some(value) = values.iter().map(|(_, value)| *value).max_by(worse) else {
+            return self.not_measured(figure, Some(target), "no values");
+        };
+        let each: Vec<String> = values.iter().map(|(name, value)| format!("{name} {}", short(*value))).collect();
+        let gap = if target.unit.is_empty() { "" } else { " " };
+        let told = format!("{}{gap}{} ({})", short(value), target.unit, each.join(", "));
+        self.push(Row { figure: figure.into(), target: Some(target), value: Some(value), told });
+    }
+
     fn push(&mut self, row: Row) {
-        println!("  {}: {}", row.figure, row.told);
+        eprintln!("  {}: {} {}", row.figure, row.told, row.verdict());
         self.0.push(row);
     }
 
@@ -71,18 +107,45 @@ impl Table {
         println!("\n| figure | target now | later goal | measured | |\n|---|---|---|---|---|");
         for row in &self.0 {
             let of = |limit: Option<f64>| match (limit, row.target) {
-                (Some(limit), Some(target)) => format!("{} {}", short(limit), target.unit),
+                (Some(limit), Some(target)) => target.told(limit),
                 _ => String::new(),
             };
-            let verdict = match (row.value, row.target) {
-                (Some(value), Some(Target { later: Some(later), .. })) if value <= later => "ok, and the later goal",
-                (Some(value), Some(target)) if value <= target.now => "ok",
-                (_, Some(_)) => "MISSED",
-                (_, None) => "",
-            };
             let (now, later) = (of(row.target.map(|t| t.now)), of(row.target.and_then(|t| t.later)));
-            println!("| {} | {now} | {later} | {} | {verdict} |", row.figure, row.told);
+            println!("| {} | {now} | {later} | {} | {} |", row.figure, row.told, row.verdict());
         }
+    }
+
+    /// Prints it as one JSON array, an object a figure. `value` is what counts against `target`.
+    pub fn print_json(&self) {
+        let rows: Vec<Value> = self.0.iter().map(Row::json).collect();
+        println!("{}", Value::Array(rows));
+    }
+}
+
+impl Row {
+    fn verdict(&self) -> &'static str {
+        match (self.value, self.target) {
+            (Some(value), Some(target)) if target.later.is_some_and(|later| target.is_met(later, value)) => {
+                "ok, and the later goal"
+            }
+            (Some(value), Some(target)) if target.is_met(target.now, value) => "ok",
+            (Some(_), Some(_)) => "MISSED",
+            (None, Some(_)) => "not measured",
+            (_, None) => "",
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "figure": self.figure,
+            "value": self.value,
+            "unit": self.target.map(|target| target.unit),
+            "target": self.target.map(|target| target.now),
+            "later_goal": self.target.and_then(|target| target.later),
+            "at_least": self.target.is_some_and(|target| target.least),
+            "verdict": self.verdict(),
+            "told": self.told,
+        })
     }
 }
 
@@ -98,7 +161,7 @@ fn rank(sorted: &[f64], percent: usize) -> Option<f64> {
 }
 
 /// Three digits are enough.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 100.0 => 0,
         v if v >= 10.0 => 1,

@@ -48,6 +48,7 @@ pub fn talking(now: Instant) -> Snapshot {
         reminders: Vec::new(),
         shift_ends: None,
         overtime: None,
+        health: Default::default(),
         quiet: false,
         version: "0",
         agent: AgentView {

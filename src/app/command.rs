@@ -20,6 +20,12 @@ pub enum Command {
     SignOut,
     /// Go ready.
     Ready,
+    /// Go ready although microphone and speaker are not proven (`check = true`).
+    ReadyAnyway,
+    /// Look now at everything that a call needs.
+    CheckHealth,
+    /// Begin or end the test of microphone and speaker.
+    TestSound { on: bool },
     /// Go busy, with a reason's number where one is wanted.
     Busy { reason: Option<i64> },
     /// Call an outside number. Unset options are filled in from what the agent chose and the config.

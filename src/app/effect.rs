@@ -120,6 +120,8 @@ pub enum TimerId {
     Reminder,
     /// Rules of overtime are to be asked for again.
     WarningRules,
+    /// The platform is to be probed (`check = true`).
+    Probe,
     /// The next overtime threshold is reached.
     Overtime,
     /// One of the lists (reasons, caller IDs, skill groups) is to be asked for again.

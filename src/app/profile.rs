@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::{
-    config::{BusyAtSignIn, Config, LoginType, TokenSource},
+    config::{AudioBackend, BusyAtSignIn, Config, KeypadWay, LoginType, TokenSource},
     domain::{CallerId, KnownSignIn, Remembered, TargetState},
-    i18n::Locale,
+    i18n::{Locale, Message},
 };
 
 /// The part of the configuration that decides behaviour.
@@ -65,8 +65,16 @@ pub struct Profile {
     pub journal_keep: usize,
     /// Ring aloud.
     pub ring: bool,
+    /// How keypad digits are sent.
+    pub keypad: KeypadWay,
     /// Whether `[panel]` says what fills the panel by itself.
     pub fills_panel: bool,
+    /// Check devices and network all the time, and let nobody go ready before microphone and speaker are proven.
+    pub check: bool,
+    /// Sound is that of real devices, which only a person can prove.
+    pub real_sound: bool,
+    /// What is legal in the config and still worth telling.
+    pub config_warnings: Vec<Message>,
     /// Language of notices.
     pub locale: Locale,
 }
@@ -109,7 +117,11 @@ impl Profile {
             zone: TimeZone::system(),
             journal_keep: config.journal.keep,
             ring: config.audio.ring,
+            keypad: config.audio.keypad,
             fills_panel: config.panel.command.is_some() || config.panel.url.is_some(),
+            check: platform.check,
+            real_sound: config.audio.backend == AudioBackend::Device,
+            config_warnings: config.warnings.clone(),
             locale,
         }
     }

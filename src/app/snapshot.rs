@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Action, BreaksView, DirectoryView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted, moment,
+    Action, BreaksView, DirectoryView, HealthView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted,
+    moment,
 };
 use crate::{
     config::LoginType,
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub call: CallView,
     /// The sound.
     pub media: MediaView,
+    /// Whether everything that a call needs is in order.
+    pub health: HealthView,
     /// The caller ID chosen.
     pub caller_id: Option<CallerId>,
     /// Customers waiting, if asked for.

@@ -2,6 +2,7 @@
 
 mod call;
 mod duties;
+mod health;
 mod pending;
 mod session;
 
@@ -10,7 +11,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub(super) use self::{call::*, duties::*, pending::*, session::*};
+pub(super) use self::{call::*, duties::*, health::*, pending::*, session::*};
 use super::{
     DirectoryView, Fetched, JournalEntry, LinkId, LinkState, MediaState, NoticeView, Now, PanelContent, PanelFiller,
     PanelId, Profile, QueueView, SipState, Watched,
@@ -32,6 +33,9 @@ pub struct State {
     pub(super) link: Link,
     pub(super) sip: Sip,
     pub(super) media: Media,
+    pub(super) health: Health,
+    /// When the program began.
+    pub(super) began: Timestamp,
     pub(super) lists: Lists,
     pub(super) duties: Duties,
     pub(super) directory: Directory,
@@ -147,6 +151,10 @@ pub(super) struct Media {
     pub(super) unheard: Option<Unheard>,
     /// When the sound was lost.
     pub(super) lost_at: Option<Instant>,
+    /// Keypad digits can go in the call's own sound.
+    pub(super) digits: bool,
+    /// That they cannot, although they should, has been told.
+    pub(super) no_digits_told: bool,
 }
 
 /// The platform's lists.
@@ -221,6 +229,8 @@ impl State {
                 devices_proven: false,
             },
             media: Media::default(),
+            health: Health::default(),
+            began: now.wall,
             lists: Lists::default(),
             duties: Duties::default(),
             directory: Directory::default(),
@@ -228,7 +238,7 @@ impl State {
             watched: None,
             pending: Pending::default(),
             dtmf: Dtmf::default(),
-            remembered: profile.remembered.clone(),
+            remembered: profile.remembered.clone().at(now.wall),
             tone: None,
             dialled: None,
             spy_asked: None,

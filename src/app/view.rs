@@ -49,6 +49,7 @@ impl State {
             },
             call: self.call.as_ref().map_or_else(CallView::default, |call| self.call_view(call)),
             media: media_view(&self.media),
+            health: self.health_view(),
             caller_id: self.lists.caller_id.clone(),
             queue_waiting: self.queue.waiting,
             after_call: self.pending.after_call.map(|target| self.wanted(target)),

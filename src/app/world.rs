@@ -26,6 +26,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 pub struct LiveWorld {
     api: Api,
     ws_server: Url,
+    watched: bool,
     tls: Tls,
     token: SecretString,
     renew: Option<TokenSource>,
@@ -70,6 +71,7 @@ impl LiveWorld {
         Ok(Self {
             api: Api::new(api_config, token.clone())?,
             ws_server: platform.ws_server.clone(),
+            watched: platform.check,
             tls,
             renew,
             link: None,
@@ -170,6 +172,7 @@ impl World for LiveWorld {
                     reg_id,
                     login_state,
                     reset,
+                    watched: self.watched,
                 };
                 let events = self.events.clone();
                 self.link = Some(Link::open(settings, move |event| {

@@ -129,7 +129,11 @@ pub enum Act {
     /// Sign out
     Logout,
     /// Go ready
-    Ready,
+    Ready {
+        /// Also where microphone and speaker are not proven (`check = true`)
+        #[arg(long)]
+        anyway: bool,
+    },
     /// Go busy
     Busy {
         /// Reason by number or name

@@ -78,9 +78,6 @@ fn platform(
     let login_type = login_type(top);
     let busy = busy(top);
     let check = top.boolean("check").unwrap_or(false);
-    if check {
-        warnings.push(Message::new("config.not_used_yet").with("name", "check"));
-    }
     let auto_queue = top.boolean("auto_queue").unwrap_or(false);
     let auto_call_overrun_out = top.boolean("agent_auto_call_overrun_pro_out").unwrap_or(true);
     let sign_out_on_exit = top.boolean("sign_out_on_exit").unwrap_or(false);

@@ -107,7 +107,7 @@ pub struct PlatformConfig {
     pub login_type: LoginType,
     /// State wanted after sign-in.
     pub busy: BusyAtSignIn,
-    /// Run the device and network check inside the bar (accepted, without effect).
+    /// Check devices and network all the time, and let nobody go ready before microphone and speaker are proven.
     pub check: bool,
     /// Add the first skill group to outbound calls.
     pub auto_queue: bool,
@@ -227,6 +227,9 @@ pub enum Codec {
     /// Opus at 48 kHz (RFC 7587).
     #[serde(rename = "opus")]
     Opus,
+    /// G.722 at 64 kbit/s, 16 kHz; RTP counts it with a clock of 8 kHz (RFC 3551 4.5.2).
+    #[serde(rename = "G722")]
+    G722,
     /// G.711 A-law, 8 kHz.
     #[serde(rename = "PCMA")]
     Pcma,
@@ -240,10 +243,43 @@ impl Codec {
     pub fn name(self) -> &'static str {
         match self {
             Codec::Opus => "opus",
+            Codec::G722 => "G722",
             Codec::Pcma => "PCMA",
             Codec::Pcmu => "PCMU",
         }
     }
+}
+
+/// How keypad digits reach the far end of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeypadWay {
+    /// The platform is asked to send them.
+    #[default]
+    Platform,
+    /// In the call's own sound, as telephone-event (RFC 4733); by the platform where that is not agreed on.
+    Rtp,
+    /// Both: only for platforms that do not pass their own on to the far end.
+    Both,
+}
+
+/// Loudness of the program's own sounds, dBFS, -60 to 0; unset: that of [`AudioConfig::tone_dbfs`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ToneLevels {
+    /// A call rings here.
+    pub ring: Option<f32>,
+    /// The far end rings.
+    pub ring_back: Option<f32>,
+    /// The called party was not reached.
+    pub busy: Option<f32>,
+    /// A second call while there is one. Never more than 20 dB under the ring, which is also what it is while unset.
+    pub waiting: Option<f32>,
+    /// Before a call that answers itself, and when an outbound call is accepted.
+    pub beep: Option<f32>,
+    /// The call is over.
+    pub hang_up: Option<f32>,
+    /// A key of the keypad.
+    pub key: Option<f32>,
 }
 
 /// Microphone, speaker, codecs.
@@ -265,8 +301,14 @@ pub struct AudioConfig {
     pub codecs: Vec<Codec>,
     /// Loudness of the ring and the other tones, dBFS, -60 to 0.
     pub tone_dbfs: f32,
+    /// Loudness of each of them apart.
+    pub tones: ToneLevels,
     /// Ring aloud at all.
     pub ring: bool,
+    /// Leave silence out of what is sent (Opus DTX), where the far end wishes it.
+    pub dtx: bool,
+    /// How keypad digits are sent.
+    pub keypad: KeypadWay,
     /// Take the echo of the far end out of the microphone's sound. Unset, as the next two: with a real microphone.
     pub echo_cancellation: Option<bool>,
     /// Lower steady noise.
@@ -414,9 +456,12 @@ impl Default for AudioConfig {
             ring_device: "default".into(),
             input_file: None,
             output_file: None,
-            codecs: vec![Codec::Opus, Codec::Pcma, Codec::Pcmu],
+            codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
             tone_dbfs: -18.0,
+            tones: ToneLevels::default(),
             ring: true,
+            dtx: false,
+            keypad: KeypadWay::Platform,
             echo_cancellation: None,
             noise_suppression: None,
             gain_control: None,

@@ -137,7 +137,21 @@ fn rest(out: &mut Output, config: &Config) {
     out.optional("output_file", audio.output_file.as_deref().map(text));
     out.line("codecs", audio.codecs.iter().map(|codec| codec.name().into()).collect::<Vec<Value>>());
     out.line("tone_dbfs", f64::from(audio.tone_dbfs));
+    let tones = &audio.tones;
+    for (key, level) in [
+        ("ring_dbfs", tones.ring),
+        ("ring_back_dbfs", tones.ring_back),
+        ("busy_dbfs", tones.busy),
+        ("waiting_dbfs", tones.waiting),
+        ("beep_dbfs", tones.beep),
+        ("hang_up_dbfs", tones.hang_up),
+        ("key_dbfs", tones.key),
+    ] {
+        out.optional(key, level.map(f64::from));
+    }
     out.line("ring", audio.ring);
+    out.line("dtx", audio.dtx);
+    out.line("keypad", word(&audio.keypad));
     out.line("echo_cancellation", audio.treats(audio.echo_cancellation));
     out.line("noise_suppression", audio.treats(audio.noise_suppression));
     out.line("gain_control", audio.treats(audio.gain_control));

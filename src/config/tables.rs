@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, LogConfig, Notify,
-    PANEL_FIELDS, PanelConfig, PanelFormat, Template, UiConfig,
+    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, KeypadWay, LogConfig,
+    Notify, PANEL_FIELDS, PanelConfig, PanelFormat, Template, ToneLevels, UiConfig,
     color::parse_color,
     section::Section,
     tree::{Entry, Kind, Place},
@@ -221,7 +221,8 @@ fn known_places(table: &Section<'_>, key: &'static str, text: &str, place: &Plac
 pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {
     let default = AudioConfig::default();
     let backends = [("device", AudioBackend::Device), ("file", AudioBackend::File), ("null", AudioBackend::Null)];
-    let codecs = [Codec::Opus, Codec::Pcma, Codec::Pcmu].map(|codec| (codec.name(), codec));
+    let codecs = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu].map(|codec| (codec.name(), codec));
+    let ways = [("platform", KeypadWay::Platform), ("rtp", KeypadWay::Rtp), ("both", KeypadWay::Both)];
     let backend = table.choice("backend", &backends).unwrap_or(default.backend);
     let input_file = match backend {
         AudioBackend::File => table.existing_file("input_file"),
@@ -240,10 +241,26 @@ pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {
         output_file: table.path("output_file").map(|(path, _)| path),
         codecs: table.choices("codecs", &codecs).unwrap_or(default.codecs),
         tone_dbfs: table.number("tone_dbfs", -60.0, 0.0).map_or(default.tone_dbfs, |v| v as f32),
+        tones: tone_levels(&mut table),
         ring: table.boolean("ring").unwrap_or(default.ring),
+        dtx: table.boolean("dtx").unwrap_or(default.dtx),
+        keypad: table.choice("keypad", &ways).unwrap_or(default.keypad),
         echo_cancellation: table.boolean("echo_cancellation"),
         noise_suppression: table.boolean("noise_suppression"),
         gain_control: table.boolean("gain_control"),
+    }
+}
+
+fn tone_levels(table: &mut Section<'_>) -> ToneLevels {
+    let mut level = |key: &'static str| table.number(key, -60.0, 0.0).map(|v| v as f32);
+    ToneLevels {
+        ring: level("ring_dbfs"),
+        ring_back: level("ring_back_dbfs"),
+        busy: level("busy_dbfs"),
+        waiting: level("waiting_dbfs"),
+        beep: level("beep_dbfs"),
+        hang_up: level("hang_up_dbfs"),
+        key: level("key_dbfs"),
     }
 }
 

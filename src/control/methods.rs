@@ -68,7 +68,7 @@ const METHODS: &[(&str, &[&str])] = &[
     ("Event.unsubscribe", &[]),
     ("Agent.login", &["force"]),
     ("Agent.logout", &[]),
-    ("Agent.ready", &[]),
+    ("Agent.ready", &["anyway"]),
     ("Agent.unready", &["reason"]),
     ("Agent.callOut", &["tel", "callerID", "queueId", "userData"]),
     ("Agent.callInner", &["calledAgNo", "callerID"]),
@@ -131,6 +131,8 @@ const METHODS: &[(&str, &[&str])] = &[
     ("panel.set", &["text", "markdown", "fields"]),
     ("panel.clear", &[]),
     ("reconnect", &[]),
+    ("health.check", &[]),
+    ("sound.test", &["on"]),
     ("quit", &[]),
 ];
 
@@ -169,6 +171,7 @@ fn agent(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Comma
     Ok(match method {
         "Agent.login" => Command::SignIn { force: params.boolean("force")?.unwrap_or(false) },
         "Agent.logout" => Command::SignOut,
+        "Agent.ready" if params.boolean("anyway")?.unwrap_or(false) => Command::ReadyAnyway,
         "Agent.ready" => Command::Ready,
         "Agent.unready" => Command::Busy { reason: params.reason(snapshot)? },
         "Agent.callOut" => Command::Dial {
@@ -283,6 +286,8 @@ fn own(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Command
         "config.setState" => params.set_state()?,
         "panel.set" => Command::SetPanel { content: params.panel()? },
         "panel.clear" => Command::ClearPanel,
+        "health.check" => Command::CheckHealth,
+        "sound.test" => Command::TestSound { on: params.boolean("on")?.unwrap_or(true) },
         "reconnect" => Command::ReconnectNow,
         "quit" => Command::Quit,
         other => return Err(no_method(other)),

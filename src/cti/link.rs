@@ -35,6 +35,8 @@ pub enum LinkEvent {
     Unreadable(String),
     /// Round trip of a WebSocket ping, in ms.
     RoundTrip(u64),
+    /// A WebSocket ping has had no answer for so long, in ms, and nothing else has come either; told every 2 s.
+    Late(u64),
     /// The other side, or the network, closed it: close code if there was a close frame (1006 stands for none).
     Closed {
         /// WebSocket close code; 1005 for a close frame without one (RFC 6455 section 7.4.1).
@@ -82,9 +84,9 @@ impl LinkError {
 impl From<WsError> for LinkError {
     fn from(error: WsError) -> Self {
         match error {
-            WsError::Connect { host, reason } | WsError::Protocol { host, reason } => {
-                LinkError::Connect { host, reason }
-            }
+            WsError::Connect { host, reason }
+            | WsError::Unreachable { host, reason }
+            | WsError::Protocol { host, reason } => LinkError::Connect { host, reason },
             WsError::Certificate { host, reason } => LinkError::Certificate { host, reason },
             WsError::Refused { status } => LinkError::Refused { status },
             WsError::Timeout { host, ms } => LinkError::Connect { host, reason: format!("no answer within {ms} ms") },
@@ -107,6 +109,8 @@ pub struct LinkSettings {
     pub login_state: Option<String>,
     /// `reset`, absent on a first connection.
     pub reset: Option<bool>,
+    /// Measure the round trip more often than the heart beats.
+    pub watched: bool,
 }
 
 impl LinkSettings {
@@ -234,7 +238,7 @@ async fn run(settings: LinkSettings, gate: &Gate, closing: CancellationToken) {
         }
     };
     tracing::info!(host, "the link is open");
-    if conversation::hold(stream, &|event| gate.emit(event), &closing).await == End::ByUs {
+    if conversation::hold(stream, settings.watched, &|event| gate.emit(event), &closing).await == End::ByUs {
         tracing::info!(host, "the link is closed");
     }
 }

@@ -60,11 +60,12 @@ pub const EVENT_NAMES: &[&str] = &[
     "qualityWarning",
     "qualityWarningCleared",
     "tokenExpiring",
+    "healthChanged",
 ];
 
 /// Every category (`eventType`).
 pub const EVENT_CATEGORIES: &[&str] =
-    &["phone", "phoneRing", "agent", "update", "error", "call", "link", "sip", "media", "token"];
+    &["phone", "phoneRing", "agent", "update", "error", "call", "link", "sip", "media", "token", "health"];
 
 /// Stands for every event.
 pub const EVERY_EVENT: &str = "all";

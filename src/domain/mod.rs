@@ -25,6 +25,6 @@ pub use events::{EVENT_CATEGORIES, EVENT_NAMES, EVERY_EVENT, unknown_event};
 pub use journal::{JournalChange, JournalEntry};
 pub use number::{NumberError, clean_agent_number, clean_number, tel_extension};
 pub use quality::{CallQuality, Heard, QualityTally, QualityWatch, Sample, Warning, WarningChange, WarningName};
-pub use remembered::{Preference, Remembered};
+pub use remembered::{Preference, ProvenSound, Remembered};
 pub use sign_in::KnownSignIn;
 pub use skill_group::SkillGroup;

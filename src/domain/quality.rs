@@ -187,11 +187,9 @@ impl QualityWatch {
         history.push_back(value);
         // What is not measured yet counts as nothing, so that one bad second is no average.
         let average = history.iter().sum::<f32>() / AVERAGED as f32;
-        let bad = if rule.average {
-            rule.is_bad(average)
-        } else {
-            history.iter().filter(|value| rule.is_bad(**value)).count() >= BAD
-        };
+        let bad_ones = history.iter().filter(|value| rule.is_bad(**value)).count();
+        // A single second is none, however bad it was.
+        let bad = if rule.average { bad_ones > 1 && rule.is_bad(average) } else { bad_ones >= BAD };
         let mut last = history.iter().rev().take(WELL);
         let well = history.len() >= WELL && last.all(|value| rule.is_well(*value));
         let shown = if rule.average { average } else { value };
@@ -404,7 +402,7 @@ mod tests {
     #[test]
     fn one_bad_second_is_no_warning() {
         let mut watch = QualityWatch::default();
-        let bad = Sample { rtt_ms: Some(900.0), jitter_ms: 200.0, loss_pct: 20.0, mos: 1.0 };
+        let bad = Sample { rtt_ms: Some(900.0), jitter_ms: 200.0, loss_pct: 100.0, mos: 1.0 };
         for n in 0..60 {
             assert_eq!(watch.second(if n % 10 == 0 { bad } else { GOOD }), [], "second {n}");
         }

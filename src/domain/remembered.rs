@@ -1,6 +1,12 @@
 //! What an agent chose and finds again after a restart.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// A proof of microphone and speaker counts for so long: a long shift.
+const SHIFT: Duration = Duration::from_secs(12 * 3600);
 
 /// An agent's choices, kept per agent. Absent: never chosen, so the config counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +26,19 @@ pub struct Remembered {
     pub quiet: bool,
     /// The mouse is used.
     pub mouse: Option<bool>,
+    /// Microphone and speaker that have passed the test.
+    pub proven_sound: Option<ProvenSound>,
+}
+
+/// A microphone and a speaker that were heard to work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvenSound {
+    /// The microphone's name.
+    pub input: String,
+    /// The speaker's name.
+    pub output: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A choice about the screen that is to be remembered.
@@ -36,6 +55,13 @@ pub enum Preference {
 }
 
 impl Remembered {
+    /// The same at a later time: what counted for a shift is forgotten after it.
+    pub fn at(mut self, now: Timestamp) -> Self {
+        let is_old = |proven: &mut ProvenSound| now.duration_since(proven.at).unsigned_abs() > SHIFT;
+        self.proven_sound.take_if(is_old);
+        self
+    }
+
     /// Takes over one choice.
     pub fn prefer(&mut self, preference: Preference) {
         match preference {

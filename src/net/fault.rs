@@ -48,6 +48,13 @@ pub fn io_reason(error: &io::Error) -> String {
     }
 }
 
+/// Whether a connection failed on this side of the network already: no name, no route.
+pub fn is_ours(error: &io::Error) -> bool {
+    use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable};
+    matches!(error.kind(), HostUnreachable | NetworkUnreachable | NetworkDown)
+        || error.to_string().starts_with("failed to lookup address information")
+}
+
 /// The rustls error inside an error. `io::Error` hides what it wraps from `source`, so it is looked into.
 fn rustls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let mut current = Some(error);

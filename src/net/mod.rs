@@ -2,9 +2,11 @@
 //!
 //! [`tls`] decides which certificates are accepted, [`ws`] opens a WebSocket, `dial` opens the TCP connection under
 //! it, [`fault`] turns what the network said into words, [`may_log`] keeps what travels over the wire out of the log.
+//! [`netem`] is a bad network on paper.
 
 mod dial;
 pub mod fault;
+pub mod netem;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tls;

@@ -41,6 +41,9 @@ pub enum WsError {
     /// No connection: name, route, port, or TLS other than the certificate.
     #[error("cannot reach {host}: {reason}")]
     Connect { host: String, reason: String },
+    /// Nothing was even tried at the server: this machine does not know the name, or no way there.
+    #[error("no way to {host}: {reason}")]
+    Unreachable { host: String, reason: String },
     /// The server's certificate is not trusted.
     #[error("the certificate of {host} is not trusted: {reason}")]
     Certificate { host: String, reason: String },
@@ -59,7 +62,9 @@ impl WsError {
     /// What is told to the agent.
     pub fn message(&self) -> Message {
         match self {
-            WsError::Connect { host, reason } => Message::new("net.connect").with("host", host).with("reason", reason),
+            WsError::Connect { host, reason } | WsError::Unreachable { host, reason } => {
+                Message::new("net.connect").with("host", host).with("reason", reason)
+            }
             WsError::Certificate { host, reason } => {
                 Message::new("net.certificate").with("host", host).with("reason", reason)
             }
@@ -99,9 +104,10 @@ async fn open(url: &Url, host: &str, tls: &Tls, options: WsOptions) -> Result<Ws
     if let Some(subprotocol) = options.subprotocol {
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
     }
-    let socket = dial(&name, port)
-        .await
-        .map_err(|error| WsError::Connect { host: host.to_owned(), reason: fault::io_reason(&error) })?;
+    let socket = dial(&name, port).await.map_err(|error| {
+        let (host, reason) = (host.to_owned(), fault::io_reason(&error));
+        if fault::is_ours(&error) { WsError::Unreachable { host, reason } } else { WsError::Connect { host, reason } }
+    })?;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(options.max_message))

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{
     approvals::Decision,
     calls::{Call, Incoming, Role},
-    faults::{Fault, Order},
+    faults::{Fault, Order, Way},
     people::{Behaviour, Outcome, parse_voice},
     platform::Shared,
     switch::{PartyId, Voice},
@@ -142,6 +142,7 @@ fn leg_json(world: &World, who: &str, party: Option<PartyId>) -> Value {
         "who": who, "packets_in": heard.packets_in, "packets_out": heard.packets_out,
         "heard_hz": heard.hz, "heard_dbfs": heard.dbfs, "heard_tones": heard.tones,
         "first_packet": heard.pace.first.map(|at| format!("{at:.6}")), "packet_spacing_ms": heard.pace.spacing_ms,
+        "buffer_ms": heard.buffer_ms,
     })
 }
 
@@ -172,15 +173,19 @@ struct FaultOrder {
     value: Value,
     for_ms: Option<u64>,
     agent: Option<String>,
+    direction: Option<String>,
 }
 
 async fn arm(State(shared): State<Arc<Shared>>, bytes: Bytes) -> Result<Json<Value>, Wrong> {
     let asked: FaultOrder = body(&bytes)?;
     let fault = Fault::from_name(&asked.fault).ok_or_else(|| wrong(format!("there is no fault '{}'", asked.fault)))?;
+    let direction = asked.direction.as_deref().unwrap_or("both");
+    let ways = Way::from_name(direction)
+        .ok_or_else(|| wrong(format!("direction '{direction}': use both, to_agent or from_agent")))?;
     shared.with(|w| {
         known_agent(w, asked.agent.as_ref())?;
         let lasting = asked.for_ms.map(Duration::from_millis);
-        w.order_fault(Order { fault, value: asked.value, lasting, agent: asked.agent });
+        w.order_fault(Order { fault, value: asked.value, lasting, agent: asked.agent, ways });
         Ok(Json(json!({})))
     })
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::net::netem::Jitter;
+
 use super::{
     state::{LinkOp, Rest, Sta, Timer},
-    switch::SwitchFaults,
+    switch::{RtpFaults, SwitchFaults},
     world::World,
 };
 
@@ -37,6 +39,14 @@ pub enum Fault {
     RtpReorder,
     /// No RTP at all.
     RtpBlackhole,
+    /// Mean length of a burst of lost RTP packets.
+    RtpBurst,
+    /// Share of RTP packets that come twice, percent.
+    RtpDuplicate,
+    /// What the RTP path carries, kbit/s.
+    RtpRate,
+    /// RTP packets come this much later, ms.
+    RtpDelay,
     /// Replaced by a sign-in elsewhere: the link closes with 3405 (or the code given).
     Kick,
     /// Busy by a supervisor.
@@ -71,6 +81,10 @@ impl Fault {
             "rtp_jitter_ms" => Fault::RtpJitter,
             "rtp_reorder_pct" => Fault::RtpReorder,
             "rtp_blackhole" => Fault::RtpBlackhole,
+            "rtp_burst" => Fault::RtpBurst,
+            "rtp_duplicate_pct" => Fault::RtpDuplicate,
+            "rtp_rate_kbps" => Fault::RtpRate,
+            "rtp_delay_ms" => Fault::RtpDelay,
             "kick" => Fault::Kick,
             "force_busy" => Fault::ForceBusy,
             "force_idle" => Fault::ForceIdle,
@@ -105,7 +119,11 @@ impl Fault {
             | Fault::RtpLoss
             | Fault::RtpJitter
             | Fault::RtpReorder
-            | Fault::RtpBlackhole => false,
+            | Fault::RtpBlackhole
+            | Fault::RtpBurst
+            | Fault::RtpDuplicate
+            | Fault::RtpRate
+            | Fault::RtpDelay => false,
         }
     }
 }
@@ -113,9 +131,40 @@ impl Fault {
 impl Fault {
     /// Whether it is the switch's, SIP or sound.
     fn is_the_switchs(self) -> bool {
-        let faults =
-            [Fault::DropSip, Fault::StallSip, Fault::RtpLoss, Fault::RtpJitter, Fault::RtpReorder, Fault::RtpBlackhole];
-        faults.contains(&self)
+        [
+            Fault::DropSip,
+            Fault::StallSip,
+            Fault::RtpLoss,
+            Fault::RtpJitter,
+            Fault::RtpReorder,
+            Fault::RtpBlackhole,
+            Fault::RtpBurst,
+            Fault::RtpDuplicate,
+            Fault::RtpRate,
+            Fault::RtpDelay,
+        ]
+        .contains(&self)
+    }
+}
+
+/// Which way a fault of RTP goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the platform to the agents' phones.
+    ToAgent,
+    /// From the agents' phones to the platform.
+    FromAgent,
+}
+
+impl Way {
+    /// The ways that a direction's name stands for.
+    pub fn from_name(name: &str) -> Option<&'static [Way]> {
+        Some(match name {
+            "both" => &[Way::ToAgent, Way::FromAgent],
+            "to_agent" => &[Way::ToAgent],
+            "from_agent" => &[Way::FromAgent],
+            _ => return None,
+        })
     }
 }
 
@@ -126,6 +175,7 @@ struct InForce {
     fault: Fault,
     value: Value,
     agent: Option<String>,
+    ways: &'static [Way],
 }
 
 /// The faults in force, newest last.
@@ -144,6 +194,35 @@ impl Faults {
     pub fn on(&self, fault: Fault, ag_no: Option<&str>) -> bool {
         self.get(fault, ag_no).is_some_and(|v| *v != json!(false))
     }
+
+    /// What becomes of RTP on this way.
+    fn of_rtp(&self, way: Way) -> RtpFaults {
+        let value = |fault| self.0.iter().rev().find(|f| f.fault == fault && f.ways.contains(&way)).map(|f| &f.value);
+        let number = |fault| value(fault).and_then(Value::as_f64).unwrap_or(0.0) as f32;
+        RtpFaults {
+            loss_pct: number(Fault::RtpLoss),
+            burst: number(Fault::RtpBurst),
+            delay_ms: number(Fault::RtpDelay),
+            jitter: value(Fault::RtpJitter).map_or(Jitter::None, jitter),
+            reorder_pct: number(Fault::RtpReorder),
+            duplicate_pct: number(Fault::RtpDuplicate),
+            rate_kbps: number(Fault::RtpRate) as u32,
+            blackhole: value(Fault::RtpBlackhole).is_some_and(|v| *v != json!(false)),
+        }
+    }
+}
+
+/// Jitter as it is ordered: a number is the largest delay in ms, evenly distributed; `{"sigma_ms": N}` is a normal
+/// distribution, `{"mean_ms": N}` one with a heavy tail.
+fn jitter(value: &Value) -> Jitter {
+    let of = |key: &str| value.get(key).and_then(Value::as_f64).filter(|ms| *ms > 0.0);
+    if let Some(sigma_ms) = of("sigma_ms") {
+        Jitter::Normal { sigma_ms }
+    } else if let Some(mean_ms) = of("mean_ms") {
+        Jitter::HeavyTail { mean_ms }
+    } else {
+        value.as_f64().filter(|ms| *ms > 0.0).map_or(Jitter::None, |most_ms| Jitter::Uniform { most_ms })
+    }
 }
 
 /// A fault as it is ordered.
@@ -157,6 +236,8 @@ pub struct Order {
     pub lasting: Option<Duration>,
     /// Whom; unset: everybody.
     pub agent: Option<String>,
+    /// For a fault of RTP: which ways.
+    pub ways: &'static [Way],
 }
 
 impl World {
@@ -173,7 +254,13 @@ impl World {
             self.momentary(&order, &concerned);
             if order.fault == Fault::Restart && order.lasting.is_some() {
                 for fault in [Fault::DropWs, Fault::RefuseHttp, Fault::DropSip] {
-                    self.order_fault(Order { fault, value: Value::Null, lasting: order.lasting, agent: None });
+                    self.order_fault(Order {
+                        fault,
+                        value: Value::Null,
+                        lasting: order.lasting,
+                        agent: None,
+                        ways: order.ways,
+                    });
                 }
             }
             return;
@@ -186,7 +273,7 @@ impl World {
         let id = self.next_number();
         // The switch knows no agents: its faults are everybody's.
         let agent = order.agent.filter(|_| !order.fault.is_the_switchs());
-        self.faults.0.push(InForce { id, fault: order.fault, value: order.value, agent });
+        self.faults.0.push(InForce { id, fault: order.fault, value: order.value, agent, ways: order.ways });
         if let Some(lasting) = order.lasting {
             self.after(lasting, Timer::FaultOver { id });
         }
@@ -207,14 +294,11 @@ impl World {
     }
 
     fn faults_to_switch(&self) {
-        let number = |fault| self.faults.get(fault, None).and_then(Value::as_f64).unwrap_or(0.0);
         self.switch.set_faults(SwitchFaults {
             drop_sip: self.faults.on(Fault::DropSip, None),
             stall_sip: self.faults.on(Fault::StallSip, None),
-            rtp_loss_pct: number(Fault::RtpLoss) as f32,
-            rtp_jitter_ms: number(Fault::RtpJitter) as u32,
-            rtp_reorder_pct: number(Fault::RtpReorder) as f32,
-            rtp_blackhole: self.faults.on(Fault::RtpBlackhole, None),
+            to_agent: self.faults.of_rtp(Way::ToAgent),
+            from_agent: self.faults.of_rtp(Way::FromAgent),
         });
     }
 
@@ -258,7 +342,11 @@ impl World {
                 | Fault::RtpLoss
                 | Fault::RtpJitter
                 | Fault::RtpReorder
-                | Fault::RtpBlackhole => {}
+                | Fault::RtpBlackhole
+                | Fault::RtpBurst
+                | Fault::RtpDuplicate
+                | Fault::RtpRate
+                | Fault::RtpDelay => {}
             }
         }
     }

@@ -14,6 +14,7 @@ pub(crate) trait MediaPort: Send + Sync + 'static {
     async fn answer(&self, call_id: &str, offer: &str) -> Result<String, MediaError>;
     async fn offer(&self, call_id: &str, restart: bool) -> Result<String, MediaError>;
     async fn accept_answer(&self, call_id: &str, answer: &str) -> Result<(), MediaError>;
+    async fn rollback(&self, call_id: &str);
     async fn close(&self, call_id: &str);
     fn set_muted(&self, muted: bool);
     fn set_held(&self, held: bool);
@@ -38,6 +39,10 @@ impl MediaPort for Media {
 
     async fn accept_answer(&self, call_id: &str, answer: &str) -> Result<(), MediaError> {
         Media::accept_answer(self, call_id, answer).await
+    }
+
+    async fn rollback(&self, call_id: &str) {
+        Media::rollback(self, call_id).await;
     }
 
     async fn close(&self, call_id: &str) {

@@ -118,10 +118,11 @@ impl<M: MediaPort> Runner<M> {
             event = async { match link { Some(link) => link.event().await, None => pending().await } } => match event {
                 Some(LinkEvent::Up) => self.agent.link_up(Instant::now()),
                 Some(LinkEvent::Frame(frame)) => self.agent.frame(&frame, Instant::now()),
-                Some(LinkEvent::Down(error)) => {
+                Some(LinkEvent::RoundTrip(time)) => (self.on_event)(Event::RoundTrip(time)),
+                Some(LinkEvent::Down { error, trouble }) => {
                     tracing::info!(%error, "no SIP connection");
                     self.link = None;
-                    self.agent.link_down(error, Instant::now());
+                    self.agent.link_down(error, trouble, Instant::now());
                 }
                 None => self.link = None,
             },
@@ -162,6 +163,11 @@ impl<M: MediaPort> Runner<M> {
                     Some(link) => link.send(text),
                     None => tracing::debug!("no connection; a SIP message was not sent"),
                 },
+                Output::KeepAlive(every) => {
+                    if let Some(link) = &self.link {
+                        link.keep_alive(every);
+                    }
+                }
                 Output::Tell(event) => (self.on_event)(event),
                 Output::Media(job) => {
                     if self.jobs.send(job).is_err() {
@@ -211,6 +217,10 @@ async fn work<M: MediaPort>(
                 Task::Answer(offer) => media.answer(&call_id, &offer).await.map(Some),
                 Task::Offer { restart } => media.offer(&call_id, restart).await.map(Some),
                 Task::Accept(answer) => media.accept_answer(&call_id, &answer).await.map(|()| None),
+                Task::Rollback => {
+                    media.rollback(&call_id).await;
+                    Ok(None)
+                }
                 Task::Close => {
                     media.close(&call_id).await;
                     Ok(None)

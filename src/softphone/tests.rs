@@ -59,6 +59,9 @@ impl MediaPort for FakeMedia {
         self.note(format!("accept {call_id} {}", answer.trim()));
         Ok(())
     }
+    async fn rollback(&self, call_id: &str) {
+        self.note(format!("rollback {call_id}"));
+    }
     async fn close(&self, call_id: &str) {
         self.note(format!("close {call_id}"));
     }

@@ -83,19 +83,89 @@ pub struct Devices {
     pub ring: String,
 }
 
+/// What a sound device is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeviceRole {
+    /// What the agent is heard by.
+    Microphone,
+    /// Where the other side is heard.
+    Speaker,
+    /// Where calls ring.
+    Ring,
+}
+
+impl DeviceRole {
+    /// In the order they are shown.
+    pub const ALL: [DeviceRole; 3] = [DeviceRole::Microphone, DeviceRole::Speaker, DeviceRole::Ring];
+
+    /// As errors and the log name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            DeviceRole::Microphone => "microphone",
+            DeviceRole::Speaker => "speaker",
+            DeviceRole::Ring => "ring device",
+        }
+    }
+
+    /// As the config file, `ctl` and the control socket name it.
+    pub fn key(self) -> &'static str {
+        match self {
+            DeviceRole::Microphone => "input",
+            DeviceRole::Speaker => "output",
+            DeviceRole::Ring => "ring",
+        }
+    }
+
+    /// Which way its sound goes.
+    pub fn direction(self) -> super::audio::DeviceDirection {
+        match self {
+            DeviceRole::Microphone => super::audio::DeviceDirection::Input,
+            DeviceRole::Speaker | DeviceRole::Ring => super::audio::DeviceDirection::Output,
+        }
+    }
+}
+
+impl Devices {
+    /// The device of a role.
+    pub fn of(&self, role: DeviceRole) -> &str {
+        match role {
+            DeviceRole::Microphone => &self.input,
+            DeviceRole::Speaker => &self.output,
+            DeviceRole::Ring => &self.ring,
+        }
+    }
+
+    /// Whether a word stands for the system's own choice.
+    pub fn follows_system(wanted: &str) -> bool {
+        wanted.is_empty() || wanted.eq_ignore_ascii_case("default")
+    }
+}
+
 /// The program's own sounds, generated, never part of what the far end hears or of the output WAV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Incoming call; loops, on the ring device.
+    /// Incoming call; loops, on the ring device. While there is a call it is the sound of [`Tone::Waiting`] instead.
     Ring,
     /// Far end rings and the platform sends no tone of its own; loops.
     RingBack,
+    /// The called party was not reached.
+    Busy,
+    /// The called party cannot be reached at all.
+    Congestion,
+    /// A second call while there is one; soft, in the speaker.
+    Waiting,
+    /// An outbound call was accepted.
+    Start,
     /// Before a call that is answered by itself.
     AutoAnswer,
     /// The call is over.
     HangUp,
     /// A key of the keypad.
     Key(char),
+    /// A second of 1 kHz in the speaker: a test asked for it.
+    Test,
+    /// The ring once, on the ring device, also where calls do not ring aloud: a test asked for it.
+    RingOnce,
 }
 
 /// What the softphone tells.
@@ -132,6 +202,11 @@ pub enum Event {
         from: String,
         /// It carries `Call-Info: answer-after=0`, or auto-answer is on: it is being answered by itself.
         auto_answer: bool,
+    },
+    /// A second INVITE came while there is a call, and was told that we are busy.
+    TurnedAway {
+        /// User part of From.
+        from: String,
     },
     /// The call is answered: 200 OK is sent.
     Answered {
@@ -189,10 +264,17 @@ pub enum MediaEvent {
     SpeakingMuted(bool),
     /// The microphone has delivered nothing but digital silence for 3 s, or does deliver again.
     MicrophoneSilent(bool),
+    /// The ring device works (again).
+    RingReady {
+        /// Its name.
+        ring: String,
+    },
     /// The devices of this machine, at first and when they have changed.
     Devices(Vec<super::audio::DeviceInfo>),
     /// What a test of the devices has found so far; the last one after it ends.
     Tested(SoundTest),
+    /// Whether keypad digits can go in the call's own sound: telephone-event (RFC 4733) is agreed on, or not any more.
+    Digits(bool),
     /// The media session is closed.
     Closed,
     /// Once a second while there is a call.
@@ -272,12 +354,29 @@ pub struct SoundTest {
     pub speaker: bool,
     /// The microphone delivers.
     pub microphone: bool,
+    /// The ring device takes sound; only while it rings is that known.
+    pub ring: bool,
+    /// Loudest the microphone has heard in the last 100 ms, dBFS; -90 for silence.
+    pub level_dbfs: f32,
     /// Loudest the microphone has heard since the test began, dBFS; -90 for silence.
     pub peak_dbfs: f32,
     /// Something like speech was heard.
     pub speech: bool,
     /// The tone of the speaker came back through the microphone, this many dB under what was played (echo return loss).
     pub echo_db: Option<f32>,
+    /// Times each device ran dry or over since the program began.
+    pub xruns: Xruns,
+}
+
+/// Times the devices ran dry or over since the program began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Xruns {
+    /// The microphone: sound of the agent was lost.
+    pub input: u64,
+    /// The speaker: a click or a gap was heard.
+    pub output: u64,
+    /// The ring device.
+    pub ring: u64,
 }
 
 /// Live quality of a call.
@@ -386,6 +485,18 @@ pub enum AudioError {
     /// No such device, or none at all.
     #[error("no {direction}: {reason}")]
     NoDevice { direction: &'static str, reason: String },
+    /// It worked and is gone: pulled out, switched off.
+    #[error("the {direction} '{device}' is unplugged")]
+    Gone { direction: &'static str, device: String },
+    /// It is there, open, and neither gives nor takes sound any more.
+    #[error("the {direction} '{device}' stands still")]
+    Stalled { direction: &'static str, device: String },
+    /// The system does not let this program use it.
+    #[error("no permission to use the {direction} '{device}'")]
+    Denied { direction: &'static str, device: String },
+    /// Another program holds it.
+    #[error("the {direction} '{device}' is used by another program")]
+    Busy { direction: &'static str, device: String },
     /// It is there and cannot be used.
     #[error("the {direction} '{device}' cannot be used: {reason}")]
     Unusable { direction: &'static str, device: String, reason: String },
@@ -395,27 +506,72 @@ pub enum AudioError {
 }
 
 impl AudioError {
+    /// Which device it is about; none for files and for the sound system as a whole.
+    pub fn role(&self) -> Option<DeviceRole> {
+        match self {
+            Self::NoDevice { direction, .. }
+            | Self::Gone { direction, .. }
+            | Self::Stalled { direction, .. }
+            | Self::Denied { direction, .. }
+            | Self::Busy { direction, .. }
+            | Self::Unusable { direction, .. } => DeviceRole::ALL.into_iter().find(|role| role.word() == *direction),
+            Self::File { .. } => None,
+        }
+    }
+
     /// What is told to the agent.
     pub fn message(&self) -> Message {
+        let role = self.role();
+        let one_of = |microphone, speaker, ring, any| match role {
+            Some(DeviceRole::Microphone) => microphone,
+            Some(DeviceRole::Speaker) => speaker,
+            Some(DeviceRole::Ring) => ring,
+            None => any,
+        };
         match self {
-            Self::NoDevice { direction, reason } => {
-                let key = match *direction {
-                    "microphone" => "audio.no_microphone",
-                    "speaker" => "audio.no_speaker",
-                    "ring device" => "audio.no_ring_device",
-                    _ => "audio.no_device",
-                };
-                Message::new(key).with("reason", reason)
-            }
-            Self::Unusable { direction, device, reason } => {
-                let key = match *direction {
-                    "microphone" => "audio.microphone_unusable",
-                    "speaker" => "audio.speaker_unusable",
-                    "ring device" => "audio.ring_device_unusable",
-                    _ => "audio.device_unusable",
-                };
-                Message::new(key).with("device", device).with("reason", reason)
-            }
+            Self::NoDevice { reason, .. } => Message::new(one_of(
+                "audio.no_microphone",
+                "audio.no_speaker",
+                "audio.no_ring_device",
+                "audio.no_device",
+            ))
+            .with("reason", reason),
+            Self::Gone { device, .. } => Message::new(one_of(
+                "audio.microphone_gone",
+                "audio.speaker_gone",
+                "audio.ring_device_gone",
+                "audio.device_gone",
+            ))
+            .with("device", device),
+            Self::Stalled { device, .. } => Message::new(one_of(
+                "audio.microphone_stalled",
+                "audio.speaker_stalled",
+                "audio.ring_device_stalled",
+                "audio.device_stalled",
+            ))
+            .with("device", device),
+            Self::Denied { device, .. } => Message::new(one_of(
+                "audio.microphone_denied",
+                "audio.speaker_denied",
+                "audio.ring_device_denied",
+                "audio.device_denied",
+            ))
+            .with("device", device),
+            Self::Busy { device, .. } => Message::new(one_of(
+                "audio.microphone_busy",
+                "audio.speaker_busy",
+                "audio.ring_device_busy",
+                "audio.device_busy",
+            ))
+            .with("device", device),
+            Self::Unusable { device, reason, .. } => Message::new(one_of(
+                "audio.microphone_unusable",
+                "audio.speaker_unusable",
+                "audio.ring_device_unusable",
+                "audio.device_unusable",
+            ))
+            .with("device", device)
+            .with("reason", reason),
             Self::File { path, reason } => Message::new("audio.file").with("path", path).with("reason", reason),
         }
     }

@@ -66,6 +66,12 @@ mod tests {
             panel_width: Some(40),
             quiet: true,
             mouse: Some(true),
+            proven_sound: Some(crate::domain::ProvenSound {
+                input: "Headset".into(),
+                output: "Headset".into(),
+                at: jiff::Timestamp::UNIX_EPOCH,
+            }),
+            ..Remembered::default()
         };
         write_remembered(&file, &chosen).unwrap();
         assert_eq!(read_remembered(&file), (chosen, None));

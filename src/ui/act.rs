@@ -123,6 +123,7 @@ pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
         | UiAction::PanelWider
         | UiAction::PanelPick
         | UiAction::PanelClear
+        | UiAction::Health
         | UiAction::Quiet
         | UiAction::AutoAnswer
         | UiAction::Reconnect
@@ -176,6 +177,9 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         }
         Choice::Yes(Question::SignOut) => tell(state, snapshot, Action::SignOut, Command::SignOut, now),
         Choice::Yes(Question::TakeOver) => Some(Ask::Tell(Command::SignIn { force: true })),
+        Choice::TestSound(on) => Some(Ask::Tell(Command::TestSound { on })),
+        Choice::CheckHealth => Some(Ask::Tell(Command::CheckHealth)),
+        Choice::ReadyAnyway => tell(state, snapshot, Action::Ready, Command::ReadyAnyway, now),
         Choice::Number(wanted, number) => reading::use_number(state, snapshot, wanted, number, now),
     }
 }
@@ -219,7 +223,19 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::Hold => Some((Action::Hold, Command::Hold)),
         UiAction::Mute if snapshot.call.muted => Some((Action::Unmute, Command::Unmute)),
         UiAction::Mute => Some((Action::Mute, Command::Mute)),
+        UiAction::Ready if snapshot.health.ready_refused.is_some() => {
+            // What is wrong, what to do, and the way past it stand there.
+            if is_possible(state, snapshot, Action::Ready, now) {
+                state.dialog = Some(Dialog::Health(0));
+                return Some(Ask::Tell(Command::CheckHealth));
+            }
+            None
+        }
         UiAction::Ready => simple(Command::Ready),
+        UiAction::Health => {
+            state.dialog = Some(Dialog::Health(0));
+            return Some(Ask::Tell(Command::CheckHealth));
+        }
         UiAction::Dial => return dial::dial(state, snapshot, now),
         UiAction::DialAgent => return dial::dial_agent(state, snapshot, now),
         UiAction::SignIn => return is_possible(state, snapshot, Action::SignIn, now).then_some(Ask::SignIn),

@@ -278,7 +278,7 @@ pub async fn run(handle: Handle, setup: UiSetup) -> Result<Exit, UiError> {
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
 fn on_event(state: &mut ViewState, snapshot: &Snapshot, drawn: &Drawn, event: Event) -> Option<Ask> {
     let now = Instant::now();
-    if let (Some(Dialog::Help(first)), Some(end)) = (&mut state.dialog, drawn.help_end()) {
+    if let (Some(Dialog::Help(first) | Dialog::Health(first)), Some(end)) = (&mut state.dialog, drawn.help_end()) {
         *first = end.min(*first);
     }
     match event {

@@ -49,6 +49,9 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         | Choice::Digit(_)
         | Choice::Duty(_)
         | Choice::Yes(_)
+        | Choice::TestSound(_)
+        | Choice::CheckHealth
+        | Choice::ReadyAnyway
         | Choice::Number(..) => return None,
     };
     tell(state, snapshot, needed, command, now)

@@ -171,6 +171,8 @@ actions! {
     PanelPick = "panel_pick", Screen, ["P", "alt-P"], "ui.do_panel_pick";
     /// Empty the panel.
     PanelClear = "panel_clear", Screen, ["X"], "ui.do_panel_clear";
+    /// What is in order and what is not.
+    Health = "health", Screen, ["H", "alt-H"], "ui.do_health";
     /// Quiet mode.
     Quiet = "quiet", Screen, ["Z", "alt-Z"], "ui.do_quiet";
     /// The command palette.

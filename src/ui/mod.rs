@@ -29,7 +29,9 @@ pub mod view;
 mod watch;
 
 pub use app::{Exit, UiError, UiSetup, run};
+pub use color::profile as color_profile;
 pub use guard::{redirect_stderr, restore as restore_terminal};
+pub use notify::kind as notification;
 
 #[cfg(test)]
 mod catalogue_tests;

@@ -52,6 +52,16 @@ impl Way {
     }
 }
 
+/// The name of the sequence that notifies here.
+pub fn kind(wanted: Notify) -> &'static str {
+    match Way::of(wanted, |name| std::env::var(name).ok()).kind {
+        Notify::Off => "off",
+        Notify::Osc777 => "OSC 777",
+        Notify::Osc99 => "OSC 99",
+        Notify::Auto | Notify::Osc9 => "OSC 9",
+    }
+}
+
 /// Tells only what changed.
 #[derive(Debug)]
 pub struct Notifier {

@@ -161,6 +161,7 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
                 | Dialog::Duty(_)
                 | Dialog::Numbers(_)
                 | Dialog::Help(_)
+                | Dialog::Health(_)
                 | Dialog::Keypad(_)
                 | Dialog::Quality
                 | Dialog::Question(_) => {

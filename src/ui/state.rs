@@ -319,7 +319,8 @@ fn over(dialog: &Dialog, snapshot: &Snapshot) -> Over {
         | Dialog::CallerId(_)
         | Dialog::Palette(_)
         | Dialog::Numbers(_)
-        | Dialog::Help(_) => Over::No,
+        | Dialog::Help(_)
+        | Dialog::Health(_) => Over::No,
         Dialog::Duty(Duty::Reminders(_)) => quietly(reminders::items(snapshot).is_empty()),
         Dialog::Duty(_) => quietly(!snapshot.agent.state.is_signed_in()),
     }

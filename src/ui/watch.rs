@@ -24,6 +24,7 @@ pub fn watched(state: &ViewState, snapshot: &Snapshot) -> Option<Watched> {
             | Dialog::Palette(_)
             | Dialog::Numbers(_)
             | Dialog::Help(_)
+            | Dialog::Health(_)
             | Dialog::Keypad(_)
             | Dialog::Question(_)
             | Dialog::Quality,

@@ -5,6 +5,7 @@
 
 pub mod audio;
 pub mod floor;
+pub mod proxy;
 pub mod screen;
 
 use std::{
@@ -98,12 +99,15 @@ impl Home {
 
     /// Waits until the status is as wanted.
     pub fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let mut last = Value::Null;
-        until(what, Duration::from_secs(15), || {
-            last = serde_json::from_str(&self.try_ctl(&["status", "--json"]).out).unwrap_or(Value::Null);
-            wanted(&last)
-        });
-        last
+        let begun = Instant::now();
+        loop {
+            let last = serde_json::from_str(&self.try_ctl(&["status", "--json"]).out).unwrap_or(Value::Null);
+            if wanted(&last) {
+                return last;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(15), "not within 15 s: {what}\n{last}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Everything that the program wrote to its logs.
@@ -206,11 +210,20 @@ impl Platform {
         Self::start_as(home, more, "debug")
     }
 
+    /// The platform on an address of its own.
+    pub fn start_on(home: &Home, address: &str, more: &[&str]) -> Self {
+        Self::start_at(home, address, more, "debug")
+    }
+
     fn start_as(home: &Home, more: &[&str], log_level: &str) -> Self {
+        Self::start_at(home, "127.0.0.1", more, log_level)
+    }
+
+    fn start_at(home: &Home, address: &str, more: &[&str], log_level: &str) -> Self {
         let config = home.path("client.toml");
         let config_arg = config.to_string_lossy().into_owned();
-        let mut args =
-            vec!["sim", "--listen", "127.0.0.1:0", "--sip-listen", "127.0.0.1:0", "--config-out", &config_arg];
+        let listen = format!("{address}:0");
+        let mut args = vec!["sim", "--listen", &listen, "--sip-listen", &listen, "--config-out", &config_arg];
         args.extend(more);
         let log = fs::File::create(home.path("sim.log")).expect("a log file");
         let mut child = home

@@ -37,6 +37,7 @@ fn snapshot() -> Snapshot {
         reminders: Vec::new(),
         shift_ends: None,
         overtime: None,
+        health: Default::default(),
         quiet: false,
         version: "0.0.0",
         agent: AgentView {

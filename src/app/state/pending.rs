@@ -73,6 +73,8 @@ pub(in crate::app) enum Purpose {
     Dtmf,
     /// A new token's expiry.
     TokenCheck,
+    /// Only to see whether the platform answers, and how soon.
+    Probe,
     /// A duty: a project, a break, a reminder, the rules of overtime.
     Duty(Asked),
 }

@@ -145,7 +145,7 @@ impl Turn<'_> {
 }
 
 /// Who registers with this phone, by the answer of `/agent/rtcInfo`.
-pub(super) fn account(data: &Value, phone: &str) -> Option<Account> {
+pub(crate) fn account(data: &Value, phone: &str) -> Option<Account> {
     let (vcc_id, password) = (text_of(data.get("vccId"))?, text_of(data.get("phopass"))?);
     Some(Account { user: format!("ss{vcc_id}ss{phone}"), password: SecretString::from(password) })
 }

@@ -51,8 +51,15 @@ impl Turn<'_> {
                 self.wait(Action::SignOut, id, DEADLINE);
                 self.begin_sign_out();
             }
-            Command::Ready => self.change_state(id, Action::Ready, TargetState::Ready),
-            Command::Busy { reason } => self.change_state(id, Action::Busy, TargetState::Busy(reason)),
+            Command::Ready => self.ready(id, false),
+            Command::ReadyAnyway => self.ready(id, true),
+            Command::CheckHealth => self.check_health(id),
+            Command::TestSound { on } => self.test_sound(id, on),
+            Command::Busy { reason } => {
+                // The agent has decided otherwise.
+                self.state.health.held_ready = false;
+                self.change_state(id, Action::Busy, TargetState::Busy(reason));
+            }
             Command::Dial { number, caller_id, queue_id, user_data } => {
                 self.dial(id, &number, caller_id, queue_id, user_data);
             }
@@ -156,7 +163,7 @@ impl Turn<'_> {
         self.request(Purpose::Command(action), request);
     }
 
-    fn change_state(&mut self, id: CommandId, action: Action, target: TargetState) {
+    pub(super) fn change_state(&mut self, id: CommandId, action: Action, target: TargetState) {
         if self.state.live_call().is_some() {
             return self.wish_after_call(id, target);
         }
@@ -409,7 +416,7 @@ fn action_of(command: &Command) -> Option<Action> {
     match command {
         Command::SignIn { .. } => Some(Action::SignIn),
         Command::SignOut => Some(Action::SignOut),
-        Command::Ready => Some(Action::Ready),
+        Command::Ready | Command::ReadyAnyway => Some(Action::Ready),
         Command::Busy { .. } => Some(Action::Busy),
         Command::Dial { .. } => Some(Action::Dial),
         Command::DialAgent { .. } => Some(Action::DialAgent),
@@ -443,6 +450,8 @@ fn action_of(command: &Command) -> Option<Action> {
         Command::RaiseHand(_) => Some(Action::RaiseHand),
         Command::TakeFromQueue { .. } => Some(Action::TakeFromQueue),
         Command::SetAutoAnswer { .. }
+        | Command::CheckHealth
+        | Command::TestSound { .. }
         | Command::SetToken { .. }
         | Command::SetPanel { .. }
         | Command::ClearPanel

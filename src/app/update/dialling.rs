@@ -55,6 +55,7 @@ impl Turn<'_> {
         let Some(Dialled { number, agent, caller_id, queue_id }) = self.state.dialled.take() else { return };
         if self.state.live_call().is_none() {
             self.new_call(CallPhase::Dialing, if agent { Direction::Inner } else { Direction::Out });
+            self.start_tone();
         }
         if let Some(call) = self.state.live_call_mut() {
             let known = if agent { &mut call.peer.ag_no } else { &mut call.peer.number };

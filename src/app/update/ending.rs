@@ -12,7 +12,7 @@ use crate::{
     },
     domain::{CallPhase, HungUpBy, JournalEntry, Outcome, Unreached},
     i18n::Message,
-    softphone::{self, Tone},
+    softphone,
 };
 
 /// A call that ends this soon after the own leg rang was refused by the own phone (`softphone.md` 4.7).
@@ -155,8 +155,8 @@ impl Turn<'_> {
         if entry.outcome == Outcome::Missed {
             self.warn(Message::new("app.missed").with("who", entry.peer.short()));
         }
+        self.end_tone(entry.outcome, entry.unreached);
         self.journal_ended(entry);
-        self.phone(softphone::Command::Play(Some(Tone::HangUp)));
         self.effects.push(Effect::StartTimer { timer: TimerId::ForgetCall, after: SHOWN_AFTER_END });
         self.nothing_more_to_do();
     }

@@ -1,10 +1,12 @@
-//! Keypad digits: queued, sent in order, none lost at any speed (protocol `cti.md` 8.19).
+//! Keypad digits: queued, sent in order, none lost at any speed (protocol `cti.md` 8.19); by the platform, or in the
+//! call's own sound where that is wished and agreed on.
 
 use serde_json::json;
 
 use super::{Turn, refused, unreachable};
 use crate::{
     app::{Action, CommandId, Refusal, RefusalKind, state::Purpose},
+    config::KeypadWay,
     cti::api::{ApiError, Reply, Request},
     i18n::Message,
     softphone::{self, Tone},
@@ -21,11 +23,33 @@ impl Turn<'_> {
         if let Some(last) = digits.chars().last() {
             self.phone(softphone::Command::Play(Some(Tone::Key(last))));
         }
+        let (by_platform, in_sound) = self.ways_of_digits();
+        if in_sound {
+            digits.chars().for_each(|digit| self.phone(softphone::Command::SendDigit(digit)));
+        }
+        if !by_platform {
+            return self.resolve(id, Ok(json!({ "queued": true })));
+        }
         self.state.dtmf.queue.push_str(&digits);
         // One answer for the whole queue: earlier commands are done when their digits are on the way.
         self.resolve_pending(Action::SendDtmf, Ok(json!({ "queued": true })));
         self.wait(Action::SendDtmf, id, super::commands::DEADLINE);
         self.send_queued_digits();
+    }
+
+    /// Whether digits go by the platform, and whether in the call's sound: as configured, and never nowhere.
+    fn ways_of_digits(&mut self) -> (bool, bool) {
+        let possible = self.state.media.digits;
+        let way = self.state.profile.keypad;
+        if way == KeypadWay::Rtp && !possible && !self.state.media.no_digits_told {
+            self.state.media.no_digits_told = true;
+            self.info(Message::new("app.keypad_by_platform"));
+        }
+        match way {
+            KeypadWay::Platform => (true, false),
+            KeypadWay::Rtp => (!possible, possible),
+            KeypadWay::Both => (true, possible),
+        }
     }
 
     fn send_queued_digits(&mut self) {

@@ -71,7 +71,8 @@ impl Turn<'_> {
                     self.warn(Message::new("app.junk_frame").with("start", super::clean(&start)));
                 }
             }
-            LinkEvent::RoundTrip(_) => {}
+            // Its health is taken from these.
+            LinkEvent::RoundTrip(_) | LinkEvent::Late(_) => {}
             LinkEvent::Closed { code, reason } => self.link_closed(code, &reason),
             LinkEvent::Failed(error) => {
                 if matches!(error, LinkError::Refused { status: 401 | 403 }) {

@@ -39,6 +39,7 @@ impl Turn<'_> {
                 let device_errors = std::mem::take(&mut self.state.media.device_errors);
                 self.state.media = crate::app::state::Media { muted, device_errors, ..Default::default() };
             }
+            MediaEvent::Digits(possible) => self.state.media.digits = possible,
             MediaEvent::Stats(stats) => self.measured(stats),
             MediaEvent::Levels { microphone, far_end } => {
                 self.state.media.microphone = Some(microphone);
@@ -71,7 +72,7 @@ impl Turn<'_> {
                 self.unheard();
             }
             MediaEvent::SpeakingMuted(_) | MediaEvent::MicrophoneSilent(_) => {}
-            MediaEvent::Devices(_) | MediaEvent::Tested(_) => {}
+            MediaEvent::Devices(_) | MediaEvent::Tested(_) | MediaEvent::RingReady { .. } => {}
         }
     }
 

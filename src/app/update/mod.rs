@@ -6,7 +6,7 @@
 //! absence; `call` begins calls and knows what they are, `ending` ends them, `tones` lets them be heard. `sip` and
 //! `media` take the softphone's words, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
 //! reads them), `look_ups` what is asked of them. `token` renews the token, `panel` fills the panel,
-//! `notices` tells the agent. `projects`, `breaks`, `reminders` and `overtime` are duties besides calls; `duties` runs
+//! `notices` tells the agent, `health` whether everything that a call needs is in order. `projects`, `breaks`, `reminders` and `overtime` are duties besides calls; `duties` runs
 //! them.
 
 mod after_call;
@@ -21,6 +21,7 @@ mod directory;
 mod duties;
 mod ending;
 mod hanging_up;
+mod health;
 mod journal;
 mod keypad;
 mod links;
@@ -47,6 +48,7 @@ pub(super) mod tests;
 mod token;
 mod tones;
 
+pub(crate) use binding::account;
 use serde_json::{Value, json};
 
 use super::{
@@ -70,6 +72,7 @@ impl State {
         }
         turn.panel_follows_call();
         turn.follow_duties();
+        turn.follow_health();
         turn.effects
     }
 }
@@ -87,6 +90,7 @@ impl Turn<'_> {
             Event::Started => self.started(),
             Event::Replied { id, result } => {
                 if let Some(purpose) = self.state.pending.requests.remove(&id) {
+                    self.health_of_reply(id, &result);
                     self.token_may_be_old(&purpose, &result);
                     self.replied(id, purpose, result);
                     self.exit_when_done();
@@ -94,10 +98,14 @@ impl Turn<'_> {
             }
             Event::Link { id, event } => {
                 if id == self.state.link.id {
+                    self.health_of_link(&event);
                     self.link_event(event);
                 }
             }
-            Event::Phone(event) => self.phone_event(event),
+            Event::Phone(event) => {
+                self.health_of_phone(&event);
+                self.phone_event(event);
+            }
             Event::Timer(timer) => self.timer(timer),
             Event::Panel { id, result } => self.panel_filled(id, result),
             Event::JournalLoaded(entries) => self.journal_loaded(entries),
@@ -115,7 +123,7 @@ impl Turn<'_> {
             Purpose::PhoneInfo => self.phone_info(result),
             Purpose::Login => self.login_reply(result),
             Purpose::FirstState(target) => self.first_state_reply(target, result),
-            Purpose::RollBack => {}
+            Purpose::RollBack | Purpose::Probe => {}
             Purpose::Bind => self.bind_reply(result),
             Purpose::Command(action) => self.command_reply(id, action, result),
             Purpose::Mode(login_type) => self.mode_reply(login_type, result),
@@ -151,6 +159,7 @@ impl Turn<'_> {
             TimerId::WarningRules => self.warning_rules_due(),
             // What has come due is seen when the input has been taken.
             TimerId::Overtime => self.overtime_due(),
+            TimerId::Probe => self.probe_due(),
             TimerId::Exit => self.effects.push(Effect::Exit),
         }
     }
@@ -175,9 +184,11 @@ impl Turn<'_> {
             | Purpose::LookUp { .. }
             | Purpose::Dtmf
             | Purpose::TokenCheck
+            | Purpose::Probe
             | Purpose::Duty(_) => {}
         }
         pending.requests.insert(id, purpose);
+        self.state.health.asked.insert(id, self.now.at);
         self.effects.push(Effect::Request { id, request });
     }
 

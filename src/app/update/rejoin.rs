@@ -70,12 +70,15 @@ impl Turn<'_> {
     /// `/agent/login`.
     pub(super) fn log_in(&mut self) {
         self.state.session.phase = Phase::LoggingIn;
-        let session = &self.state.session;
-        let request = Request::Login {
-            bind_tel: session.phone.clone(),
-            login_type: session.login_type.number(),
-            state: if self.state.profile.websocket { 0 } else { self.wanted_state().number() },
+        let state = if self.state.profile.websocket {
+            0
+        } else {
+            let wanted = self.wanted_state();
+            self.gated(wanted).number()
         };
+        let session = &self.state.session;
+        let request =
+            Request::Login { bind_tel: session.phone.clone(), login_type: session.login_type.number(), state };
         self.request(Purpose::Login, request);
     }
 }

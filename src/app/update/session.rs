@@ -99,6 +99,7 @@ impl Turn<'_> {
         }
         self.state.session.vcc_id = text_of(reply.data.get("vccId"));
         self.plan_token_renewal(&reply.data);
+        self.prove_devices_early();
         if self.rejoins() {
             self.rejoin();
         } else {
@@ -160,7 +161,7 @@ impl Turn<'_> {
         self.register();
         self.state.link.last_error = None;
         self.state.link.attempts = 0;
-        let wanted = self.wanted_state();
+        let wanted = if self.state.health.held_ready { TargetState::Busy(None) } else { self.wanted_state() };
         if matches!(wanted, TargetState::Busy(Some(_))) {
             // The sign-in has no room for the reason.
             return self.first_state();
@@ -205,7 +206,8 @@ impl Turn<'_> {
     /// Asks for the first ready or busy of a sign-in.
     pub(super) fn first_state(&mut self) {
         self.state.session.phase = Phase::Setting;
-        let target = self.wanted_state();
+        let wanted = self.wanted_state();
+        let target = self.gated(wanted);
         let request = match target {
             TargetState::Ready => Request::Ready,
             TargetState::Busy(reason) => Request::Busy { reason, check: None, name: None },

@@ -48,6 +48,7 @@ impl Turn<'_> {
                 self.set_sip(SipState::Off);
             }
             Event::Incoming { call_id, from, auto_answer } => self.invited(call_id, from, auto_answer),
+            Event::TurnedAway { from } => self.turned_away(&from),
             Event::Answered { call_id } => self.leg_answered(&call_id),
             Event::Ended { call_id, cause } => self.leg_ended(&call_id, cause),
             Event::Media(event) => self.media_event(event),
@@ -121,6 +122,12 @@ impl Turn<'_> {
         self.beep();
         self.ring_tone();
         self.answer_own_leg();
+    }
+
+    /// Somebody else called while there is a call: the agent hears and reads it, softly.
+    fn turned_away(&mut self, from: &str) {
+        self.waiting_beep();
+        self.info(Message::new("app.turned_away").with("who", from));
     }
 
     fn leg_answered(&mut self, call_id: &str) {

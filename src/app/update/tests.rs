@@ -10,6 +10,7 @@ mod calls;
 mod consult;
 mod found;
 mod hanging_up;
+mod health;
 mod journal;
 mod links;
 mod look_ups;

@@ -1,9 +1,10 @@
-//! What the agent hears besides the call: ring, ring-back, and the tone before a call that answers itself.
+//! What the agent hears besides the call: ring, ring-back, what became of a call, and the tone before one that answers
+//! itself.
 
 use super::Turn;
 use crate::{
     app::state::Call,
-    domain::{CallPhase, RingKind},
+    domain::{CallPhase, Outcome, RingKind, Unreached},
     softphone::{self, Tone},
 };
 
@@ -30,6 +31,28 @@ impl Turn<'_> {
         let Some(leg) = call.leg.as_mut().filter(|leg| leg.answering && !leg.beeped) else { return };
         leg.beeped = true;
         self.phone(softphone::Command::Play(Some(Tone::AutoAnswer)));
+    }
+
+    /// A second call is told softly, and only where there is a conversation it could disturb.
+    pub(super) fn waiting_beep(&mut self) {
+        if self.state.live_call().is_some_and(|call| call.phase.is_connected()) {
+            self.phone(softphone::Command::Play(Some(Tone::Waiting)));
+        }
+    }
+
+    /// An outbound call is on its way.
+    pub(super) fn start_tone(&mut self) {
+        self.phone(softphone::Command::Play(Some(Tone::Start)));
+    }
+
+    /// What became of the call: a party that was not reached is heard as on any telephone.
+    pub(super) fn end_tone(&mut self, outcome: Outcome, why: Option<Unreached>) {
+        let tone = match (outcome, why) {
+            (Outcome::Unanswered, Some(Unreached::Unreachable)) => Tone::Congestion,
+            (Outcome::Unanswered, _) => Tone::Busy,
+            _ => Tone::HangUp,
+        };
+        self.phone(softphone::Command::Play(Some(tone)));
     }
 
     /// Lets the agent hear that the far end rings, unless the platform's own tone is heard already.

@@ -13,7 +13,8 @@ pub(super) fn request(act: &Act, locale: Locale) -> Result<(&'static str, Value)
     Ok(match act {
         Act::Login { force } => ("Agent.login", json!({"force": force})),
         Act::Logout => ("Agent.logout", Value::Null),
-        Act::Ready => ("Agent.ready", Value::Null),
+        Act::Ready { anyway: false } => ("Agent.ready", Value::Null),
+        Act::Ready { anyway: true } => ("Agent.ready", json!({"anyway": true})),
         Act::Busy { reason: None } => ("Agent.unready", Value::Null),
         Act::Busy { reason: Some(reason) } => ("Agent.unready", json!({"reason": reason})),
         Act::Dial { number, caller_id, queue, user_data } => {

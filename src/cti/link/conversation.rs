@@ -29,6 +29,10 @@ pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 pub(super) const LONGEST_MESSAGE: usize = 1 << 20;
 /// Between two heartbeats (protocol `cti.md` 3.6).
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Between two pings where the round trip is watched.
+const WATCHED: Duration = Duration::from_secs(4);
+/// A ping without an answer for so long is told of.
+const LATE: Duration = Duration::from_secs(2);
 /// Without a frame or a pong for so long, the connection is taken for dead.
 const SILENCE_LIMIT: Duration = Duration::from_secs(25);
 /// How often the computer's sleep is looked for: the clock that timers run by stands still meanwhile.
@@ -66,6 +70,7 @@ pub(super) enum End {
 /// Greets, keeps the heart beating and tells what comes, until either side ends it.
 pub(super) async fn hold<S>(
     mut stream: WebSocketStream<S>,
+    watched: bool,
     tell: &(impl Fn(LinkEvent) + Sync),
     closing: &CancellationToken,
 ) -> End
@@ -75,7 +80,7 @@ where
     let last = tokio::select! {
         biased;
         () = closing.cancelled() => None,
-        last = Conversation::new(&mut stream, tell).run() => Some(last),
+        last = Conversation { watched, ..Conversation::new(&mut stream, tell) }.run() => Some(last),
     };
     let end = if last.is_some() { End::ByThem } else { End::ByUs };
     let silent = matches!(last, Some(LinkEvent::Failed(_)));
@@ -113,6 +118,10 @@ struct Conversation<'c, S, T> {
     heard: Instant,
     /// Number and time of the last ping.
     ping: (u64, Instant),
+    /// It has no answer yet.
+    unanswered: bool,
+    /// Pings go out more often than the heart beats.
+    watched: bool,
     /// Whether something unreadable came before.
     puzzled: bool,
     /// Both clocks, when they were last compared.
@@ -130,7 +139,18 @@ where
     fn new(stream: &'c mut WebSocketStream<S>, tell: &'c T) -> Self {
         let now = Instant::now();
         let (clocks, wall_clock) = ((now, SystemTime::now()), SystemTime::now as fn() -> SystemTime);
-        Self { stream, tell, heard: now, ping: (0, now), puzzled: false, clocks, probe: None, wall_clock }
+        Self {
+            stream,
+            tell,
+            heard: now,
+            ping: (0, now),
+            unanswered: false,
+            watched: false,
+            puzzled: false,
+            clocks,
+            probe: None,
+            wall_clock,
+        }
     }
 
     /// Whether the computer slept since this was last asked.
@@ -152,6 +172,9 @@ where
         (self.tell)(LinkEvent::Opened);
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let often = if self.watched { WATCHED } else { HEARTBEAT };
+        let mut watching = interval_at(Instant::now() + often, often);
+        watching.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waking = interval_at(Instant::now() + LOOK_FOR_SLEEP, LOOK_FOR_SLEEP);
         waking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silence = pin!(sleep_until(self.heard + SILENCE_LIMIT));
@@ -164,8 +187,10 @@ where
                     self.take(frame.map_err(|error| ended_by(&error))?).await?;
                 }
                 _ = heartbeat.tick() => self.beat().await?,
+                _ = watching.tick(), if self.watched => self.ping().await?,
                 _ = waking.tick() => {
                     let now = Instant::now();
+                    self.look_for_answer(now);
                     if self.slept() {
                         tracing::info!("the computer slept; the link is tried at once");
                         self.probe = Some(now + PROBE_LIMIT);
@@ -196,8 +221,24 @@ where
     /// The empty text frame the platform wants, and a ping that the other side must answer (RFC 6455 section 5.5.2).
     async fn beat(&mut self) -> Result<(), LinkEvent> {
         self.say(Message::text("")).await?;
+        self.ping().await
+    }
+
+    /// One ping at a time: how late its answer is would not be known otherwise.
+    async fn ping(&mut self) -> Result<(), LinkEvent> {
+        if std::mem::replace(&mut self.unanswered, true) {
+            return Ok(());
+        }
         self.ping = (self.ping.0 + 1, Instant::now());
         self.say(Message::Ping(Bytes::copy_from_slice(&self.ping.0.to_be_bytes()))).await
+    }
+
+    /// Tells of a ping whose answer is late, unless something else came meanwhile.
+    fn look_for_answer(&self, now: Instant) {
+        let waited = now.saturating_duration_since(self.ping.1);
+        if self.unanswered && waited >= LATE && self.heard < self.ping.1 {
+            (self.tell)(LinkEvent::Late(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)));
+        }
     }
 
     async fn take(&mut self, frame: Message) -> Result<(), LinkEvent> {
@@ -209,6 +250,7 @@ where
             Message::Text(text) => self.read(&text),
             Message::Binary(bytes) => self.read(&String::from_utf8_lossy(&bytes)),
             Message::Pong(payload) if payload.as_ref() == self.ping.0.to_be_bytes() => {
+                self.unanswered = false;
                 let ms = self.ping.1.elapsed().as_millis();
                 (self.tell)(LinkEvent::RoundTrip(u64::try_from(ms).unwrap_or(u64::MAX)));
             }

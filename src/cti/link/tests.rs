@@ -38,6 +38,7 @@ fn settings(scheme: &str, address: impl std::fmt::Display) -> LinkSettings {
         reg_id: "R1".into(),
         login_state: Some("0".into()),
         reset: None,
+        watched: false,
     }
 }
 
@@ -261,6 +262,10 @@ struct InMemory {
 
 impl InMemory {
     async fn start() -> Self {
+        Self::start_as(false).await
+    }
+
+    async fn start_as(watched: bool) -> Self {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let (tell, events): (UnboundedSender<LinkEvent>, _) = unbounded_channel();
         let closing = CancellationToken::new();
@@ -268,7 +273,7 @@ impl InMemory {
             let closing = closing.clone();
             async move {
                 let client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
-                hold(client, &|event| drop(tell.send(event)), &closing).await
+                hold(client, watched, &|event| drop(tell.send(event)), &closing).await
             }
         });
         let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
@@ -276,6 +281,16 @@ impl InMemory {
         assert_eq!(linked.receive().await, Frame::text("Hello Server!"));
         assert_eq!(linked.events.recv().await, Some(LinkEvent::Opened));
         linked
+    }
+
+    /// The next event but those that tell of a late answer.
+    async fn after_late(&mut self) -> Option<LinkEvent> {
+        loop {
+            match self.events.recv().await {
+                Some(LinkEvent::Late(_)) => {}
+                event => return event,
+            }
+        }
     }
 
     async fn receive(&mut self) -> Frame {
@@ -310,10 +325,27 @@ async fn the_heart_beats_every_ten_seconds_and_the_round_trip_is_measured() {
 async fn a_silent_server_is_given_up_after_25_seconds() {
     let mut link = InMemory::start().await;
     // Nothing is read, so nothing is answered either.
-    assert_eq!(link.events.recv().await, Some(LinkEvent::Failed(LinkError::Silent(25))));
+    assert_eq!(link.after_late().await, Some(LinkEvent::Failed(LinkError::Silent(25))));
     assert_eq!(link.seconds(), 25.0);
     assert_eq!(link.task.await.unwrap(), End::ByThem);
     assert_eq!(link.events.recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watched_link_that_stalls_is_told_of_within_8_seconds_and_told_well_again() {
+    let mut link = InMemory::start_as(true).await;
+    let ping = link.receive().await;
+    assert!(matches!(ping, Frame::Ping(_)) && link.seconds() == 4.0, "{ping:?} at {}", link.seconds());
+    let late = link.events.recv().await;
+    assert_eq!((late, link.seconds()), (Some(LinkEvent::Late(2000)), 6.0));
+    assert_eq!(link.events.recv().await, Some(LinkEvent::Late(4000)));
+    // The pong was put aside when the ping was read, and leaves now.
+    link.server.flush().await.unwrap();
+    let back = link.events.recv().await;
+    assert_eq!(back, Some(LinkEvent::RoundTrip(4000)));
+    // Something else that comes says as well that the link is alive.
+    link.server.send(Frame::text(r#"{"MT":0}"#)).await.unwrap();
+    assert!(matches!(link.events.recv().await, Some(LinkEvent::Push(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,7 +354,7 @@ async fn a_server_that_takes_nothing_is_given_up_too() {
     let (tell, mut events) = unbounded_channel();
     let client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
     let started = tokio::time::Instant::now();
-    let end = hold(client, &|event| drop(tell.send(event)), &CancellationToken::new()).await;
+    let end = hold(client, false, &|event| drop(tell.send(event)), &CancellationToken::new()).await;
     assert_eq!((end, started.elapsed().as_secs()), (End::ByThem, 25));
     assert_eq!(events.try_recv(), Ok(LinkEvent::Failed(LinkError::Silent(25))));
 }
@@ -335,10 +367,10 @@ async fn any_frame_keeps_a_server_without_pongs_alive() {
         link.server.feed(Frame::text(r#"{"MT":0}"#)).await.unwrap();
         // Only written, never read: pings stay without an answer.
         link.server.flush().await.unwrap();
-        let event = link.events.recv().await.unwrap();
+        let event = link.after_late().await.unwrap();
         assert!(matches!(event, LinkEvent::Push(_)), "{event:?}");
     }
-    assert_eq!(link.events.recv().await, Some(LinkEvent::Failed(LinkError::Silent(25))));
+    assert_eq!(link.after_late().await, Some(LinkEvent::Failed(LinkError::Silent(25))));
     assert_eq!(link.seconds(), 225.0);
 }
 

@@ -1,14 +1,20 @@
-//! The codecs of a leg: Opus at 48 kHz, G.711 at 8 kHz resampled from and to it. Frames of 20 ms.
+//! The codecs of a leg: Opus at 48 kHz, G.722 at 16 kHz and G.711 at 8 kHz resampled from and to it. Frames of 20 ms.
 
+use audio_codec::{
+    Decoder as _, Encoder as _,
+    g722::{G722Decoder, G722Encoder},
+};
 use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
-use audioadapter_buffers::direct::SequentialSlice;
 use ropus::{Application, Bitrate, Channels, DecodeMode, Decoder, Encoder, InbandFec};
-use rubato::{Fft, FixedSync, Resampler};
 
 use super::mixer::{FRAME, Frame, RATE};
+use crate::softphone::audio::Resampler;
 
 /// Samples in 20 ms at 8 kHz.
 const NARROW_FRAME: usize = FRAME / 6;
+/// Sample rates of G.711 and G.722, Hz.
+const G711_RATE: u32 = 8_000;
+const G722_RATE: u32 = 16_000;
 /// The longest Opus packet: 120 ms at 48 kHz.
 const LONGEST: usize = 6 * FRAME;
 
@@ -16,6 +22,7 @@ const LONGEST: usize = 6 * FRAME;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codec {
     Opus,
+    G722,
     Pcmu,
     Pcma,
 }
@@ -23,7 +30,7 @@ pub(super) enum Codec {
 impl Codec {
     /// By the name in `a=rtpmap`.
     pub fn by_name(name: &str) -> Option<Codec> {
-        [("opus", Codec::Opus), ("PCMU", Codec::Pcmu), ("PCMA", Codec::Pcma)]
+        [("opus", Codec::Opus), ("G722", Codec::G722), ("PCMU", Codec::Pcmu), ("PCMA", Codec::Pcma)]
             .into_iter()
             .find_map(|(known, codec)| name.eq_ignore_ascii_case(known).then_some(codec))
     }
@@ -32,7 +39,8 @@ impl Codec {
     pub fn ticks(self) -> u32 {
         match self {
             Codec::Opus => FRAME as u32,
-            Codec::Pcmu | Codec::Pcma => NARROW_FRAME as u32,
+            // G.722 has twice as many samples, and by an old mistake the same clock (RFC 3551 4.5.2).
+            Codec::G722 | Codec::Pcmu | Codec::Pcma => NARROW_FRAME as u32,
         }
     }
 
@@ -47,14 +55,19 @@ impl Codec {
 pub(super) enum CodecError {
     #[error("opus: {0}")]
     Opus(String),
-    #[error("resampler: {0}")]
-    Resampler(#[from] rubato::ResamplerConstructionError),
+    #[error("no resampler")]
+    Resampler,
 }
 
 /// 20 ms frames at 48 kHz in, RTP payloads out.
 pub(super) enum Speaker {
     Opus(Box<Encoder>),
-    Narrow { resampler: Box<Fft<f32>>, encode: fn(i16) -> u8 },
+    G711 { resampler: Box<Resampler>, encode: fn(i16) -> u8 },
+    G722 { resampler: Box<Resampler>, encoder: Box<G722Encoder> },
+}
+
+fn resampler(from: u32, to: u32) -> Result<Box<Resampler>, CodecError> {
+    Resampler::new(from, to).map(Box::new).ok_or(CodecError::Resampler)
 }
 
 impl Speaker {
@@ -70,15 +83,20 @@ impl Speaker {
                     .map_err(|error| CodecError::Opus(error.to_string()))?;
                 return Ok(Speaker::Opus(Box::new(encoder)));
             }
+            Codec::G722 => {
+                let encoder = Box::new(G722Encoder::new());
+                return Ok(Speaker::G722 { resampler: resampler(RATE as u32, G722_RATE)?, encoder });
+            }
             Codec::Pcmu => encode_ulaw,
             Codec::Pcma => encode_alaw,
         };
-        let resampler = Box::new(Fft::new(RATE, 8000, FRAME, 1, FixedSync::Both)?);
-        Ok(Speaker::Narrow { resampler, encode })
+        Ok(Speaker::G711 { resampler: resampler(RATE as u32, G711_RATE)?, encode })
     }
 
     /// The payload for one frame; none if the codec refuses it.
     pub fn encode(&mut self, frame: &Frame) -> Option<Vec<u8>> {
+        let to_i16 = |sample: &f32| (sample.clamp(-1.0, 1.0) * 32_767.0) as i16;
+        let mut narrow = Vec::new();
         match self {
             Speaker::Opus(encoder) => {
                 let mut packet = vec![0; 1275];
@@ -86,10 +104,17 @@ impl Speaker {
                 packet.truncate(length);
                 Some(packet)
             }
-            Speaker::Narrow { resampler, encode } => {
-                let mut narrow = [0.0; NARROW_FRAME];
-                resample(resampler, frame, &mut narrow)?;
-                Some(narrow.iter().map(|sample| encode((sample.clamp(-1.0, 1.0) * 32_767.0) as i16)).collect())
+            Speaker::G711 { resampler, encode } => {
+                resampler.process(frame, &mut narrow);
+                Some(narrow.iter().map(|sample| encode(to_i16(sample))).collect())
+            }
+            Speaker::G722 { resampler, encoder } => {
+                resampler.process(frame, &mut narrow);
+                let samples: Vec<i16> = narrow.iter().map(to_i16).collect();
+                let mut packet = vec![0; encoder.max_encode_bytes(samples.len())];
+                let length = encoder.encode_into(&samples, &mut packet).ok()?;
+                packet.truncate(length);
+                Some(packet)
             }
         }
     }
@@ -98,12 +123,8 @@ impl Speaker {
 /// RTP payloads in, samples at 48 kHz out.
 pub(super) enum Listener {
     Opus(Box<Decoder>),
-    /// `held` are 8 kHz samples short of a 20 ms frame: the resampler takes whole frames only.
-    Narrow {
-        resampler: Box<Fft<f32>>,
-        decode: fn(u8) -> i16,
-        held: Vec<f32>,
-    },
+    G711 { resampler: Box<Resampler>, decode: fn(u8) -> i16 },
+    G722 { resampler: Box<Resampler>, decoder: Box<G722Decoder> },
 }
 
 impl Listener {
@@ -114,11 +135,14 @@ impl Listener {
                     Decoder::new(RATE as u32, Channels::Mono).map_err(|error| CodecError::Opus(error.to_string()))?;
                 return Ok(Listener::Opus(Box::new(decoder)));
             }
+            Codec::G722 => {
+                let decoder = Box::new(G722Decoder::new());
+                return Ok(Listener::G722 { resampler: resampler(G722_RATE, RATE as u32)?, decoder });
+            }
             Codec::Pcmu => decode_ulaw,
             Codec::Pcma => decode_alaw,
         };
-        let resampler = Box::new(Fft::new(8000, RATE, NARROW_FRAME, 1, FixedSync::Both)?);
-        Ok(Listener::Narrow { resampler, decode, held: Vec::new() })
+        Ok(Listener::G711 { resampler: resampler(G711_RATE, RATE as u32)?, decode })
     }
 
     /// The samples of one payload; nothing if it cannot be decoded.
@@ -130,23 +154,25 @@ impl Listener {
                 samples.truncate(count);
                 samples
             }
-            Listener::Narrow { resampler, decode, held } => {
-                held.extend(payload.iter().map(|octet| f32::from(decode(*octet)) / 32_768.0));
+            Listener::G711 { resampler, decode } => {
+                let narrow: Vec<f32> = payload.iter().map(|octet| f32::from(decode(*octet)) / 32_768.0).collect();
                 let mut samples = Vec::new();
-                while held.len() >= NARROW_FRAME {
-                    let narrow: Vec<f32> = held.drain(..NARROW_FRAME).collect();
-                    let mut wide = [0.0; FRAME];
-                    if resample(resampler, &narrow, &mut wide).is_some() {
-                        samples.extend(wide);
-                    }
-                }
+                resampler.process(&narrow, &mut samples);
+                samples
+            }
+            Listener::G722 { resampler, decoder } => {
+                let mut narrow = vec![0; decoder.max_decode_samples(payload.len())];
+                let count = decoder.decode_into(payload, &mut narrow).unwrap_or(0);
+                let narrow: Vec<f32> = narrow.iter().take(count).map(|sample| f32::from(*sample) / 32_768.0).collect();
+                let mut samples = Vec::new();
+                resampler.process(&narrow, &mut samples);
                 samples
             }
         }
     }
 
     /// About 20 ms in place of a lost packet: Opus makes them up (with the redundancy in `next`, if it came), G.711
-    /// has none and stays silent.
+    /// and G.722 have none and stay silent.
     pub fn conceal(&mut self, next: Option<&[u8]>) -> Vec<f32> {
         match self {
             Listener::Opus(decoder) => {
@@ -156,16 +182,9 @@ impl Listener {
                 samples.truncate(count);
                 samples
             }
-            Listener::Narrow { .. } => vec![0.0; FRAME],
+            Listener::G711 { .. } | Listener::G722 { .. } => vec![0.0; FRAME],
         }
     }
-}
-
-fn resample(resampler: &mut Fft<f32>, from: &[f32], to: &mut [f32]) -> Option<()> {
-    let (from_length, to_length) = (from.len(), to.len());
-    let input = SequentialSlice::new(from, 1, from_length).ok()?;
-    let mut output = SequentialSlice::new_mut(to, 1, to_length).ok()?;
-    resampler.process_into_buffer(&input, &mut output, None).ok().map(|_| ())
 }
 
 #[cfg(test)]
@@ -175,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_tone_survives_every_codec() {
-        for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+        for codec in [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma] {
             let (mut speaker, mut listener) = (Speaker::new(codec).unwrap(), Listener::new(codec).unwrap());
             let mut tone = Tone::new(1000.0);
             let samples: Vec<f32> =

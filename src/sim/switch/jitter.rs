@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::codec::{Codec, CodecError, Listener};
-use super::mixer::{FRAME, Frame};
+use super::mixer::{FRAME, Frame, RATE};
 
 /// Packets gathered before playing starts: one may be late without a gap.
 const SHORTEST: usize = 2;
@@ -85,6 +85,11 @@ impl Inbound {
         if number >= self.next {
             self.packets.insert(number, payload);
         }
+    }
+
+    /// What waits to be played, in ms.
+    pub fn held_ms(&self) -> f32 {
+        20.0 * self.packets.len() as f32 + self.samples.len() as f32 * 1000.0 / RATE as f32
     }
 
     /// The next 20 ms; silence when there is nothing to play.

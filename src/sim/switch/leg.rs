@@ -391,17 +391,32 @@ impl Leg {
         let alive = matches!(self.phase, Phase::Talking | Phase::Ending);
         let routed = request.values("Route").first().is_some_and(|route| uri_of(route) == self.core.route_uri());
         let (number, _) = request.cseq();
+        let mut answer = None;
         let (code, reason) = match method {
             _ if !ours || !alive => (481, "Call/Transaction Does Not Exist"),
             // A proxy that finds no route to follow knows nobody of that name.
             _ if !routed => (404, "Not Found: no Route to this proxy"),
             _ if number <= self.remote_cseq => (500, "CSeq Out Of Order"),
             "BYE" | "INFO" | "OPTIONS" => (200, "OK"),
-            "INVITE" => (488, "Not Acceptable Here"),
+            "INVITE" => match self.answer(&request.body).await {
+                Some(sdp) => {
+                    answer = Some(sdp);
+                    (200, "OK")
+                }
+                None => (488, "Not Acceptable Here"),
+            },
             _ => (405, "Method Not Allowed"),
         };
-        let reply = Message::response(request, code, reason, &self.local_tag);
-        self.core.send(socket, &reply.with("Allow", ALLOW).with("Server", AGENT));
+        let reply =
+            Message::response(request, code, reason, &self.local_tag).with("Allow", ALLOW).with("Server", AGENT);
+        let reply = match answer {
+            Some(sdp) => {
+                let contact = self.invite.header("Contact").unwrap_or_default();
+                reply.with("Contact", contact).with_body("application/sdp", &sdp)
+            }
+            None => reply,
+        };
+        self.core.send(socket, &reply);
         if code != 200 {
             return;
         }
@@ -409,6 +424,20 @@ impl Leg {
         if method == "BYE" {
             self.end(SwitchEvent::Ended { leg: self.id });
             self.over().await;
+        }
+    }
+}
+
+impl Leg {
+    /// The answer to another offer of the client's (RFC 3261 14.2); none if it cannot be had.
+    async fn answer(&mut self, offer: &str) -> Option<String> {
+        let peer = self.peer.as_mut().filter(|_| self.phase == Phase::Talking)?;
+        match peer.answer(offer).await {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                tracing::info!(%error, "another offer is refused");
+                None
+            }
         }
     }
 }

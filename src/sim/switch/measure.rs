@@ -34,6 +34,8 @@ pub struct Heard {
     pub packets_out: u64,
     /// How the party's RTP packets come; nothing for a virtual party.
     pub pace: Pace,
+    /// Sound from the party that waits to be played, in ms; nothing for a virtual party.
+    pub buffer_ms: Option<f32>,
 }
 
 /// The level of samples at full scale 1, in dBFS of a sine: a sine of peak 1 is 0 dBFS.

@@ -61,8 +61,6 @@ struct Party {
     source: Source,
     /// What it says in this tick.
     spoken: Frame,
-    /// What it heard in the last tick.
-    hearing: Frame,
     memory: VecDeque<f32>,
     frames: u64,
 }
@@ -110,7 +108,7 @@ impl Mixer {
         let silence = [0.0; FRAME];
         let memory = VecDeque::with_capacity(MEMORY + FRAME);
         let mut state = locked(&self.state);
-        state.parties.insert(id, Party { source, spoken: silence, hearing: silence, memory, frames: 0 });
+        state.parties.insert(id, Party { source, spoken: silence, memory, frames: 0 });
         if !state.ticking {
             let ticked = Arc::clone(&self.state);
             let clock = std::thread::Builder::new().name("switch-mixer".to_owned());
@@ -156,6 +154,7 @@ impl Mixer {
                 heard.packets_in = port.packets_in.load(Ordering::Relaxed);
                 heard.packets_out = port.packets_out.load(Ordering::Relaxed);
                 heard.pace = locked(&port.arrivals).pace();
+                heard.buffer_ms = Some(locked(&port.inbound).held_ms());
             }
             (party.memory.iter().copied().collect::<Vec<f32>>(), heard)
         };
@@ -188,15 +187,26 @@ fn tick_while_needed(state: &Mutex<State>) {
 
 impl State {
     fn tick(&mut self) {
-        for party in self.parties.values_mut() {
+        let mut echoes = Vec::new();
+        for (id, party) in &mut self.parties {
             party.spoken = match &mut party.source {
                 Source::Tone(tone) => tone.next(),
                 Source::Speech(babble) => babble.next(),
                 Source::Music(music) => music.next(),
-                Source::Echo => party.hearing,
+                Source::Echo => {
+                    echoes.push(*id);
+                    continue;
+                }
                 Source::Silence => [0.0; FRAME],
                 Source::Leg { port, .. } => locked(&port.inbound).pull(),
             };
+        }
+        // An echo says what it hears in this tick: a tick more would be counted as the program's delay.
+        for id in echoes {
+            let mix = self.mix_for(id);
+            if let Some(party) = self.parties.get_mut(&id) {
+                party.spoken = mix;
+            }
         }
         let mixes: Vec<Frame> = self.parties.keys().map(|listener| self.mix_for(*listener)).collect();
         for (party, mix) in self.parties.values_mut().zip(mixes) {
@@ -221,7 +231,6 @@ impl State {
 
 impl Party {
     fn hear(&mut self, mix: Frame) {
-        self.hearing = mix;
         self.frames += 1;
         self.memory.extend(mix);
         self.memory.drain(..self.memory.len().saturating_sub(MEMORY));

@@ -34,7 +34,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use self::core::Core;
-pub use self::faults::SwitchFaults;
+pub use self::faults::{RtpFaults, SwitchFaults};
 pub use self::measure::Heard;
 use self::socket::LinkFault;
 use super::log::Log;

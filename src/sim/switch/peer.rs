@@ -9,7 +9,9 @@ use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine};
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine,
+};
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::rtp;
@@ -27,7 +29,7 @@ use webrtc::peer_connection::{
 };
 
 use super::codec::{Codec, CodecError, Speaker};
-use super::faults::{Line, SwitchFaults};
+use super::faults::{HEADERS, Line, SwitchFaults};
 use super::mixer::{Frame, Port, locked};
 use super::sdp::{self, AnswerError};
 
@@ -36,8 +38,9 @@ const GATHERING: Duration = Duration::from_secs(2);
 
 /// What is offered, most wanted first. Telephone events are added to the offer's text: the stack cannot tell two
 /// clocks of one name apart.
-const OFFERED: [(&str, u32, u16, u8, &str); 3] = [
+const OFFERED: [(&str, u32, u16, u8, &str); 4] = [
     (MIME_TYPE_OPUS, 48_000, 2, 111, "minptime=10;useinbandfec=1"),
+    (MIME_TYPE_G722, 8000, 0, 9, ""),
     (MIME_TYPE_PCMA, 8000, 0, 8, ""),
     (MIME_TYPE_PCMU, 8000, 0, 0, ""),
 ];
@@ -72,7 +75,16 @@ pub(super) struct Peer {
     port: Port,
     faults: SharedFaults,
     state: watch::Receiver<RTCPeerConnectionState>,
+    events: Arc<Events>,
+    /// What the client's last description agreed on.
+    agreed: Option<Agreed>,
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// What stays when a client offers anew.
+struct Agreed {
+    codec: Codec,
+    ice_ufrag: Option<String>,
 }
 
 /// What the sending task needs once the codec is known.
@@ -116,7 +128,7 @@ impl Peer {
                 .with_media_engine(engine)
                 .with_setting_engine(settings)
                 .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
-                .with_handler(events)
+                .with_handler(Arc::<Events>::clone(&events))
                 .with_udp_addrs(addresses(address))
                 .build()
                 .await?,
@@ -132,7 +144,7 @@ impl Peer {
             }
         };
         let sender = Some(Sending { track, ssrc, frames });
-        Ok(Peer { connection, offer, sender, port, faults, state, tasks: Vec::new() })
+        Ok(Peer { connection, offer, sender, port, faults, state, events, agreed: None, tasks: Vec::new() })
     }
 
     /// Takes the client's answer and starts the sound.
@@ -140,7 +152,9 @@ impl Peer {
     /// # Errors
     /// When the answer cannot carry a call.
     pub async fn accept(&mut self, answer: &str) -> Result<Codec, PeerError> {
+        let ice_ufrag = sdp::ice_ufrag(answer).map(str::to_owned);
         let answer = sdp::read_answer(answer)?;
+        self.agreed = Some(Agreed { codec: answer.codec, ice_ufrag });
         locked(&self.port.inbound).set_codec(answer.payload_type, answer.codec)?;
         let speaker = Speaker::new(answer.codec)?;
         self.connection.set_remote_description(RTCSessionDescription::answer(answer.sdp)?).await?;
@@ -150,6 +164,33 @@ impl Peer {
             self.tasks.push(tokio::spawn(send(sending, stream, port, faults, state)));
         }
         Ok(answer.codec)
+    }
+
+    /// Answers another offer of the client's in the same call, with an ICE restart or without; the codec stays.
+    ///
+    /// # Errors
+    /// When the offer cannot carry the call; what was agreed on goes on.
+    pub async fn answer(&mut self, offer: &str) -> Result<String, PeerError> {
+        let Some(agreed) = &mut self.agreed else { return Err(AnswerError::NoAudio.into()) };
+        let offered = sdp::read_answer(offer)?;
+        if offered.codec != agreed.codec {
+            return Err(AnswerError::NoCodec.into());
+        }
+        let ice_ufrag = sdp::ice_ufrag(offer).map(str::to_owned);
+        let restart = std::mem::replace(&mut agreed.ice_ufrag, ice_ufrag.clone()) != ice_ufrag;
+        let (gathered_tx, gathered) = oneshot::channel();
+        *locked(&self.events.gathered) = Some(gathered_tx);
+        self.connection.set_remote_description(RTCSessionDescription::offer(offered.sdp)?).await?;
+        let answer = self.connection.create_answer(None).await?;
+        self.connection.set_local_description(answer).await?;
+        if restart {
+            match tokio::time::timeout(GATHERING, gathered).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Err(PeerError::Gathering),
+            }
+        }
+        let answer = self.connection.local_description().await.ok_or(PeerError::Gathering)?;
+        Ok(sdp::finish_answer(&answer.sdp))
     }
 
     /// Whether packets can flow.
@@ -269,7 +310,7 @@ impl PeerConnectionEventHandler for Events {
 
 /// Carries packets from the client to the leg's jitter buffer until the track ends.
 async fn receive(track: Arc<dyn TrackRemote>, port: Port, faults: SharedFaults) {
-    let mut line: Line<rtp::Packet> = Line::new();
+    let mut line: Line<rtp::Packet> = Line::new(Instant::now());
     loop {
         let event = tokio::select! {
             event = track.poll() => Some(event),
@@ -277,7 +318,10 @@ async fn receive(track: Arc<dyn TrackRemote>, port: Port, faults: SharedFaults) 
         };
         let now = Instant::now();
         match event {
-            Some(Some(TrackRemoteEvent::OnRtpPacket(packet))) => line.push(now, packet, &current(&faults)),
+            Some(Some(TrackRemoteEvent::OnRtpPacket(packet))) => {
+                let bytes = packet.payload.len() + HEADERS;
+                line.push(now, packet, bytes, &current(&faults).from_agent);
+            }
             Some(Some(_)) | None => {}
             Some(None) => return,
         }
@@ -291,7 +335,7 @@ async fn receive(track: Arc<dyn TrackRemote>, port: Port, faults: SharedFaults) 
 }
 
 /// Waits for the line's next packet, for ever if there is none.
-async fn due<T>(line: &Line<T>) {
+async fn due<T: Clone>(line: &Line<T>) {
     match line.next_due() {
         Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
@@ -313,7 +357,7 @@ async fn send(
     faults: SharedFaults,
     state: watch::Receiver<RTCPeerConnectionState>,
 ) {
-    let mut line: Line<rtp::Packet> = Line::new();
+    let mut line: Line<rtp::Packet> = Line::new(Instant::now());
     let mut sequence: u16 = rand::random_range(0..0x8000);
     let mut timestamp: u32 = rand::random();
     let mut first = true;
@@ -336,7 +380,9 @@ async fn send(
                         ssrc: sending.ssrc,
                         ..rtp::Header::default()
                     };
-                    line.push(Instant::now(), rtp::Packet { header, payload: payload.into() }, &current(&faults));
+                    let bytes = payload.len() + HEADERS;
+                    let packet = rtp::Packet { header, payload: payload.into() };
+                    line.push(Instant::now(), packet, bytes, &current(&faults).to_agent);
                     sequence = sequence.wrapping_add(1);
                 }
                 timestamp = timestamp.wrapping_add(stream.codec.ticks());

@@ -28,17 +28,28 @@ pub(super) enum AnswerError {
 /// The payload types of telephone events (RFC 4733) in the offer, one for each clock rate of the codecs.
 const EVENTS: [(&str, &str); 2] = [("110", "48000"), ("126", "8000")];
 
-/// Names the first candidate's address and port in `c=` and `m=`, as browsers do (the stack writes 0.0.0.0 and 9,
-/// which reads as hold to many), offers telephone events, and drops candidates of the RTCP component, which is
-/// multiplexed.
+/// The offer made fit to send: its address named, telephone events added.
 pub(super) fn finish_offer(sdp: &str) -> String {
+    let mut text = named(sdp, &format!(" {}", EVENTS.map(|(format, _)| format).join(" ")));
+    for (format, clock) in EVENTS {
+        text.push_str(&format!("a=rtpmap:{format} telephone-event/{clock}\r\na=fmtp:{format} 0-16\r\n"));
+    }
+    text
+}
+
+/// The answer to a client's offer made fit to send: its address named.
+pub(super) fn finish_answer(sdp: &str) -> String {
+    named(sdp, "")
+}
+
+/// Names the first candidate's address and port in `c=` and `m=`, as browsers do (the stack writes 0.0.0.0 and 9,
+/// which reads as hold to many), adds formats, and drops candidates of the RTCP component, which is multiplexed.
+fn named(sdp: &str, formats: &str) -> String {
     let candidate = sdp.lines().filter_map(candidate_address).next();
     let mut text = String::with_capacity(sdp.len());
     for line in sdp.lines() {
         let line = match (&candidate, line.strip_prefix("m=audio 9 ")) {
-            (Some((_, port)), Some(rest)) => {
-                format!("m=audio {port} {rest} {}", EVENTS.map(|(format, _)| format).join(" "))
-            }
+            (Some((_, port)), Some(rest)) => format!("m=audio {port} {rest}{formats}"),
             (Some((address, _)), None) if line == "c=IN IP4 0.0.0.0" => format!("c=IN IP4 {address}"),
             _ if line.starts_with("a=candidate:") && component(line) != Some("1") => continue,
             _ => line.to_owned(),
@@ -46,10 +57,12 @@ pub(super) fn finish_offer(sdp: &str) -> String {
         text.push_str(&line);
         text.push_str("\r\n");
     }
-    for (format, clock) in EVENTS {
-        text.push_str(&format!("a=rtpmap:{format} telephone-event/{clock}\r\na=fmtp:{format} 0-16\r\n"));
-    }
     text
+}
+
+/// The ICE user name fragment of a description: another one is an ICE restart (RFC 8839 4.4.1.1.1).
+pub(super) fn ice_ufrag(sdp: &str) -> Option<&str> {
+    sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::trim)
 }
 
 /// The IPv4 address and port of an RTP candidate over UDP.
@@ -147,9 +160,10 @@ fn codec_of(sdp: &str, format: &str) -> Option<Codec> {
             let clock = clock.split('/').next().unwrap_or_default();
             Codec::by_name(name).filter(|codec| clock == codec.clock().to_string())
         }
-        // Payload types 0 and 8 need no mapping (RFC 3551 6).
+        // Payload types 0, 8 and 9 need no mapping (RFC 3551 6).
         None if format == "0" => Some(Codec::Pcmu),
         None if format == "8" => Some(Codec::Pcma),
+        None if format == "9" => Some(Codec::G722),
         None => None,
     }
 }
@@ -178,7 +192,7 @@ mod tests {
     fn refuses_answers_without_sound() {
         assert_eq!(read_answer("v=0\r\n"), Err(AnswerError::NoAudio));
         assert_eq!(read_answer(&ANSWER.replace("m=audio 9", "m=audio 0")), Err(AnswerError::Rejected));
-        assert_eq!(read_answer(&ANSWER.replace(" 8 0 110 126", " 9 110")), Err(AnswerError::NoCodec));
+        assert_eq!(read_answer(&ANSWER.replace(" 8 0 110 126", " 18 110")), Err(AnswerError::NoCodec));
         assert_eq!(read_answer(&ANSWER.replace("SHA-256", "sha-512")), Err(AnswerError::NoFingerprint));
     }
 

@@ -190,7 +190,8 @@ async fn pcmu_sounds_both_ways_and_a_blackhole_swallows_it() {
     let (mut stage, mut client) = Stage::with_client().await;
     let talk = stage.talking(&mut client, Codec::Pcmu).await;
     talk.both_heard(&stage.switch).await;
-    stage.switch.set_faults(SwitchFaults { rtp_blackhole: true, ..SwitchFaults::default() });
+    let gone = RtpFaults { blackhole: true, ..RtpFaults::default() };
+    stage.switch.set_faults(SwitchFaults { to_agent: gone, from_agent: gone, ..SwitchFaults::default() });
     until("silence for the customer", || stage.switch.heard(talk.customer).dbfs.is_none().then_some(())).await;
     let before = talk.sound.samples();
     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -63,8 +63,9 @@ async fn faults_of_the_switch_are_passed_on_and_taken_back() {
     // The switch knows no agents: naming one makes no difference.
     s.fault(json!({"fault": "drop_sip", "for_ms": 50, "agent": "8001"})).await;
     s.fault(json!({"fault": "rtp_loss_pct", "value": 5})).await;
-    let on = Asked::Faults(SwitchFaults { drop_sip: true, rtp_loss_pct: 5.0, ..Default::default() });
-    let off = Asked::Faults(SwitchFaults { rtp_loss_pct: 5.0, ..Default::default() });
+    let lossy = RtpFaults { loss_pct: 5.0, ..Default::default() };
+    let off = SwitchFaults { to_agent: lossy, from_agent: lossy, ..Default::default() };
+    let (on, off) = (Asked::Faults(SwitchFaults { drop_sip: true, ..off }), Asked::Faults(off));
     until("passed on and over", async || {
         let asked = s.switch.asked();
         (asked.contains(&on) && asked.last() == Some(&off)).then_some(())
@@ -72,6 +73,28 @@ async fn faults_of_the_switch_are_passed_on_and_taken_back() {
     .await;
     s.admin(reqwest::Method::DELETE, "/faults", json!({})).await;
     assert_eq!(s.switch.asked().last(), Some(&Asked::Faults(SwitchFaults::default())));
+}
+
+#[tokio::test]
+async fn faults_of_rtp_have_a_direction_and_the_newest_counts() {
+    let s = stage().await;
+    s.fault(json!({"fault": "rtp_loss_pct", "value": 10})).await;
+    s.fault(json!({"fault": "rtp_burst", "value": 3})).await;
+    s.fault(json!({"fault": "rtp_loss_pct", "value": 20, "direction": "to_agent"})).await;
+    s.fault(json!({"fault": "rtp_jitter_ms", "value": {"sigma_ms": 30}, "direction": "from_agent"})).await;
+    s.fault(json!({"fault": "rtp_duplicate_pct", "value": 4, "direction": "from_agent"})).await;
+    s.fault(json!({"fault": "rtp_rate_kbps", "value": 64, "direction": "to_agent"})).await;
+    s.fault(json!({"fault": "rtp_delay_ms", "value": 80})).await;
+    let (both, quiet) = (RtpFaults { burst: 3.0, delay_ms: 80.0, ..Default::default() }, SwitchFaults::default());
+    let to_agent = RtpFaults { loss_pct: 20.0, rate_kbps: 64, ..both };
+    let jitter = crate::net::netem::Jitter::Normal { sigma_ms: 30.0 };
+    let from_agent = RtpFaults { loss_pct: 10.0, jitter, duplicate_pct: 4.0, ..both };
+    assert_eq!(s.switch.asked().last(), Some(&Asked::Faults(SwitchFaults { to_agent, from_agent, ..quiet })));
+    let url = format!("{}/faults", s.ready.admin);
+    let body = r#"{"fault":"rtp_delay_ms","value":1,"direction":"up"}"#;
+    let refused = s.http.post(&url).body(body).send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    assert!(refused.text().await.unwrap().contains("from_agent"));
 }
 
 #[tokio::test]

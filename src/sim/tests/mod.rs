@@ -42,7 +42,7 @@ use super::{
     log::LogBook,
     platform::{Options, Platform, ReadyLine},
     scenario::Scenario,
-    switch::{Heard, LegId, PartyId, SwitchEvent, SwitchFaults, Voice},
+    switch::{Heard, LegId, PartyId, RtpFaults, SwitchEvent, SwitchFaults, Voice},
     telephony::Telephony,
 };
 

@@ -1,7 +1,10 @@
 //! One call's sound: what is sent, what is heard, how it is measured.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,6 +21,8 @@ const LEVEL_EVERY: u32 = 10;
 const QUALITY_EVERY: u32 = 20;
 /// No louder than this is digital silence: A-law has no zero, its least is at -72 dBFS. Noise of a line is above it.
 const SILENCE: f32 = 0.000_32;
+/// Sound above this, as a share of full scale, is heard.
+const AUDIBLE: f32 = 0.001;
 /// Most packets that wait to be looked at; the network thread never waits for the audio thread.
 const INBOX: usize = 512;
 
@@ -26,6 +31,7 @@ const INBOX: usize = 512;
 pub struct Shared {
     inbox: Mutex<Vec<RtpIn>>,
     quality: Mutex<Quality>,
+    xruns: AtomicU64,
 }
 
 impl Shared {
@@ -42,6 +48,11 @@ impl Shared {
     /// As of at most 200 ms ago.
     pub fn quality(&self) -> Quality {
         *self.quality.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Times a device ran dry or over in this call.
+    pub fn xruns(&self) -> u64 {
+        self.xruns.load(Ordering::Relaxed)
     }
 
     fn take(&self) -> Vec<RtpIn> {
@@ -106,6 +117,16 @@ impl Call {
         Ok(())
     }
 
+    /// The far end reports to have lost so much of what was sent, percent.
+    pub fn far_loss(&mut self, percent: f32) {
+        self.send.far_loss(percent);
+    }
+
+    /// Sends a keypad digit as telephone-event.
+    pub fn digit(&mut self, digit: char) {
+        self.send.digit(digit);
+    }
+
     /// What the two sides agreed on.
     pub fn set_direction(&mut self, send: bool, receive: bool) {
         self.send.set_sending(send);
@@ -139,6 +160,11 @@ impl Call {
     /// How long the speaker's device has taken nothing.
     pub fn set_speaker_idle(&mut self, idle: Duration) {
         self.speaker_idle = idle;
+    }
+
+    /// Takes note of how often devices ran dry or over in this call.
+    pub fn set_xruns(&self, xruns: u64) {
+        self.shared.xruns.store(xruns, Ordering::Relaxed);
     }
 
     /// Counts blocks; the levels every 100 ms.

@@ -1,23 +1,23 @@
-//! Opus (RFC 6716, RFC 7587) and G.711 (RFC 3551 4.5.14), to and from 48 kHz mono.
+//! Opus (RFC 6716, RFC 7587), G.722 (RFC 3551 4.5.2) and G.711 (RFC 3551 4.5.14), to and from 48 kHz mono.
 
+use audio_codec::{
+    Decoder as _, Encoder as _,
+    g722::{G722Decoder, G722Encoder},
+};
 use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
 use bytes::Bytes;
-use ropus::{Application, Bitrate, Channels, DecodeMode, InbandFec};
+use ropus::{Channels, DecodeMode};
 use thiserror::Error;
 
-use super::{FRAME, RATE, resample::Resampler};
+use super::{FRAME, OpusWishes, RATE, opus::OpusEncoder, resample::Resampler};
 use crate::config::Codec;
 
-/// Opus, bit/s: wideband speech with room for its own redundancy.
-const OPUS_BITRATE: u32 = 32_000;
-/// Opus complexity, 0 to 10: about 1 % of a core here.
-const OPUS_COMPLEXITY: u8 = 5;
-/// The loss the encoder prepares for, percent; below some percent it leaves the redundancy out.
-const OPUS_EXPECTED_LOSS: u8 = 10;
 /// Longest Opus packet, samples: 120 ms.
 const OPUS_LONGEST: usize = 5760;
-/// Longest payload written, bytes: far above what the bit rate gives for 20 ms.
-const OPUS_PAYLOAD: usize = 1275;
+/// Sample rate of G.711, Hz.
+const G711_RATE: u32 = 8_000;
+/// Sample rate of G.722, Hz.
+const G722_RATE: u32 = 16_000;
 
 /// A payload that cannot be decoded, or a codec that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -35,66 +35,98 @@ fn failed(codec: Codec, reason: impl ToString) -> CodecError {
 pub fn rtp_clock(codec: Codec) -> u32 {
     match codec {
         Codec::Opus => 48_000,
-        Codec::Pcma | Codec::Pcmu => 8_000,
+        // G.722 has twice as many samples; its clock is a mistake that stayed (RFC 3551 4.5.2).
+        Codec::G722 | Codec::Pcma | Codec::Pcmu => 8_000,
     }
 }
 
 /// Turns 20 ms into a payload.
 pub enum Encoder {
-    /// Opus, with its output buffer.
-    Opus(Box<ropus::Encoder>, Box<[u8; OPUS_PAYLOAD]>),
-    /// G.711.
-    G711(Box<G711<Compress>>),
+    /// Opus.
+    Opus(Box<OpusEncoder>),
+    /// G.711 or G.722.
+    Narrow(Box<NarrowEncoder>),
 }
 
-type Compress = fn(i16) -> u8;
-type Expand = fn(u8) -> i16;
-
-/// G.711 one way.
-pub struct G711<Law> {
-    law: Law,
-    /// 48 to 8 kHz, or back.
+/// A codec of less than 48 kHz, one way.
+pub struct NarrowEncoder {
+    coder: Compressor,
     resampler: Resampler,
-    /// Scratch, 8 kHz.
+    /// Scratch, at the codec's rate.
     narrow: Vec<f32>,
+    samples: Vec<i16>,
+}
+
+enum Compressor {
+    G711(fn(i16) -> u8),
+    G722(G722Encoder),
 }
 
 impl Encoder {
-    /// A fresh encoder.
+    /// A fresh encoder; of the far end nothing is known.
     pub fn new(codec: Codec) -> Result<Self, CodecError> {
-        let law: Compress = match codec {
+        let (coder, rate) = match codec {
             Codec::Opus => {
-                let encoder = ropus::Encoder::builder(RATE, Channels::Mono, Application::Voip)
-                    .bitrate(Bitrate::Bits(OPUS_BITRATE))
-                    .complexity(OPUS_COMPLEXITY)
-                    .inband_fec(InbandFec::Enabled)
-                    .packet_loss_perc(OPUS_EXPECTED_LOSS)
-                    .build()
-                    .map_err(|error| failed(codec, error))?;
-                return Ok(Self::Opus(Box::new(encoder), Box::new([0; OPUS_PAYLOAD])));
+                let encoder = OpusEncoder::new(OpusWishes::default()).map_err(|error| failed(codec, error))?;
+                return Ok(Self::Opus(Box::new(encoder)));
             }
-            Codec::Pcma => encode_alaw,
-            Codec::Pcmu => encode_ulaw,
+            Codec::G722 => (Compressor::G722(G722Encoder::new()), G722_RATE),
+            Codec::Pcma => (Compressor::G711(encode_alaw), G711_RATE),
+            Codec::Pcmu => (Compressor::G711(encode_ulaw), G711_RATE),
         };
-        let resampler = Resampler::new(RATE, 8_000).ok_or_else(|| failed(codec, "no resampler"))?;
-        Ok(Self::G711(Box::new(G711 { law, resampler, narrow: Vec::new() })))
+        let resampler = Resampler::new(RATE, rate).ok_or_else(|| failed(codec, "no resampler"))?;
+        Ok(Self::Narrow(Box::new(NarrowEncoder { coder, resampler, narrow: Vec::new(), samples: Vec::new() })))
     }
 
-    /// Encodes 20 ms.
+    /// Encodes 20 ms; an empty payload where nothing needs to be sent (DTX).
     ///
     /// # Errors
     /// When the encoder refuses, which no sound makes it do.
     pub fn encode(&mut self, frame: &[f32; FRAME]) -> Result<Bytes, CodecError> {
         match self {
-            Self::Opus(encoder, buffer) => {
-                let length =
-                    encoder.encode_float(frame, buffer.as_mut_slice()).map_err(|error| failed(Codec::Opus, error))?;
-                Ok(Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default()))
+            Self::Opus(encoder) => {
+                let payload = encoder.encode(frame).map_err(|error| failed(Codec::Opus, error))?;
+                Ok(Bytes::copy_from_slice(payload))
             }
-            Self::G711(g711) => {
-                g711.narrow.clear();
-                g711.resampler.process(frame, &mut g711.narrow);
-                Ok(g711.narrow.iter().map(|sample| (g711.law)(to_i16(*sample))).collect())
+            Self::Narrow(narrow) => narrow.encode(frame),
+        }
+    }
+
+    /// What the far end wishes of Opus; the other codecs leave no choice.
+    pub fn set_wishes(&mut self, wishes: OpusWishes) {
+        if let Self::Opus(encoder) = self
+            && let Err(error) = encoder.set_wishes(wishes)
+        {
+            tracing::debug!(%error, "the encoder does not follow the far end's wishes");
+        }
+    }
+
+    /// The far end reports to have lost so much of what was sent, percent. Means nothing to G.711 and G.722, which cannot
+    /// prepare for it.
+    pub fn far_loss(&mut self, percent: f32) {
+        if let Self::Opus(encoder) = self
+            && let Err(error) = encoder.far_loss(percent)
+        {
+            tracing::debug!(%error, "the encoder does not follow the loss");
+        }
+    }
+}
+
+impl NarrowEncoder {
+    fn encode(&mut self, frame: &[f32; FRAME]) -> Result<Bytes, CodecError> {
+        self.narrow.clear();
+        self.resampler.process(frame, &mut self.narrow);
+        match &mut self.coder {
+            Compressor::G711(law) => Ok(self.narrow.iter().map(|sample| law(to_i16(*sample))).collect()),
+            Compressor::G722(encoder) => {
+                self.samples.clear();
+                self.samples.extend(self.narrow.iter().map(|sample| to_i16(*sample)));
+                let mut payload = vec![0; encoder.max_encode_bytes(self.samples.len())];
+                let length = encoder
+                    .encode_into(&self.samples, &mut payload)
+                    .map_err(|error| failed(Codec::G722, format!("{error:?}")))?;
+                payload.truncate(length);
+                Ok(payload.into())
             }
         }
     }
@@ -104,23 +136,38 @@ impl Encoder {
 pub enum Decoder {
     /// Opus, with its output buffer.
     Opus(Box<ropus::Decoder>, Box<[f32; OPUS_LONGEST]>),
-    /// G.711.
-    G711(Box<G711<Expand>>),
+    /// G.711 or G.722.
+    Narrow(Box<NarrowDecoder>),
+}
+
+/// A codec of less than 48 kHz, the other way.
+pub struct NarrowDecoder {
+    coder: Expander,
+    resampler: Resampler,
+    /// Scratch, at the codec's rate.
+    narrow: Vec<f32>,
+    samples: Vec<i16>,
+}
+
+enum Expander {
+    G711(fn(u8) -> i16),
+    G722(G722Decoder),
 }
 
 impl Decoder {
     /// A fresh decoder.
     pub fn new(codec: Codec) -> Result<Self, CodecError> {
-        let law: Expand = match codec {
+        let (coder, rate) = match codec {
             Codec::Opus => {
                 let decoder = ropus::Decoder::new(RATE, Channels::Mono).map_err(|error| failed(codec, error))?;
                 return Ok(Self::Opus(Box::new(decoder), Box::new([0.0; OPUS_LONGEST])));
             }
-            Codec::Pcma => decode_alaw,
-            Codec::Pcmu => decode_ulaw,
+            Codec::G722 => (Expander::G722(G722Decoder::new()), G722_RATE),
+            Codec::Pcma => (Expander::G711(decode_alaw), G711_RATE),
+            Codec::Pcmu => (Expander::G711(decode_ulaw), G711_RATE),
         };
-        let resampler = Resampler::new(8_000, RATE).ok_or_else(|| failed(codec, "no resampler"))?;
-        Ok(Self::G711(Box::new(G711 { law, resampler, narrow: Vec::new() })))
+        let resampler = Resampler::new(rate, RATE).ok_or_else(|| failed(codec, "no resampler"))?;
+        Ok(Self::Narrow(Box::new(NarrowDecoder { coder, resampler, narrow: Vec::new(), samples: Vec::new() })))
     }
 
     /// Decodes a packet, appends its sound to `out`, and says how much of the stream it covers, samples at 48 kHz.
@@ -139,10 +186,9 @@ impl Decoder {
                 out.extend(buffer.iter().take(length));
                 Ok(length)
             }
-            Self::G711(g711) => {
-                g711.narrow.clear();
-                g711.narrow.extend(payload.iter().map(|byte| f32::from((g711.law)(*byte)) / 32_768.0));
-                g711.resampler.process(&g711.narrow, out);
+            Self::Narrow(narrow) => {
+                narrow.decode(payload, out)?;
+                // One byte is 1/8000 s in G.711 and G.722 alike.
                 Ok(payload.len() * 6)
             }
         }
@@ -175,6 +221,26 @@ impl Decoder {
     }
 }
 
+impl NarrowDecoder {
+    fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<(), CodecError> {
+        self.samples.clear();
+        match &mut self.coder {
+            Expander::G711(law) => self.samples.extend(payload.iter().map(|byte| law(*byte))),
+            Expander::G722(decoder) => {
+                self.samples.resize(decoder.max_decode_samples(payload.len()), 0);
+                let length = decoder
+                    .decode_into(payload, &mut self.samples)
+                    .map_err(|error| failed(Codec::G722, format!("{error:?}")))?;
+                self.samples.truncate(length);
+            }
+        }
+        self.narrow.clear();
+        self.narrow.extend(self.samples.iter().map(|sample| f32::from(*sample) / 32_768.0));
+        self.resampler.process(&self.narrow, out);
+        Ok(())
+    }
+}
+
 /// A sample of full scale 1.0 as a 16-bit one, limited.
 pub fn to_i16(sample: f32) -> i16 {
     // `as` saturates, and turns NaN into 0.
@@ -188,10 +254,14 @@ mod tests {
     use super::*;
     use crate::softphone::audio::testing::{level_at, rms_dbfs, sine, strongest_near};
 
-    const ALL: [Codec; 3] = [Codec::Opus, Codec::Pcma, Codec::Pcmu];
+    const ALL: [Codec; 4] = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
+
+    fn encoder(codec: Codec) -> Encoder {
+        Encoder::new(codec).unwrap()
+    }
 
     fn round_trip(codec: Codec, sound: &[f32]) -> Vec<f32> {
-        let (mut encoder, mut decoder) = (Encoder::new(codec).unwrap(), Decoder::new(codec).unwrap());
+        let (mut encoder, mut decoder) = (encoder(codec), Decoder::new(codec).unwrap());
         let mut out = Vec::new();
         for frame in sound.as_chunks::<FRAME>().0 {
             let payload = encoder.encode(frame).unwrap();
@@ -221,11 +291,40 @@ mod tests {
     }
 
     #[test]
-    fn a_g711_packet_is_160_bytes() {
-        let mut encoder = Encoder::new(Codec::Pcma).unwrap();
-        for _ in 0..3 {
-            assert_eq!(encoder.encode(&[0.0; FRAME]).unwrap().len(), 160);
+    fn a_packet_of_64_kbit_per_second_is_160_bytes() {
+        for codec in [Codec::G722, Codec::Pcma, Codec::Pcmu] {
+            let mut encoder = encoder(codec);
+            for _ in 0..3 {
+                assert_eq!(encoder.encode(&[0.0; FRAME]).unwrap().len(), 160, "{codec:?}");
+            }
         }
+    }
+
+    /// G.722 carries twice the sound of G.711: 50 Hz to 7 kHz (ITU-T G.722 1).
+    #[test]
+    fn g722_carries_what_g711_cannot() {
+        for (hz, noise) in [(300.0, -45.0), (1000.0, -45.0), (3000.0, -40.0), (6000.0, -25.0)] {
+            let heard = round_trip(Codec::G722, &sine(hz, -12.0, 96_000));
+            let steady = &heard[24_000..90_000];
+            let level = level_at(steady, hz);
+            assert!((level + 12.0).abs() < 1.0, "{hz} Hz at {level:.1} dBFS");
+            // What is left when the tone is taken out, by its own amplitude and phase.
+            let (mut re, mut im) = (0.0, 0.0);
+            let phase = |n: usize| std::f64::consts::TAU * hz * n as f64 / 48_000.0;
+            for (n, sample) in steady[..48_000].iter().enumerate() {
+                re += f64::from(*sample) * phase(n).cos() / 24_000.0;
+                im += f64::from(*sample) * phase(n).sin() / 24_000.0;
+            }
+            let rest: Vec<f32> = steady[..48_000]
+                .iter()
+                .enumerate()
+                .map(|(n, sample)| (f64::from(*sample) - re * phase(n).cos() - im * phase(n).sin()) as f32)
+                .collect();
+            let rest = rms_dbfs(&rest) - rms_dbfs(steady);
+            assert!(rest < noise, "{hz} Hz: noise {rest:.1} dB under the tone");
+        }
+        let lost = round_trip(Codec::Pcma, &sine(6000.0, -12.0, 96_000));
+        assert!(level_at(&lost[24_000..90_000], 6000.0) < -60.0);
     }
 
     #[test]

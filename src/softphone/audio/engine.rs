@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
@@ -14,21 +14,28 @@ use std::{
 use tokio::sync::{mpsc::Sender, oneshot};
 
 use super::{
-    BLOCK, CallFormat, Quality, RtpIn, RtpOut,
-    backend::{Backend, Need},
+    BLOCK, CallFormat, Latency, Quality, RtpIn, RtpOut,
+    backend::{
+        Backend, Need,
+        watch::{Stir, Watch},
+    },
     call::{Call, Shared},
+    check::Check,
+    ear::{Ear, Heard},
     tones::{Outlet, Tones},
     voice::{Treatment, Voice},
 };
 use crate::{
-    config::AudioConfig,
-    softphone::{AudioError, Devices, Event, MediaEvent, Tone},
+    config::{AudioBackend, AudioConfig},
+    softphone::{AudioError, Devices, Event, MediaEvent, SoundTest, Tone},
 };
 
 /// A block's time.
 const BLOCK_TIME: Duration = Duration::from_millis(10);
 /// Further behind than this (the machine slept) is not caught up with.
 const HOPELESS: Duration = Duration::from_millis(500);
+/// Blocks between two looks at the devices' figures: 200 ms.
+const FIGURES_EVERY: u32 = 20;
 
 /// Who is told what happens; called on the audio thread, so it must not wait.
 type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
@@ -44,6 +51,7 @@ enum Order {
     Prove,
     Devices(Devices),
     Test(bool),
+    Stir(Stir),
     Digit(char),
     FarLoss { id: u64, percent: f32 },
     Shutdown(Option<oneshot::Sender<()>>),
@@ -54,6 +62,7 @@ pub struct AudioEngine {
     orders: mpsc::Sender<Order>,
     thread: Option<JoinHandle<()>>,
     next_call: AtomicU64,
+    latency: Arc<Mutex<Latency>>,
 }
 
 /// The sound of one call; dropping it ends it.
@@ -69,8 +78,12 @@ impl AudioEngine {
     pub fn start(config: AudioConfig, on_event: Arc<dyn Fn(Event) + Send + Sync>) -> AudioEngine {
         let (orders, inbox) = mpsc::channel();
         let tell = on_event.clone();
-        let thread =
-            std::thread::Builder::new().name("audio".into()).spawn(move || Engine::new(&config, on_event).run(&inbox));
+        let latency = Arc::<Mutex<Latency>>::default();
+        let (stirs, figures) = (orders.clone(), latency.clone());
+        let thread = std::thread::Builder::new().name("audio".into()).spawn(move || {
+            let watch = watch_devices(&config, stirs);
+            Engine::new(&config, on_event, watch, figures).run(&inbox);
+        });
         let thread = match thread {
             Ok(thread) => Some(thread),
             Err(error) => {
@@ -79,7 +92,7 @@ impl AudioEngine {
                 None
             }
         };
-        AudioEngine { orders, thread, next_call: AtomicU64::new(1) }
+        AudioEngine { orders, thread, next_call: AtomicU64::new(1), latency }
     }
 
     /// Begins the sound of a call, both ways; one that is open ends. Packets go to `rtp_out` every 20 ms; when it is
@@ -125,6 +138,11 @@ impl AudioEngine {
     /// Sends a keypad digit in the call as telephone-event (RFC 4733), where its format has one.
     pub fn send_digit(&self, digit: char) {
         send(&self.orders, Order::Digit(digit));
+    }
+
+    /// What the devices add to the delay in a call; at most 200 ms old.
+    pub fn latency(&self) -> Latency {
+        *self.latency.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends all sound and closes the output file.
@@ -174,6 +192,11 @@ impl CallAudio {
     pub fn quality(&self) -> Quality {
         self.shared.quality()
     }
+
+    /// Times a sound device ran dry or over in this call.
+    pub fn xruns(&self) -> u64 {
+        self.shared.xruns()
+    }
 }
 
 impl Drop for CallAudio {
@@ -188,9 +211,30 @@ fn send(orders: &mpsc::Sender<Order>, order: Order) {
     }
 }
 
+/// Watches what is plugged in and out, where devices are used at all.
+fn watch_devices(config: &AudioConfig, orders: mpsc::Sender<Order>) -> Option<Watch> {
+    if config.backend != AudioBackend::Device {
+        return None;
+    }
+    Watch::start(move |stir| send(&orders, Order::Stir(stir)))
+        .inspect_err(|error| tracing::warn!(%error, "what is plugged in and out is not noticed"))
+        .ok()
+}
+
 struct Engine {
     backend: Backend,
+    watch: Option<Watch>,
+    /// Where the delay of the devices is told.
+    latency: Arc<Mutex<Latency>>,
+    tone_dbfs: f32,
+    check: Option<Check>,
+    ear: Ear,
+    /// Xruns before the call.
+    xruns_before: u64,
+    blocks: u32,
     tones: Tones,
+    /// Silence may be left out of what is sent.
+    dtx: bool,
     call: Option<Call>,
     treatment: Treatment,
     /// What is done to the microphone's sound in this call.
@@ -203,10 +247,18 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(config: &AudioConfig, on_event: OnEvent) -> Self {
+    fn new(config: &AudioConfig, on_event: OnEvent, watch: Option<Watch>, latency: Arc<Mutex<Latency>>) -> Self {
         Self {
             backend: Backend::new(config),
-            tones: Tones::new(config.tone_dbfs, config.ring),
+            watch,
+            latency,
+            tone_dbfs: config.tone_dbfs,
+            check: None,
+            ear: Ear::default(),
+            xruns_before: 0,
+            blocks: 0,
+            tones: Tones::new(config),
+            dtx: config.dtx,
             call: None,
             treatment: Treatment::of(config),
             voice: None,
@@ -266,11 +318,12 @@ impl Engine {
     }
 
     fn active(&self) -> bool {
-        self.call.is_some() || self.need().ring || self.need().speaker || self.backend.lingers()
+        let need = self.need();
+        need.microphone || need.ring || need.speaker || self.backend.lingers()
     }
 
     fn need(&self) -> Need {
-        let call = self.call.is_some();
+        let call = self.call.is_some() || self.check.is_some();
         let sounds = self.backend.sounds();
         Need {
             microphone: call,
@@ -285,11 +338,18 @@ impl Engine {
             Order::Close { id } => {
                 if self.call.take_if(|call| call.id == id).is_some() {
                     self.voice = None;
+                    self.tones.set_in_call(false);
                     self.backend.end_call();
+                    if self.check.is_some() {
+                        self.backend.begin_test();
+                    }
+                    let over = self.ear.end();
+                    self.tell_heard(over);
                     self.finish_muting();
                 }
             }
             Order::Format { id, format } => {
+                let format = self.allowed(format);
                 if let Some(call) = self.call.as_mut().filter(|call| call.id == id)
                     && let Err(error) = call.set_format(format)
                 {
@@ -312,30 +372,91 @@ impl Engine {
             Order::Play(tone) => {
                 if self.backend.sounds() {
                     self.tones.play(tone);
+                    if let Some(check) = self.check.as_mut().filter(|_| tone == Some(Tone::Test)) {
+                        check.tone_begins();
+                    }
                 }
             }
             Order::Prove => {
                 self.backend.prove();
                 self.serve(Instant::now());
             }
-            Order::Devices(devices) => tracing::debug!(?devices, "other devices are wanted"),
-            Order::Test(on) => tracing::debug!(on, "a test is wanted"),
-            Order::Digit(digit) => tracing::trace!(digit = %digit, "a digit is to be sent"),
-            Order::FarLoss { id, percent } => tracing::trace!(id, percent, "the far end's loss"),
+            Order::Devices(devices) => {
+                tracing::info!(?devices, "sound devices chosen");
+                self.backend.set_devices(&devices);
+            }
+            Order::Test(on) => self.test(on),
+            Order::Stir(Stir::Stirred) => self.backend.stirred(Instant::now()),
+            Order::Stir(Stir::Listed(devices)) => {
+                self.tell(Event::Media(MediaEvent::Devices(devices.clone())));
+                for event in self.backend.listed(devices, Instant::now()) {
+                    self.tell(Event::Media(event));
+                }
+            }
+            Order::Digit(digit) => {
+                if let Some(call) = &mut self.call {
+                    call.digit(digit);
+                }
+            }
+            Order::FarLoss { id, percent } => {
+                if let Some(call) = self.call.as_mut().filter(|call| call.id == id) {
+                    call.far_loss(percent);
+                }
+            }
             Order::Shutdown(_) => {}
         }
     }
 
+    /// What the far end wishes and the config allows.
+    fn allowed(&self, mut format: CallFormat) -> CallFormat {
+        format.wishes.dtx &= self.dtx;
+        format
+    }
+
     fn open(&mut self, id: u64, format: CallFormat, out: Sender<RtpOut>, shared: Arc<Shared>) {
-        match Call::new(id, format, out, shared) {
+        match Call::new(id, self.allowed(format), out, shared) {
             Ok(call) => {
                 tracing::debug!(codec = format.codec.name(), "sound of a call begins");
                 self.call = Some(call);
                 self.voice = Voice::new(self.treatment);
+                self.tones.set_in_call(true);
                 self.backend.begin_call();
+                self.xruns_before = self.all_xruns();
             }
             Err(error) => tracing::error!(%error, "the call has no sound"),
         }
+    }
+
+    fn test(&mut self, on: bool) {
+        if let Some(watch) = &mut self.watch {
+            watch.looked_at(on);
+        }
+        match (&mut self.check, on) {
+            (Some(check), true) => check.go_on(),
+            (None, true) => {
+                self.check = Some(Check::new(self.tone_dbfs));
+                self.backend.begin_test();
+            }
+            (Some(_), false) => self.end_test(),
+            (None, false) => {}
+        }
+    }
+
+    fn end_test(&mut self) {
+        let Some(check) = self.check.take() else { return };
+        let found = SoundTest { running: false, ..check.report(self.backend.alive(), self.backend.xruns()) };
+        if self.call.is_none() {
+            self.backend.end_call();
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.looked_at(false);
+        }
+        self.tell(Event::Media(MediaEvent::Tested(found)));
+    }
+
+    fn all_xruns(&self) -> u64 {
+        let xruns = self.backend.xruns();
+        xruns.input + xruns.output
     }
 
     /// 10 ms of everything, `at` the time they are due.
@@ -354,6 +475,20 @@ impl Engine {
             voice = Some(call.listen(at, self.held));
             call.set_speaker_idle(self.backend.speaker_idle(at));
             levels = call.measure();
+            // On hold nobody is to hear the agent.
+            let delivers = self.backend.alive().first() == Some(&true);
+            let told = self.ear.hear(&heard, &treated, self.muted && !self.held, delivers);
+            self.tell_heard(told);
+        }
+        if let Some(check) = &mut self.check
+            && check.hear(&heard)
+        {
+            if check.is_over() {
+                self.end_test();
+            } else {
+                let found = check.report(self.backend.alive(), self.backend.xruns());
+                self.tell(Event::Media(MediaEvent::Tested(found)));
+            }
         }
         let (mut speaker, mut ring) = ([0.0; BLOCK], [0.0; BLOCK]);
         self.tones.mix(&mut speaker, &mut ring);
@@ -366,6 +501,26 @@ impl Engine {
         }
         if let Some(levels) = levels {
             self.tell(Event::Media(levels));
+        }
+        self.blocks = self.blocks.wrapping_add(1);
+        if self.blocks.is_multiple_of(FIGURES_EVERY) {
+            self.tell_figures();
+        }
+    }
+
+    fn tell_figures(&mut self) {
+        *self.latency.lock().unwrap_or_else(PoisonError::into_inner) = self.backend.latency();
+        if let Some(call) = &self.call {
+            call.set_xruns(self.all_xruns().saturating_sub(self.xruns_before));
+        }
+    }
+
+    fn tell_heard(&self, heard: Heard) {
+        if let Some(on) = heard.speaking_muted {
+            self.tell(Event::Media(MediaEvent::SpeakingMuted(on)));
+        }
+        if let Some(on) = heard.silent {
+            self.tell(Event::Media(MediaEvent::MicrophoneSilent(on)));
         }
     }
 

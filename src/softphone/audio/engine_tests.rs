@@ -39,7 +39,7 @@ struct FarEnd {
 
 impl FarEnd {
     fn new(engine: &AudioEngine, codec: Codec) -> Self {
-        let format = CallFormat { codec, payload_type: if codec == Codec::Opus { 111 } else { 8 } };
+        let format = CallFormat::new(codec, if codec == Codec::Opus { 111 } else { 8 });
         let (out, packets) = mpsc::channel(64);
         Self {
             call: engine.open_call(format, out),
@@ -238,7 +238,7 @@ fn a_change_of_codec_is_followed() {
     let (engine, _) = start(files(dir.path()));
     let mut far = FarEnd::new(&engine, Codec::Pcma);
     far.talk(Duration::from_millis(600));
-    far.format = CallFormat { codec: Codec::Opus, payload_type: 96 };
+    far.format = CallFormat::new(Codec::Opus, 96);
     (far.encoder, far.decoder) = (Encoder::new(Codec::Opus).unwrap(), Decoder::new(Codec::Opus).unwrap());
     far.call.set_format(far.format);
     while far.packets.try_recv().is_ok_and(|packet| packet.payload_type != 96) {}
@@ -276,7 +276,7 @@ fn tones_stay_out_of_the_output_file_and_there_is_none_without_a_call() {
     engine.play(Some(Tone::Ring));
     engine.prove_devices();
     wait_for(&events, |event| matches!(event, Event::Media(MediaEvent::DevicesReady { .. })));
-    let call = engine.open_call(CallFormat { codec: Codec::Pcma, payload_type: 8 }, mpsc::channel(64).0);
+    let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), mpsc::channel(64).0);
     engine.play(Some(Tone::RingBack));
     thread::sleep(Duration::from_millis(300));
     drop(call);

@@ -10,13 +10,17 @@
 
 mod backend;
 mod call;
+mod check;
 mod codec;
 mod conceal;
+mod digits;
+mod ear;
 mod engine;
 #[cfg(test)]
 mod engine_tests;
 mod jitter;
 mod meter;
+mod opus;
 mod playout;
 mod resample;
 mod send;
@@ -26,6 +30,7 @@ mod testing;
 mod tones;
 mod voice;
 mod wav;
+pub mod workbench;
 
 use std::time::Instant;
 
@@ -33,6 +38,8 @@ use bytes::Bytes;
 
 pub use backend::list::{DeviceDirection, DeviceInfo, list_devices};
 pub use engine::{AudioEngine, CallAudio};
+pub use resample::Resampler;
+pub use voice::Treatment;
 
 use crate::config::Codec;
 
@@ -50,14 +57,41 @@ pub struct CallFormat {
     pub codec: Codec,
     /// Its payload type, both ways.
     pub payload_type: u8,
+    /// Payload type and clock (Hz) of telephone-event (RFC 4733), if one is agreed on.
+    pub event: Option<(u8, u32)>,
+    /// What the far end wishes of an Opus encoder.
+    pub wishes: OpusWishes,
+}
+
+impl CallFormat {
+    /// A codec alone: no telephone-event, no wishes.
+    pub fn new(codec: Codec, payload_type: u8) -> Self {
+        Self { codec, payload_type, event: None, wishes: OpusWishes::default() }
+    }
+}
+
+/// What a decoder says about itself in `a=fmtp` (RFC 7587 6.1), with the defaults of that RFC. That it can do stereo is of
+/// no use to us: a voice is mono.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpusWishes {
+    /// It makes use of in-band redundancy (`useinbandfec`).
+    pub fec: bool,
+    /// It would rather have no packets during silence (`usedtx`).
+    pub dtx: bool,
+    /// It wants a constant bit rate (`cbr`).
+    pub constant: bool,
+    /// Most bits per second on average (`maxaveragebitrate`).
+    pub max_bitrate: Option<u32>,
+    /// Highest sample rate it plays, Hz (`maxplaybackrate`).
+    pub max_playback_rate: Option<u32>,
 }
 
 /// A packet to be sent: RTP without the sequence number and SSRC, which belong to the media session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtpOut {
-    /// Payload type of the codec.
+    /// Payload type of the codec, or of telephone-event.
     pub payload_type: u8,
-    /// In ticks of the codec's RTP clock (48 kHz for Opus by RFC 7587, 8 kHz for G.711).
+    /// In ticks of the codec's RTP clock (48 kHz for Opus by RFC 7587, 8 kHz for G.711 and G.722).
     pub timestamp: u32,
     /// First packet after a pause (RFC 3551 4.1).
     pub marker: bool,
@@ -80,6 +114,15 @@ pub struct RtpIn {
     pub payload: Bytes,
     /// When it came off the socket.
     pub arrived: Instant,
+}
+
+/// What the ways from the microphone and to the speaker add to the delay, rings and devices together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Latency {
+    /// From the air to a block, ms; 0 without an open microphone.
+    pub capture_ms: f32,
+    /// From a block to the air, ms; 0 without an open speaker.
+    pub play_ms: f32,
 }
 
 /// How well the far end is heard.

@@ -50,3 +50,46 @@ pub fn longest_gap_ms(samples: &[f32], reference_dbfs: f64) -> usize {
     }
     longest
 }
+
+/// A die that always falls the same way.
+pub struct Die(pub u64);
+
+impl Die {
+    /// From -1 to 1.
+    pub fn roll(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+}
+
+/// Sound with the shape of speech: a voice's pulses through two moving resonances, in syllables of 200 ms, with pauses;
+/// about -20 dBFS.
+pub fn speech(seconds: usize, seed: u64) -> Vec<f32> {
+    let mut die = Die(seed);
+    let mut out = Vec::with_capacity(seconds * RATE as usize);
+    let (mut a, mut b) = ([0.0f32; 2], [0.0f32; 2]);
+    let (mut f1, mut f2, mut pitch, mut loud) = (500.0f32, 1500.0f32, 120.0f32, 0.0f32);
+    let mut pulse = 0.0f32;
+    let resonate = |state: &mut [f32; 2], x: f32, hz: f32| {
+        let r = 0.985f32;
+        let y = x + 2.0 * r * (std::f32::consts::TAU * hz / RATE as f32).cos() * state[0] - r * r * state[1];
+        *state = [y, state[0]];
+        y
+    };
+    for n in 0..seconds * RATE as usize {
+        if n % 9600 == 0 {
+            f1 = 300.0 + 250.0 * (die.roll() + 1.0);
+            f2 = 1000.0 + 800.0 * (die.roll() + 1.0);
+            pitch = 130.0 + 30.0 * die.roll();
+            loud = if die.roll() > -0.5 { 1.0 } else { 0.0 };
+        }
+        pulse += pitch / RATE as f32;
+        let beat = if pulse >= 1.0 { 1.0 } else { 0.0 };
+        pulse -= beat;
+        let syllable = (std::f32::consts::PI * (n % 9600) as f32 / 9600.0).sin();
+        let excitation = 0.05 * beat + 0.0004 * die.roll();
+        let x = loud * syllable * (resonate(&mut a, excitation, f1) + resonate(&mut b, excitation, f2));
+        out.push(x.clamp(-0.9, 0.9));
+    }
+    out
+}

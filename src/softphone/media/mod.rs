@@ -152,6 +152,14 @@ impl Media {
         }
     }
 
+    /// Our own offer was refused or never answered (RFC 3261 14.1): what was agreed on before it stays in force.
+    pub async fn rollback(&self, call_id: &str) {
+        let mut call = self.call.lock().await;
+        if let Some(session) = call.as_mut().filter(|session| session.call_id() == call_id) {
+            session.rollback();
+        }
+    }
+
     /// Ends the media session of a call; nothing happens if there is none.
     pub async fn close(&self, call_id: &str) {
         let session = {

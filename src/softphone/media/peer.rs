@@ -15,7 +15,7 @@ use rtc::{
     interceptor::{SenderReportBuilder, Slot},
     media_stream::MediaStreamTrack,
     peer_connection::{
-        configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
+        configuration::media_engine::{MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
         sdp::RTCSessionDescription,
         transport::RTCIceCandidateType,
     },
@@ -42,7 +42,10 @@ use super::{
 };
 use crate::{
     config::Codec,
-    softphone::{PathKind, audio::RtpOut},
+    softphone::{
+        PathKind,
+        audio::{OpusWishes, RtpOut},
+    },
 };
 
 /// Between two ICE checks of a candidate pair (RFC 8445 14.2 allows down to 5 ms); the crate's own 200 ms is felt.
@@ -176,7 +179,8 @@ impl Peer {
     pub async fn offering(number: u64, codecs: &[Codec], wiring: Wiring) -> Result<(Self, Local), MediaError> {
         // The crate's own offer names one codec; which one is really spoken the tap sees to.
         let codec = codecs.first().copied().unwrap_or(Codec::Pcma);
-        let inner = Choice { codec, payload_type: crate_payload_type(codec), event: None };
+        let inner =
+            Choice { codec, payload_type: crate_payload_type(codec), event: None, wishes: OpusWishes::default() };
         let peer = Self::new(number, inner, &[codec], wiring).await?;
         let offer = peer.connection.create_offer(None).await.map_err(failed("create offer"))?;
         let local = peer.set_local(offer).await?;
@@ -191,7 +195,7 @@ impl Peer {
             media_engine.register_codec(parameters, RtpCodecKind::Audio).map_err(failed("register codec"))?;
         }
         let link: Arc<Link> = Arc::default();
-        link.speak(choice.payload_type, crate_codec(choice.codec).clock_rate);
+        link.speak(crate_codec(choice.codec).clock_rate);
         let registry = Registry::new()
             .with(reporter::SLOT, Reporter::new(link.clone()))
             .with(tap::SLOT, Tap::new(wiring.sink, link.clone(), wiring.told))
@@ -284,9 +288,9 @@ impl Peer {
         Local::read(&description.sdp, self.ssrc)
     }
 
-    /// What is put on packets from now on, and what reports count in.
-    pub fn speak(&self, choice: Choice) {
-        self.link.speak(choice.payload_type, crate_codec(choice.codec).clock_rate);
+    /// What is spoken from now on: reports count in its clock.
+    pub fn speak(&self, codec: Codec) {
+        self.link.speak(crate_codec(codec).clock_rate);
     }
 
     /// Whether [`Self::send`] sends; set by the call when the association is up.
@@ -299,12 +303,14 @@ impl Peer {
         if !self.connected.load(Relaxed) {
             return false;
         }
+        let sequence_number = self.sequence.fetch_add(1, Relaxed);
+        self.link.send_as(sequence_number, out.payload_type);
         let packet = rtp::Packet {
             header: rtp::Header {
                 version: 2,
                 marker: out.marker,
                 payload_type: self.inner_choice.payload_type,
-                sequence_number: self.sequence.fetch_add(1, Relaxed),
+                sequence_number,
                 timestamp: out.timestamp,
                 ssrc: self.ssrc,
                 ..Default::default()
@@ -375,6 +381,7 @@ fn opposite(setup: Setup) -> Setup {
 fn crate_payload_type(codec: Codec) -> u8 {
     match codec {
         Codec::Opus => 111,
+        Codec::G722 => 9,
         Codec::Pcma => 8,
         Codec::Pcmu => 0,
     }
@@ -383,6 +390,7 @@ fn crate_payload_type(codec: Codec) -> u8 {
 fn crate_codec(codec: Codec) -> RTCRtpCodec {
     let (mime_type, clock_rate, channels) = match codec {
         Codec::Opus => (MIME_TYPE_OPUS, 48_000, 2),
+        Codec::G722 => (MIME_TYPE_G722, 8_000, 0),
         Codec::Pcma => (MIME_TYPE_PCMA, 8_000, 0),
         Codec::Pcmu => (MIME_TYPE_PCMU, 8_000, 0),
     };

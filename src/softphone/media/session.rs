@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     MediaError, OnEvent, Wish,
     peer::{Peer, PeerState, Wiring},
-    sdp::{self, Direction, Local, Origin, Remote, Setup},
+    sdp::{self, Choice, Direction, Local, Origin, Remote, Setup},
     tap::Sink,
     watch::{Agreement, Surroundings, Watch},
 };
@@ -234,12 +234,18 @@ impl Session {
         Ok(())
     }
 
+    /// Our own offer was refused or never answered.
+    pub fn rollback(&mut self) {
+        self.offered = None;
+    }
+
     /// Puts an agreement into force and writes the description that says so.
     fn agree(&mut self, engine: &AudioEngine, agreed: Agreed) -> String {
         let choice = agreed.remote.choice;
         let direction = agreed.remote.direction.mirrored();
-        let format = CallFormat { codec: choice.codec, payload_type: choice.payload_type };
-        self.peer.speak(choice);
+        let Choice { codec, payload_type, event, wishes } = choice;
+        let format = CallFormat { codec, payload_type, event, wishes };
+        self.peer.speak(choice.codec);
         let before = self.agreed.as_ref().map(|agreed| agreed.remote.choice);
         let audio = match &self.audio {
             Some(audio) => {
@@ -256,6 +262,9 @@ impl Session {
             }
         };
         audio.set_direction(direction.sends(), direction.receives());
+        if before.map(|choice| choice.event.is_some()) != Some(event.is_some()) {
+            (self.environment.on_event)(Event::Media(MediaEvent::Digits(event.is_some())));
+        }
         self.agreement.send_replace(Agreement {
             peer: self.peer.clone(),
             audio: Arc::downgrade(&audio),

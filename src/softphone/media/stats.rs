@@ -20,7 +20,7 @@ const WINDOW: usize = 3;
 /// value on this narrowband scale, which ends where G.711 is; they are not worse than it.
 fn equipment_impairment(codec: Codec) -> f32 {
     match codec {
-        Codec::Opus | Codec::Pcma | Codec::Pcmu => 0.0,
+        Codec::Opus | Codec::G722 | Codec::Pcma | Codec::Pcmu => 0.0,
     }
 }
 
@@ -29,7 +29,7 @@ fn equipment_impairment(codec: Codec) -> f32 {
 /// its redundancy repairs is not counted as missing in the first place. So it gets the lower, proven figure.
 fn loss_robustness(codec: Codec) -> f32 {
     match codec {
-        Codec::Opus | Codec::Pcma | Codec::Pcmu => 25.1,
+        Codec::Opus | Codec::G722 | Codec::Pcma | Codec::Pcmu => 25.1,
     }
 }
 
@@ -38,6 +38,8 @@ fn look_ahead_ms(codec: Codec) -> f32 {
     match codec {
         Codec::Opus => 6.5,
         Codec::Pcma | Codec::Pcmu => 0.0,
+        // The two-band filter of both sides together (G.722 2.2).
+        Codec::G722 => 3.0,
     }
 }
 
@@ -70,7 +72,7 @@ pub fn one_way_delay_ms(codec: Codec, round_trip_ms: Option<f32>, buffer_ms: f32
 pub fn ticks_to_ms(codec: Codec, ticks: u32) -> f32 {
     let per_ms = match codec {
         Codec::Opus => 48.0,
-        Codec::Pcma | Codec::Pcmu => 8.0,
+        Codec::G722 | Codec::Pcma | Codec::Pcmu => 8.0,
     };
     ticks as f32 / per_ms
 }

@@ -2,7 +2,7 @@
 //!
 //! Its own tracks deliver only the first SSRC they meet and one codec; a switch that connects the agent to another party
 //! may change both without a word in SDP. So the RTP that has passed SRTP and the receiver report is taken here, as it
-//! comes, and the payload type of what is sent is set to what the last description agreed on. RTCP passes; what it says
+//! comes, and what is sent gets the payload type it was made with, which the crate may not know. RTCP passes; what it says
 //! of our own stream the crate tells nobody.
 
 use std::{
@@ -39,24 +39,39 @@ const RESTING: usize = 2;
 /// Comfort noise (RFC 3389) of the 8 kHz codecs.
 const COMFORT_NOISE: u8 = 13;
 
+/// Packets whose payload type is remembered: far more than are ever on their way.
+const ON_THE_WAY: usize = 256;
+
 /// What is spoken on the wire now, shared with whom the description tells it to.
 #[derive(Debug)]
 pub struct Link {
-    payload_type: AtomicU8,
     clock: AtomicU32,
+    /// Payload types of what is on its way through the crate, by sequence number: it takes packets of the one codec it knows
+    /// alone, so a digit or another codec goes through it under that name.
+    payload_types: [AtomicU8; ON_THE_WAY],
 }
 
 impl Default for Link {
     fn default() -> Self {
-        Self { payload_type: AtomicU8::new(0), clock: AtomicU32::new(8000) }
+        Self { clock: AtomicU32::new(8000), payload_types: [const { AtomicU8::new(0) }; ON_THE_WAY] }
     }
 }
 
 impl Link {
-    /// This payload type is put on what is sent, and its RTP clock runs at `clock` Hz.
-    pub fn speak(&self, payload_type: u8, clock: u32) {
-        self.payload_type.store(payload_type, Relaxed);
+    /// The RTP clock of what is spoken runs at `clock` Hz.
+    pub fn speak(&self, clock: u32) {
         self.clock.store(clock, Relaxed);
+    }
+
+    /// The packet with this sequence number leaves with this payload type.
+    pub fn send_as(&self, sequence: u16, payload_type: u8) {
+        if let Some(place) = self.payload_types.get(usize::from(sequence) % ON_THE_WAY) {
+            place.store(payload_type, Relaxed);
+        }
+    }
+
+    fn payload_type(&self, sequence: u16) -> u8 {
+        self.payload_types.get(usize::from(sequence) % ON_THE_WAY).map_or(0, |place| place.load(Relaxed))
     }
 
     /// RTP clock, Hz.
@@ -105,7 +120,7 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// `link` says what is put on everything sent; `told` learns from everything that passes.
+    /// `link` says what is put on what is sent; `told` learns from everything that passes.
     pub fn new(sink: Sink, link: Arc<Link>, told: Arc<Told>) -> Self {
         Self { sink, link, told, inbound: VecDeque::new(), outbound: VecDeque::new() }
     }
@@ -182,7 +197,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     fn handle_write(&mut self, mut tagged: TaggedPacket) -> Result<(), Error> {
         match &mut tagged.message.packet {
             Packet::Rtp(packet) => {
-                packet.header.payload_type = self.link.payload_type.load(Relaxed);
+                packet.header.payload_type = self.link.payload_type(packet.header.sequence_number);
                 self.told.both().far.sending(packet.header.ssrc);
             }
             Packet::Rtcp(packets) => {

@@ -348,6 +348,8 @@ impl Phone {
                 | MediaEvent::SpeakingMuted(_)
                 | MediaEvent::MicrophoneSilent(_)
                 | MediaEvent::Devices(_)
+                | MediaEvent::RingReady { .. }
+                | MediaEvent::Digits(_)
                 | MediaEvent::Tested(_) => true,
                 MediaEvent::Connecting | MediaEvent::Up { .. } | MediaEvent::Lost { .. } | MediaEvent::Closed => false,
             };

@@ -300,7 +300,7 @@ impl Watch {
             buffer_ms: quality.buffer_ms,
             far_loss_pct: far.loss_pct,
             far_jitter_ms: far.jitter.map(|ticks| stats::ticks_to_ms(codec, ticks)),
-            xruns: 0,
+            xruns: audio.xruns(),
             path: path.and_then(|(_, kind)| kind),
         }));
     }

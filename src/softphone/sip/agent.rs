@@ -15,17 +15,19 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
+pub(super) use self::own::Own;
 use self::{answered::Answered, bye::Bye};
 use super::{
     call::{Call, Phase},
     identity::Identity,
+    link::Trouble,
     message::{self, Incoming},
-    registration::{Outcome, Registration, jittered},
+    registration::{Outcome, Registration, jittered, spread},
 };
 use crate::softphone::{Account, EndCause, Event, SipError, media::MediaError};
 
-/// Pauses before the second, third .. attempt to connect; the first is made at once.
-const RECONNECT: [u64; 4] = [1, 2, 4, 7];
+/// Pauses, s, while this machine has no network: nobody is bothered by an attempt, and it is to be quick once it is back.
+const NO_NETWORK: [u64; 4] = [1, 2, 4, 7];
 /// After a loss the first attempt is made at once, but not oftener than this: a server that takes us in only to throw us
 /// out is not run against at full speed.
 const AT_ONCE_EVERY: Duration = Duration::from_secs(10);
@@ -41,6 +43,8 @@ pub(crate) enum Output {
     Close,
     /// Send this over it.
     Send(String),
+    /// The server wants to hear something this often at least.
+    KeepAlive(Duration),
     /// Tell the owner.
     Tell(Event),
     /// Have the media room do this; jobs are done one after the other.
@@ -65,11 +69,13 @@ pub(crate) enum Task {
     Offer { restart: bool },
     /// Take this answer to our offer.
     Accept(String),
+    /// Our offer was refused or never answered: what was agreed on before it stays in force.
+    Rollback,
     /// The call is over.
     Close,
 }
 
-/// A session description, or for [`Task::Accept`] nothing.
+/// A session description, or for [`Task::Accept`] and [`Task::Rollback`] nothing.
 pub(crate) type JobResult = Result<Option<String>, MediaError>;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -92,6 +98,8 @@ pub(crate) struct Agent {
     link: Link,
     /// Attempts to connect since the last registration.
     attempts: usize,
+    /// How often the server has been in trouble since.
+    outages: u32,
     /// When the last attempt at once was made.
     at_once: Option<Instant>,
     /// What was answered of late.
@@ -114,6 +122,7 @@ impl Agent {
             registration: None,
             link: Link::Off,
             attempts: 0,
+            outages: 0,
             at_once: None,
             answered: Answered::default(),
             stopping: None,
@@ -153,7 +162,7 @@ impl Agent {
         }
         self.registration = Some(Registration::new(&account));
         self.account = Some(account);
-        self.attempts = 0;
+        (self.attempts, self.outages) = (0, 0);
         self.open();
     }
 
@@ -194,10 +203,11 @@ impl Agent {
         for call in &mut self.calls {
             call.ask_for_ack_again(now);
         }
+        self.own_turns(now);
     }
 
     /// The connection is gone, or could not be made. A call that is up goes on without it.
-    pub(crate) fn link_down(&mut self, error: SipError, now: Instant) {
+    pub(crate) fn link_down(&mut self, error: SipError, trouble: Trouble, now: Instant) {
         self.link = Link::Off;
         if let Some(registration) = &mut self.registration {
             registration.link_lost();
@@ -208,27 +218,38 @@ impl Agent {
             let call = self.calls.remove(index);
             self.over(&call, EndCause::Failed("the SIP connection was lost".into()));
         }
+        self.own_requests_lost(now);
         if self.stopping.is_some() || self.account.is_none() {
             self.stop();
             return;
         }
-        if self.attempts == 0 {
-            match self.at_once {
-                Some(last) if now.saturating_duration_since(last) < AT_ONCE_EVERY => self.attempts = 1,
-                Some(_) | None => self.at_once = Some(now),
-            }
-        }
-        let retry_in = match self.attempts.checked_sub(1) {
-            None => Duration::ZERO,
-            Some(failed) => {
-                jittered(Duration::from_secs(RECONNECT.get(failed).or(RECONNECT.last()).copied().unwrap_or(7)))
-            }
-        };
+        let retry_in = self.pause(trouble, now);
         self.tell(Event::RegistrationFailed { error, retry_in: Some(retry_in) });
         if retry_in.is_zero() {
             self.open();
         } else {
             self.link = Link::Waiting { until: now + retry_in };
+        }
+    }
+
+    /// How long to wait before the next attempt to connect.
+    fn pause(&mut self, trouble: Trouble, now: Instant) -> Duration {
+        let recently = |last: Instant| now.saturating_duration_since(last) < AT_ONCE_EVERY;
+        match trouble {
+            // Once registered: perhaps it was only this connection.
+            Trouble::Cut if self.attempts == 0 && !self.at_once.is_some_and(recently) => {
+                self.at_once = Some(now);
+                Duration::ZERO
+            }
+            Trouble::Cut | Trouble::Server => {
+                self.outages += 1;
+                spread(self.outages - 1)
+            }
+            Trouble::Network => {
+                let index = self.attempts.saturating_sub(1);
+                let pause = NO_NETWORK.get(index).or(NO_NETWORK.last()).copied().unwrap_or(7);
+                jittered(Duration::from_secs(pause))
+            }
         }
     }
 
@@ -244,6 +265,7 @@ impl Agent {
                 let outcome = self.registration.as_mut().and_then(|r| r.response(&response, &self.identity, now));
                 match outcome {
                     Some(outcome) => self.registration_outcome(outcome, now),
+                    None if self.own_response(&response, now) => {}
                     None => self.bye_response(&response, now),
                 }
             }
@@ -251,6 +273,7 @@ impl Agent {
             Ok(Incoming::Pong) => {}
             Err(junk) => tracing::debug!(length = frame.len(), %junk, "a frame that is no SIP message"),
         }
+        self.own_turns(now);
         self.settle(now);
     }
 
@@ -289,6 +312,7 @@ impl Agent {
         {
             self.call_due(index, due, now);
         }
+        self.own_turns(now);
         self.byes.retain(|bye| {
             let waiting = bye.give_up > now;
             if !waiting {
@@ -308,12 +332,17 @@ impl Agent {
     fn registration_outcome(&mut self, outcome: Outcome, now: Instant) {
         match outcome {
             Outcome::Send(text) => self.send(text),
-            Outcome::Registered(expires) => {
+            Outcome::Registered { expires, flow_timer } => {
                 if self.attempts > 0 {
                     tracing::info!(expires_s = expires.as_secs(), "registered");
                     self.tell(Event::Registered { expires });
+                } else {
+                    self.tell(Event::Refreshed { expires });
                 }
-                self.attempts = 0;
+                (self.attempts, self.outages) = (0, 0);
+                if let Some(every) = flow_timer {
+                    self.out.push_back(Output::KeepAlive(every));
+                }
             }
             Outcome::Failed { error, retry_in } => {
                 tracing::info!(%error, retry_ms = retry_in.as_millis(), "not registered");
@@ -325,7 +354,7 @@ impl Agent {
                 tracing::info!("the registrar does not answer");
                 self.attempts = self.attempts.max(1);
                 self.out.push_back(Output::Close);
-                self.link_down(SipError::Timeout, now);
+                self.link_down(SipError::Timeout, Trouble::Server, now);
             }
             Outcome::Unregistered => {}
         }
@@ -361,7 +390,7 @@ impl Agent {
             self.tell(Event::Unregistered);
         }
         self.stopping = None;
-        self.attempts = 0;
+        (self.attempts, self.outages) = (0, 0);
     }
 
     fn send(&mut self, text: String) {

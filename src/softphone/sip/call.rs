@@ -5,15 +5,19 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
+    agent::Own,
+    body::Body,
     identity::{ALLOW, Identity, SUPPORTED, USER_AGENT, branch, token},
-    message::{Request, Writer, name_addr, param, user_of},
+    message::{Headers, Request, Response, Writer, name_addr, param, tag, user_of},
     registration::TIMER_F,
+    reliable::Reliable,
+    timer::{Ripe, SessionTimer},
 };
 
 /// T1, the first pause before a 200 is sent again (RFC 3261 17).
-const T1: Duration = Duration::from_millis(500);
+pub(super) const T1: Duration = Duration::from_millis(500);
 /// T2, the longest pause.
-const T2: Duration = Duration::from_secs(4);
+pub(super) const T2: Duration = Duration::from_secs(4);
 /// How long we ring (protocol `softphone.md` 4.1).
 const RING: Duration = Duration::from_secs(60);
 
@@ -37,6 +41,17 @@ pub(super) struct Pending {
     pub(super) request: Request,
 }
 
+/// A description of the far end's media that the media room is taking in: the answer to an offer of ours, or what was in
+/// force before a re-INVITE that was taken back.
+#[derive(Debug)]
+pub(super) struct Accepting {
+    /// The media job.
+    pub(super) job: u64,
+    /// It came with the ACK of the call's first 200: without it there is no call.
+    pub(super) first: bool,
+    pub(super) description: String,
+}
+
 /// A 200 to an INVITE that has not been acknowledged.
 #[derive(Debug)]
 pub(super) struct Unacknowledged {
@@ -58,6 +73,14 @@ pub(super) enum Due {
     NoAnswer { expires: bool },
     /// No ACK came for the call's first 200.
     NoAck,
+    /// No ACK came for a later 200, and with it no answer to the offer in it.
+    NoAnswerToOffer,
+    /// No PRACK came for a 180 that had to arrive.
+    NoPrack,
+    /// The session timer wants a refresh.
+    Refresh,
+    /// The session timer has run out.
+    Expired,
 }
 
 /// One call.
@@ -67,9 +90,20 @@ pub(super) struct Call {
     pub(super) from: String,
     pub(super) phase: Phase,
     pub(super) pending: Option<Pending>,
-    /// The media job that takes in the answer of an ACK, and whether that is the ACK of the call's first 200.
-    pub(super) accepting: Option<(u64, bool)>,
+    /// What the media room is taking in.
+    pub(super) accepting: Option<Accepting>,
     pub(super) unacknowledged: Vec<Unacknowledged>,
+    /// The 180 that has to be acknowledged, until it is.
+    pub(super) reliable: Option<Reliable>,
+    /// A request of ours that is under way or waits for its turn.
+    pub(super) own: Option<Own>,
+    /// What the far end last said of its media that took effect.
+    pub(super) far_media: Option<String>,
+    pub(super) timer: Option<SessionTimer>,
+    /// ACKs of ours, by CSeq, in case one got lost.
+    acknowledged: Vec<(u32, String)>,
+    /// What the other side says it serves.
+    allow: String,
     invite: Request,
     local_tag: String,
     local: String,
@@ -97,6 +131,12 @@ impl Call {
             pending: None,
             accepting: None,
             unacknowledged: Vec::new(),
+            reliable: None,
+            own: None,
+            far_media: None,
+            timer: None,
+            acknowledged: Vec::new(),
+            allow: allowed(&invite.headers).unwrap_or_default(),
             local: format!("{};tag={local_tag}", invite.headers.get("To").unwrap_or_default()),
             remote: invite.headers.get("From").unwrap_or_default().to_owned(),
             local_tag,
@@ -141,15 +181,36 @@ impl Call {
             Some(cseq) if cseq > self.remote_cseq => self.remote_cseq = cseq,
             _ => return false,
         }
-        if let Some((uri, _)) = request.headers.values("Contact").next().and_then(name_addr) {
+        self.retarget(&request.headers);
+        true
+    }
+
+    /// Notes where the other side is now, and what it serves (a target refresh, RFC 3261 12.2.2).
+    pub(super) fn retarget(&mut self, headers: &Headers) {
+        if let Some((uri, _)) = headers.values("Contact").next().and_then(name_addr) {
             self.target = uri.to_owned();
         }
-        true
+        if let Some(allow) = allowed(headers) {
+            self.allow = allow;
+        }
+    }
+
+    /// Whether the other side says that it serves UPDATE.
+    pub(super) fn takes_update(&self) -> bool {
+        self.allow.split(',').any(|method| method.trim() == "UPDATE")
+    }
+
+    /// Whether a new offer may be made: no INVITE and no offer is under way, either way (RFC 3261 14.1).
+    pub(super) fn free(&self) -> bool {
+        self.phase == Phase::Up && self.pending.is_none() && self.accepting.is_none() && self.unacknowledged.is_empty()
     }
 
     /// The session description the first INVITE brought, if it brought one.
     pub(super) fn offer(&self) -> Option<&str> {
-        Some(self.invite.body.as_str()).filter(|body| !body.trim().is_empty())
+        match Body::of(&self.invite.headers, &self.invite.body) {
+            Body::Session(offer) => Some(offer),
+            Body::Empty | Body::Foreign => None,
+        }
     }
 
     /// The INVITE, to have it answered.
@@ -157,9 +218,13 @@ impl Call {
         &self.invite
     }
 
-    /// 180 Ringing.
-    pub(super) fn ringing(&self, identity: &Identity) -> String {
-        self.response(&self.invite, 180, "Ringing").header("Contact", &identity.contact()).end_known()
+    /// 180 Ringing; with a number if it has to be acknowledged (RFC 3262 3).
+    pub(super) fn ringing(&self, identity: &Identity, rseq: Option<u32>) -> String {
+        let mut writer = self.response(&self.invite, 180, "Ringing").header("Contact", &identity.contact());
+        if let Some(rseq) = rseq {
+            writer = writer.header("Require", "100rel").header("RSeq", &rseq.to_string()).header("Allow", ALLOW);
+        }
+        writer.end_known()
     }
 
     /// A response without a body, our tag on it.
@@ -169,12 +234,15 @@ impl Call {
 
     /// 200 OK with, or without, a session description.
     pub(super) fn accept(&self, identity: &Identity, request: &Request, sdp: Option<&str>) -> String {
-        let writer = self
+        let mut writer = self
             .response(request, 200, "OK")
             .header("Contact", &identity.contact())
             .header("Allow", ALLOW)
             .header("Supported", SUPPORTED)
             .header("User-Agent", USER_AGENT);
+        if let Some(timer) = &self.timer {
+            writer = timer.answer(writer);
+        }
         match sdp {
             Some(sdp) => writer.sdp(sdp),
             None => writer.end(),
@@ -193,7 +261,7 @@ impl Call {
             next: now + T1,
             pause: T1,
             give_up: now + TIMER_F,
-            late: request.body.trim().is_empty(),
+            late: Body::of(&request.headers, &request.body) == Body::Empty,
         });
     }
 
@@ -201,6 +269,9 @@ impl Call {
     pub(super) fn ask_for_ack_again(&mut self, now: Instant) {
         for unacknowledged in &mut self.unacknowledged {
             (unacknowledged.next, unacknowledged.pause, unacknowledged.give_up) = (now, T1 / 2, now + TIMER_F);
+        }
+        if let Some(timer) = &mut self.timer {
+            timer.back(now);
         }
     }
 
@@ -210,7 +281,13 @@ impl Call {
             Phase::Ringing { until, .. } => Some(until),
             Phase::Answering | Phase::Up | Phase::Leaving => None,
         };
-        ring.into_iter().chain(self.unacknowledged.iter().map(|u| u.next.min(u.give_up))).min()
+        let timer = self.timer.as_ref().filter(|_| self.phase == Phase::Up).map(SessionTimer::deadline);
+        ring.into_iter()
+            .chain(self.unacknowledged.iter().map(|u| u.next.min(u.give_up)))
+            .chain(self.reliable.as_ref().and_then(Reliable::deadline))
+            .chain(self.own.as_ref().and_then(|own| own.deadline(self.free())))
+            .chain(timer)
+            .min()
     }
 
     /// Time has passed; called until nothing is due.
@@ -223,12 +300,30 @@ impl Call {
         let first_cseq = self.first_cseq;
         let given_up = self.unacknowledged.iter().position(|u| u.give_up <= now);
         if let Some(index) = given_up {
-            let late = self.unacknowledged.remove(index);
-            if late.cseq == first_cseq || self.phase == Phase::Leaving {
+            let given_up = self.unacknowledged.remove(index);
+            if given_up.cseq == first_cseq || self.phase == Phase::Leaving {
                 return Some(Due::NoAck);
             }
             // A re-INVITE never ends a call: the session stays as both sides last knew it.
-            tracing::debug!(cseq = late.cseq, "no ACK for the answer to a re-INVITE");
+            tracing::debug!(cseq = given_up.cseq, "no ACK for the answer to a re-INVITE");
+            if given_up.late {
+                return Some(Due::NoAnswerToOffer);
+            }
+        }
+        if let Some(due) = self.reliable.as_mut().and_then(|reliable| reliable.tick(now)) {
+            return Some(due);
+        }
+        if self.phase == Phase::Up
+            && let Some(timer) = &mut self.timer
+        {
+            match timer.ripe(now) {
+                Some(Ripe::Over) => return Some(Due::Expired),
+                Some(Ripe::Refresh) => {
+                    timer.asked_for(now);
+                    return Some(Due::Refresh);
+                }
+                None => {}
+            }
         }
         let unacknowledged = self.unacknowledged.iter_mut().find(|u| u.next <= now)?;
         unacknowledged.pause = (unacknowledged.pause * 2).min(T2);
@@ -236,32 +331,116 @@ impl Call {
         Some(Due::Resend(unacknowledged.text.clone()))
     }
 
-    /// A new request of ours in this dialog: its branch and its text. It follows the route set, and never a name in it:
-    /// everything goes out over the one WebSocket (RFC 3261 12.2.1.1, RFC 5626 4.3).
-    pub(super) fn request(
+    /// A BYE: its branch and its text.
+    pub(super) fn goodbye(&mut self, identity: &Identity, credentials: &[(&'static str, String)]) -> (String, String) {
+        self.local_cseq = self.local_cseq.saturating_add(1);
+        let branch = branch();
+        let text = self.begin("BYE", identity, &branch, self.local_cseq, credentials).end_known();
+        (branch, text)
+    }
+
+    /// A re-INVITE with an offer, or an UPDATE without one: its branch, its CSeq and its text.
+    pub(super) fn renewal(
         &mut self,
         method: &str,
         identity: &Identity,
-        credentials: Option<(&'static str, String)>,
-    ) -> (String, String) {
+        credentials: &[(&'static str, String)],
+        offer: Option<&str>,
+    ) -> (String, u32, String) {
         self.local_cseq = self.local_cseq.saturating_add(1);
         let branch = branch();
-        let uri = self.request_uri().to_owned();
-        let mut writer = Writer::request(method, &uri);
+        let mut writer = self
+            .begin(method, identity, &branch, self.local_cseq, credentials)
+            .header("Contact", &identity.contact())
+            .header("Allow", ALLOW)
+            .header("Supported", SUPPORTED)
+            .header("User-Agent", USER_AGENT);
+        if let Some(timer) = &self.timer {
+            writer = timer.ask(writer);
+        }
+        let text = match offer {
+            Some(offer) => writer.sdp(offer),
+            None => writer.end(),
+        };
+        (branch, self.local_cseq, text)
+    }
+
+    /// The ACK of a 2xx, a transaction of its own (RFC 3261 13.2.2.4); kept, in case it gets lost.
+    pub(super) fn acknowledge(
+        &mut self,
+        identity: &Identity,
+        cseq: u32,
+        credentials: &[(&'static str, String)],
+    ) -> String {
+        let text = self.begin("ACK", identity, &branch(), cseq, credentials).end();
+        self.acknowledged.push((cseq, text.clone()));
+        if self.acknowledged.len() > 2 {
+            self.acknowledged.remove(0);
+        }
+        text
+    }
+
+    /// The ACK of a refusal, part of the INVITE's transaction (RFC 3261 17.1.1.3).
+    pub(super) fn acknowledge_refusal(
+        &self,
+        identity: &Identity,
+        cseq: u32,
+        branch: &str,
+        response: &Response,
+    ) -> String {
+        let to = response.headers.get("To").unwrap_or(&self.remote);
+        self.begin_to("ACK", identity, branch, cseq, to).end()
+    }
+
+    /// The ACK that was sent for this CSeq.
+    pub(super) fn acknowledgement(&self, cseq: u32) -> Option<String> {
+        self.acknowledged.iter().find(|(known, _)| *known == cseq).map(|(_, text)| text.clone())
+    }
+
+    /// Whether a response is to a request of ours in this dialog.
+    pub(super) fn answers(&self, response: &Response) -> bool {
+        let has = |name, expected: &str| response.headers.get(name).and_then(tag).unwrap_or_default() == expected;
+        response.headers.get("Call-ID") == Some(&self.call_id)
+            && has("From", &self.local_tag)
+            && has("To", &self.remote_tag)
+    }
+
+    /// Whether this is a CSeq of ours.
+    pub(super) fn has_asked(&self, cseq: u32) -> bool {
+        cseq > self.first_cseq && cseq <= self.local_cseq
+    }
+
+    /// A 2xx to a request of ours: what it says of the session timer.
+    pub(super) fn refreshed(&mut self, headers: &Headers, now: Instant) {
+        self.timer = SessionTimer::granted(self.timer.as_ref(), headers, now);
+    }
+
+    /// Begins a request of ours in this dialog. It follows the route set, and never a name in it: everything goes out
+    /// over the one WebSocket (RFC 3261 12.2.1.1, RFC 5626 4.3).
+    fn begin(
+        &self,
+        method: &str,
+        identity: &Identity,
+        branch: &str,
+        cseq: u32,
+        credentials: &[(&'static str, String)],
+    ) -> Writer {
+        let writer = self.begin_to(method, identity, branch, cseq, &self.remote);
+        credentials.iter().fold(writer, |writer, (name, value)| writer.header(name, value))
+    }
+
+    fn begin_to(&self, method: &str, identity: &Identity, branch: &str, cseq: u32, to: &str) -> Writer {
+        let mut writer = Writer::request(method, self.request_uri());
         for route in self.route_headers() {
             writer = writer.header("Route", &route);
         }
-        writer = writer
-            .header("Via", &identity.via(&branch))
+        writer
+            .header("Via", &identity.via(branch))
             .header("Max-Forwards", "70")
-            .header("To", &self.remote)
+            .header("To", to)
             .header("From", &self.local)
             .header("Call-ID", &self.call_id)
-            .header("CSeq", &format!("{} {method}", self.local_cseq));
-        if let Some((name, value)) = credentials {
-            writer = writer.header(name, &value);
-        }
-        (branch, writer.end_known())
+            .header("CSeq", &format!("{cseq} {method}"))
     }
 
     /// Where a request in this dialog is addressed to.
@@ -294,6 +473,12 @@ impl Writer {
     pub(super) fn end_known(self) -> String {
         self.header("Supported", SUPPORTED).header("User-Agent", USER_AGENT).end()
     }
+}
+
+/// The methods of Allow, if the header is there.
+fn allowed(headers: &Headers) -> Option<String> {
+    let all: Vec<&str> = headers.all("Allow").collect();
+    (!all.is_empty()).then(|| all.join(","))
 }
 
 /// Whether the platform wants this call answered at once: the first Call-Info is `answer-after=0`, by itself as the
@@ -335,7 +520,7 @@ mod tests {
             ),
             Instant::now(),
         );
-        let (branch, bye) = call.request("BYE", &identity, None);
+        let (branch, bye) = call.goodbye(&identity, &[]);
         let lines: Vec<_> = bye.lines().collect();
         assert_eq!(
             lines[..4],
@@ -356,7 +541,7 @@ mod tests {
     fn a_strict_router_is_addressed_itself() {
         let identity = Identity::new("sip.example.test", false);
         let mut call = Call::new(invite("Record-Route: <sip:strict@p1>, <sip:p2;lr>\r\n"), Instant::now());
-        let (_, bye) = call.request("BYE", &identity, None);
+        let (_, bye) = call.goodbye(&identity, &[]);
         let lines: Vec<_> = bye.lines().take(3).collect();
         assert_eq!(
             lines,

@@ -5,10 +5,10 @@ use uuid::Uuid;
 /// What REGISTER, its Contact and Allow carry; the original's own list.
 pub(super) const ALLOW_REGISTER: &str = "ACK,CANCEL,INVITE,MESSAGE,BYE,OPTIONS,INFO,NOTIFY,REFER";
 /// What we really serve.
-pub(super) const ALLOW: &str = "ACK,CANCEL,INVITE,MESSAGE,BYE,OPTIONS,INFO,UPDATE";
+pub(super) const ALLOW: &str = "ACK,CANCEL,INVITE,MESSAGE,BYE,OPTIONS,INFO,UPDATE,PRACK";
 pub(super) const USER_AGENT: &str = concat!("wincall-tui/", env!("CARGO_PKG_VERSION"));
 /// Extensions we know of in messages other than REGISTER.
-pub(super) const SUPPORTED: &str = "outbound";
+pub(super) const SUPPORTED: &str = "outbound,timer,100rel";
 
 /// Addresses and names that stay the same while the program runs, across reconnects, so that the registrar sees one
 /// phone (RFC 5626) and not many.

@@ -8,7 +8,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
-use tokio_tungstenite::tungstenite::{self, Message, error::ProtocolError};
+use tokio_tungstenite::tungstenite::{self, Message, error::ProtocolError, protocol::frame::coding::CloseCode};
 use url::Url;
 
 use super::message::redact;
@@ -27,8 +27,11 @@ const MAX_MESSAGE: usize = 64 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A write that takes longer means that nobody reads at the other end.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The answer to a WebSocket ping is due within this. (CRLF is not answered by every server.)
-const PONG_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the server is asked for a sign of life, and the time to it measured.
+const PING_EVERY: Duration = Duration::from_secs(3);
+/// The answer to a WebSocket ping is due within this: a dead connection is noticed within 10 s (RFC 5626 4.4.1). CRLF is
+/// not answered by every server.
+const PONG_TIMEOUT: Duration = Duration::from_secs(7);
 /// How long a close is waited for.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Frames read ahead of the main loop.
@@ -41,33 +44,72 @@ pub(crate) enum LinkEvent {
     Up,
     /// A text or binary frame.
     Frame(Bytes),
+    /// Time from a WebSocket ping to its pong.
+    RoundTrip(Duration),
     /// Could not be opened, or is gone; the last event.
-    Down(SipError),
+    Down {
+        /// What is told to the agent.
+        error: SipError,
+        /// Whose fault it is.
+        trouble: Trouble,
+    },
+}
+
+/// Whose fault it is that there is no connection; it decides how soon another one is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// An open connection was cut: the server may be well.
+    Cut,
+    /// The server refused, did not answer, or said that it is going down: all its phones have the same trouble now.
+    Server,
+    /// This machine has no network.
+    Network,
+}
+
+/// What the owner wants done.
+#[derive(Debug)]
+enum Order {
+    Send(String),
+    KeepAlive(Duration),
+}
+
+/// An end, and whose fault it is.
+type Down = (SipError, Trouble);
+
+fn cut(reason: impl Into<String>) -> Down {
+    (SipError::Lost(reason.into()), Trouble::Cut)
 }
 
 /// A connection being opened, or open. Dropped: what was sent goes out, then it is closed.
 pub(crate) struct Link {
-    outgoing: mpsc::UnboundedSender<String>,
+    orders: mpsc::UnboundedSender<Order>,
     events: mpsc::Receiver<LinkEvent>,
 }
 
 impl Link {
     /// Begins to connect.
     pub(crate) fn open(url: Url, tls: Tls) -> Self {
-        let (outgoing, from_owner) = mpsc::unbounded_channel();
+        let (orders, from_owner) = mpsc::unbounded_channel();
         let (to_owner, events) = mpsc::channel(READ_AHEAD);
         tokio::spawn(async move {
-            let error = run(&url, &tls, from_owner, &to_owner).await;
+            let (error, trouble) = run(&url, &tls, from_owner, &to_owner).await;
             // An owner that has gone does not want to know.
-            to_owner.send(LinkEvent::Down(error)).await.ok();
+            to_owner.send(LinkEvent::Down { error, trouble }).await.ok();
         });
-        Self { outgoing, events }
+        Self { orders, events }
     }
 
     /// Sends a SIP message, in order, without waiting; lost if the connection is.
     pub(crate) fn send(&self, text: String) {
-        if self.outgoing.send(text).is_err() {
+        if self.orders.send(Order::Send(text)).is_err() {
             tracing::debug!("the connection is gone; a SIP message was not sent");
+        }
+    }
+
+    /// The server wants to hear CRLF this often at least (RFC 5626 5.4 `Flow-Timer`).
+    pub(crate) fn keep_alive(&self, every: Duration) {
+        if self.orders.send(Order::KeepAlive(every)).is_err() {
+            tracing::debug!("the connection is gone");
         }
     }
 
@@ -80,23 +122,23 @@ impl Link {
 async fn run(
     url: &Url,
     tls: &Tls,
-    mut outgoing: mpsc::UnboundedReceiver<String>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
     events: &mpsc::Sender<LinkEvent>,
-) -> SipError {
+) -> Down {
     let host = url.host_str().unwrap_or_default();
     let options = WsOptions { subprotocol: Some("sip"), max_message: MAX_MESSAGE, timeout: CONNECT_TIMEOUT };
     let connected = tokio::select! {
         connected = ws::connect(url, tls, options) => connected,
-        () = events.closed() => return SipError::Lost("given up".into()),
+        () = events.closed() => return cut("given up"),
     };
     let mut stream = match connected {
         Ok(stream) => stream,
         Err(error) => return told(host, &error),
     };
     if events.send(LinkEvent::Up).await.is_err() {
-        return SipError::Lost("given up".into());
+        return cut("given up");
     }
-    let error = talk(&mut stream, &mut outgoing, events).await;
+    let error = talk(&mut stream, &mut orders, events).await;
     if timeout(CLOSE_TIMEOUT, stream.close(None)).await.is_err() {
         tracing::debug!("the SIP connection did not close in time");
     }
@@ -105,82 +147,103 @@ async fn run(
 
 async fn talk(
     stream: &mut WsStream,
-    outgoing: &mut mpsc::UnboundedReceiver<String>,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
     events: &mpsc::Sender<LinkEvent>,
-) -> SipError {
-    let mut keep_alive = next_keep_alive();
-    let mut pong_due: Option<Instant> = None;
+) -> Down {
+    let mut flow_timer = Duration::from_secs(30);
+    let mut keep_alive = next_keep_alive(flow_timer);
+    let mut ping = Instant::now() + PING_EVERY;
+    let mut asked: Option<Instant> = None;
     loop {
         tokio::select! {
             // What has come is heard before a timer says that nothing came.
             biased;
-            text = outgoing.recv() => {
-                let Some(text) = text else { return SipError::Lost("closed".into()) };
-                tracing::trace!(target: "wincall_tui::sip", "> {}", redact(&text));
-                if let Err(error) = write(stream, Message::text(text)).await {
-                    return error;
-                }
-            }
-            message = stream.next() => {
-                pong_due = None;
-                let frame = match message {
-                    None => return SipError::Lost("the server ended it".into()),
-                    Some(Err(error)) => return SipError::Lost(plain(&error)),
-                    Some(Ok(Message::Text(text))) => Bytes::from(text),
-                    Some(Ok(Message::Binary(bytes))) => bytes,
-                    Some(Ok(Message::Close(frame))) => {
-                        let code = frame.map_or_else(String::new, |f| format!(" (code {})", u16::from(f.code)));
-                        return SipError::Lost(format!("the server closed it{code}"));
-                    }
-                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
-                };
-                tracing::trace!(target: "wincall_tui::sip", "< {}", redact(&String::from_utf8_lossy(&frame)));
-                if events.send(LinkEvent::Frame(frame)).await.is_err() {
-                    return drain(stream, outgoing).await;
-                }
-            }
-            () = sleep_until(keep_alive) => {
-                keep_alive = next_keep_alive();
-                for message in [Message::text("\r\n\r\n"), Message::Ping(Bytes::new())] {
-                    if let Err(error) = write(stream, message).await {
+            order = orders.recv() => match order {
+                None => return cut("closed"),
+                Some(Order::Send(text)) => {
+                    tracing::trace!(target: "wincall_tui::sip", "> {}", redact(&text));
+                    if let Err(error) = write(stream, Message::text(text)).await {
                         return error;
                     }
                 }
-                pong_due = pong_due.or(Some(Instant::now() + PONG_TIMEOUT));
+                Some(Order::KeepAlive(every)) => {
+                    flow_timer = every;
+                    keep_alive = keep_alive.min(next_keep_alive(flow_timer));
+                }
+            },
+            message = stream.next() => {
+                let since = asked.take();
+                let event = match message {
+                    None => return cut("the server ended it"),
+                    Some(Err(error)) => return cut(plain(&error)),
+                    Some(Ok(Message::Text(text))) => LinkEvent::Frame(Bytes::from(text)),
+                    Some(Ok(Message::Binary(bytes))) => LinkEvent::Frame(bytes),
+                    Some(Ok(Message::Close(frame))) => return closed(frame.map(|frame| frame.code)),
+                    Some(Ok(Message::Pong(_))) => match since {
+                        Some(since) => LinkEvent::RoundTrip(since.elapsed()),
+                        None => continue,
+                    },
+                    Some(Ok(Message::Ping(_) | Message::Frame(_))) => continue,
+                };
+                if let LinkEvent::Frame(frame) = &event {
+                    tracing::trace!(target: "wincall_tui::sip", "< {}", redact(&String::from_utf8_lossy(frame)));
+                }
+                if events.send(event).await.is_err() {
+                    return drain(stream, orders).await;
+                }
             }
-            () = sleep_until(pong_due.unwrap_or_else(far)), if pong_due.is_some() => {
-                return SipError::Lost("the server does not answer the keep-alive".into());
+            () = sleep_until(keep_alive) => {
+                keep_alive = next_keep_alive(flow_timer);
+                if let Err(error) = write(stream, Message::text("\r\n\r\n")).await {
+                    return error;
+                }
+            }
+            () = sleep_until(asked.map_or(ping, |asked| asked + PONG_TIMEOUT)) => {
+                if asked.is_some() {
+                    return cut("the server does not answer the keep-alive");
+                }
+                if let Err(error) = write(stream, Message::Ping(Bytes::new())).await {
+                    return error;
+                }
+                let now = Instant::now();
+                (asked, ping) = (Some(now), now + PING_EVERY);
             }
         }
     }
+}
+
+/// The server said goodbye. Going away (1001), restarting (1012) and overloaded (1013) concern all its phones.
+fn closed(code: Option<CloseCode>) -> Down {
+    let shown = code.map_or_else(String::new, |code| format!(" (code {})", u16::from(code)));
+    let everybody = matches!(code, Some(CloseCode::Away | CloseCode::Restart | CloseCode::Again));
+    let trouble = if everybody { Trouble::Server } else { Trouble::Cut };
+    (SipError::Lost(format!("the server closed it{shown}")), trouble)
 }
 
 /// The owner is gone: its last words still go out.
-async fn drain(stream: &mut WsStream, outgoing: &mut mpsc::UnboundedReceiver<String>) -> SipError {
-    while let Ok(text) = outgoing.try_recv() {
-        if let Err(error) = write(stream, Message::text(text)).await {
+async fn drain(stream: &mut WsStream, orders: &mut mpsc::UnboundedReceiver<Order>) -> Down {
+    while let Ok(order) = orders.try_recv() {
+        if let Order::Send(text) = order
+            && let Err(error) = write(stream, Message::text(text)).await
+        {
             return error;
         }
     }
-    SipError::Lost("closed".into())
+    cut("closed")
 }
 
-async fn write(stream: &mut WsStream, message: Message) -> Result<(), SipError> {
+async fn write(stream: &mut WsStream, message: Message) -> Result<(), Down> {
     match timeout(WRITE_TIMEOUT, stream.send(message)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(SipError::Lost(plain(&error))),
-        Err(_) => Err(SipError::Lost("the server does not read".into())),
+        Ok(Err(error)) => Err(cut(plain(&error))),
+        Err(_) => Err(cut("the server does not read")),
     }
 }
 
-/// 25 to 30 s from now: below every usual idle limit, and not all phones at once.
-fn next_keep_alive() -> Instant {
-    Instant::now() + Duration::from_millis(rand::random_range(25_000..30_000))
-}
-
-/// For a timer that is not armed.
-fn far() -> Instant {
-    Instant::now() + Duration::from_secs(3600)
+/// 80 to 100 % of the longest silence the server bears (RFC 5626 4.4.1), which is at most 30 s: below every usual idle
+/// limit, and not all phones at once.
+fn next_keep_alive(flow_timer: Duration) -> Instant {
+    Instant::now() + flow_timer.min(Duration::from_secs(30)).mul_f64(rand::random_range(0.8..1.0))
 }
 
 /// What went wrong on an open connection, in words.
@@ -195,16 +258,14 @@ fn plain(error: &tungstenite::Error) -> String {
     }
 }
 
-fn told(host: &str, error: &WsError) -> SipError {
-    match error {
-        WsError::Connect { host, reason } => SipError::Connect { host: host.clone(), reason: reason.clone() },
+fn told(host: &str, error: &WsError) -> Down {
+    let connect = |host: &str, reason: &str| SipError::Connect { host: host.to_owned(), reason: reason.to_owned() };
+    let error = match error {
+        WsError::Unreachable { host, reason } => return (connect(host, reason), Trouble::Network),
+        WsError::Connect { host, reason } | WsError::Protocol { host, reason } => connect(host, reason),
         WsError::Certificate { host, reason } => SipError::Certificate { host: host.clone(), reason: reason.clone() },
-        WsError::Protocol { host, reason } => SipError::Connect { host: host.clone(), reason: reason.clone() },
-        WsError::Timeout { host, ms } => {
-            SipError::Connect { host: host.clone(), reason: format!("no answer within {ms} ms") }
-        }
-        WsError::Refused { status } => {
-            SipError::Connect { host: host.to_owned(), reason: format!("HTTP status {status}") }
-        }
-    }
+        WsError::Timeout { host, ms } => connect(host, &format!("no answer within {ms} ms")),
+        WsError::Refused { status } => connect(host, &format!("HTTP status {status}")),
+    };
+    (error, Trouble::Server)
 }

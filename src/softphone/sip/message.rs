@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 use thiserror::Error;
 
+use super::body::Body;
+
 /// Why a frame is not a SIP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(super) enum Junk {
@@ -73,6 +75,23 @@ pub(super) struct Response {
     pub(super) code: u16,
     pub(super) reason: String,
     pub(super) headers: Headers,
+    pub(super) body: String,
+}
+
+impl Response {
+    /// The session description it brings.
+    pub(super) fn sdp(&self) -> Option<&str> {
+        match Body::of(&self.headers, &self.body) {
+            Body::Session(sdp) => Some(sdp),
+            Body::Empty | Body::Foreign => None,
+        }
+    }
+
+    /// The number of CSeq, if it is the answer to such a request.
+    pub(super) fn cseq_of(&self, method: &str) -> Option<u32> {
+        let (number, asked) = self.headers.get("CSeq")?.split_once([' ', '\t'])?;
+        number.parse().ok().filter(|_| asked.trim() == method)
+    }
 }
 
 /// Reads one WebSocket frame. Never fails on anything but what cannot be answered at all.
@@ -93,7 +112,8 @@ pub(super) fn parse(frame: &[u8]) -> Result<Incoming, Junk> {
     if let Some(rest) = start.strip_prefix("SIP/2.0 ") {
         let (code, reason) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
         let code = code.parse().ok().filter(|code| (100..700).contains(code)).ok_or(Junk::Start)?;
-        return Ok(Incoming::Response(Response { code, reason: clean(reason).chars().take(120).collect(), headers }));
+        let reason = clean(reason).chars().take(120).collect();
+        return Ok(Incoming::Response(Response { code, reason, headers, body }));
     }
     let mut words = start.split_ascii_whitespace();
     let (Some(method), Some(uri), Some("SIP/2.0"), None) = (words.next(), words.next(), words.next(), words.next())
@@ -124,6 +144,14 @@ fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> Headers {
     Headers(headers)
 }
 
+/// A header field's value among the lines of a body part.
+pub(super) fn header_value<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (field, value) = line.split_once(':')?;
+        field.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
 /// RFC 3261 7.3.3 and the compact forms of later documents.
 fn long_name(name: &str) -> &str {
     match name {
@@ -136,6 +164,8 @@ fn long_name(name: &str) -> &str {
         "e" | "E" => "Content-Encoding",
         "l" | "L" => "Content-Length",
         "k" | "K" => "Supported",
+        "s" | "S" => "Subject",
+        "x" | "X" => "Session-Expires",
         other => other,
     }
 }
@@ -187,12 +217,6 @@ impl Request {
         param(via.split_once(';')?.1, "branch")
     }
 
-    /// Media type of the body, lower case, without parameters.
-    pub(super) fn content_type(&self) -> Option<String> {
-        let value = self.headers.get("Content-Type")?;
-        Some(value.split(';').next()?.trim().to_ascii_lowercase())
-    }
-
     /// Why it cannot be served at all (RFC 3261 8.2): status code and reason.
     pub(super) fn flaw(&self) -> Option<(u16, &'static str)> {
         let uri = |name| self.headers.get(name).and_then(name_addr).is_some();
@@ -202,7 +226,10 @@ impl Request {
             Some((400, "Body Shorter Than Content-Length"))
         } else if !scheme_is_sip(&self.uri) {
             Some((416, "Unsupported URI Scheme"))
-        } else if self.method == "INVITE" && self.headers.values("Contact").next().and_then(name_addr).is_none() {
+        } else if self.method == "INVITE"
+            && self.tag_of_to().is_none()
+            && self.headers.values("Contact").next().and_then(name_addr).is_none()
+        {
             Some((400, "Missing Contact"))
         } else {
             None
@@ -210,7 +237,8 @@ impl Request {
     }
 }
 
-fn scheme_is_sip(uri: &str) -> bool {
+/// Whether a URI is one we can address.
+pub(super) fn scheme_is_sip(uri: &str) -> bool {
     let scheme = uri.split(':').next().unwrap_or_default();
     scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips")
 }
@@ -261,7 +289,7 @@ pub(super) fn name_addr(value: &str) -> Option<(&str, &str)> {
 }
 
 /// The tag of a From or To value.
-fn tag(value: &str) -> Option<&str> {
+pub(super) fn tag(value: &str) -> Option<&str> {
     param(name_addr(value)?.1, "tag")
 }
 
@@ -391,8 +419,7 @@ mod tests {
         assert_eq!(request.branch(), Some("z9hG4bK1"));
         assert_eq!((request.tag_of_from(), request.tag_of_to(), request.call_id()), ("f1", None, "c1"));
         assert_eq!(request.cseq(), Some(7));
-        assert_eq!(request.content_type().as_deref(), Some("application/sdp"));
-        assert_eq!(request.body, "v=0\r\n");
+        assert_eq!(Body::of(&request.headers, &request.body), Body::Session("v=0\r\n"));
         assert_eq!(request.flaw(), None);
         assert_eq!(user_of(name_addr(request.headers.get("From").unwrap()).unwrap().0), "1380");
     }

@@ -3,14 +3,14 @@
 //! Told of responses and of time, it says what to send and what has become of it. It never gives up: every failure has
 //! a next attempt.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
     digest::{Challenge, Credentials},
     identity::{ALLOW_REGISTER, Identity, USER_AGENT, branch, token},
-    message::{Response, Writer, name_addr, param, user_of},
+    message::{Response, Writer, name_addr, param, scheme_is_sip, user_of},
 };
 use crate::softphone::{Account, SipError};
 
@@ -33,7 +33,12 @@ pub(super) enum Outcome {
     /// This goes out.
     Send(String),
     /// Bound, for the first time or again.
-    Registered(Duration),
+    Registered {
+        /// Until the binding runs out.
+        expires: Duration,
+        /// How often the server wants to hear something (RFC 5626 5.4 `Flow-Timer`).
+        flow_timer: Option<Duration>,
+    },
     /// Refused; tried again by itself after the pause.
     Failed { error: SipError, retry_in: Duration },
     /// The server does not answer at all: the connection is not worth keeping.
@@ -47,7 +52,7 @@ enum Phase {
     /// Nothing under way: no connection, or done.
     Idle,
     /// REGISTER sent.
-    Asked { branch: String, give_up: Instant, rounds: u8, fresh: bool, leaving: bool },
+    Asked { branch: String, give_up: Instant, rounds: u8, answered: Vec<Challenge>, leaving: bool },
     /// Bound.
     Bound { refresh: Instant },
     /// Waits after a failure.
@@ -61,6 +66,8 @@ pub(super) struct Registration {
     from_tag: String,
     cseq: u32,
     expires: u32,
+    /// Where REGISTER is addressed to, if a redirect has said so; over the same connection all the same.
+    moved_to: Option<String>,
     credentials: Credentials,
     phase: Phase,
     failures: u32,
@@ -75,6 +82,7 @@ impl Registration {
             from_tag: token(10),
             cseq: rand::random_range(1..10_000),
             expires: EXPIRES,
+            moved_to: None,
             credentials: Credentials::new(account.user.clone(), account.password.clone()),
             phase: Phase::Idle,
             failures: 0,
@@ -99,17 +107,18 @@ impl Registration {
 
     /// Registers, or refreshes: what to send.
     pub(super) fn begin(&mut self, identity: &Identity, now: Instant) -> String {
-        self.ask(identity, now, 0, false, false)
+        self.ask(identity, now, 0, Vec::new(), false)
     }
 
     /// Takes the binding back: what to send, if there is a binding.
     pub(super) fn leave(&mut self, identity: &Identity, now: Instant) -> Option<String> {
-        (self.bound || self.asking()).then(|| self.ask(identity, now, 0, false, true))
+        (self.bound || self.asking()).then(|| self.ask(identity, now, 0, Vec::new(), true))
     }
 
     /// The connection is gone, and with it the binding's use.
     pub(super) fn link_lost(&mut self) {
         self.bound = false;
+        self.moved_to = None;
         self.phase = Phase::Idle;
     }
 
@@ -141,37 +150,51 @@ impl Registration {
 
     /// A response came; `None` if it is not for us or not the last word.
     pub(super) fn response(&mut self, response: &Response, identity: &Identity, now: Instant) -> Option<Outcome> {
-        let Phase::Asked { branch, rounds, fresh, leaving, .. } = &self.phase else { return None };
+        let Phase::Asked { branch, rounds, answered, leaving, .. } = &self.phase else { return None };
         let via = response.headers.values("Via").next()?;
         if param(via, "branch") != Some(branch) || response.code < 200 {
             return None;
         }
-        let (rounds, fresh, leaving) = (*rounds, *fresh, *leaving);
+        let (rounds, mut answered, leaving) = (*rounds, answered.clone(), *leaving);
         match response.code {
-            200..300 if leaving => {
+            200..=299 if leaving => {
                 self.link_lost();
                 Some(Outcome::Unregistered)
             }
-            200..300 => Some(self.granted(response, identity, now)),
+            200..=299 => Some(self.granted(response, identity, now)),
             401 | 407 => {
-                let challenge = Challenge::choose(response.code, &response.headers);
-                match challenge {
-                    // A refusal of what we said to this very challenge, and not for its age: the password is wrong.
-                    Some(challenge) if rounds < ROUNDS && (!fresh || challenge.stale) => {
-                        self.credentials.challenged(challenge);
-                        Some(Outcome::Send(self.ask(identity, now, rounds + 1, true, leaving)))
-                    }
-                    _ if leaving => {
-                        self.link_lost();
-                        Some(Outcome::Unregistered)
-                    }
-                    Some(_) => Some(self.refused(SipError::Credentials, Some(WRONG_PASSWORD_PAUSE), now)),
-                    None => {
-                        let reason = "no digest algorithm in common".to_owned();
-                        Some(self.refused(SipError::Rejected { code: response.code, reason }, None, now))
-                    }
+                let challenges = Challenge::choose(&response.headers);
+                // A refusal of what we said to this very realm, and not for its age: the password is wrong. A proxy and
+                // the registrar may well ask one after the other.
+                let wrong = challenges.iter().any(|c| !c.stale && answered.iter().any(|known| known.asks_like(c)));
+                if rounds < ROUNDS && !challenges.is_empty() && !wrong {
+                    answered.extend(challenges.iter().cloned());
+                    self.credentials.challenged(challenges);
+                    return Some(Outcome::Send(self.ask(identity, now, rounds + 1, answered, leaving)));
                 }
+                if leaving {
+                    self.link_lost();
+                    return Some(Outcome::Unregistered);
+                }
+                if wrong {
+                    return Some(self.refused(SipError::Credentials, Some(WRONG_PASSWORD_PAUSE), now));
+                }
+                let reason = if challenges.is_empty() {
+                    "no digest algorithm in common"
+                } else {
+                    "the server asks for credentials again and again"
+                };
+                let error = SipError::Rejected { code: response.code, reason: reason.to_owned() };
+                Some(self.refused(error, None, now))
             }
+            301 | 302 if rounds < ROUNDS => match response.headers.values("Contact").find_map(name_addr) {
+                Some((uri, _)) if scheme_is_sip(uri) => {
+                    tracing::info!(uri, "the registrar has moved");
+                    self.moved_to = Some(uri.split(['?', '>']).next().unwrap_or(uri).to_owned());
+                    Some(Outcome::Send(self.ask(identity, now, rounds + 1, answered, leaving)))
+                }
+                Some(_) | None => Some(self.rejected(response, now)),
+            },
             _ if leaving => {
                 self.link_lost();
                 Some(Outcome::Unregistered)
@@ -179,7 +202,7 @@ impl Registration {
             423 if rounds < ROUNDS => match response.headers.seconds("Min-Expires") {
                 Some(least) if least > self.expires && least <= EXPIRES_MAX => {
                     self.expires = least;
-                    Some(Outcome::Send(self.ask(identity, now, rounds + 1, false, false)))
+                    Some(Outcome::Send(self.ask(identity, now, rounds + 1, answered, false)))
                 }
                 _ => Some(self.rejected(response, now)),
             },
@@ -199,27 +222,42 @@ impl Registration {
         self.phase = Phase::Bound { refresh: now + wait };
         self.failures = 0;
         self.bound = true;
-        Outcome::Registered(lifetime)
+        self.credentials.succeeded(&response.headers);
+        let flow_timer = response.headers.seconds("Flow-Timer").filter(|seconds| *seconds > 0);
+        Outcome::Registered { expires: lifetime, flow_timer: flow_timer.map(|s| Duration::from_secs(s.max(5).into())) }
     }
 
     fn rejected(&mut self, response: &Response, now: Instant) -> Outcome {
         let pause = response.headers.seconds("Retry-After").map(|s| Duration::from_secs(s.into()).min(RETRY_AFTER_MAX));
+        // Everybody was told the same, so that everybody would be back in the same instant.
+        let pause = pause.map(|pause| pause.mul_f64(rand::random_range(1.0..1.25)));
+        // A server in trouble is so for all its phones.
+        let troubled = matches!(response.code, 408 | 500..600);
+        let pause = pause.or_else(|| troubled.then(|| spread(self.failures)));
         self.refused(SipError::Rejected { code: response.code, reason: response.reason.clone() }, pause, now)
     }
 
     fn refused(&mut self, error: SipError, pause: Option<Duration>, now: Instant) -> Outcome {
         let own = jittered(Duration::from_millis(500 << self.failures.min(6)).min(Duration::from_secs(30)));
-        let retry_in = own.max(pause.unwrap_or_default());
+        let retry_in = pause.unwrap_or(own).max(own.min(Duration::from_secs(1)));
         self.failures += 1;
         self.bound = false;
+        self.moved_to = None;
         self.phase = Phase::Pause { until: now + retry_in };
         Outcome::Failed { error, retry_in }
     }
 
-    fn ask(&mut self, identity: &Identity, now: Instant, rounds: u8, fresh: bool, leaving: bool) -> String {
+    fn ask(
+        &mut self,
+        identity: &Identity,
+        now: Instant,
+        rounds: u8,
+        answered: Vec<Challenge>,
+        leaving: bool,
+    ) -> String {
         let branch = branch();
         self.cseq += 1;
-        let registrar = format!("sip:{}", identity.domain);
+        let registrar = self.moved_to.clone().unwrap_or_else(|| format!("sip:{}", identity.domain));
         let record = format!("<sip:{}@{}>", self.user, identity.domain);
         let mut writer = Writer::request("REGISTER", &registrar)
             .header("Via", &identity.via(&branch))
@@ -228,7 +266,7 @@ impl Registration {
             .header("From", &format!("{record};tag={}", self.from_tag))
             .header("Call-ID", &self.call_id)
             .header("CSeq", &format!("{} REGISTER", self.cseq));
-        if let Some((name, value)) = self.credentials.header("REGISTER", &registrar) {
+        for (name, value) in self.credentials.headers("REGISTER", &registrar, "") {
             writer = writer.header(name, &value);
         }
         let expires = if leaving { 0 } else { self.expires };
@@ -236,9 +274,20 @@ impl Registration {
         if !leaving {
             writer = writer.header("Allow", ALLOW_REGISTER);
         }
-        self.phase = Phase::Asked { branch, give_up: now + TIMER_F, rounds, fresh, leaving };
+        self.phase = Phase::Asked { branch, give_up: now + TIMER_F, rounds, answered, leaving };
         writer.header("Supported", "path, gruu, outbound").header("User-Agent", USER_AGENT).end()
     }
+}
+
+/// First pause, s, when the server is in trouble: its phones have lost it in the same instant and must not come back in
+/// one. Spread like this, a second sees 1 of 29 of them (RFC 5626 4.5 has the same in mind, with 30 s and more).
+const SERVER_FIRST: Range<f64> = 1.0..30.0;
+/// Later ones: half to all of the longest.
+const SERVER_LATER: Range<f64> = 20.0..40.0;
+
+/// How long to leave a server alone that is in trouble for all its phones, after so many failures before.
+pub(super) fn spread(failures: u32) -> Duration {
+    Duration::from_secs_f64(rand::random_range(if failures == 0 { SERVER_FIRST } else { SERVER_LATER }))
 }
 
 /// A few percent off, so that a thousand phones do not come back in the same instant.
@@ -313,6 +362,10 @@ mod tests {
         }
     }
 
+    fn registered(seconds: u64) -> Option<Outcome> {
+        Some(Outcome::Registered { expires: Duration::from_secs(seconds), flow_timer: None })
+    }
+
     fn line<'a>(text: &'a str, name: &str) -> &'a str {
         text.lines()
             .find_map(|l| l.strip_prefix(name)?.strip_prefix(": "))
@@ -358,16 +411,13 @@ mod tests {
             "Contact: <sip:other@1.2.3.4>;expires=594, <sip:{user}@127.0.0.1:4711;transport=WS>;expires=\"300\"\r\nExpires: 60\r\n"
         );
         let outcome = bench.reply(&text, "200 OK", &contacts);
-        assert_eq!(outcome, Some(Outcome::Registered(Duration::from_secs(300))));
+        assert_eq!(outcome, registered(300));
         assert_eq!(bench.registration.deadline(), Some(bench.now + Duration::from_secs(297)));
 
         bench.now += Duration::from_secs(297);
         let refresh = Bench::sent(bench.registration.tick(&bench.identity, bench.now));
         assert_eq!(line(&refresh, "Call-ID"), line(&text, "Call-ID"));
-        assert_eq!(
-            bench.reply(&refresh, "200 OK", "Expires: 10\r\n"),
-            Some(Outcome::Registered(Duration::from_secs(10)))
-        );
+        assert_eq!(bench.reply(&refresh, "200 OK", "Expires: 10\r\n"), registered(10));
         assert_eq!(bench.registration.deadline(), Some(bench.now + Duration::from_secs(8)), "short: at 80 %");
     }
 
@@ -381,7 +431,7 @@ mod tests {
         assert_eq!(number(&second), number(&first) + 1);
         assert_ne!(line(&second, "Via"), line(&first, "Via"));
         assert!(line(&second, "Authorization").ends_with("nc=00000001"));
-        assert!(matches!(bench.reply(&second, "200 OK", ""), Some(Outcome::Registered(_))));
+        assert!(matches!(bench.reply(&second, "200 OK", ""), Some(Outcome::Registered { .. })));
 
         // The refresh goes with the old nonce; when that has got stale there is one more round.
         let refresh = bench.registration.begin(&bench.identity, bench.now);
@@ -389,7 +439,7 @@ mod tests {
         let stale = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n2\", qop=\"auth\", stale=true\r\n";
         let again = Bench::sent(bench.reply(&refresh, "401 Unauthorized", stale));
         assert!(line(&again, "Authorization").contains("nonce=\"n2\""));
-        assert!(matches!(bench.reply(&again, "200 OK", ""), Some(Outcome::Registered(_))));
+        assert!(matches!(bench.reply(&again, "200 OK", ""), Some(Outcome::Registered { .. })));
     }
 
     #[test]
@@ -424,7 +474,7 @@ mod tests {
         else {
             panic!()
         };
-        assert_eq!(retry_in, Duration::from_secs(120));
+        assert!((120.0..150.0).contains(&retry_in.as_secs_f64()), "{retry_in:?}: not all phones at once");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod busy;
 pub mod caller_id;
 pub mod duty;
 pub mod form;
+pub mod health;
 pub mod help;
 pub mod keypad;
 pub mod list;
@@ -59,6 +60,8 @@ pub enum Dialog {
     Numbers(ListDialog),
     /// How the call sounds.
     Quality,
+    /// What is in order and what is not; first line shown.
+    Health(u16),
 }
 
 /// What was decided in a dialog.
@@ -84,6 +87,12 @@ pub enum Choice {
     Yes(Question),
     /// Something of a duty.
     Duty(DutyChoice),
+    /// Begin or end the test of microphone and speaker.
+    TestSound(bool),
+    /// Look at everything now.
+    CheckHealth,
+    /// Go ready without a proof.
+    ReadyAnyway,
     /// Do this with a number of the panel.
     Number(NumberUse, String),
 }
@@ -123,7 +132,7 @@ impl Dialog {
             Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => Some(list),
             Dialog::Pick(pick) => Some(&mut pick.list),
             Dialog::Duty(duty) => duty.list_mut(),
-            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => None,
+            Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => None,
         }
     }
 
@@ -135,7 +144,7 @@ impl Dialog {
             }
             Dialog::Pick(pick) => Some(pick.field_mut()),
             Dialog::Duty(duty) => duty.field_mut(),
-            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => None,
+            Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => None,
         }
     }
 
@@ -146,7 +155,9 @@ impl Dialog {
             Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) | Dialog::Duty(_) => {
                 self.items(state, snapshot).into_iter().map(|item| item.choice).collect()
             }
-            Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => Vec::new(),
+            Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => {
+                Vec::new()
+            }
         }
     }
 
@@ -154,7 +165,9 @@ impl Dialog {
     pub fn scroll(&mut self, state: &ViewState, snapshot: &Snapshot, up: bool) {
         let lines = self.choices(state, snapshot).len();
         match self {
-            Dialog::Help(first) => *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) },
+            Dialog::Help(first) | Dialog::Health(first) => {
+                *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) }
+            }
             Dialog::Busy(_)
             | Dialog::CallerId(_)
             | Dialog::Palette(_)
@@ -177,7 +190,12 @@ impl Dialog {
             Dialog::Palette(list) => list.filtered(palette::items(state, snapshot)),
             Dialog::Duty(duty) => duty.items(snapshot),
             Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
-            Dialog::Pick(_) | Dialog::Help(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => Vec::new(),
+            Dialog::Pick(_)
+            | Dialog::Help(_)
+            | Dialog::Health(_)
+            | Dialog::Keypad(_)
+            | Dialog::Question(_)
+            | Dialog::Quality => Vec::new(),
         }
     }
 }
@@ -191,6 +209,7 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
         Dialog::Pick(pick) => pick.on_key(snapshot, chord),
         Dialog::Duty(duty) => duty.on_key(snapshot, chord),
         Dialog::Help(scroll) => help::on_key(scroll, state, chord),
+        Dialog::Health(first) => health::on_key(first, state, snapshot, chord),
         Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),
         Dialog::Question(question) => question.on_key(chord),
         Dialog::Numbers(list) => numbers::on_key(list, &items, chord),

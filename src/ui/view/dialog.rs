@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    forms, picker, quality,
+    forms, health, picker, quality,
 };
 use crate::ui::{
     act::Target,
@@ -28,6 +28,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         Dialog::Palette(open) => list(canvas, area, dialog, open, "ui.palette_title", 68),
         Dialog::Numbers(open) => list(canvas, area, dialog, open, "ui.numbers_title", 56),
         Dialog::Help(scroll) => draw_help(canvas, area, *scroll),
+        Dialog::Health(first) => health::draw(canvas, area, *first, now),
         Dialog::Keypad(sent) => draw_keypad(canvas, area, sent),
         Dialog::Question(question) => draw_question(canvas, area, question),
         Dialog::Quality => quality::window(canvas, area),
@@ -79,6 +80,7 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
                 }
             }
         }
+        Dialog::Health(_) => health::in_row(canvas, &mut run),
         Dialog::Keypad(sent) => {
             run.push(canvas.t("ui.keypad_title"), Scope::WindowTitle).push("   ", Scope::Window);
             if sent.is_empty() {

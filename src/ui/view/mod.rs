@@ -11,6 +11,7 @@ mod directory;
 mod duty;
 mod forms;
 mod glyphs;
+mod health;
 mod journal;
 mod notices;
 mod panel;
@@ -29,6 +30,8 @@ mod words;
 mod calls_tests;
 #[cfg(test)]
 mod duty_tests;
+#[cfg(test)]
+mod health_tests;
 #[cfg(test)]
 mod narrow_tests;
 #[cfg(test)]

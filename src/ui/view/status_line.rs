@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run},
-    duty, words,
+    duty, health, words,
 };
 use crate::{
     app::{Action, LinkState, NoticeView, SipState},
@@ -43,6 +43,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         return;
     }
     let left = canvas.run(area.x + 2, area.y, area.width.saturating_sub(2), &lights) + area.x + 2;
+    let left = health::sign(canvas, left, area.y, area.right().saturating_sub(2));
     let left = duty::badges(canvas, left, area.y, area.right().saturating_sub(2));
     let right = more(canvas, area, left + 2 + hint_cells(canvas, now));
     hint(canvas, left + 4, area.y, right.saturating_sub(2), now);

@@ -81,6 +81,10 @@ pub fn next_change(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Opti
     {
         at(tick);
     }
+    if matches!(state.dialog, Some(Dialog::Health(_))) {
+        // Ages there.
+        at(now + SECOND);
+    }
     if let Some((_, until)) = &state.flash {
         at(*until);
     }

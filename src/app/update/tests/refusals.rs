@@ -89,6 +89,8 @@ fn facts(shown: &Snapshot) -> Snapshot {
     facts.notices.clear();
     facts.call.talk_ms = 0;
     facts.call.hold_ms = 0;
+    // That the platform answers, or does not, is news of its health.
+    facts.health = Default::default();
     facts
 }
 

@@ -32,6 +32,7 @@ pub(super) struct Rig {
 
 pub(in crate::app) fn profile() -> Profile {
     Profile {
+        keypad: crate::config::KeypadWay::Platform,
         ag_no: "8001".into(),
         agent_phone: "9001".into(),
         webrtc: true,
@@ -59,6 +60,9 @@ pub(in crate::app) fn profile() -> Profile {
         journal_keep: 500,
         ring: true,
         fills_panel: false,
+        check: false,
+        real_sound: true,
+        config_warnings: Vec::new(),
         locale: Locale::En,
     }
 }

@@ -246,7 +246,7 @@ impl Sound {
         let (mime_type, clock_rate, channels, payload_type) = match codec {
             Codec::Opus => (MIME_TYPE_OPUS, 48_000, 2, 111),
             Codec::Pcmu => (MIME_TYPE_PCMU, 8000, 1, 0),
-            Codec::Pcma => panic!("not used here"),
+            Codec::G722 | Codec::Pcma => panic!("not used here"),
         };
         let rtp_codec = RTCRtpCodec { mime_type: mime_type.to_owned(), clock_rate, channels, ..Default::default() };
         let mut engine = MediaEngine::default();

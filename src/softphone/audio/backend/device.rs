@@ -9,15 +9,12 @@ use super::{
     Need,
     drift::Drift,
     line::{Change, Line, Open},
-    list::DeviceDirection,
+    list::{DeviceDirection, DeviceInfo},
     open::End,
 };
-use crate::{
-    config::AudioConfig,
-    softphone::{
-        AudioError, MediaEvent,
-        audio::{BLOCK, RATE, resample::Resampler},
-    },
+use crate::softphone::{
+    AudioError, DeviceRole, Devices, MediaEvent, Xruns,
+    audio::{BLOCK, Latency, RATE, resample::Resampler},
 };
 
 /// Added to what a device is kept filled with each time it runs dry, samples: 5 ms.
@@ -41,22 +38,33 @@ pub struct DeviceBackend {
     proving: bool,
     told_ready: bool,
     told: Vec<AudioError>,
+    /// Devices of the machine, when last listed.
+    listed: Vec<DeviceInfo>,
+    /// Those of ours that were pulled out while nothing was open.
+    missing: Vec<DeviceRole>,
+}
+
+fn new_ring(devices: &Devices) -> Option<Line> {
+    let follows = Devices::follows_system;
+    let same = devices.ring == devices.output || (follows(&devices.ring) && follows(&devices.output));
+    (!same).then(|| Line::new(&devices.ring, DeviceDirection::Output, DeviceRole::Ring.word()))
 }
 
 impl DeviceBackend {
     /// Opens nothing yet.
-    pub fn new(config: &AudioConfig) -> Self {
-        let separate = config.ring_device != config.output_device;
+    pub fn new(devices: &Devices) -> Self {
         Self {
-            microphone: Line::new(&config.input_device, DeviceDirection::Input, "microphone"),
-            speaker: Line::new(&config.output_device, DeviceDirection::Output, "speaker"),
-            ring: separate.then(|| Line::new(&config.ring_device, DeviceDirection::Output, "ring device")),
+            microphone: Line::new(&devices.input, DeviceDirection::Input, DeviceRole::Microphone.word()),
+            speaker: Line::new(&devices.output, DeviceDirection::Output, DeviceRole::Speaker.word()),
+            ring: new_ring(devices),
             ears: None,
             mouth: None,
             bell: None,
             proving: false,
             told_ready: false,
             told: Vec::new(),
+            listed: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
@@ -70,6 +78,64 @@ impl DeviceBackend {
     /// See [`super::Backend::speaker_idle`].
     pub fn speaker_idle(&self, now: Instant) -> Duration {
         self.speaker.idle(now)
+    }
+
+    /// Uses these devices from now on; what stays the same stays open.
+    pub fn set_devices(&mut self, devices: &Devices) {
+        self.microphone.choose(&devices.input);
+        self.speaker.choose(&devices.output);
+        match (&mut self.ring, new_ring(devices)) {
+            (Some(line), Some(_)) => line.choose(&devices.ring),
+            (ring, other) => *ring = other,
+        }
+        self.missing.clear();
+        self.told_ready = false;
+        self.told.clear();
+    }
+
+    /// Devices have come or gone, which is not known yet: those that could not be opened are tried again.
+    pub fn stirred(&mut self, now: Instant) {
+        for line in [Some(&mut self.microphone), Some(&mut self.speaker), self.ring.as_mut()].into_iter().flatten() {
+            line.try_again(now);
+        }
+    }
+
+    /// Devices have come or gone. What was pulled out is told also while nothing is open, and what comes back is proven.
+    pub fn listed(&mut self, devices: Vec<DeviceInfo>, now: Instant) -> Vec<MediaEvent> {
+        self.stirred(now);
+        let before = std::mem::replace(&mut self.listed, devices);
+        let mut events = Vec::new();
+        for role in DeviceRole::ALL {
+            let line = match role {
+                DeviceRole::Microphone => Some(&mut self.microphone),
+                DeviceRole::Speaker => Some(&mut self.speaker),
+                DeviceRole::Ring => self.ring.as_mut(),
+            };
+            let Some(line) = line else { continue };
+            let found = |devices: &[DeviceInfo]| found(devices, role, line.wanted()).cloned();
+            match (found(&before), found(&self.listed)) {
+                (Some(gone), None) if !line.alive() => {
+                    self.missing.push(role);
+                    let error = AudioError::Gone { direction: role.word(), device: gone.name };
+                    if !self.told.contains(&error) {
+                        tracing::warn!(%error, "sound device");
+                        self.told.push(error.clone());
+                        events.push(MediaEvent::DeviceFailed(error));
+                    }
+                }
+                (_, Some(device)) => {
+                    line.follow(&device.id, now);
+                    if self.missing.contains(&role) {
+                        self.missing.retain(|missing| *missing != role);
+                        if self.missing.is_empty() {
+                            self.prove();
+                        }
+                    }
+                }
+                (Some(_) | None, None) => {}
+            }
+        }
+        events
     }
 
     /// See [`super::Backend::lingers`].
@@ -100,7 +166,10 @@ impl DeviceBackend {
             match change {
                 Change::Opened => {}
                 Change::Failed(error) => {
-                    (self.proving, self.told_ready) = (false, false);
+                    // Calls are heard without the ring device.
+                    if error.role() != Some(DeviceRole::Ring) {
+                        (self.proving, self.told_ready) = (false, false);
+                    }
                     // Told once, not with every attempt.
                     if !self.told.contains(&error) {
                         tracing::warn!(%error, "sound device");
@@ -110,6 +179,7 @@ impl DeviceBackend {
                 }
             }
         }
+        let of_ring = |error: &AudioError| error.role() == Some(DeviceRole::Ring);
         if !self.told_ready
             && self.microphone.alive()
             && self.speaker.alive()
@@ -118,14 +188,54 @@ impl DeviceBackend {
             let (input, output) = (input.name.clone(), output.name.clone());
             tracing::info!(%input, %output, "sound devices work");
             (self.proving, self.told_ready) = (false, true);
-            self.told.clear();
+            self.told.retain(of_ring);
             events.push(MediaEvent::DevicesReady { input, output });
+        }
+        if self.told.iter().any(of_ring)
+            && self.ring.as_ref().is_some_and(Line::alive)
+            && let Some(open) = self.ring.as_mut().and_then(Line::open)
+        {
+            events.push(MediaEvent::RingReady { ring: open.name.clone() });
+            self.told.retain(|error| !of_ring(error));
         }
         if !self.lingers() {
             self.told_ready = false;
             self.told.clear();
         }
         events
+    }
+
+    /// Whether the microphone, the speaker and the ring device work now.
+    pub fn alive(&self) -> [bool; 3] {
+        let ring = self.ring.as_ref().unwrap_or(&self.speaker);
+        [self.microphone.alive(), self.speaker.alive(), ring.alive()]
+    }
+
+    /// Times each ran dry or over since the program began.
+    pub fn xruns(&self) -> Xruns {
+        let ring = self.ring.as_ref().map_or(0, Line::xruns);
+        Xruns { input: self.microphone.xruns(), output: self.speaker.xruns(), ring }
+    }
+
+    /// What capture and playing add to the delay now; zero where nothing is open.
+    pub fn latency(&mut self) -> Latency {
+        let rate = |open: &Open| u64::from(open.rate.max(1));
+        let device_ms = |open: &Open| open.pulse.delay_us.load(Ordering::Relaxed) as f32 / 1000.0;
+        let capture_ms = match (self.microphone.open(), &self.ears) {
+            (Some(open), Some(ears)) => device_ms(open) + ears.waiting() as f32 * 1000.0 / RATE as f32,
+            (Some(_) | None, _) => 0.0,
+        };
+        let play_ms = match self.speaker.open() {
+            Some(open) => {
+                let waiting = match &open.end {
+                    End::Play(ring) => ring.buffer().capacity() - ring.slots(),
+                    End::Capture(_) => 0,
+                };
+                device_ms(open) + (waiting as u64 * 1000 / rate(open)) as f32
+            }
+            None => 0.0,
+        };
+        Latency { capture_ms, play_ms }
     }
 
     /// The next 10 ms of the microphone, or silence.
@@ -150,6 +260,16 @@ impl DeviceBackend {
         if let Some(open) = self.speaker.open() {
             self.mouth.get_or_insert_with(|| PlayFeed::new(open.rate)).write(open, &sum);
         }
+    }
+}
+
+/// The device that a word means in a list; for the system's choice the default one.
+fn found<'a>(devices: &'a [DeviceInfo], role: DeviceRole, wanted: &str) -> Option<&'a DeviceInfo> {
+    let mut ours = devices.iter().filter(|device| device.direction == role.direction());
+    if Devices::follows_system(wanted) {
+        ours.find(|device| device.is_default)
+    } else {
+        ours.find(|device| device.is_meant_by(wanted))
     }
 }
 
@@ -193,6 +313,11 @@ impl CaptureFeed {
             margin: Margin::default(),
             filling: true,
         }
+    }
+
+    /// Samples that wait to be taken.
+    fn waiting(&self) -> usize {
+        self.ready.len()
     }
 
     fn read(&mut self, open: &mut Open, block: &mut [f32; BLOCK]) {
@@ -295,5 +420,58 @@ impl PlayFeed {
         if !left_over.is_empty() {
             tracing::debug!(samples = left_over.len(), "no room in the speaker's ring");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(id: &str, direction: DeviceDirection, is_default: bool) -> DeviceInfo {
+        DeviceInfo { name: format!("name of {id}"), id: format!("alsa:{id}"), direction, is_default }
+    }
+
+    fn headset() -> Devices {
+        Devices { input: "alsa:mic".into(), output: "alsa:spk".into(), ring: "default".into() }
+    }
+
+    #[test]
+    fn a_headset_pulled_out_between_calls_is_told_and_proven_when_it_is_back() {
+        let mut backend = DeviceBackend::new(&headset());
+        let now = Instant::now();
+        let mic = || device("mic", DeviceDirection::Input, false);
+        let others = || vec![device("spk", DeviceDirection::Output, false), device("x", DeviceDirection::Output, true)];
+        let all = || others().into_iter().chain([mic()]).collect::<Vec<_>>();
+        assert_eq!(backend.listed(all(), now), [], "the first list is no change");
+        let told = backend.listed(others(), now);
+        let gone = AudioError::Gone { direction: "microphone", device: "name of alsa:mic".replace("alsa:", "") };
+        assert_eq!(told, [MediaEvent::DeviceFailed(gone)]);
+        assert!(!backend.lingers(), "nothing is opened for it");
+        assert_eq!(backend.listed(others(), now), [], "told once");
+        assert_eq!(backend.listed(all(), now), []);
+        assert!(backend.lingers(), "it is proven");
+    }
+
+    #[test]
+    fn what_was_never_listed_is_not_missed_and_a_default_may_change() {
+        let mut backend = DeviceBackend::new(&Devices { input: "hidden plugin".into(), ..headset() });
+        let now = Instant::now();
+        backend.listed(vec![device("a", DeviceDirection::Input, true)], now);
+        assert_eq!(backend.listed(vec![device("b", DeviceDirection::Input, true)], now), []);
+        assert!(!backend.lingers());
+    }
+
+    #[test]
+    fn the_ring_device_is_one_of_its_own_only_if_it_is_another_one() {
+        let devices =
+            |output: &str, ring: &str| Devices { input: String::new(), output: output.into(), ring: ring.into() };
+        assert!(new_ring(&devices("default", "")).is_none());
+        assert!(new_ring(&devices("a", "a")).is_none());
+        assert!(new_ring(&devices("a", "default")).is_some());
+        let mut backend = DeviceBackend::new(&devices("a", "b"));
+        backend.set_devices(&devices("b", "b"));
+        assert!(backend.ring.is_none());
+        backend.set_devices(&devices("b", "default"));
+        assert_eq!(backend.ring.as_ref().map(Line::wanted), Some("default"));
     }
 }

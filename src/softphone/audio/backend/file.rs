@@ -64,6 +64,18 @@ impl FileBackend {
         self.flush();
     }
 
+    /// Reads the input file outside of calls too, for a test; what cannot be used is told.
+    pub fn begin_test(&mut self) {
+        if self.input.is_none() {
+            self.begin_call();
+        }
+    }
+
+    /// Whether sound comes from the input file, and goes to the output file.
+    pub fn alive(&self) -> (bool, bool) {
+        (self.input.is_some(), self.output.is_some())
+    }
+
     /// Whether both files can be used.
     pub fn prove(&mut self) {
         let name = |path: &Option<PathBuf>| path.as_ref().map_or(String::new(), |path| path.display().to_string());

@@ -10,12 +10,14 @@ use super::{
     list::DeviceDirection,
     open::{End, Opened, Pulse, open},
 };
-use crate::softphone::AudioError;
+use crate::softphone::{AudioError, Devices};
 
 /// Between two attempts to open a device.
 const RETRY: Duration = Duration::from_secs(1);
-/// Before the first attempt after a device that worked went away: the system may have another one at hand.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// The same for a device that worked and went away: a headset that is plugged in again is to be heard at once.
+const EAGER_RETRY: Duration = Duration::from_millis(100);
+/// How long that is hoped for.
+const EAGER: Duration = Duration::from_secs(60);
 /// Kept open after it was last needed, so that the next call or tone begins at once.
 const LINGER: Duration = Duration::from_secs(2);
 /// Shortest and longest time between two callbacks asked for, ms.
@@ -23,8 +25,10 @@ const SHORTEST_PERIOD: u32 = 10;
 const LONGEST_PERIOD: u32 = 40;
 /// A device that runs dry this often within [`LINGER`] is opened again with twice the period.
 const TOO_MANY_XRUNS: u64 = 4;
-/// A device whose callbacks stay away this long is dead, whatever it says.
-const NO_PULSE: Duration = Duration::from_secs(4);
+/// A device whose callbacks stay away this long is dead, whatever it says: one that has never called back, and one that
+/// has.
+const NO_FIRST_PULSE: Duration = Duration::from_secs(4);
+const NO_PULSE: Duration = Duration::from_millis(1500);
 
 /// A device of the user's choice.
 pub struct Line {
@@ -35,6 +39,10 @@ pub struct Line {
     generation: u64,
     period_ms: u32,
     state: State,
+    /// What worked and went away, and when.
+    lost: Option<(String, Instant)>,
+    /// Xruns of streams that are closed.
+    xruns_before: u64,
 }
 
 enum State {
@@ -48,6 +56,8 @@ enum State {
 pub struct Open {
     /// For people.
     pub name: String,
+    /// For the config file.
+    pub id: String,
     /// Hz.
     pub rate: u32,
     /// The ring.
@@ -90,7 +100,7 @@ struct Worker {
 }
 
 enum Order {
-    Open { generation: u64, period_ms: u32 },
+    Open { generation: u64, period_ms: u32, wanted: String },
     Close,
 }
 
@@ -110,7 +120,49 @@ impl Line {
             generation: 0,
             period_ms: SHORTEST_PERIOD,
             state: State::Closed,
+            lost: None,
+            xruns_before: 0,
         }
+    }
+
+    /// Uses another device from now on.
+    pub fn choose(&mut self, wanted: &str) {
+        if self.wanted != wanted {
+            wanted.clone_into(&mut self.wanted);
+            self.period_ms = SHORTEST_PERIOD;
+            self.lost = None;
+            self.close();
+        }
+    }
+
+    /// What is wanted: an id, a name, or "default".
+    pub fn wanted(&self) -> &str {
+        &self.wanted
+    }
+
+    /// Devices have come or gone: what could not be opened is tried again now.
+    pub fn try_again(&mut self, now: Instant) {
+        if let State::Failed { retry_at } = &mut self.state {
+            *retry_at = now;
+        }
+    }
+
+    /// Opens the system's device anew where that is another one than the open one.
+    pub fn follow(&mut self, default_id: &str, now: Instant) {
+        if Devices::follows_system(&self.wanted) && matches!(&self.state, State::Open(open) if open.id != default_id) {
+            tracing::info!(role = self.role, to = default_id, "the system's device has changed");
+            self.close();
+            self.state = State::Failed { retry_at: now };
+        }
+    }
+
+    /// Times it ran dry or over since the program began.
+    pub fn xruns(&self) -> u64 {
+        let open = match &self.state {
+            State::Open(open) => open.pulse.xruns.load(Ordering::Relaxed),
+            State::Closed | State::Opening | State::Failed { .. } => 0,
+        };
+        self.xruns_before + open
     }
 
     /// Opens, keeps, tries again or closes. Never waits. Call it every block.
@@ -119,7 +171,10 @@ impl Line {
         match &mut self.state {
             State::Closed if needed => change = self.begin(now).or(change),
             State::Closed | State::Opening => {}
-            State::Failed { .. } if !needed => self.state = State::Closed,
+            State::Failed { .. } if !needed => {
+                self.state = State::Closed;
+                self.lost = None;
+            }
             State::Failed { retry_at } if now >= *retry_at => change = self.begin(now).or(change),
             State::Failed { .. } => {}
             State::Open(open) => {
@@ -129,13 +184,11 @@ impl Line {
                 let callbacks = open.pulse.callbacks.load(Ordering::Relaxed);
                 if callbacks != open.seen.0 {
                     open.seen = (callbacks, now);
+                    self.lost = None;
                 }
-                if now.saturating_duration_since(open.seen.1) > NO_PULSE {
-                    let error = AudioError::Unusable {
-                        direction: self.role,
-                        device: open.name.clone(),
-                        reason: "it stopped working".into(),
-                    };
+                let patience = if callbacks == 0 { NO_FIRST_PULSE } else { NO_PULSE };
+                if now.saturating_duration_since(open.seen.1) > patience {
+                    let error = AudioError::Stalled { direction: self.role, device: open.name.clone() };
                     change = Some(self.fail(error, now));
                 } else if now.saturating_duration_since(open.needed) > LINGER {
                     self.close();
@@ -183,7 +236,7 @@ impl Line {
 
     fn begin(&mut self, now: Instant) -> Option<Change> {
         self.generation += 1;
-        let order = Order::Open { generation: self.generation, period_ms: self.period_ms };
+        let order = Order::Open { generation: self.generation, period_ms: self.period_ms, wanted: self.wanted.clone() };
         let worker = match self.worker.take().map_or_else(|| self.start_worker(), Ok) {
             Ok(worker) => worker,
             Err(error) => {
@@ -204,10 +257,10 @@ impl Line {
     fn start_worker(&self) -> std::io::Result<Worker> {
         let (orders, inbox) = mpsc::channel();
         let (outbox, news) = mpsc::channel();
-        let (wanted, direction, role) = (self.wanted.clone(), self.direction, self.role);
+        let (direction, role) = (self.direction, self.role);
         std::thread::Builder::new()
             .name(format!("audio-{role}").replace(' ', "-"))
-            .spawn(move || work(&wanted, direction, role, &inbox, &outbox))?;
+            .spawn(move || work(direction, role, &inbox, &outbox))?;
         Ok(Worker { orders, news })
     }
 
@@ -219,6 +272,7 @@ impl Line {
             }
             change = match news {
                 News::Opened(mut open) => {
+                    // Heard again only when it calls back; until then the same loss goes on.
                     (open.seen, open.xruns, open.needed) = ((0, now), (0, now), now);
                     self.state = State::Open(open);
                     Some(Change::Opened)
@@ -230,13 +284,27 @@ impl Line {
     }
 
     fn fail(&mut self, error: AudioError, now: Instant) -> Change {
-        let after = if self.alive() { FIRST_RETRY } else { RETRY };
+        if let State::Open(open) = &self.state
+            && open.alive()
+        {
+            self.lost = Some((open.name.clone(), now));
+        }
+        let hoped_for = self.lost.as_ref().filter(|(_, at)| now.saturating_duration_since(*at) < EAGER);
+        let after = if hoped_for.is_some() { EAGER_RETRY } else { RETRY };
+        // Not "no such device", of one that was there a moment ago.
+        let error = match (&self.lost, error) {
+            (Some((device, _)), AudioError::NoDevice { direction, .. }) => {
+                AudioError::Gone { direction, device: device.clone() }
+            }
+            (_, error) => error,
+        };
         self.close();
         self.state = State::Failed { retry_at: now + after };
         Change::Failed(error)
     }
 
     fn close(&mut self) {
+        self.xruns_before = self.xruns();
         // The generation moves on so that a late word of the old stream is not taken for the next one's.
         self.generation += 1;
         self.state = State::Closed;
@@ -248,7 +316,6 @@ impl Line {
 
 /// The thread that owns the stream: it waits for the device so that nobody else has to. Ends with the line.
 fn work(
-    wanted: &str,
     direction: DeviceDirection,
     role: &'static str,
     orders: &mpsc::Receiver<Order>,
@@ -257,7 +324,7 @@ fn work(
     let mut running = None;
     while let Ok(order) = orders.recv() {
         drop(running.take());
-        let Order::Open { generation, period_ms } = order else { continue };
+        let Order::Open { generation, period_ms, wanted } = order else { continue };
         let tell = {
             let news = news.clone();
             move |what: News| {
@@ -270,11 +337,11 @@ fn work(
             let tell = tell.clone();
             move |error| tell(News::Failed(error))
         };
-        match open(wanted, direction, role, period_ms, lost) {
-            Ok(Opened { stream, name, rate, end, pulse }) => {
+        match open(&wanted, direction, role, period_ms, lost) {
+            Ok(Opened { stream, name, id, rate, end, pulse }) => {
                 running = Some(stream);
                 let now = Instant::now();
-                tell(News::Opened(Open { name, rate, end, pulse, seen: (0, now), xruns: (0, now), needed: now }));
+                tell(News::Opened(Open { name, id, rate, end, pulse, seen: (0, now), xruns: (0, now), needed: now }));
             }
             Err(error) => tell(News::Failed(error)),
         }

@@ -3,7 +3,7 @@
 use cpal::traits::{DeviceTrait as _, HostTrait as _};
 use serde::Serialize;
 
-use crate::softphone::AudioError;
+use crate::softphone::{AudioError, Devices};
 
 /// ALSA's plugins and special PCMs that are no devices a person would choose.
 const NO_DEVICES: [&str; 16] = [
@@ -91,7 +91,7 @@ pub fn name_of(device: &cpal::Device) -> String {
 pub fn find(wanted: &str, direction: DeviceDirection, role: &'static str) -> Result<cpal::Device, AudioError> {
     let host = cpal::default_host();
     let missing = |reason: String| AudioError::NoDevice { direction: role, reason };
-    if wanted.is_empty() || wanted.eq_ignore_ascii_case("default") {
+    if Devices::follows_system(wanted) {
         let device = match direction {
             DeviceDirection::Input => host.default_input_device(),
             DeviceDirection::Output => host.default_output_device(),
@@ -112,9 +112,31 @@ pub fn find(wanted: &str, direction: DeviceDirection, role: &'static str) -> Res
 }
 
 fn works(device: &cpal::Device, direction: DeviceDirection) -> bool {
-    match direction {
-        DeviceDirection::Input => device.default_input_config().is_ok(),
-        DeviceDirection::Output => device.default_output_config().is_ok(),
+    let config = match direction {
+        DeviceDirection::Input => device.default_input_config(),
+        DeviceDirection::Output => device.default_output_config(),
+    };
+    // What is in use, perhaps by this very call, is there all the same.
+    config.map_or_else(|error| error.kind() == cpal::ErrorKind::DeviceBusy, |_| true)
+}
+
+impl DeviceInfo {
+    /// Whether a word of the config file means this device: its id, its ALSA name or its name for people.
+    pub fn is_meant_by(&self, wanted: &str) -> bool {
+        self.id == wanted
+            || self.id.split_once(':').is_some_and(|(_, pcm)| pcm == wanted)
+            || self.name.eq_ignore_ascii_case(wanted)
+    }
+
+    /// What is plugged in and out together: the sound card, else the device itself.
+    pub fn card(&self) -> &str {
+        let card = self.id.split_once("CARD=").map(|(_, rest)| rest);
+        card.and_then(|rest| rest.split(',').next()).unwrap_or(&self.id)
+    }
+
+    /// The name for people without what it is good for: ALSA has several names for one device.
+    pub fn short_name(&self) -> &str {
+        self.name.split(", ").next().unwrap_or(&self.name)
     }
 }
 
@@ -141,6 +163,25 @@ mod tests {
     fn listing_works_without_a_sound_card_and_names_no_plugin() {
         let devices = list_devices().unwrap();
         assert!(devices.iter().all(|device| !device.id.ends_with(":null") && !device.name.contains('\n')));
+    }
+
+    #[test]
+    fn a_device_is_meant_by_any_of_its_names_and_belongs_to_its_card() {
+        let device = DeviceInfo {
+            name: "Jabra EVOLVE 20, USB Audio".into(),
+            id: "alsa:sysdefault:CARD=E20".into(),
+            direction: DeviceDirection::Input,
+            is_default: false,
+        };
+        for wanted in ["alsa:sysdefault:CARD=E20", "sysdefault:CARD=E20", "jabra evolve 20, usb audio"] {
+            assert!(device.is_meant_by(wanted), "{wanted}");
+        }
+        assert!(!device.is_meant_by("Jabra"));
+        assert_eq!((device.card(), device.short_name()), ("E20", "Jabra EVOLVE 20"));
+        let front = DeviceInfo { id: "alsa:front:CARD=E20,DEV=0".into(), ..device.clone() };
+        assert_eq!(front.card(), "E20");
+        let virtual_one = DeviceInfo { id: "alsa:pipewire".into(), ..device };
+        assert_eq!(virtual_one.card(), "alsa:pipewire");
     }
 
     #[test]

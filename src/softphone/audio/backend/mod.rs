@@ -6,13 +6,14 @@ mod file;
 mod line;
 pub mod list;
 mod open;
+pub mod watch;
 
 use std::time::{Duration, Instant};
 
-use super::BLOCK;
+use super::{BLOCK, Latency};
 use crate::{
     config::{AudioBackend, AudioConfig},
-    softphone::MediaEvent,
+    softphone::{Devices, MediaEvent, Xruns},
 };
 
 /// What is needed now; what is not is closed a while later.
@@ -43,7 +44,14 @@ impl Backend {
     /// Nothing is opened yet.
     pub fn new(config: &AudioConfig) -> Self {
         match config.backend {
-            AudioBackend::Device => Self::Device(Box::new(device::DeviceBackend::new(config))),
+            AudioBackend::Device => {
+                let devices = Devices {
+                    input: config.input_device.clone(),
+                    output: config.output_device.clone(),
+                    ring: config.ring_device.clone(),
+                };
+                Self::Device(Box::new(device::DeviceBackend::new(&devices)))
+            }
             AudioBackend::File => Self::File(Box::new(file::FileBackend::new(config))),
             AudioBackend::Null => Self::Null { proving: false },
         }
@@ -104,6 +112,66 @@ impl Backend {
             Self::Device(device) => device.prove(),
             Self::File(file) => file.prove(),
             Self::Null { proving } => *proving = true,
+        }
+    }
+
+    /// Uses these devices from now on; files are files.
+    pub fn set_devices(&mut self, devices: &Devices) {
+        match self {
+            Self::Device(device) => device.set_devices(devices),
+            Self::File(_) | Self::Null { .. } => {}
+        }
+    }
+
+    /// Devices have come or gone, and what there is to tell of it.
+    pub fn listed(&mut self, devices: Vec<list::DeviceInfo>, now: Instant) -> Vec<MediaEvent> {
+        match self {
+            Self::Device(device) => device.listed(devices, now),
+            Self::File(_) | Self::Null { .. } => Vec::new(),
+        }
+    }
+
+    /// Something was plugged in or out; what could not be opened is tried at once.
+    pub fn stirred(&mut self, now: Instant) {
+        match self {
+            Self::Device(device) => device.stirred(now),
+            Self::File(_) | Self::Null { .. } => {}
+        }
+    }
+
+    /// A test wants to hear the microphone, perhaps without a call.
+    pub fn begin_test(&mut self) {
+        match self {
+            Self::File(file) => file.begin_test(),
+            Self::Device(_) | Self::Null { .. } => {}
+        }
+    }
+
+    /// Whether the microphone, the speaker and the ring device work now.
+    pub fn alive(&self) -> [bool; 3] {
+        match self {
+            Self::Device(device) => device.alive(),
+            Self::File(file) => {
+                let (input, output) = file.alive();
+                [input, output, false]
+            }
+            Self::Null { .. } => [false; 3],
+        }
+    }
+
+    /// Times the devices ran dry or over.
+    pub fn xruns(&self) -> Xruns {
+        match self {
+            Self::Device(device) => device.xruns(),
+            Self::File(_) | Self::Null { .. } => Xruns::default(),
+        }
+    }
+
+    /// What capture and playing add to the delay now.
+    pub fn latency(&mut self) -> Latency {
+        match self {
+            Self::Device(device) => device.latency(),
+            Self::File(_) | Self::Null { .. } => Latency::default(),
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Pulse {
     pub starved: AtomicU64,
     /// Times the device ran dry or over, or did not keep time.
     pub xruns: AtomicU64,
+    /// What the device itself says it delays the sound by, µs; 0 where it does not know.
+    pub delay_us: AtomicU64,
 }
 
 impl Pulse {
@@ -45,6 +47,12 @@ impl Pulse {
         if !complete {
             self.starved.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn delayed(&self, delay: Duration) {
+        // More than a second is a clock that jumped, not a delay.
+        let us = delay.as_micros().min(1_000_000) as u64;
+        self.delay_us.store(us, Ordering::Relaxed);
     }
 }
 
@@ -86,6 +94,8 @@ pub struct Opened {
     pub stream: Stream,
     /// For people.
     pub name: String,
+    /// For the config file.
+    pub id: String,
     /// Its rate, Hz.
     pub rate: u32,
     /// Our end.
@@ -107,9 +117,10 @@ pub fn open(
 ) -> Result<Opened, AudioError> {
     let device = find(wanted, direction, role)?;
     let name = name_of(&device);
+    let id = device.id().map(|id| id.to_string()).unwrap_or_default();
     let unusable = {
         let name = name.clone();
-        move |error: cpal::Error| AudioError::Unusable { direction: role, device: name.clone(), reason: plain(&error) }
+        move |error: cpal::Error| told(&error, role, &name)
     };
     let (config, format) = choose(&device, direction).map_err(&unusable)?;
     let pulse = Arc::new(Pulse::default());
@@ -121,7 +132,10 @@ pub fn open(
                 pulse.xruns.fetch_add(1, Ordering::Relaxed);
             }
             if trouble.is_final(error.kind(), pulse.callbacks.load(Ordering::Relaxed), Instant::now()) {
-                lost(unusable(error));
+                // A stream that ran and has lost its device: it was pulled out.
+                let gone = error.kind() == ErrorKind::DeviceNotAvailable;
+                let device = || name.clone();
+                lost(if gone { AudioError::Gone { direction: role, device: device() } } else { unusable(error) });
             } else {
                 tracing::trace!(role, device = name, %error, "passing trouble");
             }
@@ -139,7 +153,22 @@ pub fn open(
         })
         .map_err(&unusable)?;
     tracing::debug!(role, device = name, rate = config.sample_rate, channels = config.channels, %format, "open");
-    Ok(Opened { stream, name, rate: config.sample_rate, end, pulse })
+    Ok(Opened { stream, name, id, rate: config.sample_rate, end, pulse })
+}
+
+/// What a host's error means for a person.
+fn told(error: &cpal::Error, direction: &'static str, name: &str) -> AudioError {
+    let device = name.to_owned();
+    let kind = error.kind();
+    if kind == ErrorKind::PermissionDenied {
+        AudioError::Denied { direction, device }
+    } else if kind == ErrorKind::DeviceBusy {
+        AudioError::Busy { direction, device }
+    } else if kind == ErrorKind::DeviceNotAvailable || kind == ErrorKind::HostUnavailable {
+        AudioError::NoDevice { direction, reason: format!("'{name}': {}", plain(error)) }
+    } else {
+        AudioError::Unusable { direction, device, reason: plain(error) }
+    }
 }
 
 /// A reason without the host's jargon in front, on one line.
@@ -221,7 +250,9 @@ where
     let (mut ring, end) = RingBuffer::new((config.sample_rate / RING_PARTS_OF_SECOND) as usize);
     let beat = pulse.clone();
     let channels = usize::from(config.channels.max(1));
-    let hear = move |data: &[T], _: &cpal::InputCallbackInfo| {
+    let hear = move |data: &[T], info: &cpal::InputCallbackInfo| {
+        let times = info.timestamp();
+        beat.delayed(times.callback.duration_since(times.capture));
         let frames = data.len() / channels;
         let room = ring.slots().min(frames);
         let mono = data
@@ -249,7 +280,9 @@ where
     let (end, mut ring) = RingBuffer::<f32>::new((config.sample_rate / RING_PARTS_OF_SECOND) as usize);
     let beat = pulse.clone();
     let channels = usize::from(config.channels.max(1));
-    let say = move |data: &mut [T], _: &cpal::OutputCallbackInfo| {
+    let say = move |data: &mut [T], info: &cpal::OutputCallbackInfo| {
+        let times = info.timestamp();
+        beat.delayed(times.playback.duration_since(times.callback));
         let frames = data.len() / channels;
         let ready = ring.slots().min(frames);
         let mut samples = ring.read_chunk(ready).ok().into_iter().flatten();
@@ -273,6 +306,19 @@ mod tests {
         let said = "ALSA function 'snd_pcm_open' failed with error 'Host is down (112)'";
         assert_eq!(plain(&error(said)), "Host is down");
         assert_eq!(plain(&error("it is\nbroken")), "it is broken");
+    }
+
+    #[test]
+    fn each_kind_of_failure_is_told_in_its_own_words() {
+        let said = |kind| told(&cpal::Error::with_message(kind, "why".to_owned()), "microphone", "Jabra");
+        let (direction, device) = ("microphone", "Jabra".to_owned());
+        assert_eq!(said(ErrorKind::PermissionDenied), AudioError::Denied { direction, device: device.clone() });
+        assert_eq!(said(ErrorKind::DeviceBusy), AudioError::Busy { direction, device: device.clone() });
+        assert_eq!(
+            said(ErrorKind::DeviceNotAvailable),
+            AudioError::NoDevice { direction, reason: "'Jabra': why".into() }
+        );
+        assert_eq!(said(ErrorKind::BackendError), AudioError::Unusable { direction, device, reason: "why".into() });
     }
 
     #[test]

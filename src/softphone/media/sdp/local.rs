@@ -9,6 +9,7 @@ use crate::{config::Codec, softphone::media::MediaError};
 fn own_payload_type(codec: Codec) -> u8 {
     match codec {
         Codec::Opus => 111,
+        Codec::G722 => 9,
         Codec::Pcma => 8,
         Codec::Pcmu => 0,
     }
@@ -162,7 +163,7 @@ pub fn answer(remote: &Remote, local: &Local, origin: &mut Origin, setup: Setup,
     }
     for (index, media) in remote.media.iter().enumerate() {
         if index == remote.chosen {
-            let Choice { codec, payload_type, event } = remote.choice;
+            let Choice { codec, payload_type, event, wishes: _ } = remote.choice;
             let event_format = event.map(|(pt, _)| format!(" {pt}")).unwrap_or_default();
             text.line(format!("m={} {port} {} {payload_type}{event_format}", media.kind, media.profile));
             if let Some(mid) = &media.mid {

@@ -14,7 +14,7 @@ pub(super) mod tests;
 pub use local::{Local, Origin, answer, offer};
 pub use remote::{Remote, read_answer, read_offer};
 
-use crate::config::Codec;
+use crate::{config::Codec, softphone::audio::OpusWishes};
 
 /// Who sends, from the point of view of whoever wrote the description (RFC 8866 6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,13 +98,16 @@ pub struct Choice {
     pub payload_type: u8,
     /// Payload type and clock (Hz) of telephone-event (RFC 4733), if there is one.
     pub event: Option<(u8, u32)>,
+    /// What the far end wishes of an Opus encoder.
+    pub wishes: OpusWishes,
 }
 
 /// Clock in SDP, Hz.
 fn clock(codec: Codec) -> u32 {
     match codec {
         Codec::Opus => 48_000,
-        Codec::Pcma | Codec::Pcmu => 8_000,
+        // G.722 samples at 16 kHz; its clock of 8 kHz is an old mistake that stayed (RFC 3551 4.5.2).
+        Codec::G722 | Codec::Pcma | Codec::Pcmu => 8_000,
     }
 }
 
@@ -112,6 +115,7 @@ fn clock(codec: Codec) -> u32 {
 fn encoding(codec: Codec) -> &'static str {
     match codec {
         Codec::Opus => "opus/48000/2",
+        Codec::G722 => "G722/8000",
         Codec::Pcma => "PCMA/8000",
         Codec::Pcmu => "PCMU/8000",
     }

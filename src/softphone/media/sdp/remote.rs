@@ -6,7 +6,10 @@ use super::{
     Choice, Direction, Setup, clock, encoding,
     lines::{Description, Media, Section},
 };
-use crate::{config::Codec, softphone::media::MediaError};
+use crate::{
+    config::Codec,
+    softphone::{audio::OpusWishes, media::MediaError},
+};
 
 /// Most candidates taken from a description; a browser on a laptop with a VPN writes about twenty.
 const MAX_CANDIDATES: usize = 32;
@@ -260,6 +263,7 @@ fn codecs(media: &Media) -> Vec<(Codec, u8)> {
             let (name, clock) = (parts.next()?.to_ascii_lowercase(), parts.next()?);
             let codec = match (name.as_str(), clock) {
                 ("opus", "48000") => Codec::Opus,
+                ("g722", "8000") => Codec::G722,
                 ("pcma", "8000") => Codec::Pcma,
                 ("pcmu", "8000") => Codec::Pcmu,
                 _ => return None,
@@ -269,7 +273,7 @@ fn codecs(media: &Media) -> Vec<(Codec, u8)> {
         .collect()
 }
 
-/// Payload type and `name/clock[/channels]` of each format; payload types 0 and 8 need no rtpmap (RFC 3551 6).
+/// Payload type and `name/clock[/channels]` of each format; payload types 0, 8 and 9 need no rtpmap (RFC 3551 6).
 fn encodings(media: &Media) -> impl Iterator<Item = (u8, String)> {
     media.formats.iter().filter_map(|format| {
         let payload_type: u8 = format.parse().ok().filter(|pt| *pt < 128)?;
@@ -280,6 +284,7 @@ fn encodings(media: &Media) -> impl Iterator<Item = (u8, String)> {
         let assigned = match payload_type {
             0 => Some("PCMU/8000".to_owned()),
             8 => Some("PCMA/8000".to_owned()),
+            9 => Some("G722/8000".to_owned()),
             _ => None,
         };
         Some((payload_type, mapped.or(assigned)?))
@@ -302,7 +307,32 @@ fn choose(media: &Media, order: &[Codec]) -> Result<Choice, MediaError> {
             .find(|(_, encoding)| encoding.strip_suffix("/1").unwrap_or(encoding).eq_ignore_ascii_case(&name))
             .map(|(pt, _)| (pt, clock))
     });
-    Ok(Choice { codec, payload_type, event })
+    Ok(Choice { codec, payload_type, event, wishes: opus_wishes(media, payload_type) })
+}
+
+/// What a format's parameters say (RFC 7587 6.1); for other codecs than Opus they say nothing of it.
+fn opus_wishes(media: &Media, payload_type: u8) -> OpusWishes {
+    let mut wishes = OpusWishes::default();
+    let wanted = payload_type.to_string();
+    let parameters = media
+        .section
+        .attributes("fmtp")
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(pt, _)| *pt == wanted)
+        .flat_map(|(_, parameters)| parameters.split(';'))
+        .filter_map(|parameter| parameter.split_once('='));
+    for (name, value) in parameters {
+        let value = value.trim();
+        match name.trim().to_ascii_lowercase().as_str() {
+            "useinbandfec" => wishes.fec = value == "1",
+            "usedtx" => wishes.dtx = value == "1",
+            "cbr" => wishes.constant = value == "1",
+            "maxaveragebitrate" => wishes.max_bitrate = value.parse().ok(),
+            "maxplaybackrate" => wishes.max_playback_rate = value.parse().ok(),
+            _ => {}
+        }
+    }
+    wishes
 }
 
 impl Remote {

@@ -25,7 +25,7 @@ pub(super) struct Bye {
 impl Agent {
     /// Says BYE; if there is no connection now, over the next one.
     pub(super) fn bye(&mut self, mut call: Call, now: Instant) {
-        let (branch, text) = call.request("BYE", &self.identity, None);
+        let (branch, text) = call.goodbye(&self.identity, &[]);
         self.send(text.clone());
         self.byes.push(Bye { call, branch, text, give_up: now + TIMER_F, challenged: false });
     }
@@ -39,14 +39,14 @@ impl Agent {
             return;
         };
         let mut bye = self.byes.remove(index);
-        let challenge = Challenge::choose(response.code, &response.headers);
-        if let (401 | 407, false, Some(challenge), Some(registration)) =
-            (response.code, bye.challenged, challenge, &mut self.registration)
+        let challenges = Challenge::choose(&response.headers);
+        if let (401 | 407, false, false, Some(registration)) =
+            (response.code, bye.challenged, challenges.is_empty(), &mut self.registration)
         {
             let credentials = registration.credentials();
-            credentials.challenged(challenge);
-            let header = credentials.header("BYE", bye.call.request_uri());
-            let (branch, text) = bye.call.request("BYE", &self.identity, header);
+            credentials.challenged(challenges);
+            let headers = credentials.headers("BYE", bye.call.request_uri(), "");
+            let (branch, text) = bye.call.goodbye(&self.identity, &headers);
             self.send(text.clone());
             self.byes.push(Bye { branch, text, give_up: now + TIMER_F, challenged: true, ..bye });
         } else if response.code >= 300 {

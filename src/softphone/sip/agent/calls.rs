@@ -4,10 +4,13 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        call::{Call, Due, Pending, Phase},
+        body::Body,
+        call::{Accepting, Call, Due, Pending, Phase},
         message::Request,
+        timer::SessionTimer,
     },
     Agent, Job, JobResult, Output, Task,
+    own::Aim,
 };
 use crate::softphone::{EndCause, Event, media::MediaError};
 
@@ -36,23 +39,39 @@ impl Agent {
 
     /// A media job is done.
     pub(crate) fn media_done(&mut self, job: u64, result: JobResult, now: Instant) {
+        if !self.offer_made(job, &result, now) {
+            self.job_done(job, result, now);
+        }
+        self.own_turns(now);
+    }
+
+    fn job_done(&mut self, job: u64, result: JobResult, now: Instant) {
         let Some(index) = self.calls.iter().position(|call| {
-            call.accepting.is_some_and(|(id, _)| id == job) || call.pending.as_ref().is_some_and(|p| p.job == job)
+            call.accepting.as_ref().is_some_and(|a| a.job == job) || call.pending.as_ref().is_some_and(|p| p.job == job)
         }) else {
             return;
         };
         let Some(call) = self.calls.get_mut(index) else { return };
-        if let Some((_, first)) = call.accepting.take_if(|(id, _)| *id == job) {
+        if let Some(Accepting { first, description, .. }) = call.accepting.take_if(|accepting| accepting.job == job) {
             match result {
                 Err(error) if first => self.leave_call(index, 488, EndCause::Failed(error.to_string()), now),
                 Err(error) => tracing::debug!(%error, "the answer to a re-offer is of no use"),
-                Ok(_) => {}
+                Ok(_) => call.far_media = Some(description),
             }
             return;
         }
         let Some(Pending { request, .. }) = call.pending.take() else { return };
+        if result.is_ok() {
+            call.timer = SessionTimer::asked(&request, now).unwrap_or_default();
+            if let Body::Session(offer) = Body::of(&request.headers, &request.body) {
+                call.far_media = Some(offer.to_owned());
+            }
+        }
         match (call.phase, result) {
             (Phase::Answering, Ok(sdp)) => {
+                if let Some(reliable) = &mut call.reliable {
+                    reliable.settle();
+                }
                 let text = call.accept(&self.identity, &request, sdp.as_deref());
                 call.expect_ack(&request, text.clone(), now);
                 call.phase = Phase::Up;
@@ -98,6 +117,22 @@ impl Agent {
                 tracing::info!("no ACK in 32 s");
                 self.leave_call(index, 408, EndCause::Failed("the other side did not confirm (no ACK)".into()), now);
             }
+            Due::NoAnswerToOffer => {
+                if let Some(call) = self.calls.get(index) {
+                    let call_id = call.call_id.clone();
+                    self.next_job(&call_id, Task::Rollback);
+                }
+            }
+            Due::NoPrack => {
+                tracing::info!("no PRACK in 32 s");
+                self.leave_call(index, 500, EndCause::Failed("the other side did not confirm (no PRACK)".into()), now);
+            }
+            Due::Refresh => self.want(index, Aim::Refresh, now),
+            Due::Expired => {
+                tracing::info!("the session timer has run out");
+                let cause = EndCause::Failed("the other side no longer confirms the call (session timer)".into());
+                self.leave_call(index, 408, cause, now);
+            }
         }
     }
 
@@ -129,6 +164,7 @@ impl Agent {
                     self.over(&call, cause);
                 }
                 call.phase = Phase::Leaving;
+                call.own = None;
                 if let Some(pending) = call.pending.take() {
                     self.send(call.refuse(&pending.request, 487, reason(487)));
                 }
@@ -165,6 +201,8 @@ pub(super) fn reason(code: u16) -> &'static str {
         408 => "Request Timeout",
         480 => "Temporarily Unavailable",
         487 => "Request Terminated",
+        491 => "Request Pending",
+        500 => "Server Internal Error",
         488 => "Not Acceptable Here",
         _ => "Refused",
     }

@@ -1,12 +1,333 @@
-//! Requests of our own within a call besides BYE: a re-INVITE when the network has changed.
+//! Requests of our own within a call besides BYE: a re-INVITE when the network has changed, and what keeps a session
+//! timer from running out (UPDATE, or a re-INVITE where the other side does not know UPDATE).
+//!
+//! One at a time for a call, and never while another offer is under way in either direction (RFC 3261 14.1, RFC 3311
+//! 5.1). None of them ends a call whose sound flows, unless the other side says that it knows of no such call.
+
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Agent;
+use super::{
+    super::{
+        call::{Call, Phase},
+        digest::Challenge,
+        message::{Response, param},
+        registration::TIMER_F,
+    },
+    Agent, JobResult, Link, Task,
+};
+use crate::softphone::EndCause;
+
+/// How long a final answer is waited for once a provisional one is here.
+const PROCEEDING: Duration = Duration::from_secs(60);
+/// Pause after a refusal that asks for another attempt later, or after silence.
+const LATER: Duration = Duration::from_secs(5);
+/// How often a request is said again with credentials.
+const ROUNDS: u8 = 2;
+/// How often a restart is tried in a row; then the media room has to wish for it anew.
+const ATTEMPTS: u8 = 3;
+
+/// What a request of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Aim {
+    /// New paths for the sound: an offer that restarts ICE.
+    Restart,
+    /// The session timer.
+    Refresh,
+}
+
+/// A request of our own, from the wish to its end.
+#[derive(Debug)]
+pub(in super::super) struct Own {
+    aim: Aim,
+    step: Step,
+    /// Another one was wished for meanwhile.
+    again: bool,
+    /// Which attempt this is, from 1.
+    attempt: u8,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// Waits for its turn, at the earliest then.
+    Wanted { from: Instant },
+    /// The media room makes the offer.
+    Offering { job: u64 },
+    /// Sent.
+    Sent(Sent),
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+struct Sent {
+    method: &'static str,
+    branch: String,
+    cseq: u32,
+    /// The credentials it carried, which its ACK must carry too (RFC 3261 22.1).
+    credentials: Vec<(&'static str, String)>,
+    offer: Option<String>,
+    /// A session description in a provisional answer, for a 200 that brings none.
+    early: Option<String>,
+    rounds: u8,
+    give_up: Instant,
+}
+
+impl Own {
+    fn wanted(aim: Aim, from: Instant) -> Self {
+        Self { aim, step: Step::Wanted { from }, again: false, attempt: 1 }
+    }
+
+    /// It has been sent and waits for an answer that settles an offer.
+    pub(in super::super) fn offer_is_out(&self) -> bool {
+        matches!(&self.step, Step::Sent(sent) if sent.offer.is_some())
+    }
+
+    /// When something is to be done; `free`: whether it may be sent now.
+    pub(in super::super) fn deadline(&self, free: bool) -> Option<Instant> {
+        match &self.step {
+            Step::Wanted { from } => free.then_some(*from),
+            Step::Offering { .. } => None,
+            Step::Sent(sent) => Some(sent.give_up),
+        }
+    }
+}
 
 impl Agent {
     /// Sends a re-INVITE whose offer restarts ICE, as soon as the call allows one (RFC 3261 14.1, RFC 8839 4.4.3).
-    pub(crate) fn reoffer(&mut self, call_id: &str, _now: Instant) {
-        tracing::debug!(call_id, "a re-INVITE is wanted");
+    pub(crate) fn reoffer(&mut self, call_id: &str, now: Instant) {
+        match self.calls.iter().position(|call| call.call_id == call_id && call.phase != Phase::Leaving) {
+            Some(index) => self.want(index, Aim::Restart, now),
+            None => tracing::debug!(call_id, "a re-INVITE is wanted for a call that is over"),
+        }
+        self.own_turns(now);
+    }
+
+    pub(super) fn want(&mut self, index: usize, aim: Aim, now: Instant) {
+        let Some(call) = self.calls.get_mut(index) else { return };
+        match &mut call.own {
+            // A refresh is part of a restart; a restart takes the place of a refresh that is not out yet.
+            Some(own) if aim == Aim::Restart => match own.step {
+                Step::Wanted { .. } => own.aim = aim,
+                Step::Offering { .. } | Step::Sent(_) => own.again = true,
+            },
+            Some(_) => {}
+            None => call.own = Some(Own::wanted(aim, now)),
+        }
+    }
+
+    /// Begins what is wanted and may begin, gives up what has waited too long.
+    pub(super) fn own_turns(&mut self, now: Instant) {
+        if self.link != Link::Up {
+            return;
+        }
+        for index in 0..self.calls.len() {
+            let Some(call) = self.calls.get_mut(index) else { return };
+            let free = call.free();
+            let Some(own) = call.own.as_ref().filter(|own| own.deadline(free).is_some_and(|at| at <= now)) else {
+                continue;
+            };
+            match (&own.step, own.aim) {
+                (Step::Sent(sent), _) => {
+                    tracing::info!(call_id = call.call_id, method = sent.method, "no answer to a request of ours");
+                    self.own_failed(index, Some(LATER), now);
+                }
+                (Step::Wanted { .. }, Aim::Refresh) if call.takes_update() => self.send_own(index, None, 0, now),
+                (Step::Wanted { .. }, aim) => {
+                    let call_id = call.call_id.clone();
+                    let job = self.next_job(&call_id, Task::Offer { restart: aim == Aim::Restart });
+                    if let Some(own) = self.calls.get_mut(index).and_then(|call| call.own.as_mut()) {
+                        own.step = Step::Offering { job };
+                    }
+                }
+                (Step::Offering { .. }, _) => {}
+            }
+        }
+    }
+
+    /// The media room has made an offer, or could not; false if it was for something else.
+    pub(super) fn offer_made(&mut self, job: u64, result: &JobResult, now: Instant) -> bool {
+        let mine = |call: &Call| {
+            call.own.as_ref().is_some_and(|own| matches!(own.step, Step::Offering { job: own_job } if own_job == job))
+        };
+        let Some(index) = self.calls.iter().position(mine) else { return false };
+        match result {
+            Ok(Some(offer)) if self.link == Link::Up => self.send_own(index, Some(offer.clone()), 0, now),
+            // It comes with the next connection.
+            Ok(_) => self.own_failed(index, Some(Duration::ZERO), now),
+            Err(error) => {
+                tracing::info!(%error, "no offer could be made for a re-INVITE");
+                self.own_failed(index, None, now);
+            }
+        }
+        true
+    }
+
+    fn send_own(&mut self, index: usize, offer: Option<String>, rounds: u8, now: Instant) {
+        let Some(call) = self.calls.get_mut(index) else { return };
+        let method = if offer.is_some() { "INVITE" } else { "UPDATE" };
+        let credentials = match &mut self.registration {
+            // Only who was asked says who we are.
+            Some(registration) if rounds > 0 => {
+                registration.credentials().headers(method, call.request_uri(), offer.as_deref().unwrap_or_default())
+            }
+            Some(_) | None => Vec::new(),
+        };
+        let (branch, cseq, text) = call.renewal(method, &self.identity, &credentials, offer.as_deref());
+        tracing::debug!(call_id = call.call_id, method, cseq, "a request of our own");
+        if let Some(own) = &mut call.own {
+            let give_up = now + TIMER_F;
+            own.step = Step::Sent(Sent { method, branch, cseq, credentials, offer, early: None, rounds, give_up });
+        }
+        self.send(text);
+    }
+
+    /// A response that may be the answer to a request of ours within a call; false if it is not.
+    pub(super) fn own_response(&mut self, response: &Response, now: Instant) -> bool {
+        let branch = response.headers.values("Via").next().and_then(|via| param(via, "branch"));
+        let sent = |call: &Call| match &call.own {
+            Some(Own { step: Step::Sent(sent), .. }) => Some(sent.branch.as_str()) == branch,
+            Some(_) | None => false,
+        };
+        let Some(index) = self.calls.iter().position(sent) else { return self.late_ok(response, now) };
+        let Some(call) = self.calls.get_mut(index) else { return false };
+        let Some(Own { step: Step::Sent(sent), .. }) = &mut call.own else { return false };
+        if response.code < 200 {
+            sent.give_up = now + PROCEEDING;
+            if sent.offer.is_some() && response.sdp().is_some() {
+                sent.early = response.sdp().map(str::to_owned);
+            }
+            return true;
+        }
+        let (method, cseq, rounds) = (sent.method, sent.cseq, sent.rounds);
+        let offer = sent.offer.clone();
+        if method == "INVITE" {
+            let ack = if response.code < 300 {
+                let credentials = std::mem::take(&mut sent.credentials);
+                call.retarget(&response.headers);
+                call.acknowledge(&self.identity, cseq, &credentials)
+            } else {
+                let branch = std::mem::take(&mut sent.branch);
+                call.acknowledge_refusal(&self.identity, cseq, &branch, response)
+            };
+            self.send(ack);
+        }
+        match response.code {
+            200..300 => self.own_accepted(index, response, now),
+            401 | 407 if rounds < ROUNDS => {
+                let challenges = Challenge::choose(&response.headers);
+                match &mut self.registration {
+                    Some(registration) if !challenges.is_empty() => {
+                        registration.credentials().challenged(challenges);
+                        self.send_own(index, offer, rounds + 1, now);
+                    }
+                    Some(_) | None => self.own_failed(index, None, now),
+                }
+            }
+            // The other side knows of no such call any more (RFC 3261 12.2.1.2).
+            408 | 481 => {
+                tracing::info!(code = response.code, "the other side no longer has this call");
+                let cause = EndCause::Failed(format!("the other side no longer has this call ({})", response.code));
+                self.leave_call(index, response.code, cause, now);
+            }
+            422 if self.timer_too_short(index, response) => self.own_failed(index, Some(Duration::ZERO), now),
+            // Both sides wanted to change the session at once. We did not make the call: at most 2 s, in steps of
+            // 10 ms (RFC 3261 14.1).
+            491 => {
+                let pause = Duration::from_millis(10 * rand::random_range(0..=200));
+                self.own_failed(index, Some(pause), now);
+            }
+            500 | 503 => {
+                let asked = response.headers.seconds("Retry-After").map(|s| Duration::from_secs(s.min(30).into()));
+                self.own_failed(index, Some(asked.unwrap_or(LATER)), now);
+            }
+            code => {
+                tracing::info!(code, method, "a request of ours was refused; the call goes on as it was");
+                self.own_failed(index, None, now);
+            }
+        }
+        true
+    }
+
+    fn own_accepted(&mut self, index: usize, response: &Response, now: Instant) {
+        let Some(call) = self.calls.get_mut(index) else { return };
+        call.refreshed(&response.headers, now);
+        let Some(own) = call.own.take() else { return };
+        let call_id = call.call_id.clone();
+        if let Step::Sent(Sent { offer: Some(_), early, .. }) = own.step {
+            match response.sdp().map(str::to_owned).or(early) {
+                Some(answer) => self.take_in(index, Task::Accept(answer.clone()), false, answer),
+                None => {
+                    tracing::info!(call_id, "a 200 without an answer to our offer");
+                    self.next_job(&call_id, Task::Rollback);
+                }
+            }
+        }
+        if own.again {
+            self.want(index, Aim::Restart, now);
+        }
+    }
+
+    /// It came to nothing: what was agreed on before stays. Tried again after the pause, if there is one.
+    fn own_failed(&mut self, index: usize, pause: Option<Duration>, now: Instant) {
+        let Some(call) = self.calls.get_mut(index) else { return };
+        let Some(own) = call.own.take() else { return };
+        let (call_id, offered) =
+            (call.call_id.clone(), matches!(own.step, Step::Offering { .. }) || own.offer_is_out());
+        let (aim, attempt) = if own.again { (Aim::Restart, 0) } else { (own.aim, own.attempt) };
+        if let Some(pause) = pause.or(own.again.then_some(Duration::ZERO))
+            && attempt < ATTEMPTS
+        {
+            let step = Step::Wanted { from: now + pause };
+            call.own = Some(Own { aim, step, again: false, attempt: attempt + 1 });
+        }
+        if offered {
+            self.next_job(&call_id, Task::Rollback);
+        }
+    }
+
+    /// The other side makes an offer while ours is not out yet: theirs goes first.
+    pub(super) fn give_way(&mut self, index: usize, now: Instant) {
+        let making = |call: &&mut Call| matches!(call.own, Some(Own { step: Step::Offering { .. }, .. }));
+        if self.calls.get_mut(index).filter(making).is_some() {
+            self.own_failed(index, Some(Duration::ZERO), now);
+        }
+    }
+
+    fn timer_too_short(&mut self, index: usize, response: &Response) -> bool {
+        let timer = self.calls.get_mut(index).and_then(|call| call.timer.as_mut());
+        timer.is_some_and(|timer| timer.lengthen(&response.headers))
+    }
+
+    /// The connection is gone: what was asked over it is asked again over the next one.
+    pub(super) fn own_requests_lost(&mut self, now: Instant) {
+        for index in 0..self.calls.len() {
+            let sent = |call: &Call| matches!(call.own, Some(Own { step: Step::Sent(_), .. }));
+            if self.calls.get(index).is_some_and(sent) {
+                self.own_failed(index, Some(Duration::ZERO), now);
+            }
+        }
+    }
+
+    /// A 200 to a re-INVITE that is no longer waited for: its ACK was lost, or it was given up on. Either way it has to
+    /// be acknowledged (RFC 3261 13.2.2.4).
+    fn late_ok(&mut self, response: &Response, now: Instant) -> bool {
+        let Some(cseq) = response.cseq_of("INVITE").filter(|_| (200..300).contains(&response.code)) else {
+            return false;
+        };
+        let Some(index) = self.calls.iter().position(|call| call.answers(response) && call.has_asked(cseq)) else {
+            return false;
+        };
+        let Some(call) = self.calls.get_mut(index) else { return false };
+        let (text, known) = match call.acknowledgement(cseq) {
+            Some(text) => (text, true),
+            None => (call.acknowledge(&self.identity, cseq, &[]), false),
+        };
+        self.send(text);
+        if !known && self.calls.get(index).is_some_and(|call| call.phase == Phase::Up) {
+            // The other side follows an offer we have taken back: a new one brings both together again.
+            self.want(index, Aim::Restart, now);
+        }
+        true
     }
 }

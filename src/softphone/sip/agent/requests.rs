@@ -4,30 +4,24 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        call::{Call, Pending, Phase, wants_auto_answer},
+        body::{Body, media_type},
+        call::{Accepting, Call, Pending, Phase, wants_auto_answer},
         identity::{ALLOW, token},
         message::{Request, Writer, param},
+        reliable::Reliable,
+        timer::SessionTimer,
     },
     Agent, Task,
     calls::reason,
+    own::{Aim, Own},
 };
 use crate::{
     domain::Unreached,
     softphone::{EndCause, Event},
 };
 
-/// Extensions a request may require of us (RFC 3261 8.2.2.3). `100rel` is met by sending nothing provisional.
+/// Extensions a request may require of us (RFC 3261 8.2.2.3).
 const KNOWN_EXTENSIONS: [&str; 5] = ["100rel", "outbound", "path", "gruu", "timer"];
-
-/// What the body of a request is to a session.
-enum Body<'a> {
-    /// Nothing: for INVITE, we are to make the offer.
-    Empty,
-    /// A session description.
-    Offer(&'a str),
-    /// Something we cannot read.
-    Foreign,
-}
 
 impl Agent {
     pub(super) fn request(&mut self, request: Request, now: Instant) {
@@ -45,11 +39,12 @@ impl Agent {
             return;
         }
         match request.method.as_str() {
-            "INVITE" if request.tag_of_to().is_some() => self.reinvite(request),
+            "INVITE" if request.tag_of_to().is_some() => self.reinvite(request, now),
             "INVITE" => self.invite(request, now),
-            "CANCEL" => self.cancel(&request),
+            "CANCEL" => self.cancel(&request, now),
             "BYE" => self.remote_bye(&request),
-            "UPDATE" => self.update(request),
+            "UPDATE" => self.update(request, now),
+            "PRACK" => self.prack(&request),
             "INFO" => self.info(&request),
             "OPTIONS" => {
                 let writer = Writer::response(&request, 200, "OK", Some(&token(10)))
@@ -58,7 +53,7 @@ impl Agent {
                 self.send(writer.end_known());
             }
             "MESSAGE" => self.reply(&request, 200, "OK"),
-            "NOTIFY" | "PRACK" => self.reply(&request, 481, "Call/Transaction Does Not Exist"),
+            "NOTIFY" => self.reply(&request, 481, "Call/Transaction Does Not Exist"),
             // It asks us to dial; only the agent does that.
             "REFER" => self.reply(&request, 603, "Decline"),
             _ => {
@@ -105,18 +100,31 @@ impl Agent {
         if self.calls.iter().any(|call| call.phase != Phase::Leaving) {
             tracing::info!("a second call was refused: busy");
             self.reply(&request, 486, "Busy Here");
+            let from = Call::new(request, now).from;
+            self.tell(Event::TurnedAway { from });
             return;
         }
         if let Body::Foreign = body(&request) {
             self.unsupported_media(&request);
             return;
         }
+        if self.timer_refused(&request, now) {
+            return;
+        }
         let reliable = request.headers.values("Require").any(|tag| tag.eq_ignore_ascii_case("100rel"));
         let auto_answer = self.auto_answer || wants_auto_answer(&request);
         self.send(Writer::response(&request, 100, "Trying", None).end_known());
-        let call = Call::new(request, now);
+        let mut call = Call::new(request, now);
         if !reliable {
-            self.send(call.ringing(&self.identity));
+            self.send(call.ringing(&self.identity, None));
+        } else if call.offer().is_some() {
+            let (rseq, cseq) = (rand::random_range(1..1_000_000), call.invite().cseq().unwrap_or_default());
+            let text = call.ringing(&self.identity, Some(rseq));
+            self.send(text.clone());
+            call.reliable = Some(Reliable::new(rseq, cseq, text, now));
+        } else {
+            // It would have to bring our offer (RFC 3262 5), and nothing touches the sound before the call is answered.
+            tracing::debug!("an INVITE without an offer wants a reliable answer: it gets none before the 200");
         }
         tracing::info!(call_id = call.call_id, auto_answer, "incoming call");
         self.tell(Event::Incoming { call_id: call.call_id.clone(), from: call.from.clone(), auto_answer });
@@ -127,47 +135,93 @@ impl Agent {
     }
 
     /// A new offer inside a call: hold, resume, another media server. It never ends the call.
-    fn reinvite(&mut self, request: Request) {
+    fn reinvite(&mut self, request: Request, now: Instant) {
         let Some(index) = self.find(&request) else { return self.no_such_call(&request) };
+        if self.comes_again(index, &request) {
+            return;
+        }
         if let Body::Foreign = body(&request) {
             return self.unsupported_media(&request);
         }
-        if !self.take_turn(index, &request) {
+        if self.timer_refused(&request, now) || !self.take_turn(index, &request, now) {
             return;
         }
         self.send(Writer::response(&request, 100, "Trying", None).end_known());
         let task = match body(&request) {
-            Body::Offer(offer) => Task::Answer(offer.to_owned()),
+            Body::Session(offer) => Task::Answer(offer.to_owned()),
             Body::Empty | Body::Foreign => Task::Offer { restart: false },
         };
         self.renegotiate(index, request, task);
     }
 
-    fn update(&mut self, request: Request) {
+    /// A re-INVITE that is being answered, or was and waits for its ACK, came once more: its answer is on the way.
+    fn comes_again(&self, index: usize, request: &Request) -> bool {
+        let same = |other: &Request| other.cseq() == request.cseq() && other.branch() == request.branch();
+        self.calls.get(index).is_some_and(|call| {
+            call.pending.as_ref().is_some_and(|pending| pending.request.method == "INVITE" && same(&pending.request))
+                || call.unacknowledged.iter().any(|u| Some(u.cseq) == request.cseq() && !call.is_first(u.cseq))
+        })
+    }
+
+    fn update(&mut self, request: Request, now: Instant) {
         let Some(index) = self.find(&request) else { return self.no_such_call(&request) };
+        if self.timer_refused(&request, now) {
+            return;
+        }
         match body(&request) {
             Body::Foreign => self.unsupported_media(&request),
             Body::Empty => {
                 if let Some(call) = self.calls.get_mut(index).filter(|call| call.phase == Phase::Up) {
-                    call.follow(&request);
+                    if call.follow(&request) {
+                        call.timer = SessionTimer::asked(&request, now).unwrap_or_default();
+                    }
                     let text = call.accept(&self.identity, &request, None);
                     self.send(text);
                 } else {
                     self.reply_in_call(index, &request, 200, "OK");
                 }
             }
-            Body::Offer(offer) => {
+            Body::Session(offer) => {
                 let task = Task::Answer(offer.to_owned());
-                if self.take_turn(index, &request) {
+                if self.take_turn(index, &request, now) {
                     self.renegotiate(index, request, task);
                 }
             }
         }
     }
 
+    /// A 180 that had to arrive has (RFC 3262 3).
+    fn prack(&mut self, request: &Request) {
+        let Some(index) = self.find(request) else { return self.no_such_call(request) };
+        let Some(call) = self.calls.get_mut(index) else { return };
+        if !call.reliable.as_mut().is_some_and(|reliable| reliable.take(request)) {
+            return self.no_such_call(request);
+        }
+        match body(request) {
+            Body::Empty => self.reply_in_call(index, request, 200, "OK"),
+            // The offer of the INVITE is not answered yet: there is no place for another one (RFC 3262 5).
+            Body::Session(_) => self.reply_in_call(index, request, 488, reason(488)),
+            Body::Foreign => self.unsupported_media(request),
+        }
+    }
+
+    /// Whether it asks for too short a session timer; says so then (RFC 4028 9).
+    fn timer_refused(&mut self, request: &Request, now: Instant) -> bool {
+        let Err(least) = SessionTimer::asked(request, now) else { return false };
+        let writer = Writer::response(request, 422, "Session Interval Too Small", Some(&token(10)));
+        self.send(writer.header("Min-SE", &least.to_string()).end_known());
+        true
+    }
+
     /// Whether a new offer can be taken now; says so if not (RFC 3261 14.2, RFC 3311 5.2).
-    fn take_turn(&mut self, index: usize, request: &Request) -> bool {
+    fn take_turn(&mut self, index: usize, request: &Request, now: Instant) -> bool {
+        self.give_way(index, now);
         let Some(call) = self.calls.get_mut(index) else { return false };
+        if call.own.as_ref().is_some_and(Own::offer_is_out) {
+            // Both sides want to change the session at once: both try again, not at the same time.
+            self.reply_in_call(index, request, 491, reason(491));
+            return false;
+        }
         let free = call.phase == Phase::Up && call.pending.is_none() && call.accepting.is_none();
         if free && call.follow(request) {
             return true;
@@ -198,22 +252,30 @@ impl Agent {
                 self.bye(call, now);
             }
             Phase::Up if late => {
-                if let Body::Offer(answer) = body(ack) {
-                    let call_id = call.call_id.clone();
-                    let job = self.next_job(&call_id, Task::Accept(answer.to_owned()));
-                    if let Some(call) = self.calls.get_mut(index) {
-                        call.accepting = Some((job, first));
-                    }
+                let call_id = call.call_id.clone();
+                if let Body::Session(answer) = body(ack) {
+                    self.take_in(index, Task::Accept(answer.to_owned()), first, answer.to_owned());
                 } else if first {
                     let cause = EndCause::Failed("the ACK brought no answer to our offer".into());
                     self.leave_call(index, 488, cause, now);
+                } else {
+                    self.next_job(&call_id, Task::Rollback);
                 }
             }
             Phase::Ringing { .. } | Phase::Answering | Phase::Up | Phase::Leaving => {}
         }
     }
 
-    fn cancel(&mut self, request: &Request) {
+    /// Has the media room take in what the far end says of its media.
+    pub(super) fn take_in(&mut self, index: usize, task: Task, first: bool, description: String) {
+        let Some(call_id) = self.calls.get(index).map(|call| call.call_id.clone()) else { return };
+        let job = self.next_job(&call_id, task);
+        if let Some(call) = self.calls.get_mut(index) {
+            call.accepting = Some(Accepting { job, first, description });
+        }
+    }
+
+    fn cancel(&mut self, request: &Request, now: Instant) {
         if let Some(index) = self.calls.iter().position(|call| call.began_with(request)) {
             self.reply_in_call(index, request, 200, "OK");
             let ringing = |call: &&mut Call| matches!(call.phase, Phase::Ringing { .. } | Phase::Answering);
@@ -234,6 +296,32 @@ impl Agent {
         self.reply_in_call(index, request, 200, "OK");
         if let Some(pending) = self.calls.get_mut(index).and_then(|call| call.pending.take()) {
             self.reply_in_call(index, &pending.request, 487, reason(487));
+            self.undo(index, &pending.request, now);
+        }
+    }
+
+    /// A re-INVITE was taken back, and the media room may have followed it already: the session goes on as if it had
+    /// never come (RFC 3261 14.1).
+    fn undo(&mut self, index: usize, request: &Request, now: Instant) {
+        let Some(call) = self.calls.get(index) else { return };
+        let call_id = call.call_id.clone();
+        match (body(request), call.far_media.clone()) {
+            (Body::Session(offer), Some(before)) => {
+                let moved = ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:"].iter().any(|start| {
+                    let lines = |text: &str| text.lines().filter(|l| l.starts_with(start)).map(str::to_owned).collect();
+                    let (before, after): (Vec<String>, Vec<String>) = (lines(&before), lines(offer));
+                    before != after
+                });
+                self.take_in(index, Task::Answer(before.clone()), false, before);
+                if moved {
+                    // Our side may have new paths that the other side has never heard of.
+                    self.want(index, Aim::Restart, now);
+                }
+            }
+            (Body::Session(_), None) | (Body::Foreign, _) => {}
+            (Body::Empty, _) => {
+                self.next_job(&call_id, Task::Rollback);
+            }
         }
     }
 
@@ -245,6 +333,7 @@ impl Agent {
             Phase::Ringing { .. } | Phase::Answering => self.refuse_ringing(index, EndCause::Cancelled),
             Phase::Up => {
                 let mut call = self.calls.remove(index);
+                call.own = None;
                 if let Some(pending) = call.pending.take() {
                     self.send(call.refuse(&pending.request, 487, reason(487)));
                 }
@@ -266,7 +355,7 @@ impl Agent {
 
     fn info(&mut self, request: &Request) {
         let Some(index) = self.find(request) else { return self.no_such_call(request) };
-        match request.content_type().as_deref() {
+        match request.headers.get("Content-Type").map(media_type).as_deref() {
             // What is dialled at us is of no use to us, but no error either.
             None | Some("application/dtmf-relay") => self.reply_in_call(index, request, 200, "OK"),
             Some(_) => self.reply_in_call(index, request, 415, "Unsupported Media Type"),
@@ -300,11 +389,5 @@ fn unreached(request: &Request) -> Option<Unreached> {
 }
 
 fn body(request: &Request) -> Body<'_> {
-    let encoding = request.headers.get("Content-Encoding").unwrap_or("identity");
-    match request.content_type().as_deref() {
-        _ if request.body.trim().is_empty() => Body::Empty,
-        _ if !encoding.eq_ignore_ascii_case("identity") => Body::Foreign,
-        Some("application/sdp") => Body::Offer(&request.body),
-        _ => Body::Foreign,
-    }
+    Body::of(&request.headers, &request.body)
 }

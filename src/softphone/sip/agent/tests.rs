@@ -1,7 +1,9 @@
 //! The user agent's behaviour, without sockets and with time in the test's hand.
 
 mod calls;
+mod extensions;
 mod links;
+mod own;
 mod random;
 
 use super::*;
@@ -17,6 +19,7 @@ struct Bench {
     jobs: Vec<Job>,
     opened: usize,
     closed: usize,
+    keep_alive: Option<Duration>,
 }
 
 impl Bench {
@@ -29,6 +32,7 @@ impl Bench {
             jobs: Vec::new(),
             opened: 0,
             closed: 0,
+            keep_alive: None,
         }
     }
 
@@ -55,6 +59,7 @@ impl Bench {
                 Output::Open => self.opened += 1,
                 Output::Close => self.closed += 1,
                 Output::Send(text) => self.sent.push(text),
+                Output::KeepAlive(every) => self.keep_alive = Some(every),
                 Output::Tell(event) => self.events.push(event),
                 Output::Media(job) => self.jobs.push(job),
             }
@@ -77,7 +82,11 @@ impl Bench {
     }
 
     fn down(&mut self) {
-        self.agent.link_down(SipError::Lost("cut".into()), self.now);
+        self.lost(Trouble::Cut);
+    }
+
+    fn lost(&mut self, trouble: Trouble) {
+        self.agent.link_down(SipError::Lost("cut".into()), trouble, self.now);
         self.collect();
     }
 
@@ -87,7 +96,8 @@ impl Bench {
     }
 
     fn done(&mut self, result: JobResult) {
-        let id = self.jobs.iter().rev().find(|job| job.task != Task::Close).map_or(0, |job| job.id);
+        let silent = |task: &Task| matches!(task, Task::Close | Task::Rollback);
+        let id = self.jobs.iter().rev().find(|job| !silent(&job.task)).map_or(0, |job| job.id);
         self.agent.media_done(id, result, self.now);
         self.collect();
     }
@@ -118,6 +128,25 @@ impl Bench {
     fn respond(&mut self, to: &str, status: &str, extra: &str) {
         let via = line(self.last(to), "Via").to_owned();
         self.frame(&format!("SIP/2.0 {status}\r\nVia: {via}\r\n{extra}\r\n"));
+    }
+
+    /// A response to a request of ours inside a call, with everything a response echoes.
+    fn respond_in_call(&mut self, to: &str, status: &str, headers: &str, body: &str) {
+        let request = self.last(to).to_owned();
+        let echo: String = ["Via", "To", "From", "Call-ID", "CSeq"]
+            .iter()
+            .map(|name| format!("{name}: {}\r\n", line(&request, name)))
+            .collect();
+        self.frame(&format!("SIP/2.0 {status}\r\n{echo}{headers}Content-Length: {}\r\n\r\n{body}", body.len()));
+    }
+
+    fn reoffer(&mut self) {
+        self.agent.reoffer("c1", self.now);
+        self.collect();
+    }
+
+    fn tasks(&self) -> Vec<&Task> {
+        self.jobs.iter().map(|job| &job.task).collect()
     }
 
     fn grant(&mut self) {

@@ -137,6 +137,7 @@ proptest! {
                 | Event::RoundTrip(_)
                 | Event::RegistrationFailed { .. }
                 | Event::Unregistered
+                | Event::TurnedAway { .. }
                 | Event::Media(_)
                 | Event::Muted(_) => {}
             }

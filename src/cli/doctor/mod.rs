@@ -1,0 +1,173 @@
+//! `doctor`: one line for everything a call needs: ok, warn or fail, the reason, and what to do.
+//!
+//! `network` asks the platform, the event websocket and the registrar, `media` sets up encrypted sound inside the machine,
+//! `sound` opens the devices, `here` looks at terminal, files and control socket. All probes run side by side, and what
+//! has not answered in time has failed: the whole takes no longer than [`LIMIT`], also with a dead network.
+//!
+//! Nothing disturbs a phone bar of this agent: one that runs on this machine is asked instead of registering beside it,
+//! the event websocket is opened without signing in, and no command changes anything on the platform.
+
+mod here;
+mod media;
+mod network;
+mod sound;
+
+use std::{future::Future, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    CliError, DoctorArgs, Global,
+    assembly::runtime,
+    config::{configured, file},
+    print,
+};
+use crate::{
+    config::Config,
+    i18n::{Locale, Message, text},
+};
+
+/// For all probes together.
+const LIMIT: Duration = Duration::from_millis(7000);
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    /// As it should be.
+    Ok,
+    /// A call works, something else does not.
+    Warn,
+    /// No call is possible.
+    Fail,
+}
+
+/// One line.
+#[derive(Clone, Debug, Serialize)]
+struct Finding {
+    /// Name for scripts.
+    check: &'static str,
+    level: Level,
+    /// How it is, or why it is not as it should be.
+    text: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Finding {
+    fn plain(check: &'static str, level: Level, text: String) -> Self {
+        Self { check, level, text, hint: None }
+    }
+}
+
+/// What every probe knows.
+#[derive(Clone)]
+struct Examined {
+    config: Config,
+    locale: Locale,
+    /// What a phone bar of this agent that runs here says of itself (`status`).
+    running: Option<Value>,
+    /// When every probe has to be done.
+    until: Instant,
+}
+
+impl Examined {
+    fn finding(&self, check: &'static str, level: Level, message: &Message) -> Finding {
+        Finding::plain(check, level, message.render(self.locale))
+    }
+
+    fn ok(&self, check: &'static str, message: &Message) -> Finding {
+        self.finding(check, Level::Ok, message)
+    }
+
+    fn warn(&self, check: &'static str, message: &Message, hint: &'static str) -> Finding {
+        Finding { hint: Some(text(self.locale, hint)), ..self.finding(check, Level::Warn, message) }
+    }
+
+    fn fail(&self, check: &'static str, message: &Message, hint: &'static str) -> Finding {
+        Finding { hint: Some(text(self.locale, hint)), ..self.finding(check, Level::Fail, message) }
+    }
+
+    /// Waits for a probe, at most as long as all have; a probe that is late has failed.
+    async fn in_time(&self, check: &'static str, probe: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+        match timeout_at(self.until, probe).await {
+            Ok(findings) => findings,
+            Err(_) => {
+                let late = Message::new("cli.doctor_late").with("seconds", LIMIT.as_secs());
+                vec![self.fail(check, &late, "cli.doctor_do_network")]
+            }
+        }
+    }
+}
+
+/// Checks and prints.
+///
+/// # Errors
+/// Exit code 1 if something failed; it has been printed then.
+pub(super) fn run(args: &DoctorArgs, global: &Global) -> Result<(), CliError> {
+    let (config, mut findings) = check_config(global);
+    let locale = config.as_ref().and_then(|c| c.ui.locale).unwrap_or_else(|| global.language());
+    if let Some(config) = config {
+        let runtime = runtime()?;
+        let (running, control) = here::control(&config, global, locale);
+        let examined = runtime.block_on(async { Examined { config, locale, running, until: Instant::now() + LIMIT } });
+        findings.extend(runtime.block_on(probes(&examined)));
+        findings.push(control);
+        findings.push(here::storage(&examined.config, global, locale));
+        findings.push(here::terminal(&examined.config, locale));
+        // A sound system that hangs must not hold the answer up.
+        runtime.shutdown_background();
+    } else {
+        findings.push(here::terminal_of(None, locale));
+    }
+
+    if args.json {
+        print(&serde_json::to_string(&findings).map_err(CliError::failed)?)?;
+    } else {
+        let lines: Vec<String> = findings.iter().map(|finding| line(finding, locale)).collect();
+        print(&lines.join("\n"))?;
+    }
+    if findings.iter().any(|finding| finding.level == Level::Fail) {
+        return Err(CliError::failed(""));
+    }
+    Ok(())
+}
+
+/// All that takes time, side by side; the order of what is found is always the same.
+async fn probes(examined: &Examined) -> Vec<Finding> {
+    let (platform, link, sip, media, sound) = tokio::join!(
+        examined.in_time("sip_registration", network::platform(examined)),
+        examined.in_time("ws_server", network::link(examined)),
+        examined.in_time("sip_ws_server", network::sip_server(examined)),
+        examined.in_time("ice", media::probe(examined)),
+        examined.in_time("sound", sound::probe(examined)),
+    );
+    [platform, link, sip, media, sound].concat()
+}
+
+fn line(finding: &Finding, locale: Locale) -> String {
+    let level = match finding.level {
+        Level::Ok => "cli.level_ok",
+        Level::Warn => "cli.level_warn",
+        Level::Fail => "cli.level_fail",
+    };
+    let hint = finding.hint.as_ref().map(|hint| format!(" {hint}")).unwrap_or_default();
+    format!("{:<5} {:<16} {}{hint}", text(locale, level), finding.check, finding.text)
+}
+
+fn check_config(global: &Global) -> (Option<Config>, Vec<Finding>) {
+    let finding = |level, text: String| Finding::plain("config", level, text);
+    match configured(global) {
+        Err(error) => (None, error.message.lines().map(|text| finding(Level::Fail, text.to_owned())).collect()),
+        Ok(config) => {
+            let locale = config.ui.locale.unwrap_or_else(|| global.language());
+            let path = file(global).map(|file| file.display().to_string()).unwrap_or_default();
+            let mut findings = vec![finding(Level::Ok, path)];
+            findings.extend(config.warnings.iter().map(|warning| finding(Level::Warn, warning.render(locale))));
+            (Some(config), findings)
+        }
+    }
+}
