@@ -1,5 +1,6 @@
-//! The media session against a WebRTC implementation that shares nothing with ours: Python's aiortc offers, we answer;
-//! a tone goes each way and is measured where it arrives, through a call, a hold and a resume.
+//! The media session against a WebRTC implementation that shares nothing with ours, Python's aiortc: a tone goes each way
+//! and is measured where it arrives, through a call, a hold, a resume and an offer of ours; and in a call that begins with
+//! our offer, where the DTLS roles are the other way round.
 //!
 //! Needs `python3` with `aiortc` and `numpy`; says so and stops where they are missing.
 
@@ -34,7 +35,7 @@ struct Peer {
 
 impl Peer {
     /// The Python peer, or why there is none.
-    async fn start(codec: Codec) -> Result<Self, String> {
+    async fn start(codec: Codec, role: &str) -> Result<Self, String> {
         let check = Command::new("python3").args(["-c", "import aiortc, numpy"]).stderr(Stdio::null()).status().await;
         match check {
             Err(error) => return Err(format!("python3 cannot be started ({error})")),
@@ -45,7 +46,7 @@ impl Peer {
         }
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer/aiortc_peer.py");
         let mut child = Command::new("python3")
-            .args([script, codec.name()])
+            .args([script, codec.name(), role])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -116,7 +117,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 
 async fn call(codec: Codec) {
     let _alone = ALONE.lock().await;
-    let mut peer = match Peer::start(codec).await {
+    let mut peer = match Peer::start(codec, "offer").await {
         Ok(peer) => peer,
         Err(reason) => {
             could_not_run(&reason);
@@ -154,6 +155,11 @@ async fn call(codec: Codec) {
             assert_heard(step, &measured);
         }
     }
+    let offer = media.offer("call", false).await.expect("an offer");
+    peer.tell(json!({ "offer": offer })).await;
+    let answer = peer.says("ours", "answer").await;
+    media.accept_answer("call", answer.as_str().expect("SDP")).await.expect("the answer is taken");
+    assert_heard("ours", &peer.says("ours", "measured").await);
     media.close("call").await;
     media.shutdown().await;
     peer.tell(json!({})).await;
@@ -195,4 +201,33 @@ async fn a_law() {
 #[tokio::test(flavor = "multi_thread")]
 async fn u_law() {
     call(Codec::Pcmu).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_begins_with_our_offer() {
+    let _alone = ALONE.lock().await;
+    let mut peer = match Peer::start(Codec::Pcma, "answer").await {
+        Ok(peer) => peer,
+        Err(reason) => return could_not_run(&reason),
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    let microphone = dir.path().join("in.wav");
+    write_tone(&microphone, 1000.0, -12.0);
+    let audio = AudioConfig {
+        backend: AudioBackend::File,
+        input_file: Some(microphone),
+        codecs: vec![Codec::Pcma],
+        ..AudioConfig::default()
+    };
+    let media = Media::start(audio, Arc::new(|_| {}));
+    let offer = media.offer("call", false).await.expect("an offer");
+    peer.tell(json!({ "offer": offer })).await;
+    let answer = peer.says("call", "answer").await;
+    let answer = answer.as_str().expect("SDP");
+    assert!(answer.contains("a=setup:active"), "aiortc takes the client's role: {answer}");
+    media.accept_answer("call", answer).await.expect("the answer is taken");
+    assert_heard("call", &peer.says("call", "measured").await);
+    peer.tell(json!({})).await;
+    media.close("call").await;
+    media.shutdown().await;
 }

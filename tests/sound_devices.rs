@@ -26,8 +26,9 @@ use audio_codec_algorithms::{decode_alaw, encode_alaw};
 use tokio::sync::mpsc;
 use wincall_tui::{
     config::{AudioConfig, Codec},
+    domain::DeviceRole,
     softphone::{
-        Event, MediaEvent, Tone,
+        Devices, Event, MediaEvent, Tone,
         audio::{AudioEngine, CallFormat, DeviceDirection, RtpIn, list_devices},
     },
 };
@@ -39,8 +40,23 @@ const PROGRAMS: [&str; 6] = ["pipewire", "wireplumber", "pipewire-pulse", "dbus-
 
 #[test]
 fn a_headset_is_heard_and_spoken_through() {
+    on_a_headset("a_headset_is_heard_and_spoken_through", inside);
+}
+
+#[test]
+fn a_headset_pulled_out_in_a_call_comes_back_by_itself_and_the_call_goes_on() {
+    on_a_headset("a_headset_pulled_out_in_a_call_comes_back_by_itself_and_the_call_goes_on", pulled_out);
+}
+
+#[test]
+fn another_device_is_used_in_the_middle_of_a_call_and_tested_without_one() {
+    on_a_headset("another_device_is_used_in_the_middle_of_a_call_and_tested_without_one", changed);
+}
+
+/// Runs a test again inside the environment of a headset made of software.
+fn on_a_headset(name: &str, test: fn()) {
     if std::env::var_os(INSIDE).is_some() {
-        inside();
+        test();
         return;
     }
     let missing: Vec<&str> = PROGRAMS.into_iter().filter(|program| !installed(program)).collect();
@@ -56,8 +72,10 @@ fn a_headset_is_heard_and_spoken_through() {
     let dir = tempfile::tempdir().unwrap();
     let headset = Headset::start(dir.path());
     let status = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_headset_is_heard_and_spoken_through", "--nocapture"])
+        .args(["--exact", name, "--nocapture"])
         .env(INSIDE, dir.path())
+        // Without it PipeWire itself moves a stream whose device is gone to another one: no plug is pulled then.
+        .env("PIPEWIRE_ALSA", "{ node.dont-reconnect = true }")
         .envs(headset.environment.iter().map(|(name, value)| (name, value)))
         .status()
         .unwrap();
@@ -119,17 +137,7 @@ fn inside() {
     }
     assert!(devices.iter().any(|device| device.id == "alsa:test_speaker"), "{devices:?}");
 
-    let speech = format!("{dir}/1000hz.raw");
-    let tone: Vec<u8> = (0..48_000 * 30)
-        .flat_map(|n| {
-            let sample = (8231.0 * (std::f64::consts::TAU * 1000.0 * f64::from(n) / 48_000.0).sin()) as i16;
-            [sample.to_le_bytes(), sample.to_le_bytes()].concat()
-        })
-        .collect();
-    std::fs::write(&speech, tone).unwrap();
-    let raw = ["--rate=48000", "--format=s16le", "--raw"];
-    let pacat = Command::new("pacat").args(["-p", "--device=micfeed", "--channels=2"]).args(raw).arg(&speech).spawn();
-    let _speaking = Running(pacat.unwrap());
+    let _speaking = speak(&dir);
 
     let events: Arc<Mutex<Vec<Event>>> = Arc::default();
     let sink = events.clone();
@@ -167,7 +175,7 @@ fn inside() {
                 })
                 .collect();
             let (sequence, timestamp, arrived) = (n as u16, n * 160, Instant::now());
-            call.receive(RtpIn { payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived });
+            call.receive(RtpIn { ssrc: 7, payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived });
             while let Ok(packet) = packets.try_recv() {
                 // 8 kHz to 48 kHz by repetition is good enough to find a frequency below 4 kHz.
                 let samples = packet.payload.iter().map(|byte| f32::from(decode_alaw(*byte)) / 32_768.0);
@@ -190,6 +198,216 @@ fn inside() {
     assert_eq!(failures, []);
 
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(engine.shutdown());
+}
+
+/// Somebody who says 1 kHz into the microphone for half a minute.
+fn speak(dir: &str) -> Running {
+    let speech = format!("{dir}/1000hz.raw");
+    let tone: Vec<u8> = (0..48_000 * 60)
+        .flat_map(|n| {
+            let sample = (8231.0 * (std::f64::consts::TAU * 1000.0 * f64::from(n) / 48_000.0).sin()) as i16;
+            [sample.to_le_bytes(), sample.to_le_bytes()].concat()
+        })
+        .collect();
+    std::fs::write(&speech, tone).unwrap();
+    let raw = ["--rate=48000", "--format=s16le", "--raw"];
+    let pacat = Command::new("pacat").args(["-p", "--device=micfeed", "--channels=2"]).args(raw).arg(&speech).spawn();
+    Running(pacat.unwrap())
+}
+
+fn pactl(args: &[&str]) -> String {
+    let output = Command::new("pactl").args(args).output().unwrap();
+    assert!(output.status.success(), "pactl {args:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Takes the speaker and the microphone away, as if their plug were pulled.
+fn pull_out() {
+    let modules = pactl(&["list", "short", "modules"]);
+    for name in ["source_name=mic", "sink_name=spk"] {
+        let line = modules.lines().find(|line| line.contains(name)).unwrap();
+        pactl(&["unload-module", line.split_whitespace().next().unwrap()]);
+    }
+}
+
+fn put_back() {
+    let sink = ["sink_name=spk", "media.class=Audio/Sink", "rate=48000", "channels=2"];
+    pactl(&[&["load-module", "module-null-sink"], &sink[..]].concat());
+    pactl(&["load-module", "module-remap-source", "master=micfeed.monitor", "source_name=mic"]);
+}
+
+/// The other side of a call, on a thread of its own: says 440 Hz, and keeps the level of 1 kHz of every packet and when
+/// it came.
+struct Talk {
+    heard: Arc<Mutex<Vec<(Instant, f64)>>>,
+    over: Arc<std::sync::atomic::AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Talk {
+    fn begin(engine: &AudioEngine) -> Self {
+        let (out, mut packets) = mpsc::channel(64);
+        let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), out);
+        let (heard, over) =
+            (Arc::<Mutex<Vec<(Instant, f64)>>>::default(), Arc::<std::sync::atomic::AtomicBool>::default());
+        let (keep, ends) = (heard.clone(), over.clone());
+        let thread = thread::spawn(move || {
+            let start = Instant::now();
+            let mut recent: Vec<f32> = Vec::new();
+            for n in 0u32.. {
+                thread::sleep((start + Duration::from_millis(20) * n).saturating_duration_since(Instant::now()));
+                if ends.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                let payload = (0..160u32)
+                    .map(|i| {
+                        let at = f64::from(n * 160 + i) / 8000.0;
+                        encode_alaw((8231.0 * (std::f64::consts::TAU * 440.0 * at).sin()) as i16)
+                    })
+                    .collect();
+                let (sequence, timestamp, arrived) = (n as u16, n * 160, Instant::now());
+                call.receive(RtpIn { payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived });
+                while let Ok(packet) = packets.try_recv() {
+                    let samples = packet.payload.iter().map(|byte| f32::from(decode_alaw(*byte)) / 32_768.0);
+                    recent.clear();
+                    recent.extend(samples.flat_map(|sample| [sample; 6]));
+                    keep.lock().unwrap().push((Instant::now(), level(&recent, 1000.0)));
+                }
+            }
+        });
+        Self { heard, over, thread: Some(thread) }
+    }
+
+    /// When the microphone was heard first after an instant.
+    fn heard_after(&self, after: Instant) -> Option<Instant> {
+        let heard = self.heard.lock().unwrap();
+        heard.iter().find(|(at, dbfs)| *at > after && *dbfs > -30.0).map(|(at, _)| *at)
+    }
+
+    /// Packets between two instants, and the loudest 1 kHz in them, dBFS.
+    fn between(&self, from: Instant, to: Instant) -> (usize, f64) {
+        let heard = self.heard.lock().unwrap();
+        let those = || heard.iter().filter(|(at, _)| *at > from && *at < to).map(|(_, dbfs)| *dbfs);
+        (those().count(), those().fold(-200.0, f64::max))
+    }
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.over.store(true, std::sync::atomic::Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+type Events = Arc<Mutex<Vec<(Instant, MediaEvent)>>>;
+
+fn start(config: AudioConfig) -> (AudioEngine, Events) {
+    tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_test_writer().init();
+    let events = Events::default();
+    let sink = events.clone();
+    let config = AudioConfig {
+        // The test speaks in a steady tone, which the treatment of a voice is there to take out.
+        echo_cancellation: Some(false),
+        noise_suppression: Some(false),
+        gain_control: Some(false),
+        ..config
+    };
+    let engine = AudioEngine::start(
+        config,
+        Arc::new(move |event| {
+            if let Event::Media(event) = event {
+                sink.lock().unwrap().push((Instant::now(), event));
+            }
+        }),
+    );
+    (engine, events)
+}
+
+/// When something was told first after an instant.
+fn told_after(events: &Events, after: Instant, what: impl Fn(&MediaEvent) -> bool) -> Option<Instant> {
+    events.lock().unwrap().iter().find(|(at, event)| *at > after && what(event)).map(|(at, _)| *at)
+}
+
+fn is_ready(event: &MediaEvent) -> bool {
+    matches!(event, MediaEvent::DevicesReady { .. })
+}
+
+fn pulled_out() {
+    let _speaking = speak(&std::env::var(INSIDE).unwrap());
+    let named = |name: &str| format!("alsa:test_{name}");
+    let (engine, events) = start(AudioConfig {
+        input_device: named("microphone"),
+        output_device: named("speaker"),
+        ring_device: named("speaker"),
+        ..AudioConfig::default()
+    });
+    let began = Instant::now();
+    let talk = Talk::begin(&engine);
+    wait_for("the call to be heard", || talk.heard_after(began).is_some());
+    wait_for("the devices to be proven", || told_after(&events, began, is_ready).is_some());
+
+    let mut back = Vec::new();
+    for round in 0..3 {
+        let pulled = Instant::now();
+        pull_out();
+        for role in [DeviceRole::Microphone, DeviceRole::Speaker] {
+            let failed =
+                |event: &MediaEvent| matches!(event, MediaEvent::DeviceFailed(error) if error.role() == Some(role));
+            wait_for("both to be missed", || told_after(&events, pulled, failed).is_some());
+        }
+        // Nobody jumps anywhere: silence is sent, in packets that never stop.
+        let gone = Instant::now();
+        thread::sleep(Duration::from_secs(1));
+        let (packets, loudest) = talk.between(gone + Duration::from_millis(100), Instant::now());
+        assert!(packets >= 40 && loudest < -60.0, "round {round}: {packets} packets, loudest {loudest:.0} dBFS");
+        put_back();
+        let there = Instant::now();
+        wait_for("the devices to be back", || told_after(&events, gone, is_ready).is_some());
+        wait_for("the agent to be heard again", || talk.heard_after(gone).is_some());
+        let played = listen(Duration::from_secs(2));
+        assert!(level(&played[..48_000], 440.0) > -30.0, "round {round}: the far end is not heard again");
+        let since = |at: Instant| at.saturating_duration_since(there).as_millis();
+        back.push((since(talk.heard_after(gone).unwrap()), since(told_after(&events, gone, is_ready).unwrap())));
+        events.lock().unwrap().clear();
+    }
+    println!("back after the headset is there again, ms (agent heard, both devices at work): {back:?}");
+    println!("delay of the devices: {:?}", engine.latency());
+    drop(talk);
+}
+
+fn changed() {
+    let _speaking = speak(&std::env::var(INSIDE).unwrap());
+    // A microphone that nobody speaks into, first.
+    let (engine, events) = start(AudioConfig { input_device: "no such device".into(), ..AudioConfig::default() });
+    let began = Instant::now();
+    let listed = |event: &MediaEvent| matches!(event, MediaEvent::Devices(list) if list.iter().any(|device| device.id == "alsa:test_microphone"));
+    wait_for("the list of devices", || told_after(&events, began, listed).is_some());
+    engine.test_sound(true);
+    let failed = |event: &MediaEvent| matches!(event, MediaEvent::DeviceFailed(error) if error.role() == Some(DeviceRole::Microphone));
+    wait_for("the missing microphone to be told", || told_after(&events, began, failed).is_some());
+    let chosen = Devices { input: "alsa:test_microphone".into(), output: "default".into(), ring: "default".into() };
+    engine.set_devices(chosen.clone());
+    let works = |event: &MediaEvent| matches!(event, MediaEvent::Tested(found) if found.microphone && found.speaker && found.speech && found.level_dbfs > -20.0);
+    wait_for("the test to hear the microphone", || told_after(&events, began, works).is_some());
+    engine.test_sound(false);
+
+    let talk = Talk::begin(&engine);
+    let called = Instant::now();
+    wait_for("the agent to be heard", || talk.heard_after(called).is_some());
+    let before = Instant::now();
+    engine.set_devices(Devices { input: "no such device".into(), ..chosen.clone() });
+    wait_for("the missing microphone to be told", || told_after(&events, before, failed).is_some());
+    let without = Instant::now();
+    thread::sleep(Duration::from_millis(600));
+    let (packets, loudest) = talk.between(without + Duration::from_millis(100), Instant::now());
+    assert!(packets >= 20 && loudest < -60.0, "{packets} packets, {loudest}");
+    let again = Instant::now();
+    engine.set_devices(chosen);
+    wait_for("the agent to be heard again", || talk.heard_after(again).is_some());
+    println!("heard {} ms after another microphone was chosen", (talk.heard_after(again).unwrap() - again).as_millis());
+    drop(talk);
 }
 
 /// What comes out of the speaker, after the first second, in which the recorder gets going.

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::{DeviceWish, Probe};
 use crate::{
     config::LoginType,
     domain::{Callee, Destination, Preference},
@@ -106,6 +107,10 @@ pub enum Command {
     Watch(Option<Watched>),
     /// Forget every call of the journal, on disk too.
     ClearJournal,
+    /// Use other sound devices from now on, in a call too, and remember it.
+    SetDevices(DeviceWish),
+    /// Play something to try a sound device.
+    TestDevice(Probe),
     /// Remember a choice about the screen.
     Prefer(Preference),
     /// Choose the caller ID by value or name.
@@ -174,6 +179,8 @@ pub enum Watched {
     BreakRequests,
     /// Predictive projects.
     Projects,
+    /// Sound devices: they are tested while somebody looks.
+    Devices,
 }
 
 /// A break as it is asked for, not checked yet.

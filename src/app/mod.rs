@@ -10,6 +10,7 @@
 mod actions;
 mod actor;
 mod command;
+mod devices;
 mod directory;
 mod duty;
 mod effect;
@@ -30,6 +31,7 @@ mod world;
 pub use crate::panel::PanelContent;
 pub use actor::{Actor, World};
 pub use command::*;
+pub use devices::*;
 pub use directory::*;
 pub use duty::*;
 pub use effect::*;

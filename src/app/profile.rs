@@ -8,6 +8,7 @@ use crate::{
     config::{AudioBackend, BusyAtSignIn, Config, KeypadWay, LoginType, TokenSource},
     domain::{CallerId, KnownSignIn, Remembered, TargetState},
     i18n::{Locale, Message},
+    softphone::Devices,
 };
 
 /// The part of the configuration that decides behaviour.
@@ -63,6 +64,8 @@ pub struct Profile {
     pub zone: TimeZone,
     /// Calls kept in the journal.
     pub journal_keep: usize,
+    /// Sound devices of the config.
+    pub devices: Devices,
     /// Ring aloud.
     pub ring: bool,
     /// How keypad digits are sent.
@@ -116,6 +119,11 @@ impl Profile {
             status_warn: config.bar.status_warn,
             zone: TimeZone::system(),
             journal_keep: config.journal.keep,
+            devices: Devices {
+                input: config.audio.input_device.clone(),
+                output: config.audio.output_device.clone(),
+                ring: config.audio.ring_device.clone(),
+            },
             ring: config.audio.ring,
             keypad: config.audio.keypad,
             fills_panel: config.panel.command.is_some() || config.panel.url.is_some(),

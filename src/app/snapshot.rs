@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Action, BreaksView, DirectoryView, HealthView, Overtime, PanelContent, ProjectsView, QueueView, Reminder, Wanted,
-    moment,
+    Action, BreaksView, DevicesView, DirectoryView, HealthView, Overtime, PanelContent, ProjectsView, QueueView,
+    Reminder, Wanted, moment,
 };
 use crate::{
     config::LoginType,
@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub call: CallView,
     /// The sound.
     pub media: MediaView,
+    /// Microphone, speaker and ring device.
+    pub devices: DevicesView,
     /// Whether everything that a call needs is in order.
     pub health: HealthView,
     /// The caller ID chosen.

@@ -1,6 +1,7 @@
 //! The state: what is known, and what is under way. Nothing here is derived from anything else here.
 
 mod call;
+mod devices;
 mod duties;
 mod health;
 mod pending;
@@ -11,7 +12,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub(super) use self::{call::*, duties::*, health::*, pending::*, session::*};
+pub(super) use self::{call::*, devices::*, duties::*, health::*, pending::*, session::*};
 use super::{
     DirectoryView, Fetched, JournalEntry, LinkId, LinkState, MediaState, NoticeView, Now, PanelContent, PanelFiller,
     PanelId, Profile, QueueView, SipState, Watched,
@@ -33,6 +34,7 @@ pub struct State {
     pub(super) link: Link,
     pub(super) sip: Sip,
     pub(super) media: Media,
+    pub(super) sound: SoundDevices,
     pub(super) health: Health,
     /// When the program began.
     pub(super) began: Timestamp,
@@ -229,6 +231,7 @@ impl State {
                 devices_proven: false,
             },
             media: Media::default(),
+            sound: SoundDevices::default(),
             health: Health::default(),
             began: now.wall,
             lists: Lists::default(),

@@ -49,6 +49,7 @@ impl State {
             },
             call: self.call.as_ref().map_or_else(CallView::default, |call| self.call_view(call)),
             media: media_view(&self.media),
+            devices: self.devices_view(),
             health: self.health_view(),
             caller_id: self.lists.caller_id.clone(),
             queue_waiting: self.queue.waiting,

@@ -132,10 +132,27 @@ pub struct DevicesArgs {
 }
 
 /// `devices ...`.
-#[derive(Clone, Copy, Debug, clap::Subcommand)]
+#[derive(Clone, Debug, clap::Subcommand)]
 pub enum DevicesWord {
     /// Play a tone, record, and show the levels
-    Test,
+    Test(DevicesTestArgs),
+}
+
+/// `devices test`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DevicesTestArgs {
+    /// As JSON, one line at the end
+    #[arg(long)]
+    pub json: bool,
+    /// Microphone by name or id [default: the agent's, else the config's, else the system's]
+    #[arg(long, value_name = "DEVICE")]
+    pub input: Option<String>,
+    /// Speaker by name or id
+    #[arg(long, value_name = "DEVICE")]
+    pub output: Option<String>,
+    /// How long
+    #[arg(long, value_name = "SECONDS", default_value_t = 6, value_parser = clap::value_parser!(u64).range(2..=30))]
+    pub seconds: u64,
 }
 
 /// `doctor`.

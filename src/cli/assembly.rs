@@ -13,6 +13,7 @@ use crate::{
     app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile},
     config::{self, Config, JournalConfig, paths::Paths},
     control::server,
+    domain::Remembered,
     hooks::Hooks,
     i18n::{Locale, Message},
     net::tls::{Tls, TlsError},
@@ -59,6 +60,7 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     if !manner.headless {
         setup.check().map_err(|error| told(&error, manner.locale))?;
     }
+    let config = with_devices(config, &remembered);
     let known = places.as_ref().and_then(|places| store::read_reg_id(&places.session));
     let (events, received) = mpsc::unbounded_channel();
     if let Some(message) = broken {
@@ -101,6 +103,21 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     }
     drop(server);
     ended
+}
+
+/// The config with the sound devices the agent chose in an earlier run, which count more.
+pub(super) fn with_devices(mut config: Config, remembered: &Remembered) -> Config {
+    let audio = &mut config.audio;
+    for (chosen, device) in [
+        (&remembered.input_device, &mut audio.input_device),
+        (&remembered.output_device, &mut audio.output_device),
+        (&remembered.ring_device, &mut audio.ring_device),
+    ] {
+        if let Some(chosen) = chosen {
+            device.clone_from(&chosen.id);
+        }
+    }
+    config
 }
 
 type ActorTask = tokio::task::JoinHandle<Result<(), CliError>>;
@@ -177,6 +194,7 @@ async fn world(
         domain: platform.sip_uri.clone(),
         tls: tls.clone(),
         audio: config.audio,
+        ice: config.ice,
     };
     let line = PhoneLine::new(settings, events.clone());
     let line = if platform.webrtc { line.started() } else { line };

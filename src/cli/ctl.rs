@@ -1,7 +1,9 @@
 //! `ctl`: drive a running phone bar through its control socket.
 //!
-//! Here are its words; `request` says what each asks, `follow` waits and prints events, `lists` prints lists.
+//! Here are its words; `request` says what each asks, `follow` waits and prints events, `lists` prints lists, `devices`
+//! sound devices.
 
+mod devices;
 mod follow;
 mod lists;
 mod request;
@@ -104,6 +106,21 @@ pub enum Word {
         limit: u16,
         /// Only calls with all of these words in number, name, area, skill group or caller ID
         search: Vec<String>,
+    },
+    /// Sound devices in use and at hand; or use others
+    Devices {
+        /// Microphone by name or id; default follows the system
+        #[arg(long, value_name = "DEVICE")]
+        input: Option<String>,
+        /// Speaker
+        #[arg(long, value_name = "DEVICE")]
+        output: Option<String>,
+        /// Where calls ring
+        #[arg(long, value_name = "DEVICE")]
+        ring: Option<String>,
+        /// As JSON, one line
+        #[arg(long)]
+        json: bool,
     },
     /// One request whose answer is only yes or no.
     #[command(flatten)]
@@ -339,6 +356,19 @@ pub fn run(args: &CtlArgs, global: &Global) -> Result<(), CliError> {
             let list = lists::List::of(&args.word);
             let answer = connect(global)?.call(list.method(), list.params(), soon(COMMAND)).map_err(told)?;
             print(&list.shown(&answer, locale))
+        }
+        Word::Devices { input, output, ring, json } => {
+            let mut client = connect(global)?;
+            let wish = [("input", input), ("output", output), ("ring", ring)];
+            let wish: Map<String, Value> = wish
+                .into_iter()
+                .filter_map(|(name, value)| value.as_ref().map(|value| (name.to_owned(), value.as_str().into())))
+                .collect();
+            if !wish.is_empty() {
+                client.call("devices.set", wish, soon(COMMAND)).map_err(told)?;
+            }
+            let answer = client.call("devices", Map::new(), soon(QUESTION)).map_err(told)?;
+            print(&if *json { answer.to_string() } else { devices::shown(&answer, locale) })
         }
         Word::Call { method, params } => {
             let params = parse_params(params.as_deref(), locale)?;

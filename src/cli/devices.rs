@@ -1,8 +1,10 @@
 //! `devices`: microphones and speakers.
 
+mod try_out;
+
 use serde_json::json;
 
-use super::{CliError, DevicesArgs, Global, print};
+use super::{CliError, DevicesArgs, Global, args::DevicesWord, print};
 use crate::{
     i18n::text,
     softphone::audio::{DeviceDirection, DeviceInfo, list_devices},
@@ -11,11 +13,11 @@ use crate::{
 /// Lists devices, defaults marked.
 ///
 /// # Errors
-/// Exit code 1 when the sound system cannot be asked, or for the test, which is not there yet.
+/// Exit code 1 when the sound system cannot be asked, or when the test finds that a call would have no sound.
 pub(super) fn run(args: &DevicesArgs, global: &Global) -> Result<(), CliError> {
     let locale = global.language();
-    if args.word.is_some() {
-        return Err(CliError::failed(text(locale, "cli.not_built_in")));
+    if let Some(DevicesWord::Test(test)) = &args.word {
+        return try_out::run(test, args.json || test.json, global);
     }
     let devices = list_devices().map_err(|error| CliError::failed(error.message().render(locale)))?;
     if args.json {

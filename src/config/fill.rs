@@ -3,7 +3,7 @@
 use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use super::{
-    BusyAtSignIn, Config, LoginType, PlatformConfig, TokenSource,
+    BusyAtSignIn, Config, LoginType, PlatformConfig, TokenSource, ice,
     keys::TOP,
     section::{Reading, Section},
     tables, token,
@@ -23,6 +23,10 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
     let ui = tables::ui(Section::new("ui", top.table("ui"), reading));
     let keys = tables::keys(&mut top);
     let audio = tables::audio(Section::new("audio", top.table("audio"), reading));
+    let ice = ice::ice(Section::new("ice", top.table("ice"), reading));
+    if readable_by_others(file) && ice.servers.iter().any(|s| matches!(s.credential, Some(TokenSource::Inline(_)))) {
+        warnings.push(Message::new("config.readable_by_others").with("path", file.display()));
+    }
     let control = tables::control(Section::new("control", top.table("control"), reading));
     let journal = tables::journal(Section::new("journal", top.table("journal"), reading));
     let debug = top.boolean("debug").unwrap_or(false);
@@ -41,6 +45,7 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
         ui,
         keys,
         audio,
+        ice,
         panel,
         hooks,
         control,

@@ -1,5 +1,7 @@
 //! Every key of the config file, and which one somebody meant.
 
+use super::ice;
+
 /// The tables with their keys; the first is the top level. `default.toml` documents exactly these (a test says so).
 ///
 /// `keys`, `hooks` and `custom_header` take any key: action names, event names, names of HTTP headers.
@@ -38,6 +40,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "ui",
             "keys",
             "audio",
+            "ice",
             "panel",
             "hooks",
             "control",
@@ -95,6 +98,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "gain_control",
         ],
     ),
+    ("ice", &["servers", "policy", "tcp", "ipv6", "gather_ms"]),
     ("panel", &["command", "url", "timeout", "format"]),
     ("hooks", &[]),
     ("custom_header", &[]),
@@ -107,7 +111,8 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
 pub(super) const TOP: &str = "";
 
 /// Keys that `--set` refuses: other users see a command line in the process list.
-pub(super) const SECRETS: &[&str] = &["token", "agent_phone_pwd", "client_secret", "password", "custom_header"];
+pub(super) const SECRETS: &[&str] =
+    &["token", "agent_phone_pwd", "client_secret", "password", "custom_header", "servers", "credential"];
 
 /// Options of the vendor's SDK that have no key here, with the catalogue text that says what takes their place.
 pub(super) const ELSEWHERE: &[(&str, &str)] = &[
@@ -125,6 +130,9 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
 
 /// The keys of a table; none for a table that is not known.
 pub(super) fn of(table: &str) -> &'static [&'static str] {
+    if table == ice::SERVER {
+        return ice::SERVER_KEYS;
+    }
     TABLES.iter().find(|(name, _)| *name == table).map_or(&[], |(_, keys)| keys)
 }
 

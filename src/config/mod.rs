@@ -2,7 +2,7 @@
 //!
 //! `model` holds the types that the rest of the program reads; [`load`] turns a file into them and reports every
 //! problem with its line and column at once (`tree` keeps the places, `keys` knows the names, `section` the types,
-//! `fill` and `tables` the meaning); `template` fills in arguments and addresses; [`token`] gets the token, [`paths`] says where things are, [`show`] prints what counts;
+//! `fill`, `tables` and `ice` the meaning); `template` fills in arguments and addresses; [`token`] gets the token, [`paths`] says where things are, [`show`] prints what counts;
 //! [`DEFAULT`] is the commented file that `config init` writes.
 
 pub mod load;
@@ -12,6 +12,7 @@ pub mod token;
 
 mod color;
 mod fill;
+mod ice;
 mod keys;
 mod model;
 mod problem;

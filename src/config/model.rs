@@ -27,6 +27,8 @@ pub struct Config {
     pub keys: BTreeMap<String, Vec<String>>,
     /// Microphone, speaker, codecs.
     pub audio: AudioConfig,
+    /// How a path to the far end is found.
+    pub ice: IceConfig,
     /// What fills the right-hand panel by itself.
     pub panel: PanelConfig,
     /// Event name or category, or `all`, to command.
@@ -324,6 +326,54 @@ impl AudioConfig {
     }
 }
 
+/// Which paths a call may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IcePolicy {
+    /// Every one that works, the shortest first.
+    #[default]
+    All,
+    /// Only through a TURN server.
+    Relay,
+}
+
+/// How a path to the far end is found (ICE, RFC 8445).
+#[derive(Clone, Debug)]
+pub struct IceConfig {
+    /// STUN and TURN servers.
+    pub servers: Vec<IceServer>,
+    /// Which paths may be taken.
+    pub policy: IcePolicy,
+    /// Also over TCP (RFC 6544), where the far end can and UDP finds nothing.
+    pub tcp: bool,
+    /// Also over IPv6.
+    pub ipv6: bool,
+    /// How long an answer waits for STUN and TURN servers, 0.1 to 5 s; then it goes with what there is.
+    pub gather: Duration,
+}
+
+/// A server, reached at any of its addresses.
+#[derive(Clone, Debug)]
+pub struct IceServer {
+    /// Where it is.
+    pub urls: Vec<IceUrl>,
+    /// User name, for TURN.
+    pub username: Option<String>,
+    /// Where the password comes from, for TURN.
+    pub credential: Option<TokenSource>,
+}
+
+/// The address of a STUN or TURN server, over UDP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IceUrl {
+    /// TURN, not only STUN.
+    pub turn: bool,
+    /// Name or address, IPv6 without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
 /// What fills the right-hand panel when nobody else does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PanelConfig {
@@ -444,6 +494,12 @@ impl Default for UiConfig {
 impl Default for PanelConfig {
     fn default() -> Self {
         Self { command: None, url: None, timeout: Duration::from_secs(5), format: PanelFormat::Auto }
+    }
+}
+
+impl Default for IceConfig {
+    fn default() -> Self {
+        Self { servers: Vec::new(), policy: IcePolicy::All, tcp: true, ipv6: true, gather: Duration::from_millis(500) }
     }
 }
 

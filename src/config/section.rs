@@ -64,6 +64,11 @@ impl<'a> Section<'a> {
         section
     }
 
+    /// A table within this one, such as an item of an array.
+    pub fn inner(&self, name: &'static str, entries: Vec<Entry>) -> Section<'a> {
+        Section::new(name, entries, self.reading)
+    }
+
     fn unknown(&self, entry: Entry, canonical: &str) {
         let message = if let Some((_, key)) = keys::ELSEWHERE.iter().find(|(name, _)| *name == canonical) {
             Message::new(key).with("key", entry.key)

@@ -4,7 +4,7 @@ use std::{fmt::Write, path::Path, time::Duration};
 
 use toml::Value;
 
-use super::{BusyAtSignIn, Config, LoginType, TokenSource};
+use super::{BusyAtSignIn, Config, IceServer, LoginType, TokenSource};
 
 /// What stands for a secret.
 const MASK: &str = "********";
@@ -156,6 +156,14 @@ fn rest(out: &mut Output, config: &Config) {
     out.line("noise_suppression", audio.treats(audio.noise_suppression));
     out.line("gain_control", audio.treats(audio.gain_control));
 
+    let ice = &config.ice;
+    out.table("ice");
+    out.line("servers", ice.servers.iter().map(ice_server).collect::<Vec<Value>>());
+    out.line("policy", word(&ice.policy));
+    out.line("tcp", ice.tcp);
+    out.line("ipv6", ice.ipv6);
+    out.line("gather_ms", ice.gather.as_millis() as i64);
+
     out.table("panel");
     out.optional("command", config.panel.command.clone());
     out.optional("url", config.panel.url.clone());
@@ -185,6 +193,18 @@ fn rest(out: &mut Output, config: &Config) {
     out.line("level", config.log.level.clone());
     out.optional("dir", config.log.dir.as_deref().map(text));
     out.line("keep_files", config.log.keep_files as i64);
+}
+
+fn ice_server(server: &IceServer) -> Value {
+    let urls = server.urls.iter().map(|url| Value::from(url.to_string())).collect::<Vec<_>>();
+    let username = server.username.clone().map(|name| ("username", Value::from(name)));
+    let credential = server.credential.as_ref().map(|source| match source {
+        TokenSource::Inline(_) => ("credential", Value::from(MASK)),
+        TokenSource::File(path) => ("credential_file", Value::from(text(path))),
+        TokenSource::Command(argv) => ("credential_command", Value::from(argv.clone())),
+    });
+    let pairs = [("urls", Value::from(urls))].into_iter().chain(username).chain(credential);
+    Value::Table(pairs.map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 fn text(path: &Path) -> String {
@@ -222,6 +242,13 @@ theme_color = "#FFF"
 answer = ["a", "f2"]
 [audio]
 codecs = ["pcma"]
+[ice]
+policy = "relay"
+servers = [
+  { urls = "stun:stun.example.test" },
+  { urls = ["turn:turn.example.test", "turn:[::1]:80"], username = "u", credential = "s3cr3t" },
+  { urls = "turn:turn.example.test", username = "u", credential_command = ["password-of", "turn"] },
+]
 "##;
 
     #[test]

@@ -101,6 +101,22 @@ pub fn check(text: &str) -> Result<SecretString, TokenError> {
     }
 }
 
+/// The first line of what a source gives, whatever its form: a password of another server.
+///
+/// # Errors
+/// [`TokenError`]
+pub async fn first_line(source: &TokenSource) -> Result<SecretString, TokenError> {
+    let text = match source {
+        TokenSource::Inline(secret) => return Ok(secret.clone()),
+        TokenSource::File(path) => {
+            tokio::fs::read_to_string(path).await.map_err(|source| TokenError::File { path: path.clone(), source })?
+        }
+        TokenSource::Command(argv) => output(argv).await?,
+    };
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.is_empty() { Err(TokenError::Empty) } else { Ok(SecretString::from(line)) }
+}
+
 /// Gets the token from its source.
 ///
 /// # Errors
@@ -121,6 +137,11 @@ pub async fn obtain(source: &TokenSource) -> Result<SecretString, TokenError> {
 /// # Errors
 /// [`TokenError`], which says what to do.
 pub async fn run(argv: &[String]) -> Result<SecretString, TokenError> {
+    check(&output(argv).await?)
+}
+
+/// What a command prints.
+async fn output(argv: &[String]) -> Result<String, TokenError> {
     let (program, args) = argv.split_first().ok_or(TokenError::Empty)?;
     let child = Command::new(program)
         .args(args)
@@ -135,7 +156,7 @@ pub async fn run(argv: &[String]) -> Result<SecretString, TokenError> {
         Ok(Ok(output)) if !output.status.success() => {
             Err(TokenError::Failed { program: program.clone(), status: output.status.to_string() })
         }
-        Ok(Ok(output)) => check(&String::from_utf8_lossy(&output.stdout)),
+        Ok(Ok(output)) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
     }
 }
 

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     app::{Handle, JournalEntry, PublishedEvent, Snapshot},
     i18n::Message,
+    softphone::audio::DeviceInfo,
 };
 
 /// Commands of one client under way at once; further lines wait.
@@ -118,6 +119,7 @@ impl Client {
             }
             Call::Status => status::to_json(&snapshot, std::time::Instant::now()),
             Call::Journal(query) => journal(&snapshot, &query),
+            Call::Devices => devices(&snapshot),
             Call::Watch => {
                 self.watching = true;
                 json!({"watching": true})
@@ -191,6 +193,23 @@ fn journal(snapshot: &Snapshot, query: &JournalQuery) -> Value {
     let found: Vec<&JournalEntry> = snapshot.journal.iter().filter(|entry| entry.matches(&query.search)).collect();
     let newest: Vec<&&JournalEntry> = found.iter().take(query.limit).collect();
     json!({"calls": newest, "found": found.len()})
+}
+
+/// The sound devices: what is used, and what there is to choose from.
+fn devices(snapshot: &Snapshot) -> Value {
+    let mut answer = serde_json::to_value(&snapshot.devices).unwrap_or_else(|_| json!({}));
+    if let Some(fields) = answer.as_object_mut() {
+        let row = |device: &DeviceInfo| {
+            json!({
+                "name": device.name,
+                "id": device.id,
+                "direction": device.direction,
+                "default": device.is_default,
+            })
+        };
+        fields.insert("list".into(), snapshot.devices.list.iter().map(row).collect());
+    }
+    answer
 }
 
 /// The next event of a subscription; never, without one.

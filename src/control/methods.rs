@@ -7,7 +7,7 @@ use super::{
     rpc::{INVALID_PARAMS, METHOD_NOT_FOUND, RpcError},
 };
 use crate::{
-    app::{Command, LookUp, Snapshot},
+    app::{Command, DeviceWish, LookUp, Snapshot},
     domain::{Callee, Destination},
     i18n::Message,
 };
@@ -23,6 +23,8 @@ pub(super) enum Call {
     Watch,
     /// Calls of the journal.
     Journal(JournalQuery),
+    /// Sound devices.
+    Devices,
     /// Events from now on.
     Subscribe(Filter),
     /// No more events.
@@ -128,6 +130,8 @@ const METHODS: &[(&str, &[&str])] = &[
     ("reminder.dismiss", &["id"]),
     ("overtime.acknowledge", &[]),
     ("config.setState", &["token", "callerID", "autoAnswer", "quiet"]),
+    ("devices", &[]),
+    ("devices.set", &["input", "output", "ring"]),
     ("panel.set", &["text", "markdown", "fields"]),
     ("panel.clear", &[]),
     ("reconnect", &[]),
@@ -156,6 +160,7 @@ pub(super) fn resolve(method: &str, params: Map<String, Value>, snapshot: &Snaps
     Ok(match (*name, group) {
         ("status", _) => Call::Status,
         ("status.watch", _) => Call::Watch,
+        ("devices", _) => Call::Devices,
         ("journal.list", _) => Call::Journal(params.journal_query()?),
         ("Event.subscribe", _) => Call::Subscribe(params.filter()?),
         ("Event.unsubscribe", _) => Call::Unsubscribe,
@@ -284,6 +289,11 @@ fn own(method: &str, params: &mut Params, snapshot: &Snapshot) -> Result<Command
         "reminder.dismiss" => Command::DismissReminder { id: params.required("id")? },
         "overtime.acknowledge" => Command::AcknowledgeOvertime,
         "config.setState" => params.set_state()?,
+        "devices.set" => Command::SetDevices(DeviceWish {
+            input: params.string("input")?,
+            output: params.string("output")?,
+            ring: params.string("ring")?,
+        }),
         "panel.set" => Command::SetPanel { content: params.panel()? },
         "panel.clear" => Command::ClearPanel,
         "health.check" => Command::CheckHealth,

@@ -104,6 +104,12 @@ pub fn to_text(status: &Value, locale: Locale) -> String {
         }
     }
     lines.push(line("control.status_call", call));
+    let items = status.pointer("/health/items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for item in items.iter().filter(|item| matches!(item["level"].as_str(), Some("warn" | "fail"))) {
+        let text = |key: &str| item[key].as_str().unwrap_or_default();
+        let wrong = format!("{}: {} {}", text("name"), text("text"), text("hint"));
+        lines.push(line("control.status_health", wrong.trim_end().to_owned()));
+    }
     for (key, text) in duties(status, locale) {
         lines.push(line(key, text));
     }

@@ -21,7 +21,11 @@ use super::{
     media::{MediaError, Wish},
     media_port::MediaPort,
 };
-use crate::{config::AudioConfig, i18n::Locale, net::tls::Tls};
+use crate::{
+    config::{AudioConfig, IceConfig},
+    i18n::Locale,
+    net::tls::Tls,
+};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -116,6 +120,7 @@ impl Phone {
             domain: "sip.example.test".into(),
             tls: Tls::new(None).unwrap(),
             audio: AudioConfig::default(),
+            ice: IceConfig::default(),
         };
         let (tell, events) = mpsc::unbounded_channel();
         let on_event = Arc::new(move |event| tell.send(event).unwrap_or_default());

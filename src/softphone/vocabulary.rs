@@ -6,8 +6,9 @@ use secrecy::SecretString;
 use thiserror::Error;
 use url::Url;
 
+pub use crate::domain::DeviceRole;
 use crate::{
-    config::{AudioConfig, Codec},
+    config::{AudioConfig, Codec, IceConfig},
     domain::Unreached,
     i18n::Message,
     net::tls::Tls,
@@ -24,6 +25,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Devices, files, codecs.
     pub audio: AudioConfig,
+    /// How a path to the far end is found.
+    pub ice: IceConfig,
 }
 
 /// Who registers (protocol `softphone.md` 1.3).
@@ -65,7 +68,7 @@ pub enum Command {
     ProveDevices,
     /// Use these devices from now on, in the middle of a call too.
     SetDevices(Devices),
-    /// Begin or end a test of the devices: a tone in the speaker, the level of the microphone, and a verdict
+    /// Begin or end a test of the devices: the level of the microphone, [`Tone::Test`] in it, and a verdict
     /// ([`MediaEvent::Tested`]). Ends by itself after 30 s.
     TestSound(bool),
     /// Send a keypad digit (0-9, *, #, A-D) in the call's own sound, as telephone-event (RFC 4733), where that is agreed.
@@ -81,48 +84,6 @@ pub struct Devices {
     pub output: String,
     /// Where calls ring.
     pub ring: String,
-}
-
-/// What a sound device is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DeviceRole {
-    /// What the agent is heard by.
-    Microphone,
-    /// Where the other side is heard.
-    Speaker,
-    /// Where calls ring.
-    Ring,
-}
-
-impl DeviceRole {
-    /// In the order they are shown.
-    pub const ALL: [DeviceRole; 3] = [DeviceRole::Microphone, DeviceRole::Speaker, DeviceRole::Ring];
-
-    /// As errors and the log name it.
-    pub fn word(self) -> &'static str {
-        match self {
-            DeviceRole::Microphone => "microphone",
-            DeviceRole::Speaker => "speaker",
-            DeviceRole::Ring => "ring device",
-        }
-    }
-
-    /// As the config file, `ctl` and the control socket name it.
-    pub fn key(self) -> &'static str {
-        match self {
-            DeviceRole::Microphone => "input",
-            DeviceRole::Speaker => "output",
-            DeviceRole::Ring => "ring",
-        }
-    }
-
-    /// Which way its sound goes.
-    pub fn direction(self) -> super::audio::DeviceDirection {
-        match self {
-            DeviceRole::Microphone => super::audio::DeviceDirection::Input,
-            DeviceRole::Speaker | DeviceRole::Ring => super::audio::DeviceDirection::Output,
-        }
-    }
 }
 
 impl Devices {

@@ -51,7 +51,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::i18n::Locale;
+    use crate::{domain::ChosenDevice, i18n::Locale};
 
     #[test]
     fn choices_are_found_again_and_are_nobody_elses() {
@@ -66,12 +66,14 @@ mod tests {
             panel_width: Some(40),
             quiet: true,
             mouse: Some(true),
+            input_device: Some(ChosenDevice::new("alsa:mic", "Headset")),
+            output_device: Some(ChosenDevice::system()),
+            ring_device: None,
             proven_sound: Some(crate::domain::ProvenSound {
                 input: "Headset".into(),
                 output: "Headset".into(),
                 at: jiff::Timestamp::UNIX_EPOCH,
             }),
-            ..Remembered::default()
         };
         write_remembered(&file, &chosen).unwrap();
         assert_eq!(read_remembered(&file), (chosen, None));

@@ -6,7 +6,7 @@ use std::time::Instant;
 pub use super::press::{on_click, on_key, on_wheel};
 use super::{
     calls, dial,
-    dialog::{Choice, Dialog, ListDialog, PickKind, Question},
+    dialog::{Choice, DevicesDialog, Dialog, ListDialog, PickKind, Question},
     duty::{self, ReminderAnswer},
     input::UiAction,
     look::{self, Step},
@@ -114,6 +114,7 @@ pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
         UiAction::Number
         | UiAction::BreakRequests
         | UiAction::Reminder
+        | UiAction::Devices
         | UiAction::Directory
         | UiAction::Queue
         | UiAction::Find
@@ -164,6 +165,7 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         Choice::Yes(Question::Quit) => {
             Some(if snapshot.call.phase.is_live() { Ask::HangUpThenQuit } else { Ask::Tell(Command::Quit) })
         }
+        Choice::Device(choice) => Some(Ask::Tell(choice.command())),
         Choice::Duty(choice) => duty::choose(state, snapshot, choice, now),
         Choice::ForgetAfterCall => Some(Ask::Tell(Command::ForgetAfterCall)),
         choice @ (Choice::Consult(_) | Choice::Transfer(_) | Choice::Spy(_)) => {
@@ -330,6 +332,15 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::Quiet => return Some(Ask::Tell(Command::Prefer(Preference::Quiet(!snapshot.quiet)))),
         UiAction::Projects | UiAction::RaiseHand | UiAction::BreakRequests | UiAction::Reminder | UiAction::Phone => {
             return duty::perform(state, snapshot, action, now);
+        }
+        UiAction::Devices if !snapshot.agent.web_phone => {
+            // Sound comes out of a phone of its own.
+            state.hint(i18n::text(snapshot.locale, "app.no_web_phone"), now);
+            None
+        }
+        UiAction::Devices => {
+            state.dialog = Some(Dialog::Devices(DevicesDialog::new(snapshot)));
+            None
         }
         UiAction::Panel => return reading::toggle(state),
         UiAction::PanelUp => {

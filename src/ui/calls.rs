@@ -48,6 +48,7 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         | Choice::Act(_)
         | Choice::Digit(_)
         | Choice::Duty(_)
+        | Choice::Device(_)
         | Choice::Yes(_)
         | Choice::TestSound(_)
         | Choice::CheckHealth

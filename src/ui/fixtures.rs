@@ -124,6 +124,7 @@ pub fn idle(locale: Locale) -> Snapshot {
         sip: SipView { state: SipState::Registered, since, last_error: None, retry_at: None },
         call: CallView::default(),
         media: MediaView::default(),
+        devices: Default::default(),
         health: crate::app::HealthView::default(),
         caller_id: Some(CallerId { value: "01058545832".into(), name: "01058545832".into() }),
         queue_waiting: None,

@@ -129,6 +129,8 @@ actions! {
     Reminder = "reminder", Agent, ["N", "alt-N"], "ui.do_reminder";
     /// Bind another phone, or change the kind of sign-in.
     Phone = "phone", Agent, ["C", "alt-C"], "ui.do_phone";
+    /// The sound devices.
+    Devices = "devices", Agent, ["V", "alt-V"], "ui.do_devices";
     /// Sign in.
     SignIn = "sign_in", Agent, ["s", "alt-s"], "ui.do_sign_in";
     /// Sign out.

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     app::{Command, Snapshot},
+    domain::DeviceRole,
     i18n::Message,
 };
 
@@ -152,6 +153,11 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
             {
                 return None;
             }
+            if let Some(Dialog::Devices(devices)) = &mut state.dialog {
+                devices.list.selected = index;
+                let choice = devices.items(snapshot).into_iter().nth(index).map(|item| item.choice)?;
+                return choose(state, snapshot, choice, now);
+            }
             let dialog = state.dialog.take()?;
             let chosen = match &dialog {
                 Dialog::Pick(pick) => pick.rows(snapshot).into_iter().nth(index).map(|row| row.choice),
@@ -160,6 +166,7 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
                 | Dialog::Palette(_)
                 | Dialog::Duty(_)
                 | Dialog::Numbers(_)
+                | Dialog::Devices(_)
                 | Dialog::Help(_)
                 | Dialog::Health(_)
                 | Dialog::Keypad(_)
@@ -180,6 +187,11 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
         Target::Page(index) => {
             if let Some(Dialog::Pick(pick)) = &mut state.dialog {
                 pick.open(index);
+            }
+            if let Some(Dialog::Devices(devices)) = &mut state.dialog
+                && let Some(role) = DeviceRole::ALL.get(index)
+            {
+                devices.open(snapshot, *role);
             }
             None
         }

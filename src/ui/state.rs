@@ -321,6 +321,7 @@ fn over(dialog: &Dialog, snapshot: &Snapshot) -> Over {
         | Dialog::Numbers(_)
         | Dialog::Help(_)
         | Dialog::Health(_) => Over::No,
+        Dialog::Devices(_) => quietly(!snapshot.agent.web_phone),
         Dialog::Duty(Duty::Reminders(_)) => quietly(reminders::items(snapshot).is_empty()),
         Dialog::Duty(_) => quietly(!snapshot.agent.state.is_signed_in()),
     }

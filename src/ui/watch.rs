@@ -9,6 +9,9 @@ use crate::app::{Snapshot, Watched};
 
 /// The list to keep fresh now; none while nobody looks, or there is nobody to ask for it.
 pub fn watched(state: &ViewState, snapshot: &Snapshot) -> Option<Watched> {
+    if let Some(Dialog::Devices(_)) = &state.dialog {
+        return Some(Watched::Devices);
+    }
     if !snapshot.agent.state.is_signed_in() {
         return None;
     }
@@ -26,6 +29,7 @@ pub fn watched(state: &ViewState, snapshot: &Snapshot) -> Option<Watched> {
             | Dialog::Help(_)
             | Dialog::Health(_)
             | Dialog::Keypad(_)
+            | Dialog::Devices(_)
             | Dialog::Question(_)
             | Dialog::Quality,
         )

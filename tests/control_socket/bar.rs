@@ -65,6 +65,7 @@ fn snapshot() -> Snapshot {
         },
         sip: SipView { state: Default::default(), since, last_error: None, retry_at: None },
         call: CallView::default(),
+        devices: Default::default(),
         media: MediaView::default(),
         caller_id: None,
         queue_waiting: None,

@@ -28,7 +28,7 @@ use tokio::{
     time::timeout,
 };
 use wincall_tui::{
-    config::{AudioBackend, AudioConfig, Codec},
+    config::{AudioBackend, AudioConfig, Codec, IceConfig},
     net::tls::Tls,
     softphone::{Account, Command, EndCause, Event, MediaEvent, Settings, SipError, Softphone},
 };
@@ -58,6 +58,7 @@ impl Phone {
             domain: "sip.example.test".into(),
             tls: Tls::new(ca).expect("a TLS configuration"),
             audio,
+            ice: IceConfig::default(),
         };
         let (tell, events) = mpsc::unbounded_channel();
         let softphone = Softphone::start(settings, move |event| tell.send(event).unwrap_or_default());

@@ -1,9 +1,10 @@
-"""A far end that shares no code with the program: aiortc offers, the program answers.
+"""A far end that shares no code with the program: aiortc offers and the program answers, or the other way round.
 
-Talks JSON lines on standard input and output. Usage: aiortc_peer.py CODEC (opus, PCMA or PCMU).
+Talks JSON lines on standard input and output. Usage: aiortc_peer.py CODEC (opus, PCMA or PCMU) offer|answer.
 
-It sends 440 Hz at -12 dBFS and measures what it hears, in four steps: the call, the far end put on hold by a re-offer
-(sendonly), resumed, and the end.
+It sends 440 Hz at -12 dBFS and measures what it hears. As the one that offers in five steps: the call, the far end put on
+hold by a re-offer (sendonly), resumed, an offer of the program within the call, and the end. As the one that answers in
+one.
 """
 
 import asyncio
@@ -99,7 +100,14 @@ async def negotiate(connection, step):
     await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
 
-async def main(codec):
+async def respond(connection, step):
+    offer = (await read())["offer"]
+    await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+    await connection.setLocalDescription(await connection.createAnswer())
+    tell({"step": step, "answer": connection.localDescription.sdp})
+
+
+async def main(codec, role):
     connection = RTCPeerConnection()
     connected = asyncio.Event()
     ear = Ear()
@@ -119,10 +127,17 @@ async def main(codec):
     wanted = [c for c in codecs if c.mimeType.lower() == f"audio/{codec.lower()}"]
     transceiver.setCodecPreferences(wanted + [c for c in codecs if c not in wanted])
 
-    await negotiate(connection, "call")
+    if role == "answer":
+        await respond(connection, "call")
+    else:
+        await negotiate(connection, "call")
     await asyncio.wait_for(connected.wait(), 10)
     await asyncio.sleep(1)
     tell({"step": "call", "measured": await ear.measure(2)})
+    if role == "answer":
+        await read()
+        await connection.close()
+        return
 
     transceiver.direction = "sendonly"
     await negotiate(connection, "hold")
@@ -134,8 +149,12 @@ async def main(codec):
     await asyncio.sleep(1)
     tell({"step": "resume", "measured": await ear.measure(2)})
 
+    await respond(connection, "ours")
+    await asyncio.sleep(1)
+    tell({"step": "ours", "measured": await ear.measure(2)})
+
     await read()
     await connection.close()
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(sys.argv[1], sys.argv[2]))

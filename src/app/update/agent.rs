@@ -65,6 +65,8 @@ impl Turn<'_> {
 
     /// MT 10: a supervisor decided. During a call it counts for the time after it; the platform will say when.
     pub(super) fn forced(&mut self, state: AgentState) {
+        // A supervisor's word is not undone by a headset that works.
+        self.state.health.held_ready = false;
         if self.state.live_call().is_some() {
             // What the agent wished before that is out of date; what is wished from now on is not.
             let owed = self.state.pending.state_owed;

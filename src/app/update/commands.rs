@@ -105,6 +105,8 @@ impl Turn<'_> {
             Command::LookUp(look_up) => self.look_up(id, look_up),
             Command::Watch(watched) => self.watch(id, watched),
             Command::ClearJournal => self.clear_journal(id),
+            Command::SetDevices(wish) => self.set_devices(id, &wish),
+            Command::TestDevice(probe) => self.probe(id, probe),
             Command::Prefer(preference) => {
                 self.state.remembered.prefer(preference);
                 self.effects.push(Effect::Remember(self.state.remembered.clone()));
@@ -464,6 +466,8 @@ fn action_of(command: &Command) -> Option<Action> {
         | Command::AcknowledgeOvertime
         | Command::LookUp(_)
         | Command::Watch(_)
+        | Command::SetDevices(_)
+        | Command::TestDevice(_)
         | Command::Prefer(_)
         | Command::ClearJournal
         | Command::ReconnectNow

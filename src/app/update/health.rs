@@ -225,6 +225,9 @@ impl Turn<'_> {
             SoundTest { running: false, ..test }
         });
         self.phone(softphone::Command::TestSound(on));
+        if on {
+            self.phone(softphone::Command::Play(Some(softphone::Tone::Test)));
+        }
         self.done(id);
     }
 
@@ -270,7 +273,8 @@ impl Turn<'_> {
                 self.effects.push(Effect::StopTimer(TimerId::Probe));
             }
         }
-        if self.state.session.phase == Phase::Out && self.state.session.signed_out_because.is_none() {
+        if self.state.session.phase == Phase::Out && !self.state.session.wanted {
+            // The next shift is another matter; the way back after an outage is not.
             self.state.health.anyway = false;
         }
         self.release_ready();

@@ -69,7 +69,11 @@ impl Turn<'_> {
         if self.state.watched == watched {
             return;
         }
+        let (before, after) = (self.state.watched == Some(Watched::Devices), watched == Some(Watched::Devices));
         self.state.watched = watched;
+        if before != after {
+            self.test_devices(after);
+        }
         if self.state.watched == Some(Watched::Directory) {
             // These change rarely: once as somebody begins to look.
             self.ask(List::OutsideNumbers);
@@ -80,7 +84,8 @@ impl Turn<'_> {
 
     /// Asks for the watched list now, and again later.
     pub(super) fn watched_due(&mut self) {
-        let Some(watched) = self.state.watched.clone() else {
+        // Devices are this machine's: nobody has to be asked.
+        let Some(watched) = self.state.watched.clone().filter(|watched| *watched != Watched::Devices) else {
             return self.effects.push(Effect::StopTimer(TimerId::Watched));
         };
         let after = if watched == Watched::Queue { QUEUE_EVERY } else { EVERY };
@@ -95,6 +100,7 @@ impl Turn<'_> {
             Watched::Projects => self.refresh_projects(),
             Watched::Approvers(search) => self.refresh_approvers(&search),
             Watched::BreakRequests => self.refresh_break_requests(),
+            Watched::Devices => {}
         }
     }
 }

@@ -16,6 +16,14 @@ const UNHEARD_S: f32 = 3.0;
 /// Nothing came for so long: a second without sound, ms.
 const SILENT_MS: u32 = 1000;
 
+/// How far a meter falls between two readings (100 ms), dB: a pause between two words is no silence.
+const FALL_DB: f32 = 2.0;
+
+/// What a meter shows: rises at once, falls slowly.
+fn falling(shown: Option<f32>, level: f32) -> f32 {
+    shown.map_or(level, |shown| level.max(shown - FALL_DB))
+}
+
 impl Turn<'_> {
     pub(super) fn media_event(&mut self, event: MediaEvent) {
         match event {
@@ -37,42 +45,35 @@ impl Turn<'_> {
                 self.nothing_is_measured();
                 let muted = self.state.media.muted;
                 let device_errors = std::mem::take(&mut self.state.media.device_errors);
+                self.speaking_muted(false);
+                self.microphone_silent(false);
                 self.state.media = crate::app::state::Media { muted, device_errors, ..Default::default() };
             }
             MediaEvent::Digits(possible) => self.state.media.digits = possible,
             MediaEvent::Stats(stats) => self.measured(stats),
             MediaEvent::Levels { microphone, far_end } => {
-                self.state.media.microphone = Some(microphone);
-                self.state.media.far_end = Some(far_end);
-                let change = if self.state.media.state == MediaState::Up {
-                    let level = Some(microphone).filter(|_| !self.state.media.muted);
-                    self.state.media.quality.level(level)
+                let media = &mut self.state.media;
+                media.microphone = Some(falling(media.microphone, microphone));
+                media.far_end = Some(falling(media.far_end, far_end));
+                let change = if media.state == MediaState::Up {
+                    media.quality.level(Some(microphone).filter(|_| !media.muted))
                 } else {
                     None
                 };
                 self.tell_warnings(change.into_iter().collect());
                 self.ring_back(far_end);
             }
-            MediaEvent::DeviceFailed(error) => {
-                let message = error.message();
-                if !self.state.media.device_errors.contains(&message) {
-                    self.error(message.clone());
-                    self.state.media.device_errors.push(message);
-                }
-            }
-            MediaEvent::DevicesReady { input, output } => {
-                let well_again = std::mem::take(&mut self.state.media.device_errors);
-                if !well_again.is_empty() {
-                    self.settle(&well_again.iter().map(Message::key).collect::<Vec<_>>());
-                    self.info(Message::new("app.devices_back").with("input", input).with("output", output));
-                }
-            }
+            MediaEvent::DeviceFailed(error) => self.device_failed(error),
+            MediaEvent::DevicesReady { input, output } => self.devices_ready(input, output),
+            MediaEvent::RingReady { ring } => self.ring_ready(ring),
+            MediaEvent::SpeakingMuted(on) => self.speaking_muted(on),
+            MediaEvent::MicrophoneSilent(on) => self.microphone_silent(on),
+            MediaEvent::Devices(list) => self.devices_listed(list),
+            MediaEvent::Tested(test) => self.devices_tested(test),
             MediaEvent::Unheard(why) => {
                 self.state.media.unheard = why;
                 self.unheard();
             }
-            MediaEvent::SpeakingMuted(_) | MediaEvent::MicrophoneSilent(_) => {}
-            MediaEvent::Devices(_) | MediaEvent::Tested(_) | MediaEvent::RingReady { .. } => {}
         }
     }
 

@@ -4,7 +4,7 @@
 //! is asked of a call. `session` signs in, `rejoin` after a restart, `take_over` also where somebody is already,
 //! `sign_out` out; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
 //! absence; `call` begins calls and knows what they are, `ending` ends them, `tones` lets them be heard. `sip` and
-//! `media` take the softphone's words, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
+//! `media` take the softphone's words, `devices` its word on sound devices, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
 //! reads them), `look_ups` what is asked of them. `token` renews the token, `panel` fills the panel,
 //! `notices` tells the agent, `health` whether everything that a call needs is in order. `projects`, `breaks`, `reminders` and `overtime` are duties besides calls; `duties` runs
 //! them.
@@ -16,6 +16,7 @@ mod breaks;
 mod call;
 mod commands;
 mod consult;
+mod devices;
 mod dialling;
 mod directory;
 mod duties;

@@ -37,7 +37,7 @@ impl List {
             Word::Agents { in_call: true, json } => (What::AgentsInCall, *json),
             Word::Agents { in_call: false, json } => (What::Agents, *json),
             Word::Status { json } | Word::Events { json, .. } => (What::Agents, *json),
-            Word::Wait { .. } | Word::Do(_) | Word::Call { .. } => (What::Agents, false),
+            Word::Wait { .. } | Word::Devices { .. } | Word::Do(_) | Word::Call { .. } => (What::Agents, false),
         };
         Self { what, json }
     }

@@ -7,14 +7,14 @@ use reqwest::header::DATE;
 use serde_json::Value;
 use tokio::{
     sync::mpsc,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use url::Url;
 
 use super::{Examined, Finding};
 use crate::{
     app::account,
-    config::{AudioBackend, AudioConfig, TokenSource, token},
+    config::{AudioBackend, AudioConfig, IceConfig, TokenSource, token},
     cti::api::{Api, ApiConfig, Request},
     i18n::Message,
     net::{
@@ -29,7 +29,9 @@ const CONNECT: Duration = Duration::from_secs(4);
 /// For the platform's clock.
 const CLOCK: Duration = Duration::from_secs(3);
 /// How long the registrar may take to take the binding back, at the end.
-const GOODBYE: Duration = Duration::from_millis(1000);
+const GOODBYE: Duration = Duration::from_millis(700);
+/// For the token's source.
+const TOKEN: Duration = Duration::from_millis(2500);
 /// A token with less left than this is worth a word.
 const TOKEN_SHORT: i64 = 30 * 60;
 /// Clocks that differ by more make tokens and certificates seem expired, s.
@@ -44,9 +46,13 @@ fn tls(examined: &Examined) -> Result<Tls, Finding> {
 /// that it gives a registration.
 pub(super) async fn platform(examined: &Examined) -> Vec<Finding> {
     let platform = &examined.config.platform;
-    let token = match token::obtain(&platform.token).await {
-        Ok(token) => token,
-        Err(error) => return vec![examined.fail("token", &error.message(), "cli.doctor_do_token")],
+    let token = match timeout(TOKEN, token::obtain(&platform.token)).await {
+        Ok(Ok(token)) => token,
+        Err(_) => {
+            let late = Message::new("cli.doctor_late").with("seconds", TOKEN.as_secs_f32());
+            return vec![examined.fail("token", &late, "cli.doctor_do_token_source")];
+        }
+        Ok(Err(error)) => return vec![examined.fail("token", &error.message(), "cli.doctor_do_token")],
     };
     let tls = match tls(examined) {
         Ok(tls) => tls,
@@ -175,7 +181,7 @@ async fn websocket(examined: &Examined, check: &'static str, url: &Url, subproto
         Err(error @ (WsError::Refused { .. } | WsError::Protocol { .. })) => {
             examined.fail(check, &error.message(), "cli.doctor_do_address")
         }
-        Err(error @ (WsError::Connect { .. } | WsError::Timeout { .. })) => {
+        Err(error @ (WsError::Connect { .. } | WsError::Unreachable { .. } | WsError::Timeout { .. })) => {
             examined.fail(check, &error.message(), "cli.doctor_do_network")
         }
     }
@@ -209,6 +215,7 @@ async fn registration(examined: &Examined, tls: &Tls, account: Option<Account>) 
         domain: examined.config.platform.sip_uri.clone(),
         tls: tls.clone(),
         audio: AudioConfig { backend: AudioBackend::Null, ..AudioConfig::default() },
+        ice: IceConfig::default(),
     };
     let (tell, mut events) = mpsc::unbounded_channel();
     let phone = Softphone::start(settings, move |event| {
@@ -227,7 +234,7 @@ async fn registration(examined: &Examined, tls: &Tls, account: Option<Account>) 
         }
         None
     };
-    let outcome = timeout_at(examined.until - GOODBYE, outcome).await;
+    let outcome = timeout_at(examined.until - 2 * GOODBYE, outcome).await;
     let taken = begun.elapsed().as_millis();
     phone.send(Command::Unregister);
     let gone = async {
@@ -237,7 +244,7 @@ async fn registration(examined: &Examined, tls: &Tls, account: Option<Account>) 
             }
         }
     };
-    let taken_back = tokio::time::timeout(GOODBYE, gone).await.is_ok();
+    let taken_back = timeout(GOODBYE, gone).await.is_ok();
     match outcome {
         Ok(Some(Ok(expires))) => {
             let message = Message::new(if taken_back { "cli.registration_ok" } else { "cli.registration_left" });

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 use super::{
     BLOCK, CallFormat, Quality, RtpIn, RtpOut, codec::CodecError, meter::Meter, playout::Playout, send::SendPath,
 };
-use crate::{config::Codec, softphone::MediaEvent};
+use crate::softphone::MediaEvent;
 
 /// Blocks between two level readings: 100 ms.
 const LEVEL_EVERY: u32 = 10;
@@ -68,8 +68,6 @@ impl Shared {
 pub struct Call {
     /// Which one.
     pub id: u64,
-    codec: Codec,
-    payload_type: u8,
     send: SendPath,
     playout: Playout,
     receiving: bool,
@@ -90,10 +88,8 @@ impl Call {
     pub fn new(id: u64, format: CallFormat, out: Sender<RtpOut>, shared: Arc<Shared>) -> Result<Self, CodecError> {
         Ok(Self {
             id,
-            codec: format.codec,
-            payload_type: format.payload_type,
             send: SendPath::new(format, out)?,
-            playout: Playout::new(format.codec)?,
+            playout: Playout::new(format)?,
             receiving: true,
             shared,
             microphone: Meter::default(),
@@ -110,11 +106,7 @@ impl Call {
     /// When there is no such codec; the old one goes on.
     pub fn set_format(&mut self, format: CallFormat) -> Result<(), CodecError> {
         self.send.set_format(format)?;
-        if format.codec != self.codec {
-            self.playout = Playout::new(format.codec)?;
-        }
-        (self.codec, self.payload_type) = (format.codec, format.payload_type);
-        Ok(())
+        self.playout.set_format(format)
     }
 
     /// The far end reports to have lost so much of what was sent, percent.
@@ -143,10 +135,7 @@ impl Call {
     /// The next 10 ms of the far end, or silence.
     pub fn listen(&mut self, now: Instant, silent: bool) -> [f32; BLOCK] {
         for packet in self.shared.take() {
-            // Telephone events and comfort noise have payload types of their own and no place in the stream.
-            if packet.payload_type == self.payload_type {
-                self.playout.receive(packet);
-            }
+            self.playout.receive(packet);
         }
         // Also what is not to be heard is played, so that nothing old waits for the end of a hold.
         let played = self.playout.block(now);

@@ -144,8 +144,7 @@ pub enum Decoder {
 pub struct NarrowDecoder {
     coder: Expander,
     resampler: Resampler,
-    /// Scratch, at the codec's rate.
-    narrow: Vec<f32>,
+    /// Scratch.
     samples: Vec<i16>,
 }
 
@@ -167,7 +166,7 @@ impl Decoder {
             Codec::Pcmu => (Expander::G711(decode_ulaw), G711_RATE),
         };
         let resampler = Resampler::new(rate, RATE).ok_or_else(|| failed(codec, "no resampler"))?;
-        Ok(Self::Narrow(Box::new(NarrowDecoder { coder, resampler, narrow: Vec::new(), samples: Vec::new() })))
+        Ok(Self::Narrow(Box::new(NarrowDecoder { coder, resampler, samples: Vec::new() })))
     }
 
     /// Decodes a packet, appends its sound to `out`, and says how much of the stream it covers, samples at 48 kHz.
@@ -186,11 +185,48 @@ impl Decoder {
                 out.extend(buffer.iter().take(length));
                 Ok(length)
             }
+            Self::Narrow(..) => {
+                let mut narrow = Vec::new();
+                let length = self.decode_narrow(payload, &mut narrow)?;
+                self.widen(&narrow, out);
+                Ok(length)
+            }
+        }
+    }
+
+    /// The rate at which the codec itself works, Hz, where that is less than 48 kHz and what it makes is widened; a gap
+    /// must be closed at that rate. None for Opus, which closes its gaps itself.
+    pub fn narrow_rate(&self) -> Option<u32> {
+        match self {
+            Self::Opus(..) => None,
+            Self::Narrow(narrow) => Some(match narrow.coder {
+                Expander::G711(..) => G711_RATE,
+                Expander::G722(..) => G722_RATE,
+            }),
+        }
+    }
+
+    /// Decodes a packet at the [`narrow_rate`](Self::narrow_rate), appends that to `out`, and says how much of the
+    /// stream it covers, samples at 48 kHz.
+    ///
+    /// # Errors
+    /// When the payload is damaged, or the codec has no such rate.
+    pub fn decode_narrow(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Result<usize, CodecError> {
+        match self {
+            Self::Opus(..) => Err(failed(Codec::Opus, "it is not narrow")),
             Self::Narrow(narrow) => {
                 narrow.decode(payload, out)?;
                 // One byte is 1/8000 s in G.711 and G.722 alike.
                 Ok(payload.len() * 6)
             }
+        }
+    }
+
+    /// Appends to `out` what was decoded at the narrow rate, at 48 kHz.
+    pub fn widen(&mut self, narrow: &[f32], out: &mut Vec<f32>) {
+        match self {
+            Self::Opus(..) => {}
+            Self::Narrow(decoder) => decoder.resampler.process(narrow, out),
         }
     }
 
@@ -234,9 +270,7 @@ impl NarrowDecoder {
                 self.samples.truncate(length);
             }
         }
-        self.narrow.clear();
-        self.narrow.extend(self.samples.iter().map(|sample| f32::from(*sample) / 32_768.0));
-        self.resampler.process(&self.narrow, out);
+        out.extend(self.samples.iter().map(|sample| f32::from(*sample) / 32_768.0));
         Ok(())
     }
 }

@@ -350,10 +350,12 @@ impl Engine {
             }
             Order::Format { id, format } => {
                 let format = self.allowed(format);
-                if let Some(call) = self.call.as_mut().filter(|call| call.id == id)
-                    && let Err(error) = call.set_format(format)
-                {
-                    tracing::warn!(%error, "the call keeps its codec");
+                if let Some(call) = self.call.as_mut().filter(|call| call.id == id) {
+                    if let Err(error) = call.set_format(format) {
+                        tracing::warn!(%error, "the call keeps its codec");
+                    } else if self.voice.as_ref().is_some_and(|voice| !voice.suits(format.codec)) {
+                        self.voice = Voice::new(self.treatment, format.codec);
+                    }
                 }
             }
             Order::Direction { id, send, receive } => {
@@ -418,7 +420,7 @@ impl Engine {
             Ok(call) => {
                 tracing::debug!(codec = format.codec.name(), "sound of a call begins");
                 self.call = Some(call);
-                self.voice = Voice::new(self.treatment);
+                self.voice = Voice::new(self.treatment, format.codec);
                 self.tones.set_in_call(true);
                 self.backend.begin_call();
                 self.xruns_before = self.all_xruns();

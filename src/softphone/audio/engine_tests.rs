@@ -19,7 +19,7 @@ use super::{
 use crate::{
     config::{AudioBackend, AudioConfig, Codec},
     i18n::Locale,
-    softphone::{AudioError, Event, MediaEvent, Tone},
+    softphone::{AudioError, Event, MediaEvent, SoundTest, Tone},
 };
 
 type Events = Arc<Mutex<Vec<Event>>>;
@@ -77,7 +77,7 @@ impl FarEnd {
 
     fn packet(&self, payload_type: u8, timestamp: u32, payload: Bytes) -> RtpIn {
         let sequence = self.sent as u16;
-        RtpIn { payload_type, sequence, timestamp, marker: self.sent == 0, payload, arrived: Instant::now() }
+        RtpIn { ssrc: 7, payload_type, sequence, timestamp, marker: self.sent == 0, payload, arrived: Instant::now() }
     }
 }
 
@@ -311,7 +311,9 @@ fn with_devices_that_are_not_there_the_call_goes_on_in_silence() {
     let mut far = FarEnd::new(&engine, Codec::Pcma);
     let heard = far.talk(Duration::from_millis(2500));
     assert!(heard.len() > 100_000 && rms_dbfs(&heard) < -60.0, "{} samples", heard.len());
-    let failures: Vec<Event> = events.lock().unwrap().iter().filter(|event| levels(event).is_none()).cloned().collect();
+    let failed =
+        |event: &&Event| matches!(event, Event::Media(MediaEvent::DeviceFailed(_) | MediaEvent::DevicesReady { .. }));
+    let failures: Vec<Event> = events.lock().unwrap().iter().filter(failed).cloned().collect();
     assert_eq!(failures.len(), 2, "each device is told once, however often it is tried: {failures:?}");
     for name in ["microphone", "speaker"] {
         wait_for(
@@ -319,6 +321,90 @@ fn with_devices_that_are_not_there_the_call_goes_on_in_silence() {
             |event| matches!(event, Event::Media(MediaEvent::DeviceFailed(AudioError::NoDevice { direction, .. })) if *direction == name),
         );
     }
+}
+
+fn test_found(events: &Events, what: impl Fn(&SoundTest) -> bool) -> SoundTest {
+    let fits = |event: &Event| matches!(event, Event::Media(MediaEvent::Tested(found)) if what(found));
+    let Event::Media(MediaEvent::Tested(found)) = wait_for(events, fits) else { unreachable!() };
+    found
+}
+
+#[test]
+fn a_test_of_files_is_honest_and_ends_when_it_is_told_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = files(dir.path());
+    let (engine, events) = start(config.clone());
+    engine.test_sound(true);
+    let found = test_found(&events, |found| found.speech);
+    assert!(found.running && found.microphone && found.speaker && !found.ring, "{found:?}");
+    assert!((found.peak_dbfs + 12.0).abs() < 0.5, "{found:?}");
+    // A call in the middle of it neither ends it nor is disturbed.
+    let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), mpsc::channel(64).0);
+    wait_for(&events, |event| levels(event).is_some());
+    drop(call);
+    events.lock().unwrap().clear();
+    assert!(test_found(&events, |found| found.running).microphone);
+    engine.test_sound(false);
+    test_found(&events, |found| !found.running);
+    events.lock().unwrap().clear();
+    engine.test_sound(false);
+    drop(engine);
+    assert_eq!(events.lock().unwrap().len(), 0, "nothing goes on");
+
+    let (engine, events) = start(AudioConfig { input_file: Some(dir.path().join("missing.wav")), ..config });
+    engine.test_sound(true);
+    let found = test_found(&events, |_| true);
+    assert!(!found.microphone && found.speaker, "{found:?}");
+    wait_for(&events, |event| matches!(event, Event::Media(MediaEvent::DeviceFailed(AudioError::File { .. }))));
+    drop(engine);
+    let (engine, events) = start(AudioConfig { backend: AudioBackend::Null, ..AudioConfig::default() });
+    engine.test_sound(true);
+    let found = test_found(&events, |_| true);
+    assert!(!found.microphone && !found.speaker, "nothing is neither heard nor played: {found:?}");
+}
+
+#[test]
+fn speaking_into_a_muted_microphone_is_told_and_unmuting_ends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (engine, events) = start(files(dir.path()));
+    let speaking = |on| move |event: &Event| *event == Event::Media(MediaEvent::SpeakingMuted(on));
+    let mut far = FarEnd::new(&engine, Codec::Pcma);
+    far.talk(Duration::from_millis(600));
+    assert!(!events.lock().unwrap().iter().any(speaking(true)), "not muted");
+    engine.set_muted(true);
+    wait_for(&events, speaking(true));
+    engine.set_muted(false);
+    wait_for(&events, speaking(false));
+    // On hold nobody is to hear the agent.
+    engine.set_held(true);
+    engine.set_muted(true);
+    events.lock().unwrap().clear();
+    far.talk(Duration::from_millis(600));
+    assert!(!events.lock().unwrap().iter().any(speaking(true)));
+}
+
+#[test]
+fn a_microphone_of_digital_silence_is_told_and_a_missing_one_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let input_file = dir.path().join("silence.wav");
+    WavSink::create(&input_file).unwrap().write(&[0.0; 48_000]).unwrap();
+    let silent = |on| move |event: &Event| *event == Event::Media(MediaEvent::MicrophoneSilent(on));
+    let (engine, events) = start(AudioConfig { input_file: Some(input_file), ..files(dir.path()) });
+    let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), mpsc::channel(64).0);
+    wait_for(&events, silent(true));
+    drop(call);
+    wait_for(&events, silent(false));
+    drop(engine);
+    let (engine, events) = start(AudioConfig { backend: AudioBackend::Null, ..AudioConfig::default() });
+    let call = engine.open_call(CallFormat::new(Codec::Pcma, 8), mpsc::channel(64).0);
+    let forty = |events: &Events| events.lock().unwrap().iter().filter(|event| levels(event).is_some()).count() >= 40;
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while !forty(&events) {
+        assert!(Instant::now() < deadline);
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!events.lock().unwrap().iter().any(silent(true)));
+    drop(call);
 }
 
 #[test]
@@ -329,6 +415,10 @@ fn every_error_is_said_in_both_languages() {
             AudioError::NoDevice { direction, reason: reason() },
             AudioError::Unusable { direction, device: "DEVICE".into(), reason: reason() },
             AudioError::File { path: "PATH".into(), reason: reason() },
+            AudioError::Gone { direction, device: reason() },
+            AudioError::Stalled { direction, device: reason() },
+            AudioError::Denied { direction, device: reason() },
+            AudioError::Busy { direction, device: reason() },
         ] {
             for locale in [Locale::En, Locale::ZhCn] {
                 let said = error.message().render(locale);

@@ -5,13 +5,18 @@
 //!
 //! ```text
 //! backend.capture -> voice -> mute, hold -> codec -> RtpOut              (send)
-//! RtpIn -> jitter -> codec, conceal, stretch -> hold -> backend.play     (playout), tones mixed in by the backend
+//! RtpIn -> jitter -> receiver, stretch -> hold -> backend.play           (playout), tones mixed in by the backend
 //! ```
+//!
+//! The playing side, from the packet to the ear: `timeline` gives each packet its place, `wait` says how long it waits,
+//! `jitter` keeps it, `receiver` decodes it or makes it up (`conceal`, `comfort`), `stretch` keeps the delay, `playout` joins
+//! them. [`lab`] measures all that on paper.
 
 mod backend;
 mod call;
 mod check;
 mod codec;
+mod comfort;
 mod conceal;
 mod digits;
 mod ear;
@@ -19,16 +24,22 @@ mod engine;
 #[cfg(test)]
 mod engine_tests;
 mod jitter;
+pub mod lab;
 mod meter;
 mod opus;
 mod playout;
+#[cfg(test)]
+mod playout_tests;
+mod receiver;
 mod resample;
 mod send;
 mod stretch;
 #[cfg(test)]
 mod testing;
+mod timeline;
 mod tones;
 mod voice;
+mod wait;
 mod wav;
 pub mod workbench;
 
@@ -61,12 +72,16 @@ pub struct CallFormat {
     pub event: Option<(u8, u32)>,
     /// What the far end wishes of an Opus encoder.
     pub wishes: OpusWishes,
+    /// Payload type of comfort noise (RFC 3389), if the far end may send it.
+    pub comfort_noise: Option<u8>,
 }
 
 impl CallFormat {
-    /// A codec alone: no telephone-event, no wishes.
+    /// A codec alone: no telephone-event, no wishes. With one of 8 kHz comes the comfort noise that has a payload type of
+    /// its own even where nobody speaks of it (RFC 3551 4.5: 13).
     pub fn new(codec: Codec, payload_type: u8) -> Self {
-        Self { codec, payload_type, event: None, wishes: OpusWishes::default() }
+        let comfort_noise = (codec != Codec::Opus).then_some(13);
+        Self { codec, payload_type, event: None, wishes: OpusWishes::default(), comfort_noise }
     }
 }
 
@@ -102,7 +117,9 @@ pub struct RtpOut {
 /// A packet that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtpIn {
-    /// Payload type; other ones than the codec's are ignored.
+    /// Who sends it.
+    pub ssrc: u32,
+    /// Payload type; those that are not agreed on are ignored.
     pub payload_type: u8,
     /// RTP sequence number.
     pub sequence: u16,

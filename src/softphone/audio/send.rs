@@ -230,6 +230,7 @@ mod tests {
         payload_type: 111,
         event: Some((110, 48_000)),
         wishes: OpusWishes { fec: false, dtx: true, constant: false, max_bitrate: None, max_playback_rate: None },
+        comfort_noise: None,
     };
 
     /// Everything sent in so many blocks, with the block after which it was.

@@ -7,15 +7,22 @@ const LONGEST: usize = 480;
 const FADE: usize = 240;
 /// Sound needed to do either, samples: 15 ms.
 pub const NEEDED: usize = LONGEST + FADE;
-/// The two ends of a splice must be this alike, 0 to 1.
-const ALIKE: f32 = 0.8;
+/// The two ends of a splice must be this alike, 0 to 1, when there is time for a better place.
+const ALIKE: f32 = 0.85;
+/// With this much to be gained, samples, there is none: 25 ms. With twice as much any place will do.
+const HURRY: usize = 1200;
 /// Under this power (about -60 dBFS) any splice is inaudible.
 const QUIET: f32 = 1e-6;
 
-/// Takes one period out of the beginning of `sound`, of at most `most` samples. Returns how much is gone; 0 where it
-/// would be heard.
-pub fn shorten(sound: &mut Vec<f32>, most: usize) -> usize {
-    let Some(lag) = best_lag(sound, most) else { return 0 };
+/// Takes one period out of the beginning of `sound`, of at most `most` samples; `late` says by how much it is too late
+/// altogether. Returns how much is gone; 0 where it would be heard.
+pub fn shorten(sound: &mut Vec<f32>, most: usize, late: usize) -> usize {
+    let alike = match late / HURRY {
+        0 => ALIKE,
+        1 => ALIKE / 2.0,
+        _ => -1.0,
+    };
+    let Some(lag) = best_lag(sound, most, alike) else { return 0 };
     // y = fade from x[0..] to x[lag..], then x[lag + FADE..].
     let later: Vec<f32> = sound.iter().skip(lag).take(FADE).copied().collect();
     cross_fade(sound, &later);
@@ -25,7 +32,7 @@ pub fn shorten(sound: &mut Vec<f32>, most: usize) -> usize {
 
 /// Plays one period at the beginning of `sound` twice. Returns how much is added; 0 where it would be heard.
 pub fn lengthen(sound: &mut Vec<f32>, most: usize) -> usize {
-    let Some(lag) = best_lag(sound, most) else { return 0 };
+    let Some(lag) = best_lag(sound, most, ALIKE) else { return 0 };
     // y = x[0..lag], then fade from x[lag..] to x[0..], then x[FADE..].
     let mut longer: Vec<f32> = sound.iter().take(lag).copied().collect();
     let mut back: Vec<f32> = sound.iter().skip(lag).take(FADE).copied().collect();
@@ -44,7 +51,7 @@ fn cross_fade(from: &mut [f32], to: &[f32]) {
     }
 }
 
-fn best_lag(sound: &[f32], most: usize) -> Option<usize> {
+fn best_lag(sound: &[f32], most: usize, alike: f32) -> Option<usize> {
     let head = sound.get(..FADE)?;
     let longest = most.min(LONGEST).min(sound.len().checked_sub(FADE)?);
     let power = |piece: &[f32]| piece.iter().map(|s| s * s).sum::<f32>() / FADE as f32;
@@ -58,7 +65,7 @@ fn best_lag(sound: &[f32], most: usize) -> Option<usize> {
         Some((lag, product / (head_power * power(tail)).sqrt().max(1e-12)))
     };
     let best = (SHORTEST..=longest).filter_map(likeness).max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    (best.1 > ALIKE).then_some(best.0)
+    (best.1 > alike).then_some(best.0)
 }
 
 #[cfg(test)]
@@ -75,7 +82,7 @@ mod tests {
         for hz in [110.0, 440.0, 1000.0] {
             let tone = sine(hz, -12.0, 960);
             let mut short = tone.clone();
-            let gone = shorten(&mut short, LONGEST);
+            let gone = shorten(&mut short, LONGEST, 0);
             assert!(gone >= SHORTEST, "{hz} Hz");
             assert_eq!(short.len(), 960 - gone);
             let mut long = tone.clone();
@@ -99,15 +106,15 @@ mod tests {
                 (state >> 8) as f32 / 8_388_608.0 - 1.0
             })
             .collect();
-        assert_eq!(shorten(&mut noise, LONGEST), 0);
+        assert_eq!(shorten(&mut noise, LONGEST, 0), 0);
         assert_eq!(noise.len(), 960);
-        assert_eq!(shorten(&mut vec![0.0; 960], LONGEST), LONGEST);
+        assert_eq!(shorten(&mut vec![0.0; 960], LONGEST, 0), LONGEST);
     }
 
     #[test]
     fn too_little_sound_is_left_alone() {
-        assert_eq!(shorten(&mut vec![0.0; FADE - 1], LONGEST), 0);
+        assert_eq!(shorten(&mut vec![0.0; FADE - 1], LONGEST, 0), 0);
         assert_eq!(lengthen(&mut Vec::new(), LONGEST), 0);
-        assert_eq!(shorten(&mut sine(440.0, -12.0, 960), 10), 0, "at most 10 samples is too little for a period");
+        assert_eq!(shorten(&mut sine(440.0, -12.0, 960), 10, 0), 0, "at most 10 samples is too little for a period");
     }
 }

@@ -12,8 +12,8 @@ use crate::config::Codec;
 
 /// What the microphone's sound becomes in a call with this codec, 10 ms at a time: `far` is what the loudspeaker plays
 /// meanwhile. As long as the shorter of the two, in whole blocks.
-pub fn treat(_codec: Codec, treatment: Treatment, far: &[f32], near: &[f32]) -> Vec<f32> {
-    let mut voice = Voice::new(treatment);
+pub fn treat(codec: Codec, treatment: Treatment, far: &[f32], near: &[f32]) -> Vec<f32> {
+    let mut voice = Voice::new(treatment, codec);
     let mut treated = Vec::with_capacity(near.len());
     for (far, near) in far.as_chunks::<BLOCK>().0.iter().zip(near.as_chunks::<BLOCK>().0) {
         match &mut voice {

@@ -5,13 +5,17 @@
 //! [`Media`] is the door. A `session` is one call and outlives network paths; it holds the call's sound and one `peer`,
 //! which is one DTLS association on the crate. `watch` follows the peer and says what a person would notice; `sdp` reads
 //! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake, `reporter` tells the far
-//! end how it is received. `reception` counts what arrives, `far_end` knows what the far end says of what we send, and
-//! `stats` tells how the call sounds.
+//! end how it is received. `ice` keeps the STUN and TURN servers ready, `network` knows this machine's addresses, `restart`
+//! sees when another path is needed. `reception` counts what arrives, `far_end` knows what the far end says of what we
+//! send, and `stats` tells how the call sounds.
 
 mod far_end;
+mod ice;
+mod network;
 mod peer;
 mod reception;
 mod reporter;
+mod restart;
 mod runtime;
 mod sdp;
 mod session;
@@ -30,10 +34,10 @@ use std::sync::{
 use thiserror::Error;
 use tokio::sync::{Mutex, mpsc};
 
-use self::session::Session;
+use self::{ice::Ice, network::Network, session::Session};
 use super::{Devices, Event, Tone, audio::AudioEngine};
 use crate::{
-    config::{AudioConfig, Codec},
+    config::{AudioConfig, Codec, IceConfig},
     i18n::Message,
 };
 
@@ -78,15 +82,26 @@ pub struct Media {
     on_event: OnEvent,
     held: Arc<AtomicBool>,
     call: Mutex<Option<Session>>,
+    ice: Arc<Ice>,
     wish: mpsc::UnboundedSender<Wish>,
     /// Until [`Self::wishes`] is asked.
     wishes: Option<mpsc::UnboundedReceiver<Wish>>,
 }
 
 impl Media {
-    /// Starts the sound; opens no device before one is needed. Everything that happens is told to `on_event`, from
-    /// several tasks; it must not block.
+    /// As [`Self::with_ice`], without STUN and TURN servers.
     pub fn start(audio: AudioConfig, on_event: OnEvent) -> Media {
+        Self::with_ice(audio, IceConfig::default(), on_event)
+    }
+
+    /// Starts the sound; opens no device before one is needed. Everything that happens is told to `on_event`, from
+    /// several tasks; it must not block. Must be called inside a tokio runtime.
+    pub fn with_ice(audio: AudioConfig, ice: IceConfig, on_event: OnEvent) -> Media {
+        let network = Network::system(ice.ipv6);
+        Self::on_network(audio, ice, network, on_event)
+    }
+
+    fn on_network(audio: AudioConfig, ice: IceConfig, network: Network, on_event: OnEvent) -> Media {
         let codecs = if audio.codecs.is_empty() { AudioConfig::default().codecs } else { audio.codecs.clone() };
         let (wish, wishes) = mpsc::unbounded_channel();
         Media {
@@ -95,6 +110,7 @@ impl Media {
             on_event,
             held: Arc::new(AtomicBool::new(false)),
             call: Mutex::new(None),
+            ice: Arc::new(Ice::start(ice, network)),
             wish,
             wishes: Some(wishes),
         }
@@ -131,7 +147,7 @@ impl Media {
     pub async fn offer(&self, call_id: &str, restart: bool) -> Result<String, MediaError> {
         let mut call = self.call.lock().await;
         match call.as_mut().filter(|session| session.call_id() == call_id) {
-            Some(session) => session.offer_again(restart),
+            Some(session) => session.offer_again(restart).await,
             None => {
                 let (session, offer) = Session::offering(self.environment(call_id)).await?;
                 self.replace(&mut call, session).await;
@@ -156,7 +172,7 @@ impl Media {
     pub async fn rollback(&self, call_id: &str) {
         let mut call = self.call.lock().await;
         if let Some(session) = call.as_mut().filter(|session| session.call_id() == call_id) {
-            session.rollback();
+            session.roll_back().await;
         }
     }
 
@@ -221,6 +237,7 @@ impl Media {
             codecs: self.codecs.clone(),
             on_event: self.on_event.clone(),
             held: self.held.clone(),
+            ice: self.ice.clone(),
             wish: self.wish.clone(),
         }
     }

@@ -15,9 +15,13 @@ use rtc::{
     interceptor::{SenderReportBuilder, Slot},
     media_stream::MediaStreamTrack,
     peer_connection::{
-        configuration::media_engine::{MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
+        certificate::CertificateParams,
+        configuration::{
+            RTCOfferOptions,
+            media_engine::{MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine},
+        },
         sdp::RTCSessionDescription,
-        transport::RTCIceCandidateType,
+        transport::{RTCIceCandidateInit, RTCIceCandidateType},
     },
     rtp,
     rtp_transceiver::rtp_sender::{
@@ -28,14 +32,20 @@ use tokio::sync::{Notify, mpsc, watch};
 use webrtc::{
     media_stream::track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
     peer_connection::{
-        PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceConnectionState, RTCIceGatheringState,
-        RTCPeerConnectionState, RTCStatsReportEntry, Registry, SettingEngineBuilder, StatsSelector,
+        PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCCertificate, RTCIceConnectionState,
+        RTCIceGatheringState, RTCPeerConnectionState, RTCStatsReportEntry, Registry, SettingEngineBuilder,
+        StatsSelector,
+        crypto::{self, SignatureScheme},
     },
+    rtp_transceiver::RtpSender,
 };
 
 use super::{
     MediaError,
+    ice::Ice,
+    network::Places,
     reporter::{self, Reporter},
+    restart,
     runtime::AlarmRuntime,
     sdp::{Choice, Local, Remote, Setup},
     tap::{self, Link, Sink, Tap, Told},
@@ -63,8 +73,14 @@ const ICE_FAILED: Duration = Duration::from_secs(26);
 /// Pause between consent checks (RFC 7675 5.1 asks for 4 to 6 s as the mean; twice as often finds a cut sooner).
 const ICE_KEEP_ALIVE: Duration = Duration::from_secs(2);
 
-/// Host candidates are there in about a millisecond; a machine that hangs must not hang the call.
-const GATHERING: Duration = Duration::from_secs(2);
+/// How long a pair is held back, where we decide, in favour of a shorter path: one seen by a server, one that only shows
+/// when it works, one through a relay. The crate's own 0.5, 1 and 2 s are heard as silence after a restart.
+const SRFLX_WAIT: Duration = Duration::from_millis(100);
+const PRFLX_WAIT: Duration = Duration::from_millis(150);
+const RELAY_WAIT: Duration = Duration::from_millis(300);
+
+/// UDP is tried so long before TCP: sound over TCP stutters with every lost packet.
+const TCP_AFTER: Duration = Duration::from_millis(700);
 
 /// What happens to the association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +104,8 @@ pub struct Wiring {
     pub told: Arc<Told>,
     /// State changes, with the number of the peer they are about.
     pub states: mpsc::UnboundedSender<(u64, PeerState)>,
+    /// How the path of the peer in force is.
+    pub path: watch::Sender<restart::Path>,
 }
 
 /// The association.
@@ -103,17 +121,46 @@ pub struct Peer {
     link: Arc<Link>,
     connected: AtomicBool,
     gathered: watch::Receiver<u64>,
+    /// How long gathering may take.
+    patience: Duration,
+    /// Ours; a peer that takes this one's place must show the same.
+    certificate: RTCCertificate,
+    /// The ICE credentials are fixed: the crate cannot restart ICE with new ones.
+    pinned: bool,
+    sender: Arc<dyn RtpSender>,
+    /// A path was found.
+    found: Arc<AtomicBool>,
+}
+
+/// What of a connection was told to the far end before the connection was made.
+struct Promised<'a> {
+    local: &'a Local,
+    certificate: RTCCertificate,
 }
 
 struct Handler {
     number: u64,
     states: mpsc::UnboundedSender<(u64, PeerState)>,
+    path: watch::Sender<restart::Path>,
     gathered: watch::Sender<u64>,
     alarm: Arc<Notify>,
+    found: Arc<AtomicBool>,
 }
 
 impl Handler {
     fn tell(&self, state: PeerState) {
+        match state {
+            PeerState::PathFound => self.found.store(true, Relaxed),
+            PeerState::Connected => {
+                self.path.send_replace(restart::Path::Up);
+            }
+            PeerState::Disconnected => {
+                self.path.send_replace(restart::Path::Lost);
+            }
+            PeerState::Failed => {
+                self.path.send_replace(restart::Path::Dead);
+            }
+        }
         if self.states.send((self.number, state)).is_err() {
             tracing::trace!(?state, "state of a closed call");
         }
@@ -163,11 +210,12 @@ impl Peer {
     /// [`MediaError::Failed`]
     pub async fn answering(
         number: u64,
+        ice: &Ice,
         remote: &Remote,
         setup: Setup,
         wiring: Wiring,
     ) -> Result<(Self, Local), MediaError> {
-        let peer = Self::new(number, remote.choice, &[remote.choice.codec], wiring).await?;
+        let peer = Self::new(number, ice, remote.choice, remote.tcp, wiring, None).await?;
         let local = peer.renegotiate(remote, setup).await?;
         Ok((peer, local))
     }
@@ -176,51 +224,90 @@ impl Peer {
     ///
     /// # Errors
     /// [`MediaError::Failed`]
-    pub async fn offering(number: u64, codecs: &[Codec], wiring: Wiring) -> Result<(Self, Local), MediaError> {
-        // The crate's own offer names one codec; which one is really spoken the tap sees to.
-        let codec = codecs.first().copied().unwrap_or(Codec::Pcma);
-        let inner =
-            Choice { codec, payload_type: crate_payload_type(codec), event: None, wishes: OpusWishes::default() };
-        let peer = Self::new(number, inner, &[codec], wiring).await?;
-        let offer = peer.connection.create_offer(None).await.map_err(failed("create offer"))?;
-        let local = peer.set_local(offer).await?;
+    pub async fn offering(number: u64, ice: &Ice, codec: Codec, wiring: Wiring) -> Result<(Self, Local), MediaError> {
+        let peer = Self::new(number, ice, own_choice(codec), true, wiring, None).await?;
+        let local = peer.offer(false).await?;
         Ok((peer, local))
     }
 
-    async fn new(number: u64, choice: Choice, codecs: &[Codec], wiring: Wiring) -> Result<Self, MediaError> {
+    /// Takes the place of `old`, which has offered `local`, for an answer from somebody else than before: what was told
+    /// stays true, the association is new. Ends `old`, whose ports it takes.
+    ///
+    /// # Errors
+    /// [`MediaError::Failed`]
+    pub async fn instead_of(
+        old: &Peer,
+        number: u64,
+        ice: &Ice,
+        local: &Local,
+        remote: &Remote,
+        wiring: Wiring,
+    ) -> Result<Self, MediaError> {
+        old.close().await;
+        let promised = Promised { local, certificate: old.certificate.clone() };
+        let peer = Self::new(number, ice, own_choice(remote.choice.codec), true, wiring, Some(promised)).await?;
+        peer.offer(false).await?;
+        peer.accept(remote).await?;
+        Ok(peer)
+    }
+
+    async fn new(
+        number: u64,
+        ice: &Ice,
+        choice: Choice,
+        tcp: bool,
+        wiring: Wiring,
+        promised: Option<Promised<'_>>,
+    ) -> Result<Self, MediaError> {
         let mut media_engine = MediaEngine::default();
-        for codec in codecs {
-            let parameters =
-                RTCRtpCodecParameters { rtp_codec: crate_codec(*codec), payload_type: choice.payload_type };
-            media_engine.register_codec(parameters, RtpCodecKind::Audio).map_err(failed("register codec"))?;
-        }
+        // The crate knows one codec; which one is really spoken the tap sees to.
+        let parameters =
+            RTCRtpCodecParameters { rtp_codec: crate_codec(choice.codec), payload_type: choice.payload_type };
+        media_engine.register_codec(parameters, RtpCodecKind::Audio).map_err(failed("register codec"))?;
         let link: Arc<Link> = Arc::default();
         link.speak(crate_codec(choice.codec).clock_rate);
         let registry = Registry::new()
             .with(reporter::SLOT, Reporter::new(link.clone()))
             .with(tap::SLOT, Tap::new(wiring.sink, link.clone(), wiring.told))
             .with(Slot::SenderReport, SenderReportBuilder::new().build());
-        let settings = SettingEngineBuilder::new()
+        let mut settings = SettingEngineBuilder::new()
             .with_ice_connection_attempts(Some(ICE_INTERVAL), Some(ICE_ATTEMPTS))
             .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEP_ALIVE))
-            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
-            .build();
-        let (runtime, alarm) = AlarmRuntime::new();
+            .with_srflx_acceptance_min_wait(Some(SRFLX_WAIT))
+            .with_prflx_acceptance_min_wait(Some(PRFLX_WAIT))
+            .with_relay_acceptance_min_wait(Some(RELAY_WAIT))
+            // A restart binds its sockets anew, on the addresses there are then.
+            .with_discard_local_candidates_during_ice_restart(true)
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled);
+        let pinned = promised.is_some();
+        let everywhere = || Places::everywhere(ice.network().clone());
+        let (udp, certificate, ssrc) = match promised {
+            Some(Promised { local, certificate }) => {
+                let (ufrag, pwd) = local.credentials();
+                settings = settings.with_ice_credentials(ufrag.to_owned(), pwd.to_owned());
+                (Places::first_at(ice.network().clone(), local.udp_ports()), certificate, local.ssrc)
+            }
+            None => (everywhere(), certificate()?, rand::random::<u32>().max(1)),
+        };
+        let (runtime, alarm) = AlarmRuntime::new(ice.names());
         let (gathered_in, gathered) = watch::channel(0);
-        let handler = Handler { number, states: wiring.states, gathered: gathered_in, alarm };
+        let found = Arc::new(AtomicBool::new(false));
+        let (states, path) = (wiring.states, wiring.path);
+        let handler = Handler { number, states, path, gathered: gathered_in, alarm, found: found.clone() };
         let connection: Arc<dyn PeerConnection> = Arc::new(
             PeerConnectionBuilder::new()
+                .with_configuration(ice.configuration(certificate.clone()).await)
                 .with_media_engine(media_engine)
-                .with_setting_engine(settings)
+                .with_setting_engine(settings.build())
                 .with_interceptor_registry(registry)
                 .with_handler(Arc::new(handler))
                 .with_runtime(runtime)
-                .with_udp_addrs(interfaces())
+                .with_udp_addrs(vec![udp])
+                .with_tcp_addrs(if tcp && ice.tcp() { vec![everywhere()] } else { Vec::new() })
                 .build()
                 .await
                 .map_err(failed("open sockets"))?,
         );
-        let ssrc = rand::random::<u32>().max(1);
         let track = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
             "wincall".into(),
             "audio".into(),
@@ -232,7 +319,9 @@ impl Peer {
                 ..Default::default()
             }],
         )));
-        let peer = Self {
+        let added: Arc<dyn TrackLocal> = track.clone();
+        let sender = connection.add_track(added).await.map_err(failed("add track"))?;
+        Ok(Self {
             number,
             connection,
             track,
@@ -244,10 +333,44 @@ impl Peer {
             link,
             connected: AtomicBool::new(false),
             gathered,
+            patience: ice.patience(),
+            certificate,
+            pinned,
+            sender,
+            found,
+        })
+    }
+
+    /// Whether [`Self::restart`] is possible.
+    pub fn can_restart(&self) -> bool {
+        !self.pinned
+    }
+
+    /// Offers a restart of ICE: new credentials, new sockets on the addresses this machine has now. `accept` follows.
+    /// The path there was is given up with this.
+    ///
+    /// # Errors
+    /// [`MediaError::Failed`]
+    pub async fn restart(&self) -> Result<Local, MediaError> {
+        self.found.store(false, Relaxed);
+        self.offer(true).await
+    }
+
+    /// Takes an offer back that was refused.
+    pub async fn roll_back(&self) {
+        let rolled_back = match RTCSessionDescription::rollback(None) {
+            Ok(rollback) => self.connection.set_local_description(rollback).await,
+            Err(error) => Err(error),
         };
-        let track: Arc<dyn TrackLocal> = peer.track.clone();
-        peer.connection.add_track(track).await.map_err(failed("add track"))?;
-        Ok(peer)
+        if let Err(error) = rolled_back {
+            tracing::debug!(%error, "an offer was not taken back");
+        }
+    }
+
+    async fn offer(&self, ice_restart: bool) -> Result<Local, MediaError> {
+        let options = RTCOfferOptions { ice_restart };
+        let offer = self.connection.create_offer(Some(options)).await.map_err(failed("create offer"))?;
+        self.set_local(offer).await
     }
 
     /// Applies an offer of the far end: the first one, or one that restarts ICE. The crate is shown the codec it began
@@ -259,6 +382,7 @@ impl Peer {
         let offer = remote.for_crate(self.inner_choice, opposite(setup));
         let offer = RTCSessionDescription::offer(offer).map_err(failed("read the offer"))?;
         self.connection.set_remote_description(offer).await.map_err(failed("apply the offer"))?;
+        self.try_tcp(remote);
         let answer = self.connection.create_answer(None).await.map_err(failed("create answer"))?;
         self.set_local(answer).await
     }
@@ -270,22 +394,57 @@ impl Peer {
     pub async fn accept(&self, remote: &Remote) -> Result<(), MediaError> {
         let answer = remote.for_crate(self.inner_choice, remote.setup);
         let answer = RTCSessionDescription::answer(answer).map_err(failed("read the answer"))?;
-        self.connection.set_remote_description(answer).await.map_err(failed("apply the answer"))
+        self.connection.set_remote_description(answer).await.map_err(failed("apply the answer"))?;
+        self.try_tcp(remote);
+        Ok(())
+    }
+
+    /// Tells the crate where the far end listens for TCP, once UDP has had its chance.
+    fn try_tcp(&self, remote: &Remote) {
+        let candidates = remote.tcp_candidates.clone();
+        if candidates.is_empty() {
+            return;
+        }
+        let wait = if remote.candidates.is_empty() { Duration::ZERO } else { TCP_AFTER };
+        let (connection, found, ufrag) = (Arc::downgrade(&self.connection), self.found.clone(), remote.ufrag.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            for candidate in candidates {
+                let Some(connection) = connection.upgrade().filter(|_| !found.load(Relaxed)) else { return };
+                let init = RTCIceCandidateInit {
+                    candidate: format!("candidate:{candidate}"),
+                    sdp_mid: Some("0".into()),
+                    sdp_mline_index: Some(0),
+                    username_fragment: Some(ufrag.clone()),
+                    url: None,
+                };
+                if let Err(error) = connection.add_ice_candidate(init).await {
+                    tracing::debug!(%error, "a TCP candidate was not taken");
+                }
+            }
+        });
     }
 
     async fn set_local(&self, description: RTCSessionDescription) -> Result<Local, MediaError> {
         let mut gathered = self.gathered.clone();
         let before = *gathered.borrow_and_update();
+        // An offer that restarts ICE still names the candidates of before, whose sockets are closed with the restart.
+        let is_candidate = |line: &&str| line.starts_with("a=candidate:");
+        let mut stale: Vec<String> = description.sdp.lines().filter(is_candidate).map(str::to_owned).collect();
         self.connection.set_local_description(description).await.map_err(failed("apply our own description"))?;
-        match tokio::time::timeout(GATHERING, gathered.wait_for(|times| *times > before)).await {
+        // Our own addresses are there in about a millisecond; servers may be slow or dead.
+        match tokio::time::timeout(self.patience, gathered.wait_for(|times| *times > before)).await {
             Ok(Ok(_)) => {}
             Ok(Err(_)) => return Err(MediaError::Failed("the peer connection stopped".into())),
-            Err(_) if before > 0 => {} // A restart that keeps its sockets does not always gather again.
-            Err(_) => tracing::warn!("gathering our own addresses takes too long; going on with what there is"),
+            Err(_) => tracing::info!("not every STUN or TURN server has answered; going on with what there is"),
         }
         let description = self.connection.local_description().await;
         let description = description.ok_or_else(|| MediaError::Failed("no description of our own".into()))?;
-        Local::read(&description.sdp, self.ssrc)
+        let fresh = description.sdp.split_inclusive('\n').filter(|line| {
+            let old = stale.iter().position(|stale| stale == line.trim_end());
+            old.map(|old| stale.swap_remove(old)).is_none()
+        });
+        Local::read(&fresh.collect::<String>(), self.ssrc)
     }
 
     /// What is spoken from now on: reports count in its clock.
@@ -346,6 +505,16 @@ impl Peer {
         Some(((pair.current_round_trip_time * 1000.0) as f32, kind))
     }
 
+    /// Where on this machine the path in use begins, and where it ends if that is not behind a relay of ours.
+    pub async fn ends(&self) -> Option<(IpAddr, Option<SocketAddr>)> {
+        let transport = self.sender.transport().await.ok()??;
+        let pair = transport.ice_transport().get_selected_candidate_pair().await.ok()??;
+        let (local, remote) = (pair.local(), pair.remote());
+        let begin = if local.typ == RTCIceCandidateType::Host { &local.address } else { &local.related_address };
+        let end = remote.address.parse().ok().filter(|_| local.typ != RTCIceCandidateType::Relay);
+        Some((begin.parse().ok()?, end.map(|address| SocketAddr::new(address, remote.port))))
+    }
+
     /// Ends the association; idempotent.
     pub async fn close(&self) {
         self.set_connected(false);
@@ -378,6 +547,24 @@ fn opposite(setup: Setup) -> Setup {
     }
 }
 
+/// A certificate of our own, as the crate would make it.
+///
+/// # Errors
+/// [`MediaError::Failed`]
+pub fn certificate() -> Result<RTCCertificate, MediaError> {
+    let failed = |error: String| MediaError::Failed(format!("make a certificate: {error}"));
+    let provider = crypto::default_provider().map_err(|error| failed(error.to_string()))?;
+    let name = format!("{:016x}", rand::random::<u64>());
+    let params = CertificateParams::new(vec![name]).map_err(|error| failed(error.to_string()))?;
+    RTCCertificate::generate(provider.crypto(), SignatureScheme::EcdsaP256Sha256, params)
+        .map_err(|error| failed(error.to_string()))
+}
+
+/// How a codec is numbered inside the crate where the far end has not numbered it.
+fn own_choice(codec: Codec) -> Choice {
+    Choice { codec, payload_type: crate_payload_type(codec), event: None, wishes: OpusWishes::default() }
+}
+
 fn crate_payload_type(codec: Codec) -> u8 {
     match codec {
         Codec::Opus => 111,
@@ -395,23 +582,4 @@ fn crate_codec(codec: Codec) -> RTCRtpCodec {
         Codec::Pcmu => (MIME_TYPE_PCMU, 8_000, 0),
     };
     RTCRtpCodec { mime_type: mime_type.to_owned(), clock_rate, channels, ..Default::default() }
-}
-
-/// An address per interface, loopback included (a platform on this machine may offer only that), link-local ones not.
-fn interfaces() -> Vec<SocketAddr> {
-    let found = rtc::shared::ifaces::ifaces().unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot list the network interfaces");
-        Vec::new()
-    });
-    let mut addresses: Vec<IpAddr> = vec![IpAddr::from([127, 0, 0, 1])];
-    for address in found.into_iter().filter_map(|interface| interface.addr).map(|address| address.ip()) {
-        let usable = match address {
-            IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_unspecified(),
-            IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local() && !v6.is_unspecified(),
-        };
-        if usable && !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect()
 }

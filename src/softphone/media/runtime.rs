@@ -10,6 +10,8 @@ use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime, TokioRuntime,
 };
 
+use super::ice::Names;
+
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Tokio, whose sleeps [`Self::alarm`] ends early: to the crate an early timer is just another look at the clock.
@@ -17,13 +19,14 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct AlarmRuntime {
     tokio: TokioRuntime,
     alarm: Arc<Notify>,
+    names: Arc<Names>,
 }
 
 impl AlarmRuntime {
-    /// The runtime of one connection, and its alarm.
-    pub fn new() -> (Arc<Self>, Arc<Notify>) {
+    /// The runtime of one connection, and its alarm. `names` are the servers the crate may ask for.
+    pub fn new(names: Arc<Names>) -> (Arc<Self>, Arc<Notify>) {
         let alarm = Arc::new(Notify::new());
-        (Arc::new(Self { tokio: TokioRuntime, alarm: alarm.clone() }), alarm)
+        (Arc::new(Self { tokio: TokioRuntime, alarm: alarm.clone(), names }), alarm)
     }
 }
 
@@ -46,7 +49,7 @@ impl Runtime for AlarmRuntime {
     }
 
     fn resolve_host<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        self.tokio.resolve_host(host)
+        Box::pin(self.names.resolve(host))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

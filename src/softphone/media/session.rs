@@ -9,7 +9,9 @@ use tokio::{
 
 use super::{
     MediaError, OnEvent, Wish,
+    ice::Ice,
     peer::{Peer, PeerState, Wiring},
+    restart::{Guard, Path},
     sdp::{self, Choice, Direction, Local, Origin, Remote, Setup},
     tap::Sink,
     watch::{Agreement, Surroundings, Watch},
@@ -35,6 +37,8 @@ pub struct Environment {
     pub on_event: OnEvent,
     /// Whether the call is held by the agent: then silence is no loss.
     pub held: Arc<AtomicBool>,
+    /// The servers that help to find a path.
+    pub ice: Arc<Ice>,
     /// Where a re-INVITE of our own is asked for.
     pub wish: mpsc::UnboundedSender<Wish>,
 }
@@ -47,6 +51,16 @@ struct Agreed {
     setup: Setup,
 }
 
+/// Our own offer that is not answered yet, with how our side is reached by it.
+enum Offered {
+    /// Nothing new but what is spoken.
+    Standing(Local),
+    /// ICE restarts, the association goes on.
+    Restarted(Local),
+    /// Another association on another peer; the one there is stays until the answer.
+    Anew(Arc<Peer>, Local),
+}
+
 /// The session.
 pub struct Session {
     environment: Environment,
@@ -57,11 +71,15 @@ pub struct Session {
     rtp_out: mpsc::Sender<RtpOut>,
     agreement: watch::Sender<Agreement>,
     watch: JoinHandle<()>,
+    guard: JoinHandle<()>,
     peer: Arc<Peer>,
+    /// Of the last peer made.
+    last_number: u64,
     origin: Origin,
     agreed: Option<Agreed>,
-    /// Our own offer that is not answered yet.
-    offered: Option<Local>,
+    offered: Option<Offered>,
+    /// ICE was restarted and no path found since, or the far end did not want it: the next attempt begins from nothing.
+    restart_failed: bool,
 }
 
 /// Everything of a session but its peer, before there is one.
@@ -81,7 +99,8 @@ impl Beginning {
             }
         });
         let (states_in, states) = mpsc::unbounded_channel();
-        let wiring = Wiring { sink, told: Arc::default(), states: states_in };
+        let (path, _) = watch::channel(Path::Sought);
+        let wiring = Wiring { sink, told: Arc::default(), states: states_in, path };
         Self { wiring, door, states }
     }
 
@@ -95,13 +114,15 @@ impl Beginning {
             self.states,
             outbound,
             self.wiring.told.clone(),
-            Surroundings {
-                call_id: environment.call_id.clone(),
-                held: environment.held.clone(),
-                on_event: environment.on_event.clone(),
-                wish: environment.wish.clone(),
-            },
+            Surroundings { held: environment.held.clone(), on_event: environment.on_event.clone() },
         );
+        let guard = Guard {
+            call_id: environment.call_id.clone(),
+            network: environment.ice.network().clone(),
+            agreements: agreement.subscribe(),
+            path: self.wiring.path.subscribe(),
+            wish: environment.wish.clone(),
+        };
         (environment.on_event)(Event::Media(MediaEvent::Connecting));
         Session {
             environment,
@@ -111,10 +132,13 @@ impl Beginning {
             rtp_out,
             agreement,
             watch: tokio::spawn(watch.run()),
+            guard: tokio::spawn(guard.run()),
+            last_number: peer.number,
             peer,
             origin: Origin::new(),
             agreed: None,
             offered: None,
+            restart_failed: false,
         }
     }
 }
@@ -145,7 +169,7 @@ impl Session {
         let remote = sdp::read_offer(offer, &environment.codecs, None)?;
         let setup = role(remote.setup);
         let beginning = Beginning::new();
-        let (peer, local) = Peer::answering(0, &remote, setup, beginning.wiring.clone()).await?;
+        let (peer, local) = Peer::answering(0, &environment.ice, &remote, setup, beginning.wiring.clone()).await?;
         let mut session = beginning.into_session(environment, peer);
         let answer = session.agree(engine, Agreed { remote, local, setup });
         Ok((session, answer))
@@ -157,10 +181,11 @@ impl Session {
     /// [`MediaError::Failed`]
     pub async fn offering(environment: Environment) -> Result<(Self, String), MediaError> {
         let beginning = Beginning::new();
-        let (peer, local) = Peer::offering(0, &environment.codecs, beginning.wiring.clone()).await?;
+        let codec = environment.codecs.first().copied().unwrap_or(Codec::Pcma);
+        let (peer, local) = Peer::offering(0, &environment.ice, codec, beginning.wiring.clone()).await?;
         let mut session = beginning.into_session(environment, peer);
         let offer = sdp::offer(&local, &session.environment.codecs, &mut session.origin);
-        session.offered = Some(local);
+        session.offered = Some(Offered::Standing(local));
         Ok((session, offer))
     }
 
@@ -189,8 +214,10 @@ impl Session {
             None => {
                 tracing::info!(call_id = self.call_id(), "the call moves to another far end");
                 let setup = role(remote.setup);
-                let (peer, local) = Peer::answering(self.peer.number + 1, &remote, setup, self.wiring.clone()).await?;
-                let old = std::mem::replace(&mut self.peer, Arc::new(peer));
+                let number = self.next_number();
+                let wiring = self.wiring.clone();
+                let (peer, local) = Peer::answering(number, &self.environment.ice, &remote, setup, wiring).await?;
+                let old = self.put_in_force(Arc::new(peer));
                 self.offered = None;
                 // In force before anything is waited for: a job that is given up on leaves nothing half done.
                 let answer = self.agree(engine, Agreed { remote, local, setup });
@@ -202,16 +229,41 @@ impl Session {
         Ok(self.agree(engine, agreed))
     }
 
-    /// Our own offer within the session: what is agreed on, both ways.
+    /// Our own offer within the session: what is agreed on, both ways. With `restart` it also looks for a new path: first
+    /// by restarting ICE, and if that did not help by an association of its own.
     ///
     /// # Errors
-    /// [`MediaError::Failed`] while our first offer is open.
-    pub fn offer_again(&mut self, restart: bool) -> Result<String, MediaError> {
-        tracing::debug!(restart, wished = !self.environment.wish.is_closed(), "our own offer");
+    /// [`MediaError::Failed`] while our first offer is open, or if our side cannot.
+    pub async fn offer_again(&mut self, restart: bool) -> Result<String, MediaError> {
         let agreed =
             self.agreed.as_ref().ok_or_else(|| MediaError::Failed("our first offer is not answered yet".into()))?;
-        self.offered = Some(agreed.local.clone());
-        Ok(sdp::answer(&agreed.remote, &agreed.local, &mut self.origin, Setup::ActPass, Direction::SendRecv))
+        let (codec, standing) = (agreed.remote.choice.codec, agreed.local.clone());
+        let offered = if !restart { Offered::Standing(standing) } else { self.restart(codec).await? };
+        let local = match &offered {
+            Offered::Standing(local) | Offered::Restarted(local) | Offered::Anew(_, local) => local.clone(),
+        };
+        self.offered = Some(offered);
+        let agreed =
+            self.agreed.as_ref().ok_or_else(|| MediaError::Failed("our first offer is not answered yet".into()))?;
+        Ok(sdp::offer_again(&agreed.remote, &local, &self.environment.codecs, &mut self.origin))
+    }
+
+    /// Makes what is to be offered for a new path.
+    async fn restart(&mut self, codec: Codec) -> Result<Offered, MediaError> {
+        let tried_in_vain = self.restart_failed && *self.wiring.path.borrow() != Path::Up;
+        if !tried_in_vain && self.peer.can_restart() {
+            tracing::info!(call_id = self.call_id(), "ICE is restarted");
+            self.restart_failed = true;
+            self.wiring.path.send_replace(Path::Sought);
+            match self.peer.restart().await {
+                Ok(local) => return Ok(Offered::Restarted(local)),
+                Err(error) => tracing::warn!(%error, call_id = self.call_id(), "ICE could not be restarted"),
+            }
+        }
+        tracing::info!(call_id = self.call_id(), "a new association is offered");
+        let number = self.next_number();
+        let (peer, local) = Peer::offering(number, &self.environment.ice, codec, self.wiring.clone()).await?;
+        Ok(Offered::Anew(Arc::new(peer), local))
     }
 
     /// The answer to our own offer.
@@ -219,24 +271,74 @@ impl Session {
     /// # Errors
     /// As [`super::Media::accept_answer`].
     pub async fn accept_answer(&mut self, engine: &AudioEngine, answer: &str) -> Result<(), MediaError> {
-        let local = self.offered.clone().ok_or_else(|| MediaError::Failed("no offer of ours is open".into()))?;
-        let remote = sdp::read_answer(answer, &self.environment.codecs)?;
-        let setup = match &self.agreed {
-            Some(agreed) if agreed.remote.same_association(&remote) => agreed.setup,
-            Some(_) => return Err(MediaError::NotAcceptable("it answers from another far end than before".into())),
-            None => {
-                self.peer.accept(&remote).await?;
-                role(remote.setup)
+        let offered = self.offered.take().ok_or_else(|| MediaError::Failed("no offer of ours is open".into()))?;
+        let remote = match sdp::read_answer(answer, &self.environment.codecs) {
+            Ok(remote) => remote,
+            Err(error) => {
+                self.offered = Some(offered);
+                self.roll_back().await;
+                return Err(error);
             }
         };
-        self.offered = None;
+        let continued = self
+            .agreed
+            .as_ref()
+            .map(|agreed| (agreed.remote.same_association(&remote), agreed.remote.same_ice(&remote), agreed.setup));
+        let mut old = None;
+        let (local, setup) = match (offered, continued) {
+            (Offered::Standing(local), None) => {
+                self.peer.accept(&remote).await?;
+                (local, role(remote.setup))
+            }
+            (Offered::Standing(local), Some((true, true, setup))) => (local, setup),
+            (Offered::Restarted(local), Some((true, _, setup))) => {
+                self.peer.accept(&remote).await?;
+                (local, setup)
+            }
+            (Offered::Anew(peer, local), _) => {
+                peer.accept(&remote).await?;
+                old = Some(self.put_in_force(peer));
+                (local, role(remote.setup))
+            }
+            (Offered::Standing(local) | Offered::Restarted(local), _) => {
+                tracing::info!(call_id = self.call_id(), "another far end answers");
+                let (number, wiring) = (self.next_number(), self.wiring.clone());
+                let ice = &self.environment.ice;
+                let peer = Peer::instead_of(&self.peer, number, ice, &local, &remote, wiring).await?;
+                old = Some(self.put_in_force(Arc::new(peer)));
+                (local, role(remote.setup))
+            }
+        };
         self.agree(engine, Agreed { remote, local, setup });
+        if let Some(old) = old {
+            old.close().await;
+        }
         Ok(())
     }
 
-    /// Our own offer was refused or never answered.
-    pub fn rollback(&mut self) {
-        self.offered = None;
+    /// Our own offer was refused or never answered: what was agreed on before stays in force.
+    pub async fn roll_back(&mut self) {
+        match self.offered.take() {
+            Some(Offered::Restarted(_)) => {
+                // The path there was is gone with the restart; the next attempt needs nothing of it.
+                self.restart_failed = true;
+                self.peer.roll_back().await;
+            }
+            Some(Offered::Anew(peer, _)) => peer.close().await,
+            Some(Offered::Standing(_)) | None => {}
+        }
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// Another peer takes over; gives the one there was.
+    fn put_in_force(&mut self, peer: Arc<Peer>) -> Arc<Peer> {
+        self.restart_failed = false;
+        self.wiring.path.send_replace(Path::Sought);
+        std::mem::replace(&mut self.peer, peer)
     }
 
     /// Puts an agreement into force and writes the description that says so.
@@ -244,7 +346,7 @@ impl Session {
         let choice = agreed.remote.choice;
         let direction = agreed.remote.direction.mirrored();
         let Choice { codec, payload_type, event, wishes } = choice;
-        let format = CallFormat { codec, payload_type, event, wishes };
+        let format = CallFormat { event, wishes, ..CallFormat::new(codec, payload_type) };
         self.peer.speak(choice.codec);
         let before = self.agreed.as_ref().map(|agreed| agreed.remote.choice);
         let audio = match &self.audio {
@@ -286,6 +388,7 @@ impl Session {
 
     /// Ends it: no sound and no packet after this.
     pub async fn close(self) {
+        self.guard.abort();
         self.watch.abort();
         // Its last event comes before ours.
         if self.watch.await.is_err_and(|error| error.is_panic()) {

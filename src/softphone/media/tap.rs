@@ -177,6 +177,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
                 "RTP in"
             );
             (self.sink)(RtpIn {
+                ssrc: packet.header.ssrc,
                 payload_type: packet.header.payload_type,
                 sequence: packet.header.sequence_number,
                 timestamp: packet.header.timestamp,

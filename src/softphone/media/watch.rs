@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    OnEvent, Wish,
+    OnEvent,
     peer::{Peer, PeerState},
     stats::{self, Listening},
     tap::Told,
@@ -42,9 +42,6 @@ const RESTING_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Between two looks at whether anything comes.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-
-/// Between two re-INVITEs that are to bring the sound back.
-const RESTART_EVERY: Duration = Duration::from_secs(10);
 
 /// So many packets in a second are sound that somebody sends, silence or not: a far end that rests sends few.
 const STEADY: u64 = 25;
@@ -75,14 +72,10 @@ enum Health {
 
 /// What the task is given for good.
 pub struct Surroundings {
-    /// The call's Call-ID.
-    pub call_id: String,
     /// Whether the agent holds the call: then silence is no loss.
     pub held: Arc<AtomicBool>,
     /// Where events go.
     pub on_event: OnEvent,
-    /// Where a re-INVITE of our own is asked for.
-    pub wish: mpsc::UnboundedSender<Wish>,
 }
 
 /// The task.
@@ -104,7 +97,6 @@ pub struct Watch {
     sent: u64,
     seen: u64,
     seen_at: Instant,
-    restart_asked: Option<Instant>,
     /// Why the far end is not heard, as last told.
     unheard: Option<Unheard>,
     listening: Listening,
@@ -134,7 +126,6 @@ impl Watch {
             sent: 0,
             seen: 0,
             seen_at: Instant::now(),
-            restart_asked: None,
             unheard: None,
             listening: Listening::default(),
         }
@@ -254,10 +245,6 @@ impl Watch {
         if self.health == Health::Up && now.duration_since(self.seen_at) >= patience {
             self.lose(LossCause::NoPackets);
         }
-        // Of a path that is gone it is found out again and again whether there is another one by now.
-        if self.health == Health::Lost && !self.connected {
-            self.ask_for_restart();
-        }
     }
 
     /// Whether the far end should be heard.
@@ -338,24 +325,6 @@ impl Watch {
             self.health = Health::Lost;
             tracing::info!(cause = cause.name(), "media lost");
             self.tell(MediaEvent::Lost { cause });
-            // Where nothing has ever come, another path would bring nothing either: the far end has not begun.
-            if cause == LossCause::PathLost || (cause == LossCause::NoPackets && self.seen > 0) {
-                self.ask_for_restart();
-            }
-        }
-    }
-
-    /// Asks for a re-INVITE that looks for a new path, not too often and not while nobody listens.
-    fn ask_for_restart(&mut self) {
-        let now = Instant::now();
-        let lately = self.restart_asked.is_some_and(|at| now.duration_since(at) < RESTART_EVERY);
-        if lately || self.around.held.load(Relaxed) {
-            return;
-        }
-        self.restart_asked = Some(now);
-        tracing::info!(call_id = self.around.call_id, "the sound is gone: asking for another path");
-        if self.around.wish.send(Wish::Restart { call_id: self.around.call_id.clone() }).is_err() {
-            tracing::debug!("nobody carries out what the media session wishes");
         }
     }
 

@@ -5,6 +5,7 @@ pub mod break_form;
 pub mod break_requests;
 pub mod busy;
 pub mod caller_id;
+pub mod devices;
 pub mod duty;
 pub mod form;
 pub mod health;
@@ -22,6 +23,7 @@ pub mod question;
 pub mod reminders;
 
 pub use break_form::BreakForm;
+pub use devices::{DeviceChoice, DevicesDialog};
 pub use duty::{Duty, DutyChoice};
 pub use list::{Item, ListDialog};
 pub use numbers::NumberUse;
@@ -60,6 +62,8 @@ pub enum Dialog {
     Numbers(ListDialog),
     /// How the call sounds.
     Quality,
+    /// Sound devices.
+    Devices(DevicesDialog),
     /// What is in order and what is not; first line shown.
     Health(u16),
 }
@@ -87,6 +91,8 @@ pub enum Choice {
     Yes(Question),
     /// Something of a duty.
     Duty(DutyChoice),
+    /// Something about sound devices.
+    Device(DeviceChoice),
     /// Begin or end the test of microphone and speaker.
     TestSound(bool),
     /// Look at everything now.
@@ -132,6 +138,7 @@ impl Dialog {
             Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => Some(list),
             Dialog::Pick(pick) => Some(&mut pick.list),
             Dialog::Duty(duty) => duty.list_mut(),
+            Dialog::Devices(devices) => Some(&mut devices.list),
             Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => None,
         }
     }
@@ -144,7 +151,12 @@ impl Dialog {
             }
             Dialog::Pick(pick) => Some(pick.field_mut()),
             Dialog::Duty(duty) => duty.field_mut(),
-            Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => None,
+            Dialog::Devices(_)
+            | Dialog::Help(_)
+            | Dialog::Health(_)
+            | Dialog::Keypad(_)
+            | Dialog::Question(_)
+            | Dialog::Quality => None,
         }
     }
 
@@ -152,9 +164,12 @@ impl Dialog {
     pub fn choices(&self, state: &ViewState, snapshot: &Snapshot) -> Vec<Choice> {
         match self {
             Dialog::Pick(pick) => pick.rows(snapshot).into_iter().map(|row| row.choice).collect(),
-            Dialog::Busy(_) | Dialog::CallerId(_) | Dialog::Palette(_) | Dialog::Numbers(_) | Dialog::Duty(_) => {
-                self.items(state, snapshot).into_iter().map(|item| item.choice).collect()
-            }
+            Dialog::Busy(_)
+            | Dialog::CallerId(_)
+            | Dialog::Palette(_)
+            | Dialog::Numbers(_)
+            | Dialog::Devices(_)
+            | Dialog::Duty(_) => self.items(state, snapshot).into_iter().map(|item| item.choice).collect(),
             Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => {
                 Vec::new()
             }
@@ -173,6 +188,7 @@ impl Dialog {
             | Dialog::Palette(_)
             | Dialog::Numbers(_)
             | Dialog::Pick(_)
+            | Dialog::Devices(_)
             | Dialog::Duty(_) => {
                 if let Some(list) = self.list_mut() {
                     list.scroll(lines, up);
@@ -189,6 +205,7 @@ impl Dialog {
             Dialog::CallerId(list) => list.filtered(caller_id::items(snapshot)),
             Dialog::Palette(list) => list.filtered(palette::items(state, snapshot)),
             Dialog::Duty(duty) => duty.items(snapshot),
+            Dialog::Devices(devices) => devices.items(snapshot),
             Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
             Dialog::Pick(_)
             | Dialog::Help(_)
@@ -208,6 +225,7 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
         Dialog::CallerId(list) | Dialog::Palette(list) => list.on_key(&items, chord),
         Dialog::Pick(pick) => pick.on_key(snapshot, chord),
         Dialog::Duty(duty) => duty.on_key(snapshot, chord),
+        Dialog::Devices(devices) => devices.on_key(state, snapshot, chord),
         Dialog::Help(scroll) => help::on_key(scroll, state, chord),
         Dialog::Health(first) => health::on_key(first, state, snapshot, chord),
         Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),

@@ -17,6 +17,9 @@ use crate::{
 /// Quietest level a meter shows, dBFS.
 const FLOOR_DBFS: f32 = -60.0;
 
+/// What digital silence reads, dBFS.
+const SILENCE_DBFS: f32 = -89.5;
+
 /// Longest meter, cells.
 const METER: u16 = 40;
 
@@ -212,7 +215,8 @@ fn meter(canvas: &mut Canvas<'_>, area: Rect, y: u16, label: &'static str, dbfs:
     }
     bar(canvas, x, y, cells, dbfs, muted);
     let value = match dbfs {
-        Some(level) if level > FLOOR_DBFS => format!("{level:>4.0} dB"),
+        // A pause is a low level; only digital silence is none.
+        Some(level) if level > SILENCE_DBFS => format!("{level:>4.0} dB"),
         Some(_) | None => text::pad_left(canvas.glyphs.none, 4) + " dB",
     };
     canvas.put(x + cells + 1, y, value_cells - 1, &value, Scope::Dim);

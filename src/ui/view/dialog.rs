@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    forms, health, picker, quality,
+    devices, forms, health, picker, quality,
 };
 use crate::ui::{
     act::Target,
@@ -27,6 +27,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         Dialog::CallerId(open) => list(canvas, area, dialog, open, "ui.caller_id_title", 48),
         Dialog::Palette(open) => list(canvas, area, dialog, open, "ui.palette_title", 68),
         Dialog::Numbers(open) => list(canvas, area, dialog, open, "ui.numbers_title", 56),
+        Dialog::Devices(open) => devices::draw(canvas, area, open),
         Dialog::Help(scroll) => draw_help(canvas, area, *scroll),
         Dialog::Health(first) => health::draw(canvas, area, *first, now),
         Dialog::Keypad(sent) => draw_keypad(canvas, area, sent),
@@ -66,6 +67,10 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
             (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
         }
         Dialog::Pick(pick) => picker::in_row(canvas, &mut run, pick),
+        Dialog::Devices(open) => {
+            devices::in_row(canvas, &mut run, open);
+            (items, selected) = (open.items(canvas.snapshot), open.list.selected);
+        }
         Dialog::Duty(duty) => {
             forms::in_row(canvas, &mut run, duty);
             items = duty.items(canvas.snapshot);
@@ -164,7 +169,8 @@ fn dialog_without_filter(dialog: &Dialog) -> Dialog {
     whole
 }
 
-fn draw_item(canvas: &mut Canvas<'_>, area: Rect, item: &Item, selected: bool) {
+/// One line of a list.
+pub fn draw_item(canvas: &mut Canvas<'_>, area: Rect, item: &Item, selected: bool) {
     let look = |scope: Scope| if selected { Scope::WindowSelected } else { scope };
     if selected {
         canvas.clear(area, Scope::WindowSelected);

@@ -6,6 +6,7 @@
 mod bar;
 mod canvas;
 mod card;
+mod devices;
 mod dialog;
 mod directory;
 mod duty;
@@ -28,6 +29,8 @@ mod words;
 
 #[cfg(test)]
 mod calls_tests;
+#[cfg(test)]
+mod devices_tests;
 #[cfg(test)]
 mod duty_tests;
 #[cfg(test)]

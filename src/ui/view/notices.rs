@@ -7,7 +7,8 @@ use ratatui::layout::Rect;
 use super::{canvas::Canvas, status_line, tabs};
 use crate::{
     app::{NoticeLevel, NoticeView},
-    ui::{lists::Listed, state, text, theme::Scope},
+    i18n::Message,
+    ui::{input::UiAction, lists::Listed, state, text, theme::Scope},
 };
 
 /// Most toasts shown at once.
@@ -64,8 +65,15 @@ pub fn draw_toasts(canvas: &mut Canvas<'_>, area: Rect, top: u16, now: Instant) 
     let width = TOAST_WIDTH.min(area.width.saturating_sub(4));
     let mut bottom = area.bottom().saturating_sub(2);
     for (older, toast) in toasts.iter().rev().enumerate() {
-        let lines: Vec<String> =
-            text::wrap(&text::clean(&toast.text), width.saturating_sub(6)).into_iter().take(3).collect();
+        let mut told = toast.text.clone();
+        if toast.kind == "devices.new"
+            && let Some(key) = canvas.key(UiAction::Devices)
+        {
+            // An offer with the key that takes it.
+            let press = Message::new("devices.press").with("key", key).render(canvas.snapshot.locale);
+            told = format!("{told} {press}");
+        }
+        let lines: Vec<String> = text::wrap(&text::clean(&told), width.saturating_sub(6)).into_iter().take(3).collect();
         let rows = u16::try_from(lines.len()).unwrap_or(1);
         let highest = if older == 0 { area.y + 1 } else { top };
         if bottom < highest + rows {

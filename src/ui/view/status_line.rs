@@ -119,6 +119,11 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
     let locale = snapshot.locale;
     let signed_in = snapshot.agent.state.is_signed_in();
     let live = snapshot.call.phase.is_live();
+    if snapshot.call.phase.is_connected()
+        && let Some(told) = nobody_hears(canvas)
+    {
+        return Some(told);
+    }
     let link = &snapshot.link;
     if (signed_in || live) && link.state == LinkState::GivenUp {
         let reason = link.last_error.clone().unwrap_or_default();
@@ -166,9 +171,34 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
         return Some((vec![because.render(locale), again], Scope::BannerBad));
     }
     if let Some(error) = &snapshot.media.device_error {
-        return Some((vec![error.render(locale)], Scope::BannerWarn));
+        return Some((vec![error.render(locale), press_devices(canvas)], Scope::BannerWarn));
     }
     None
+}
+
+/// What matters most in a conversation: that the agent is not heard, or hears nothing.
+fn nobody_hears(canvas: &Canvas<'_>) -> Option<(Vec<String>, Scope)> {
+    let (snapshot, devices) = (canvas.snapshot, &canvas.snapshot.devices);
+    if devices.speaking_muted {
+        let mut parts = vec![canvas.t("devices.speaking_muted")];
+        let unmute = |key| Message::new("devices.unmute").with("key", key).render(snapshot.locale);
+        parts.extend(canvas.key(UiAction::Mute).map(unmute));
+        return Some((parts, Scope::BannerWarn));
+    }
+    if let Some(error) = &snapshot.media.device_error {
+        return Some((vec![error.render(snapshot.locale), press_devices(canvas)], Scope::BannerBad));
+    }
+    if devices.microphone_silent && !snapshot.call.muted {
+        let parts = vec![canvas.t("devices.microphone_silent"), canvas.t("devices.silent_hint"), press_devices(canvas)];
+        return Some((parts, Scope::BannerWarn));
+    }
+    None
+}
+
+/// The key to the sound devices.
+fn press_devices(canvas: &Canvas<'_>) -> String {
+    let key = canvas.key(UiAction::Devices).unwrap_or_default();
+    Message::new("devices.press").with("key", key).render(canvas.snapshot.locale)
 }
 
 /// Whether the banner says already what a notice says.

@@ -58,6 +58,7 @@ pub(in crate::app) fn profile() -> Profile {
         status_warn: false,
         zone: jiff::tz::TimeZone::UTC,
         journal_keep: 500,
+        devices: softphone::Devices { input: "default".into(), output: "default".into(), ring: "default".into() },
         ring: true,
         fills_panel: false,
         check: false,

@@ -12,9 +12,12 @@ use super::{
     list::{DeviceDirection, DeviceInfo},
     open::End,
 };
-use crate::softphone::{
-    AudioError, DeviceRole, Devices, MediaEvent, Xruns,
-    audio::{BLOCK, Latency, RATE, resample::Resampler},
+use crate::{
+    domain::DeviceRole,
+    softphone::{
+        AudioError, Devices, MediaEvent, Xruns,
+        audio::{BLOCK, Latency, RATE, resample::Resampler},
+    },
 };
 
 /// Added to what a device is kept filled with each time it runs dry, samples: 5 ms.
@@ -265,7 +268,7 @@ impl DeviceBackend {
 
 /// The device that a word means in a list; for the system's choice the default one.
 fn found<'a>(devices: &'a [DeviceInfo], role: DeviceRole, wanted: &str) -> Option<&'a DeviceInfo> {
-    let mut ours = devices.iter().filter(|device| device.direction == role.direction());
+    let mut ours = devices.iter().filter(|device| device.direction == DeviceDirection::of(role));
     if Devices::follows_system(wanted) {
         ours.find(|device| device.is_default)
     } else {

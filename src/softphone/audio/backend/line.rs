@@ -29,6 +29,10 @@ const TOO_MANY_XRUNS: u64 = 4;
 /// has.
 const NO_FIRST_PULSE: Duration = Duration::from_secs(4);
 const NO_PULSE: Duration = Duration::from_millis(1500);
+/// A sound server opens a device that is not there, and nothing comes of it: what was lost is opened anew this soon, and
+/// now and then later, in case the machine is only busy.
+const NO_PULSE_AFTER_LOSS: Duration = Duration::from_millis(250);
+const PATIENT_ATTEMPT: u32 = 6;
 
 /// A device of the user's choice.
 pub struct Line {
@@ -41,6 +45,8 @@ pub struct Line {
     state: State,
     /// What worked and went away, and when.
     lost: Option<(String, Instant)>,
+    /// Attempts since then that nothing came of.
+    attempts: u32,
     /// Xruns of streams that are closed.
     xruns_before: u64,
 }
@@ -121,6 +127,7 @@ impl Line {
             period_ms: SHORTEST_PERIOD,
             state: State::Closed,
             lost: None,
+            attempts: 0,
             xruns_before: 0,
         }
     }
@@ -184,10 +191,22 @@ impl Line {
                 let callbacks = open.pulse.callbacks.load(Ordering::Relaxed);
                 if callbacks != open.seen.0 {
                     open.seen = (callbacks, now);
-                    self.lost = None;
+                    (self.lost, self.attempts) = (None, 0);
                 }
-                let patience = if callbacks == 0 { NO_FIRST_PULSE } else { NO_PULSE };
-                if now.saturating_duration_since(open.seen.1) > patience {
+                let hoped_for = self.lost.as_ref().is_some_and(|(_, at)| now.saturating_duration_since(*at) < EAGER);
+                let patience = match callbacks {
+                    0 if hoped_for && !self.attempts.is_multiple_of(PATIENT_ATTEMPT) => NO_PULSE_AFTER_LOSS,
+                    0 if hoped_for => NO_PULSE,
+                    0 => NO_FIRST_PULSE,
+                    _ => NO_PULSE,
+                };
+                let still = now.saturating_duration_since(open.seen.1) > patience;
+                if still && callbacks == 0 && hoped_for {
+                    // Its loss has been told.
+                    self.attempts += 1;
+                    self.close();
+                    change = self.begin(now);
+                } else if still {
                     let error = AudioError::Stalled { direction: self.role, device: open.name.clone() };
                     change = Some(self.fail(error, now));
                 } else if now.saturating_duration_since(open.needed) > LINGER {
@@ -287,7 +306,7 @@ impl Line {
         if let State::Open(open) = &self.state
             && open.alive()
         {
-            self.lost = Some((open.name.clone(), now));
+            (self.lost, self.attempts) = (Some((open.name.clone(), now)), 1);
         }
         let hoped_for = self.lost.as_ref().filter(|(_, at)| now.saturating_duration_since(*at) < EAGER);
         let after = if hoped_for.is_some() { EAGER_RETRY } else { RETRY };

@@ -3,7 +3,10 @@
 use cpal::traits::{DeviceTrait as _, HostTrait as _};
 use serde::Serialize;
 
-use crate::softphone::{AudioError, Devices};
+use crate::{
+    domain::DeviceRole,
+    softphone::{AudioError, Devices},
+};
 
 /// ALSA's plugins and special PCMs that are no devices a person would choose.
 const NO_DEVICES: [&str; 16] = [
@@ -33,6 +36,16 @@ pub enum DeviceDirection {
     Input,
     /// A speaker.
     Output,
+}
+
+impl DeviceDirection {
+    /// Which way the sound of a role goes.
+    pub fn of(role: DeviceRole) -> Self {
+        match role {
+            DeviceRole::Microphone => Self::Input,
+            DeviceRole::Speaker | DeviceRole::Ring => Self::Output,
+        }
+    }
 }
 
 /// A device to choose from.

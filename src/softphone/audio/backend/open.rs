@@ -133,9 +133,17 @@ pub fn open(
             }
             if trouble.is_final(error.kind(), pulse.callbacks.load(Ordering::Relaxed), Instant::now()) {
                 // A stream that ran and has lost its device: it was pulled out.
-                let gone = error.kind() == ErrorKind::DeviceNotAvailable;
-                let device = || name.clone();
-                lost(if gone { AudioError::Gone { direction: role, device: device() } } else { unusable(error) });
+                let (direction, device) = (role, name.clone());
+                tracing::debug!(role, device, %error, "lost");
+                // What sound servers say of it are no words for people.
+                let stalled = error.kind() == ErrorKind::BackendError && pulse.callbacks.load(Ordering::Relaxed) > 0;
+                lost(if error.kind() == ErrorKind::DeviceNotAvailable {
+                    AudioError::Gone { direction, device }
+                } else if stalled {
+                    AudioError::Stalled { direction, device }
+                } else {
+                    unusable(error)
+                });
             } else {
                 tracing::trace!(role, device = name, %error, "passing trouble");
             }

@@ -11,7 +11,7 @@ mod remote;
 #[cfg(test)]
 pub(super) mod tests;
 
-pub use local::{Local, Origin, answer, offer};
+pub use local::{Local, Origin, answer, offer, offer_again};
 pub use remote::{Remote, read_answer, read_offer};
 
 use crate::{config::Codec, softphone::audio::OpusWishes};

@@ -46,8 +46,14 @@ pub struct Remote {
     pub fingerprint: String,
     /// Usable candidates: UDP, component 1, an address.
     pub candidates: Vec<String>,
+    /// Where it listens for TCP (RFC 6544).
+    pub tcp_candidates: Vec<String>,
+    /// It knows of TCP candidates.
+    pub tcp: bool,
     /// The far end is reachable through the loopback interface.
     pub loopback: bool,
+    /// It has IPv6 addresses only.
+    pub ipv6: bool,
     /// Every `m=` line, in order.
     pub media: Vec<OfferedMedia>,
     /// Which of `media` is the audio spoken.
@@ -143,12 +149,15 @@ fn speak(
     let places = || [section, &description.session].into_iter().chain(others.iter().copied());
     let find = |name: &str| places().find_map(|place| place.attribute(name).map(str::to_owned));
 
+    if section.has("crypto") && !places().any(|place| place.has("fingerprint")) {
+        return Err(refuse("its audio is encrypted with keys in the SDP (SDES); DTLS-SRTP is needed"));
+    }
     let fingerprint = fingerprint(places())?;
     let is_word = |word: &String| (1..=256).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_graphic());
     let (Some(ufrag), Some(pwd)) = (find("ice-ufrag").filter(is_word), find("ice-pwd").filter(is_word)) else {
         return Err(refuse("its audio has no ICE credentials (WebRTC is needed, not plain RTP)"));
     };
-    let candidates: Vec<(String, IpAddr)> = places()
+    let candidates: Vec<Candidate> = places()
         .map(|place| place.attributes("candidate").filter_map(candidate).take(MAX_CANDIDATES).collect::<Vec<_>>())
         .find(|found| !found.is_empty())
         .unwrap_or_default();
@@ -158,8 +167,12 @@ fn speak(
         .and_then(|line| line.split_ascii_whitespace().last())
         .and_then(|word| word.split('/').next())
         .and_then(|address| address.parse().ok());
-    let addresses = connection.into_iter().chain(candidates.iter().map(|(_, address)| *address));
-    let loopback = addresses.into_iter().any(|address| address.is_loopback());
+    let addresses: Vec<IpAddr> = connection.into_iter().chain(candidates.iter().map(|c| c.address)).collect();
+    let loopback = addresses.iter().any(IpAddr::is_loopback);
+    let ipv6 = !addresses.is_empty() && addresses.iter().all(IpAddr::is_ipv6);
+    let lines = |wanted: fn(&Transport) -> bool| {
+        candidates.iter().filter(|c| wanted(&c.transport)).map(|c| c.line.clone()).collect::<Vec<_>>()
+    };
 
     let offered = |media: &Media| OfferedMedia {
         kind: media.kind.clone(),
@@ -179,8 +192,11 @@ fn speak(
         pwd,
         lite: description.session.has("ice-lite"),
         fingerprint,
-        candidates: candidates.into_iter().map(|(line, _)| line).collect(),
+        candidates: lines(|transport| *transport == Transport::Udp),
+        tcp_candidates: lines(|transport| *transport == Transport::TcpPassive),
+        tcp: places().any(|place| place.attributes("candidate").any(is_tcp)),
         loopback,
+        ipv6,
         media: description.media.iter().map(offered).collect(),
         chosen,
         bundle,
@@ -222,16 +238,47 @@ fn is_hex(word: &str) -> bool {
     word.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// A candidate in the crate's words, if we can use it (RFC 8839 5.1): TCP, RTCP's own port (component 2), names and
-/// link-local addresses are left out.
-fn candidate(line: &str) -> Option<(String, IpAddr)> {
+/// A way the far end is reached.
+struct Candidate {
+    line: String,
+    address: IpAddr,
+    transport: Transport,
+}
+
+#[derive(PartialEq, Eq)]
+enum Transport {
+    Udp,
+    /// It listens.
+    TcpPassive,
+}
+
+/// A candidate of RFC 6544, whether we can use it or not.
+fn is_tcp(line: &str) -> bool {
+    line.split_ascii_whitespace().nth(2).is_some_and(|transport| transport.eq_ignore_ascii_case("tcp"))
+}
+
+/// A candidate in the crate's words, if we can use it (RFC 8839 5.1): RTCP's own port (component 2), names (a browser's
+/// `.local` ones stand for addresses that the far end finds by itself when it hears from us) and link-local addresses are
+/// left out.
+fn candidate(line: &str) -> Option<Candidate> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [foundation, component, transport, priority, address, port, typ, kind, ..] = words.as_slice() else {
+    let [foundation, component, transport, priority, address, port, typ, kind, rest @ ..] = words.as_slice() else {
         return None;
     };
-    if *component != "1" || !transport.eq_ignore_ascii_case("udp") || !typ.eq_ignore_ascii_case("typ") {
+    if *component != "1" || !typ.eq_ignore_ascii_case("typ") {
         return None;
     }
+    let transport = if transport.eq_ignore_ascii_case("udp") {
+        Transport::Udp
+    } else if transport.eq_ignore_ascii_case("tcp") {
+        match rest.iter().skip_while(|word| !word.eq_ignore_ascii_case("tcptype")).nth(1) {
+            Some(word) if word.eq_ignore_ascii_case("passive") => Transport::TcpPassive,
+            // One that is active connects to us.
+            Some(_) | None => return None,
+        }
+    } else {
+        return None;
+    };
     if foundation.len() > 64 || !foundation.bytes().all(|b| b.is_ascii_graphic()) {
         return None;
     }
@@ -246,13 +293,19 @@ fn candidate(line: &str) -> Option<(String, IpAddr)> {
         return None;
     }
     let kind = kind.to_ascii_lowercase();
-    let related = match kind.as_str() {
-        "host" => "",
-        // Only for the log of the far end; the crate insists on there being one.
-        "srflx" | "prflx" | "relay" => " raddr 0.0.0.0 rport 0",
+    let line = match (&transport, kind.as_str()) {
+        (Transport::Udp, "host") => format!("{foundation} 1 udp {priority} {address} {port} typ host"),
+        // The related address is only for the log of the far end; the crate insists on there being one.
+        (Transport::Udp, "srflx" | "prflx" | "relay") => {
+            format!("{foundation} 1 udp {priority} {address} {port} typ {kind} raddr 0.0.0.0 rport 0")
+        }
+        // Only what can be connected to; the crate knows TCP of host candidates alone, whatever they are.
+        (Transport::TcpPassive, "host" | "srflx" | "prflx") => {
+            format!("{foundation} 1 tcp {priority} {address} {port} typ host tcptype passive")
+        }
         _ => return None,
     };
-    Some((format!("{foundation} 1 udp {priority} {address} {port} typ {kind}{related}"), address))
+    Some(Candidate { line, address, transport })
 }
 
 /// Our codecs among the formats of a media description, in its order, with their payload types.

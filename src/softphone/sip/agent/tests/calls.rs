@@ -247,6 +247,8 @@ fn a_second_call_finds_us_busy() {
     bench.frame(&invite("c2", "Call-Info: answer-after=0\r\n"));
     assert_eq!(line(bench.last("SIP/2.0 486 Busy Here"), "Call-ID"), "c2");
     assert!(!bench.events.iter().any(|e| matches!(e, Event::Incoming { call_id, .. } if call_id == "c2")));
+    let told = Event::TurnedAway { from: "13800000000".into() };
+    assert_eq!(bench.events.iter().filter(|event| **event == told).count(), 1);
     let bye = bench.in_dialog("BYE", 11, "", "");
     bench.frame(&bye);
     assert_eq!(bench.events.last(), Some(&ended("c1", EndCause::RemoteBye)), "the first call was not touched");
