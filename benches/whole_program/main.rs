@@ -26,6 +26,7 @@ mod soak;
 mod start;
 mod table;
 mod talking;
+mod torture;
 mod treatment;
 
 use table::Table;
@@ -33,7 +34,7 @@ use table::Table;
 type Measure = fn(&mut Table);
 
 /// In the order of the table.
-const PARTS: [(&str, Measure); 14] = [
+const PARTS: [(&str, Measure); 15] = [
     ("start", start::measure),
     ("cost", cost::measure),
     ("latency", latency::measure),
@@ -46,6 +47,7 @@ const PARTS: [(&str, Measure); 14] = [
     ("loss", loss::measure),
     ("replug", replug::measure),
     ("path", path::measure),
+    ("torture", torture::measure),
     ("flood", flood::measure),
     ("size", start::size),
 ];
@@ -74,6 +76,8 @@ fn main() {
         let minutes = minutes.and_then(|at| words.get(at)).map_or(60, |word| word.parse().expect("whole minutes"));
         eprintln!("soak");
         soak::measure(&mut table, minutes);
+    } else if wanted.is_empty() {
+        soak::not_measured(&mut table);
     }
     if words.iter().any(|word| word == "--json") {
         table.print_json();

@@ -11,7 +11,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    common::{Home, audio::speech, become_idle, headless, talking},
+    common::{Home, audio::speech, become_idle, headless_in, talking},
     setting,
     table::{Table, Target},
 };
@@ -40,11 +40,22 @@ pub fn measure(table: &mut Table) {
     };
     let platform = setting::platform(&home);
     // The treatment has nothing to do with it.
-    let off = ("echo_cancellation", json!(false));
-    platform.configure("audio", &[("backend", json!("device")), off]);
+    let off = |key| (key, json!(false));
+    let named = |key, name| (key, json!(format!("alsa:test_{name}")));
+    let lines = [
+        ("backend", json!("device")),
+        named("input_device", "microphone"),
+        named("output_device", "speaker"),
+        named("ring_device", "speaker"),
+        off("echo_cancellation"),
+        off("noise_suppression"),
+        off("gain_control"),
+    ];
+    platform.configure("audio", &lines);
     node.plug();
     let mut speaking = card.speak(&home);
-    let client = headless(&home, &platform.config);
+    // Without it PipeWire itself moves a stream whose device is gone to another one: no plug is pulled then.
+    let client = headless_in(&home, &platform.config, &[("PIPEWIRE_ALSA", "{ node.dont-reconnect = true }")]);
     become_idle(&home);
     talking(&home, &platform, "tone:440");
     home.until("the microphone is heard", |s| s["media"]["level_in_dbfs"].as_f64() > Some(-40.0));
@@ -59,9 +70,6 @@ pub fn measure(table: &mut Table) {
         card.plug();
         let plugged = Instant::now();
         node.plug();
-        speaking.kill().ok();
-        speaking.wait().ok();
-        speaking = card.speak(&home);
         // The meter is read ten times a second: as much is in the figure.
         while home.status()["media"]["level_in_dbfs"].as_f64().is_none_or(|dbfs| dbfs < -40.0) {
             if plugged.elapsed() > GIVEN_UP {
@@ -132,32 +140,28 @@ impl Card {
         started.status.success().then_some(card)
     }
 
-    fn pactl(&self, words: &[&str]) {
+    fn pactl(&self, words: &[&str]) -> String {
         let done = Command::new("pactl")
             .args(words)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdout(Stdio::null())
-            .status();
-        assert!(done.is_ok_and(|status| status.success()), "pactl {words:?}");
+            .output()
+            .expect("pactl starts");
+        assert!(done.status.success(), "pactl {words:?}");
+        String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
+    /// The speaker and the microphone go; what is said goes on, unheard.
     fn pull(&self) {
-        self.pactl(&["unload-module", "module-remap-source"]);
-        self.pactl(&["unload-module", "module-null-sink"]);
+        let modules = self.pactl(&["list", "short", "modules"]);
+        for name in ["source_name=mic", "sink_name=spk"] {
+            let line = modules.lines().find(|line| line.contains(name)).expect("it is there");
+            self.pactl(&["unload-module", line.split_whitespace().next().expect("a number")]);
+        }
     }
 
     fn plug(&self) {
-        for sink in ["spk", "micfeed"] {
-            let name = format!("sink_name={sink}");
-            self.pactl(&[
-                "load-module",
-                "module-null-sink",
-                &name,
-                "media.class=Audio/Sink",
-                "rate=48000",
-                "channels=2",
-            ]);
-        }
+        let sink = ["sink_name=spk", "media.class=Audio/Sink", "rate=48000", "channels=2"];
+        self.pactl(&[&["load-module", "module-null-sink"], &sink[..]].concat());
         self.pactl(&["load-module", "module-remap-source", "master=micfeed.monitor", "source_name=mic"]);
     }
 
@@ -165,7 +169,7 @@ impl Card {
     fn speak(&self, home: &Home) -> Child {
         let file = home.path("voice.raw");
         if !file.exists() {
-            let bytes: Vec<u8> = speech(60.0, 9).iter().flat_map(|s| ((s * 32_767.0) as i16).to_le_bytes()).collect();
+            let bytes: Vec<u8> = speech(120.0, 9).iter().flat_map(|s| ((s * 32_767.0) as i16).to_le_bytes()).collect();
             fs::write(&file, bytes).expect("a file of speech");
         }
         Command::new("pacat")

@@ -19,6 +19,13 @@ use crate::{
 const CALL: u64 = 55;
 const CODECS: [&str; 4] = ["opus", "G722", "PCMA", "PCMU"];
 
+/// An hour is no part of the whole.
+pub fn not_measured(table: &mut Table) {
+    let why = "takes an hour: `-- soak --minutes 60`";
+    table.not_measured("soak: memory (PSS)", Some(Target::most(50.0, "kB/h")), why);
+    table.not_measured("soak: gaps in an hour of calls", Some(Target::most(0.0, "")), why);
+}
+
 /// For so many minutes, shared by the codecs; a call a minute.
 pub fn measure(table: &mut Table, minutes: u64) {
     for codec in CODECS {

@@ -97,6 +97,11 @@ impl Table {
         self.push(Row { figure: figure.into(), target: Some(target), value: Some(value), told });
     }
 
+    /// The lines of another table.
+    pub fn append(&mut self, mut other: Table) {
+        self.0.append(&mut other.0);
+    }
+
     fn push(&mut self, row: Row) {
         eprintln!("  {}: {} {}", row.figure, row.told, row.verdict());
         self.0.push(row);

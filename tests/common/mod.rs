@@ -329,12 +329,22 @@ pub fn headless(home: &Home, config: &Path) -> Process {
 }
 
 pub fn headless_with(home: &Home, config: &Path, more: &[&str]) -> Process {
+    spawn_headless(home, config, more, &[])
+}
+
+/// With more in its environment.
+pub fn headless_in(home: &Home, config: &Path, environment: &[(&str, &str)]) -> Process {
+    spawn_headless(home, config, &[], environment)
+}
+
+fn spawn_headless(home: &Home, config: &Path, more: &[&str], environment: &[(&str, &str)]) -> Process {
     let config = config.to_string_lossy().into_owned();
     let mut args = vec!["run", "--headless", "--config", &config];
     args.extend(more);
     let log = fs::File::create(home.path("client.log")).expect("a log file");
     let child = home
         .command(&args)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a log file"))
         .stderr(log)
