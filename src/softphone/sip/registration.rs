@@ -282,8 +282,8 @@ impl Registration {
 /// First pause, s, when the server is in trouble: its phones have lost it in the same instant and must not come back in
 /// one. Spread like this, a second sees 1 of 29 of them (RFC 5626 4.5 has the same in mind, with 30 s and more).
 const SERVER_FIRST: Range<f64> = 1.0..30.0;
-/// Later ones: half to all of the longest.
-const SERVER_LATER: Range<f64> = 20.0..40.0;
+/// Later ones: longer than the first, so that those who come again do not meet those who come for the first time.
+const SERVER_LATER: Range<f64> = 30.0..50.0;
 
 /// How long to leave a server alone that is in trouble for all its phones, after so many failures before.
 pub(super) fn spread(failures: u32) -> Duration {

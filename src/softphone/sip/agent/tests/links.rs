@@ -64,7 +64,7 @@ fn reconnecting_goes_on_for_ever_and_never_in_a_tight_loop() {
     let pauses = pauses(&bench);
     assert_eq!(pauses[0], 0.0, "perhaps it was only this connection");
     assert!((1.0..30.0).contains(&pauses[1]), "{pauses:?}");
-    assert!(pauses[2..].iter().all(|pause| (20.0..40.0).contains(pause)), "{pauses:?}");
+    assert!(pauses[2..].iter().all(|pause| (30.0..50.0).contains(pause)), "{pauses:?}");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_whole_floor_does_not_come_back_in_the_same_second() {
         let worst = back.values().max().copied().unwrap_or_default();
         assert!(worst * 100 <= PHONES * 5, "away for {away} s: {worst} of {PHONES} in one second: {back:?}");
         let last = back.keys().max().copied().unwrap_or_default();
-        assert!(last <= away + 40, "everybody is back within 40 s: {last}");
+        assert!(last <= away + 50, "everybody is back within 50 s: {last}");
     }
 }
 
