@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::LoginType,
-    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, Party, RingKind, SkillGroup},
+    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, Party, RingKind, SkillGroup, Warning},
     i18n::{Locale, Message},
 };
 
@@ -367,6 +367,22 @@ pub struct MediaView {
     pub packets_sent: u64,
     /// RTP packets received in this call.
     pub packets_received: u64,
+    /// RTP packets of the far end that never came, in this call.
+    pub packets_lost: u64,
+    /// Sound made up because nothing came in time, of the last 5 s, percent.
+    pub concealed_pct: f32,
+    /// How long a packet waits in the jitter buffer, ms.
+    pub buffer_ms: f32,
+    /// What the far end says it lost of what we sent, percent.
+    pub far_loss_pct: Option<f32>,
+    /// Jitter of what we sent as the far end measures it, ms.
+    pub far_jitter_ms: Option<f32>,
+    /// Times a sound device ran dry or over in this call.
+    pub xruns: u64,
+    /// How the far end is reached: host, srflx or relay.
+    pub path: Option<&'static str>,
+    /// What is wrong with the sound now, worst first.
+    pub warnings: Vec<Warning>,
     /// Level of the microphone, dBFS.
     pub level_in_dbfs: Option<f32>,
     /// Level of the far end, dBFS.

@@ -19,9 +19,9 @@ use super::{
 };
 use crate::{
     config::Codec,
-    domain::{AgentState, BusyReason, CallPhase, CallerId, Remembered, SkillGroup},
+    domain::{AgentState, BusyReason, CallPhase, CallerId, QualityWatch, Remembered, SkillGroup},
     i18n::Message,
-    softphone::{MediaStats, Tone},
+    softphone::{MediaStats, Tone, Unheard},
 };
 
 /// Everything the program knows. Changed by [`State::update`](super::State::update) alone.
@@ -147,6 +147,12 @@ pub(super) struct Media {
     pub(super) device_errors: Vec<Message>,
     /// The capture path's own word.
     pub(super) muted: bool,
+    /// What is wrong with the sound now.
+    pub(super) quality: QualityWatch,
+    /// Why a connected far end is not heard.
+    pub(super) unheard: Option<Unheard>,
+    /// When the sound was lost.
+    pub(super) lost_at: Option<Instant>,
     /// Keypad digits can go in the call's own sound.
     pub(super) digits: bool,
     /// That they cannot, although they should, has been told.

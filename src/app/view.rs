@@ -7,7 +7,10 @@ use super::{
     Snapshot, State, Wanted,
     state::{Call, Media, ShownReminder},
 };
-use crate::domain::{AgentState, BusyReason, SkillGroup, TargetState};
+use crate::{
+    domain::{AgentState, BusyReason, SkillGroup, TargetState},
+    softphone::PathKind,
+};
 
 impl State {
     /// One consistent picture. Running clocks stand at zero in it; [`Snapshot::as_of`] reads them.
@@ -189,6 +192,14 @@ fn media_view(media: &Media) -> MediaView {
         mos: media.stats.map(|stats| stats.mos),
         packets_sent: stats.packets_sent,
         packets_received: stats.packets_received,
+        packets_lost: stats.packets_lost,
+        concealed_pct: stats.concealed_pct,
+        buffer_ms: stats.buffer_ms,
+        far_loss_pct: stats.far_loss_pct,
+        far_jitter_ms: stats.far_jitter_ms,
+        xruns: stats.xruns,
+        path: stats.path.map(PathKind::name),
+        warnings: media.quality.warnings().copied().collect(),
         level_in_dbfs: media.microphone,
         level_out_dbfs: media.far_end,
         device_error: media.device_errors.first().cloned(),

@@ -38,19 +38,6 @@ impl WarningName {
         WarningName::FarEndSilent,
     ];
 
-    /// Catalogue key of what is told: what is wrong and what to do.
-    pub fn message_key(self) -> &'static str {
-        match self {
-            WarningName::SpeakerStalled => "media.warn_speaker_stalled",
-            WarningName::HighLoss => "media.warn_loss",
-            WarningName::HighJitter => "media.warn_jitter",
-            WarningName::HighRtt => "media.warn_rtt",
-            WarningName::LowMos => "media.warn_mos",
-            WarningName::ConstantInput => "media.warn_constant_input",
-            WarningName::FarEndSilent => "media.warn_far_end_silent",
-        }
-    }
-
     /// Good to know, and nothing that anybody here could mend.
     pub fn is_informational(self) -> bool {
         self == WarningName::FarEndSilent
@@ -200,11 +187,9 @@ impl QualityWatch {
         history.push_back(value);
         // What is not measured yet counts as nothing, so that one bad second is no average.
         let average = history.iter().sum::<f32>() / AVERAGED as f32;
-        let bad = if rule.average {
-            rule.is_bad(average)
-        } else {
-            history.iter().filter(|value| rule.is_bad(**value)).count() >= BAD
-        };
+        let bad_ones = history.iter().filter(|value| rule.is_bad(**value)).count();
+        // A single second is none, however bad it was.
+        let bad = if rule.average { bad_ones > 1 && rule.is_bad(average) } else { bad_ones >= BAD };
         let mut last = history.iter().rev().take(WELL);
         let well = history.len() >= WELL && last.all(|value| rule.is_well(*value));
         let shown = if rule.average { average } else { value };
@@ -274,6 +259,7 @@ pub struct Heard {
 /// The sum of the seconds of a call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QualityTally {
+    codec: &'static str,
     mos: Mean,
     worst_mos: Option<f32>,
     concealed: Mean,
@@ -324,17 +310,22 @@ impl QualityTally {
         self.silent_s += u32::from(heard.silent);
     }
 
+    /// This codec is spoken from now on.
+    pub fn spoken(&mut self, codec: &'static str) {
+        self.codec = codec;
+    }
+
     /// A warning was raised.
     pub fn warned(&mut self) {
         self.warnings += 1;
     }
 
     /// All of it, if there was any sound.
-    pub fn summary(&self, codec: &str) -> Option<CallQuality> {
+    pub fn summary(&self) -> Option<CallQuality> {
         let (received, lost) = (self.before.0 + self.now.0, self.before.1 + self.now.1);
         let round = |value: f32, steps: f32| (value * steps).round() / steps;
         Some(CallQuality {
-            codec: codec.to_owned(),
+            codec: self.codec.to_owned(),
             mos: round(self.mos.value()?, 100.0),
             worst_mos: round(self.worst_mos?, 100.0),
             loss_pct: round(lost as f32 * 100.0 / (received + lost).max(1) as f32, 10.0),
@@ -411,7 +402,7 @@ mod tests {
     #[test]
     fn one_bad_second_is_no_warning() {
         let mut watch = QualityWatch::default();
-        let bad = Sample { rtt_ms: Some(900.0), jitter_ms: 200.0, loss_pct: 20.0, mos: 1.0 };
+        let bad = Sample { rtt_ms: Some(900.0), jitter_ms: 200.0, loss_pct: 100.0, mos: 1.0 };
         for n in 0..60 {
             assert_eq!(watch.second(if n % 10 == 0 { bad } else { GOOD }), [], "second {n}");
         }
@@ -450,7 +441,8 @@ mod tests {
     #[test]
     fn the_summary_goes_on_over_media_sessions() {
         let mut tally = QualityTally::default();
-        assert_eq!(tally.summary("opus"), None, "no sound");
+        assert_eq!(tally.summary(), None, "no sound");
+        tally.spoken("PCMA");
         let second = |received, lost, mos| Heard {
             sample: Sample { mos, ..GOOD },
             received,
@@ -462,7 +454,7 @@ mod tests {
         tally.second(second(100, 0, 3.0));
         tally.second(Heard { silent: true, ..second(100, 0, 2.0) });
         tally.warned();
-        let summary = tally.summary("PCMA").unwrap();
+        let summary = tally.summary().unwrap();
         assert_eq!((summary.mos, summary.worst_mos, summary.loss_pct), (3.0, 2.0, 9.1));
         assert_eq!((summary.silent_s, summary.warnings, summary.codec.as_str()), (1, 1, "PCMA"));
         assert_eq!((summary.rtt_ms, summary.far_loss_pct), (Some(40.0), None));

@@ -400,7 +400,7 @@ async fn the_connection_is_kept_alive_and_a_pong_is_proof_of_life() {
         tokio::time::advance(Duration::from_millis(3010)).await;
         loop {
             let message = conn.0.next().await.unwrap().unwrap();
-            if message.is_ping() {
+            if matches!(message, Message::Ping(_)) {
                 break;
             }
             assert_eq!(message, Message::text("\r\n\r\n"));

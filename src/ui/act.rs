@@ -140,6 +140,7 @@ pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
         | UiAction::PanelDown
         | UiAction::Palette
         | UiAction::Help
+        | UiAction::Quality
         | UiAction::Mouse
         | UiAction::Redraw
         | UiAction::Quit => return None,
@@ -405,6 +406,10 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         }
         UiAction::Palette => {
             state.dialog = Some(Dialog::Palette(ListDialog::default()));
+            None
+        }
+        UiAction::Quality => {
+            state.dialog = snapshot.call.phase.is_live().then_some(Dialog::Quality);
             None
         }
         UiAction::Help => {

@@ -79,6 +79,8 @@ actions! {
     Mute = "mute", Call, ["m", "alt-m", "f7"], "ui.do_mute";
     /// Keypad digits.
     Keypad = "keypad", Call, ["k", "alt-k"], "ui.do_keypad";
+    /// How the call sounds, in full.
+    Quality = "quality", Call, ["K", "alt-K"], "ui.do_quality";
     /// Consult an agent or an outside number.
     Consult = "consult", Call, ["c", "alt-c"], "ui.do_consult";
     /// Back to the other side, from a consultation or a three-way call.

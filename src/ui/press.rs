@@ -170,6 +170,7 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
                 | Dialog::Help(_)
                 | Dialog::Health(_)
                 | Dialog::Keypad(_)
+                | Dialog::Quality
                 | Dialog::Question(_) => {
                     let item = dialog.items(state, snapshot).into_iter().nth(index);
                     item.filter(|item| item.enabled).map(|item| item.choice)

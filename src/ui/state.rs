@@ -302,7 +302,7 @@ fn over(dialog: &Dialog, snapshot: &Snapshot) -> Over {
     let phase = snapshot.call.phase;
     let quietly = |over: bool| if over { Over::Quietly } else { Over::No };
     match dialog {
-        Dialog::Keypad(_) => quietly(!phase.is_live()),
+        Dialog::Keypad(_) | Dialog::Quality => quietly(!phase.is_live()),
         Dialog::Pick(pick) => match pick.kind {
             PickKind::Consult | PickKind::Transfer if !phase.is_live() => Over::Because("ui.call_is_over"),
             PickKind::Consult | PickKind::Transfer => Over::No,

@@ -30,7 +30,8 @@ pub fn watched(state: &ViewState, snapshot: &Snapshot) -> Option<Watched> {
             | Dialog::Health(_)
             | Dialog::Keypad(_)
             | Dialog::Devices(_)
-            | Dialog::Question(_),
+            | Dialog::Question(_)
+            | Dialog::Quality,
         )
         | None => match state.tab {
             Tab::Directory => Some(Watched::Directory),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     app::{CallClocks, ConsultView},
-    domain::{CallPhase, Direction, HungUpBy, Party, RingKind, Unreached},
+    domain::{CallPhase, Direction, HungUpBy, Party, QualityTally, RingKind, Unreached},
 };
 
 /// An outbound call that was asked for.
@@ -104,6 +104,8 @@ pub(in crate::app) struct Call {
     pub(in crate::app) hold_uncertain: bool,
     /// Why the other end was not reached, where it was said.
     pub(in crate::app) unreached: Option<Unreached>,
+    /// How it has sounded so far.
+    pub(in crate::app) heard: QualityTally,
     /// `callStarted` has been published.
     pub(in crate::app) announced: bool,
 }

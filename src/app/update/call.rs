@@ -9,7 +9,7 @@ use crate::{
         state::{Call, GivenAway},
     },
     cti::push::{PhoneEvent, PhoneState},
-    domain::{CallPhase, Direction, Party, RingKind},
+    domain::{CallPhase, Direction, Party, QualityTally, RingKind},
     softphone,
 };
 
@@ -55,6 +55,7 @@ impl Turn<'_> {
             hung_up_by: None,
             hold_uncertain: false,
             unreached: None,
+            heard: QualityTally::default(),
             announced: false,
         });
     }

@@ -149,6 +149,7 @@ impl Turn<'_> {
                 "hold_ms": entry.hold_ms,
                 "outcome": entry.outcome,
                 "hung_up_by": entry.hung_up_by,
+                "quality": entry.quality,
             }),
         );
         if entry.outcome == Outcome::Missed {

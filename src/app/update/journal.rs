@@ -24,7 +24,7 @@ pub(super) fn entry(call: &Call, at: Instant) -> JournalEntry {
         outcome: Outcome::Interrupted,
         hung_up_by: HungUpBy::Fault,
         unreached: None,
-        quality: None,
+        quality: call.heard.summary(),
     }
 }
 

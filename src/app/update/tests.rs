@@ -15,6 +15,7 @@ mod health;
 mod journal;
 mod links;
 mod look_ups;
+mod media;
 mod monitor;
 mod overtime;
 mod panel;

@@ -19,6 +19,7 @@ use rtc::{
         configuration::{interceptor_registry::configure_rtcp_reports, media_engine::MediaEngine},
         sdp::RTCSessionDescription,
     },
+    rtcp::receiver_report::ReceiverReport,
     rtp,
     rtp_transceiver::rtp_sender::{
         RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
@@ -41,7 +42,7 @@ use webrtc::{
 use super::{Media, MediaError, network::Network, sdp::tests::fixture};
 use crate::{
     config::{AudioBackend, AudioConfig, Codec, IceConfig},
-    softphone::{Event, LossCause, MediaEvent},
+    softphone::{Event, LossCause, MediaEvent, MediaStats},
 };
 
 mod paths;
@@ -74,6 +75,11 @@ struct Disguise {
     ssrc: AtomicU32,
     /// Everything that came, before the crate sorts out what it does not know.
     came: Mutex<Vec<rtp::Packet>>,
+    /// Every so manieth packet to the far end is lost; none with zero.
+    loses: AtomicU64,
+    passed: AtomicU64,
+    /// Streams of the far end that it has got reports about.
+    reported: Mutex<HashSet<u32>>,
     queues: Mutex<(std::collections::VecDeque<TaggedPacket>, std::collections::VecDeque<TaggedPacket>)>,
 }
 
@@ -87,8 +93,19 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Changer {
     type Time = Instant;
 
     fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtp(rtp) = &packet.message.packet {
-            self.0.came.lock().unwrap().push(rtp.clone());
+        match &packet.message.packet {
+            Packet::Rtp(rtp) => {
+                self.0.came.lock().unwrap().push(rtp.clone());
+                let (passed, loses) = (self.0.passed.fetch_add(1, Relaxed), self.0.loses.load(Relaxed));
+                if loses > 0 && passed.is_multiple_of(loses) {
+                    return Ok(());
+                }
+            }
+            Packet::Rtcp(packets) => {
+                let reports = packets.iter().filter_map(|packet| packet.as_any().downcast_ref::<ReceiverReport>());
+                self.0.reported.lock().unwrap().extend(reports.flat_map(|r| r.reports.iter().map(|block| block.ssrc)));
+            }
+            _ => {}
         }
         self.0.queues.lock().unwrap().0.push_back(packet);
         Ok(())
@@ -385,9 +402,18 @@ impl Phone {
     }
 
     async fn received(&mut self) -> u64 {
+        self.stats(|_| true).await.packets_received
+    }
+
+    /// The first figures that are as wanted.
+    async fn stats(&mut self, wanted: impl Fn(&MediaStats) -> bool) -> MediaStats {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(15);
         loop {
-            if let MediaEvent::Stats(stats) = self.next(true).await {
-                return stats.packets_received;
+            assert!(tokio::time::Instant::now() < deadline, "never as wanted");
+            if let MediaEvent::Stats(stats) = self.next(true).await
+                && wanted(&stats)
+            {
+                return stats;
             }
         }
     }
@@ -519,6 +545,24 @@ async fn another_stream_of_the_far_end_is_heard_too() {
     let after = phone.received().await;
     let last = phone.received().await;
     assert!(last - before >= 80, "{before} {after} {last}: 50 packets a second");
+    let reported = |ssrc| far.disguise.reported.lock().unwrap().contains(&ssrc);
+    until("reports about the first stream", || reported(77)).await;
+    until("reports about the second one", || reported(4242)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_far_end_tells_what_it_loses_and_how_far_away_it_is() {
+    let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    phone.call(&far).await;
+    let clean = phone.stats(|stats| stats.far_loss_pct.is_some() && stats.far_jitter_ms.is_some()).await;
+    assert_eq!(clean.far_loss_pct, Some(0.0));
+    assert!(clean.rtt_ms.is_some_and(|rtt_ms| rtt_ms < 200.0), "{clean:?}");
+    assert!(clean.mos > 4.0, "{clean:?}");
+    far.disguise.loses.store(4, Relaxed);
+    // 12 s at most: three times what is averaged over.
+    let lossy = phone.stats(|stats| stats.far_loss_pct > Some(15.0)).await;
+    assert!(lossy.far_loss_pct < Some(35.0), "{lossy:?}");
+    assert_eq!((lossy.packets_lost, lossy.loss_now_pct), (0, 0.0), "the other direction");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ pub mod phone;
 pub mod pick;
 pub mod pick_rows;
 pub mod projects;
+pub mod quality;
 pub mod question;
 pub mod reminders;
 
@@ -59,6 +60,8 @@ pub enum Dialog {
     Duty(Duty),
     /// Numbers of the panel.
     Numbers(ListDialog),
+    /// How the call sounds.
+    Quality,
     /// Sound devices.
     Devices(DevicesDialog),
     /// What is in order and what is not; first line shown.
@@ -136,7 +139,7 @@ impl Dialog {
             Dialog::Pick(pick) => Some(&mut pick.list),
             Dialog::Duty(duty) => duty.list_mut(),
             Dialog::Devices(devices) => Some(&mut devices.list),
-            Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
+            Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => None,
         }
     }
 
@@ -148,7 +151,12 @@ impl Dialog {
             }
             Dialog::Pick(pick) => Some(pick.field_mut()),
             Dialog::Duty(duty) => duty.field_mut(),
-            Dialog::Devices(_) | Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => None,
+            Dialog::Devices(_)
+            | Dialog::Help(_)
+            | Dialog::Health(_)
+            | Dialog::Keypad(_)
+            | Dialog::Question(_)
+            | Dialog::Quality => None,
         }
     }
 
@@ -162,7 +170,9 @@ impl Dialog {
             | Dialog::Numbers(_)
             | Dialog::Devices(_)
             | Dialog::Duty(_) => self.items(state, snapshot).into_iter().map(|item| item.choice).collect(),
-            Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => Vec::new(),
+            Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => {
+                Vec::new()
+            }
         }
     }
 
@@ -184,7 +194,7 @@ impl Dialog {
                     list.scroll(lines, up);
                 }
             }
-            Dialog::Keypad(_) | Dialog::Question(_) => {}
+            Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => {}
         }
     }
 
@@ -197,9 +207,12 @@ impl Dialog {
             Dialog::Duty(duty) => duty.items(snapshot),
             Dialog::Devices(devices) => devices.items(snapshot),
             Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
-            Dialog::Pick(_) | Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) => {
-                Vec::new()
-            }
+            Dialog::Pick(_)
+            | Dialog::Help(_)
+            | Dialog::Health(_)
+            | Dialog::Keypad(_)
+            | Dialog::Question(_)
+            | Dialog::Quality => Vec::new(),
         }
     }
 }
@@ -218,5 +231,6 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
         Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),
         Dialog::Question(question) => question.on_key(chord),
         Dialog::Numbers(list) => numbers::on_key(list, &items, chord),
+        Dialog::Quality => quality::on_key(state, chord),
     }
 }

@@ -6,10 +6,10 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run},
-    parties, words,
+    parties, quality, words,
 };
 use crate::{
-    app::{JournalEntry, MediaState, Snapshot},
+    app::{JournalEntry, Snapshot},
     domain::{AgentState, CallPhase, Direction, Outcome},
     ui::{text, theme::Scope},
 };
@@ -55,8 +55,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> u16 {
         meter(canvas, inner, y, "ui.me", level_in, muted);
         meter(canvas, inner, y + 1, "ui.peer", level_out, false);
         y += 2 + gap;
-        quality(canvas, inner, y);
-        y += 1 + gap;
+        quality::line(canvas, inner, y);
+        y += 1;
+        y += quality::warning(canvas, Rect { y, height: area.bottom().saturating_sub(y), ..inner });
+        y += gap;
     }
     y - area.y
 }
@@ -242,63 +244,6 @@ pub fn bar(canvas: &mut Canvas<'_>, x: u16, y: u16, cells: u16, dbfs: Option<f32
     if canvas.state.ascii && eighths == 0 {
         canvas.put(x, y, 1, ".", Scope::MeterMuted);
     }
-}
-
-/// Codec, round trip, jitter, loss, quality: numbers in columns that do not jump. Where there is no room for all of
-/// them, the least telling go first.
-fn quality(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
-    let media = &canvas.snapshot.media;
-    let mut facts: Vec<Run> = Vec::new();
-    match media.state {
-        // A call found after a restart, or one on a phone of its own: nothing is being connected here.
-        MediaState::None => {
-            let mut run = Run::default();
-            run.push(canvas.t("ui.media_none"), Scope::Dim);
-            facts.push(run);
-        }
-        MediaState::Connecting => {
-            let mut run = Run::default();
-            run.push(canvas.t("ui.media_connecting"), Scope::Dim);
-            facts.push(run);
-        }
-        MediaState::Lost => {
-            let mut run = Run::default();
-            run.push(format!("{} {}", canvas.glyphs.warn, canvas.t("ui.media_lost")), Scope::Bad);
-            facts.push(run);
-        }
-        MediaState::Up => {
-            let mut codec = Run::default();
-            codec.push(media.codec.map_or(canvas.glyphs.none, codec_word), Scope::Base);
-            facts.push(codec);
-            let mut fact = |label: &'static str, value: String, scope: Scope| {
-                let mut run = Run::default();
-                run.push(canvas.t(label), Scope::Dim).push(" ", Scope::Base).push(value, scope);
-                facts.push(run);
-            };
-            let rtt = media.rtt_ms.map_or_else(|| text::pad_left(canvas.glyphs.none, 3), |rtt| format!("{rtt:>3.0}"));
-            fact("ui.rtt", format!("{rtt} ms"), grade(media.rtt_ms.unwrap_or(0.0), 200.0, 400.0));
-            fact("ui.jitter", format!("{:>2.0} ms", media.jitter_ms), grade(media.jitter_ms, 30.0, 60.0));
-            fact("ui.loss", format!("{:>4.1} %", media.loss_pct), grade(media.loss_pct, 1.0, 5.0));
-            let mos = media.mos.map_or_else(|| text::pad_left(canvas.glyphs.none, 3), |mos| format!("{mos:.1}"));
-            fact("ui.mos", mos, media.mos.map_or(Scope::Dim, |mos| grade(-mos, -3.8, -3.0)));
-        }
-    }
-    let cells = |facts: &[Run]| facts.iter().map(|run| run.cells() + 3).sum::<u16>().saturating_sub(3);
-    // Jitter first, then round trip, then whatever is last.
-    for expendable in [2, 1] {
-        if cells(&facts) > area.width && facts.len() > expendable + 1 {
-            facts.remove(expendable);
-        }
-    }
-    let mut x = area.x;
-    for run in &facts {
-        x += canvas.run(x, y, area.right().saturating_sub(x), run) + 3;
-    }
-}
-
-/// A codec as people write it.
-fn codec_word(name: &'static str) -> &'static str {
-    if name == "opus" { "Opus" } else { name }
 }
 
 /// Look of a figure that is worse the higher it is.

@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    devices, forms, health, picker,
+    devices, forms, health, picker, quality,
 };
 use crate::ui::{
     act::Target,
@@ -32,6 +32,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         Dialog::Health(first) => health::draw(canvas, area, *first, now),
         Dialog::Keypad(sent) => draw_keypad(canvas, area, sent),
         Dialog::Question(question) => draw_question(canvas, area, question),
+        Dialog::Quality => quality::window(canvas, area),
     }
 }
 
@@ -93,6 +94,8 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
                 run.push(sent, Scope::WindowStrong);
             }
         }
+        // The strip shows it anyway.
+        Dialog::Quality => quality::in_row(canvas, &mut run),
         Dialog::Question(question) => {
             let words = question.text().render(canvas.snapshot.locale);
             let (yes, no) = answers(canvas, question);

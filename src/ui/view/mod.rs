@@ -18,6 +18,7 @@ mod notices;
 mod panel;
 mod parties;
 mod picker;
+mod quality;
 mod queue;
 mod ringing;
 mod status_line;

@@ -7,7 +7,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::{
     canvas::{Canvas, Run},
-    directory, journal, notices, queue, words,
+    directory, journal, notices, quality, queue, words,
 };
 use crate::{
     app::{Fetched, JournalEntry},
@@ -130,7 +130,7 @@ fn footer(canvas: &mut Canvas<'_>, list: Rect, row: Listed<'_>) -> u16 {
         Listed::Call(entry) => text::wrap(&details(canvas, entry), room),
         // What the line had no room for.
         Listed::Notice(notice) if text::width(&notice.text) + 13 > list.width => {
-            text::wrap(&text::clean(&notice.text), room)
+            text::wrap(&text::clean(&notice.text), room).into_iter().take(2).collect()
         }
         Listed::Agent(_) | Listed::Group(_) | Listed::Waiting(_) | Listed::Notice(_) => Vec::new(),
     };
@@ -178,7 +178,7 @@ pub fn in_row(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16) -> bool {
 
 /// Lines and actions at the end of a list, under a line across.
 fn below(canvas: &mut Canvas<'_>, list: Rect, lines: &[String], actions: &[(UiAction, &'static str)]) -> u16 {
-    let rows = u16::try_from(lines.len()).unwrap_or(1).min(2) + u16::from(!actions.is_empty());
+    let rows = u16::try_from(lines.len()).unwrap_or(1).min(3) + u16::from(!actions.is_empty());
     if rows == 0 {
         return 0;
     }
@@ -209,6 +209,7 @@ fn details(canvas: &Canvas<'_>, entry: &JournalEntry) -> String {
         parts.push(format!("{} {}", canvas.t(label), text::clock(ms)));
     }
     parts.push(canvas.t(words::ended_by(entry.hung_up_by)));
+    parts.extend(entry.quality.as_ref().map(|sounded| quality::summary(canvas, sounded)));
     parts.join("  ")
 }
 

@@ -40,11 +40,8 @@ fn a_ringing_call_does_not_survive_the_connection() {
 
 fn pauses(bench: &Bench) -> Vec<f64> {
     let pause = |event: &Event| {
-        if let Event::RegistrationFailed { retry_in, .. } = event {
-            retry_in.map(|pause| pause.as_secs_f64())
-        } else {
-            None
-        }
+        let Event::RegistrationFailed { retry_in, .. } = event else { return None };
+        retry_in.map(|pause| pause.as_secs_f64())
     };
     bench.events.iter().filter_map(pause).collect()
 }
