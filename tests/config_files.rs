@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use wincall_tui::{
-    config::{BusyAtSignIn, Codec, Config, LoginType, Notify, PanelFormat, load::load, show::show},
+    config::{BusyAtSignIn, Codec, Config, IcePolicy, LoginType, Notify, PanelFormat, load::load, show::show},
     i18n::Locale,
 };
 
@@ -124,6 +124,11 @@ fn the_programs_own_tables_are_read() {
     assert_eq!(config.platform.custom_header["x-api-key"], "k3y");
     assert!(!format!("{config:?}{}", show(&config)).contains("k3y"), "it may be a secret");
     assert_eq!(config.ui.notify, Notify::Osc777);
+    let ice = &config.ice;
+    let urls: Vec<String> = ice.servers.iter().flat_map(|server| &server.urls).map(ToString::to_string).collect();
+    let read = ["stun:stun.example.test:3478", "stun:[2001:db8::1]:3479", "turn:turn.example.test:3478?transport=udp"];
+    assert_eq!(urls, read);
+    assert_eq!((ice.policy, ice.tcp, ice.ipv6, ice.gather.as_millis()), (IcePolicy::Relay, false, true, 300));
     let told: Vec<String> = config.warnings.iter().map(|w| w.render(Locale::En)).collect();
     assert!(told.is_empty(), "everything has its effect: {told:?}");
 }

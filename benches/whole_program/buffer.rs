@@ -28,7 +28,8 @@ pub fn measure(table: &mut Table) {
     drift(table);
     for codec in CODECS {
         let stages = lab::budget(codec);
-        let each: Vec<String> = stages.iter().map(|stage| format!("{} {}", stage.name, short(stage.ms.into()))).collect();
+        let each: Vec<String> =
+            stages.iter().map(|stage| format!("{} {}", stage.name, short(stage.ms.into()))).collect();
         let sum: f32 = stages.iter().map(|stage| stage.ms).sum();
         let figure = format!("budget from mouth to ear without network and platform, {}", codec.name());
         table.single(&figure, Target::new(80.0, 60.0, "ms"), sum.into());

@@ -113,7 +113,7 @@ fn by_key(table: &mut Table) {
 }
 
 /// When the phone bar's log says something, out of the log.
-pub fn times_of<'l>(logs: &'l str, what: &'l str) -> impl Iterator<Item = Timestamp> + 'l {
+fn times_of<'l>(logs: &'l str, what: &'l str) -> impl Iterator<Item = Timestamp> + 'l {
     logs.lines().filter(move |line| line.contains(what)).filter_map(|line| line.split_whitespace().next()?.parse().ok())
 }
 
@@ -145,6 +145,6 @@ fn time(value: &Value) -> Option<Timestamp> {
     value.as_str()?.parse().ok()
 }
 
-pub fn since(from: Timestamp, to: Timestamp) -> Duration {
+fn since(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }

@@ -8,6 +8,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, clippy::print_stderr)]
 
+mod buffer;
 mod call;
 mod codec;
 #[path = "../../tests/common/mod.rs"]
@@ -32,7 +33,7 @@ use table::Table;
 type Measure = fn(&mut Table);
 
 /// In the order of the table.
-const PARTS: [(&str, Measure); 13] = [
+const PARTS: [(&str, Measure); 14] = [
     ("start", start::measure),
     ("cost", cost::measure),
     ("latency", latency::measure),
@@ -40,6 +41,7 @@ const PARTS: [(&str, Measure); 13] = [
     ("call", call::measure),
     ("ear", ear::measure),
     ("treatment", treatment::measure),
+    ("buffer", buffer::measure),
     ("codec", codec::measure),
     ("loss", loss::measure),
     ("replug", replug::measure),
@@ -48,7 +50,7 @@ const PARTS: [(&str, Measure); 13] = [
     ("size", start::size),
 ];
 /// What "sound" stands for.
-const SOUND: [&str; 7] = ["call", "ear", "treatment", "codec", "loss", "replug", "path"];
+const SOUND: [&str; 8] = ["call", "ear", "treatment", "buffer", "codec", "loss", "replug", "path"];
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -84,7 +84,7 @@ impl World {
              -n {name} link set wifi up\n-n {name} link set cable up\n\
              -n {name} route add {PLATFORM} via 10.231.1.1 metric 10\n-n {name} route add {PLATFORM} via 10.231.2.1 metric 20"
         );
-        lines.lines().all(|line| ip(line)).then_some(world)
+        lines.lines().all(ip).then_some(world)
     }
 
     fn take_wifi_away(&self) {

@@ -41,6 +41,7 @@ pub fn talking(now: Instant) -> Snapshot {
     };
     Snapshot {
         after_call: None,
+        devices: Default::default(),
         directory: Default::default(),
         queue: Default::default(),
         projects: Default::default(),

@@ -19,7 +19,7 @@ use crate::{
 /// What is to be kept.
 enum Order {
     Journal(JournalChange),
-    Remembered(Remembered),
+    Remembered(Box<Remembered>),
     RegId(Option<String>),
 }
 
@@ -57,7 +57,7 @@ impl Store {
 
     /// Keeps the agent's choices; of several in a row the last counts.
     pub fn remember(&self, remembered: Remembered) {
-        self.order(Order::Remembered(remembered));
+        self.order(Order::Remembered(Box::new(remembered)));
     }
 
     /// Keeps the `RegID`, or forgets it.
@@ -115,7 +115,7 @@ impl<T: Fn(Said)> Writer<T> {
                 Some(_) => orders.try_recv(),
             };
             match next {
-                Ok(Order::Remembered(remembered)) => chosen = Some(remembered),
+                Ok(Order::Remembered(remembered)) => chosen = Some(*remembered),
                 Ok(Order::Journal(change)) => self.keep_journal(&change),
                 Ok(Order::RegId(reg_id)) => {
                     let file = self.places.session.clone();

@@ -72,8 +72,8 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// The lab, or which packages are missing.
-    pub fn start() -> Result<Self, String> {
+    /// The lab, or which packages are missing. `algorithm` is that of Kamailio's digest challenges.
+    pub fn start(algorithm: &str) -> Result<Self, String> {
         let missing: Vec<&str> = PROGRAMS
             .iter()
             .filter(|(program, _)| {
@@ -99,6 +99,7 @@ impl Lab {
             ("@NG@", ng.to_string()),
             ("@DIR@", dir.path().display().to_string()),
             ("@PASSWORD@", PASSWORD.to_owned()),
+            ("@ALGORITHM@", algorithm.to_owned()),
         ]
         .iter()
         .fold(config, |text, (name, value)| text.replace(name, value));

@@ -102,8 +102,7 @@ fn listen(audio: AudioConfig, lasts: Duration, live: bool) -> Result<Found, CliE
     let began = Instant::now();
     let mut end = began + PATIENCE;
     let mut open = false;
-    loop {
-        let Ok(event) = told.recv_timeout(end.saturating_duration_since(Instant::now())) else { break };
+    while let Ok(event) = told.recv_timeout(end.saturating_duration_since(Instant::now())) {
         match event {
             MediaEvent::Tested(test) => found.test = test,
             MediaEvent::DeviceFailed(error) => found.errors.push(error),

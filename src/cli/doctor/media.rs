@@ -6,7 +6,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{Examined, Finding};
 use crate::{
-    config::{AudioBackend, AudioConfig},
+    config::{AudioBackend, AudioConfig, IceConfig},
     i18n::Message,
     softphone::{
         Event, MediaEvent,
@@ -23,7 +23,7 @@ pub(super) async fn probe(examined: &Examined) -> Vec<Finding> {
         return Vec::new();
     }
     let begun = Instant::now();
-    match loopback().await {
+    match loopback(&examined.config.ice).await {
         Ok(paths) if paths.is_empty() => {
             vec![examined.fail(CHECK, &Message::new("cli.ice_no_path"), "cli.doctor_do_network")]
         }
@@ -37,13 +37,14 @@ pub(super) async fn probe(examined: &Examined) -> Vec<Finding> {
 }
 
 /// The kinds of paths offered, once sound is set up both ways.
-async fn loopback() -> Result<BTreeSet<String>, MediaError> {
+async fn loopback(ice: &IceConfig) -> Result<BTreeSet<String>, MediaError> {
     let (tell, mut events) = mpsc::unbounded_channel();
     let end = || {
         let tell = tell.clone();
         let audio = AudioConfig { backend: AudioBackend::Null, ..AudioConfig::default() };
-        Media::start(
+        Media::with_ice(
             audio,
+            ice.clone(),
             Arc::new(move |event| {
                 // After the end nobody listens.
                 tell.send(event).ok();
@@ -103,7 +104,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_inside_the_machine_is_set_up() {
         crate::net::tls::install_provider();
-        let paths = loopback().await.unwrap();
+        let paths = loopback(&IceConfig::default()).await.unwrap();
         assert!(paths.iter().any(|path| path.starts_with("host")), "{paths:?}");
     }
 }

@@ -21,8 +21,6 @@ const LEVEL_EVERY: u32 = 10;
 const QUALITY_EVERY: u32 = 20;
 /// No louder than this is digital silence: A-law has no zero, its least is at -72 dBFS. Noise of a line is above it.
 const SILENCE: f32 = 0.000_32;
-/// Sound above this, as a share of full scale, is heard.
-const AUDIBLE: f32 = 0.001;
 /// Most packets that wait to be looked at; the network thread never waits for the audio thread.
 const INBOX: usize = 512;
 
@@ -75,6 +73,8 @@ pub struct Call {
     microphone: Meter,
     far_end: Meter,
     blocks: u32,
+    /// Something of the far end has been heard.
+    heard: bool,
     /// Blocks of digital silence in a row.
     silent_blocks: u32,
     speaker_idle: Duration,
@@ -95,6 +95,7 @@ impl Call {
             microphone: Meter::default(),
             far_end: Meter::default(),
             blocks: 0,
+            heard: false,
             silent_blocks: 0,
             speaker_idle: Duration::ZERO,
         })
@@ -142,6 +143,10 @@ impl Call {
         let block = if self.receiving { played } else { [0.0; BLOCK] };
         self.far_end.add(&block);
         let silence = block.iter().all(|sample| sample.abs() < SILENCE);
+        if !silence && !self.heard {
+            self.heard = true;
+            tracing::debug!("the far end is heard for the first time");
+        }
         self.silent_blocks = if silence { self.silent_blocks.saturating_add(1) } else { 0 };
         if silent { [0.0; BLOCK] } else { block }
     }

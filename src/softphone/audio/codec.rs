@@ -59,7 +59,7 @@ pub struct NarrowEncoder {
 
 enum Compressor {
     G711(fn(i16) -> u8),
-    G722(G722Encoder),
+    G722(Box<G722Encoder>),
 }
 
 impl Encoder {
@@ -70,7 +70,7 @@ impl Encoder {
                 let encoder = OpusEncoder::new(OpusWishes::default()).map_err(|error| failed(codec, error))?;
                 return Ok(Self::Opus(Box::new(encoder)));
             }
-            Codec::G722 => (Compressor::G722(G722Encoder::new()), G722_RATE),
+            Codec::G722 => (Compressor::G722(Box::new(G722Encoder::new())), G722_RATE),
             Codec::Pcma => (Compressor::G711(encode_alaw), G711_RATE),
             Codec::Pcmu => (Compressor::G711(encode_ulaw), G711_RATE),
         };
@@ -150,7 +150,7 @@ pub struct NarrowDecoder {
 
 enum Expander {
     G711(fn(u8) -> i16),
-    G722(G722Decoder),
+    G722(Box<G722Decoder>),
 }
 
 impl Decoder {
@@ -161,7 +161,7 @@ impl Decoder {
                 let decoder = ropus::Decoder::new(RATE, Channels::Mono).map_err(|error| failed(codec, error))?;
                 return Ok(Self::Opus(Box::new(decoder), Box::new([0.0; OPUS_LONGEST])));
             }
-            Codec::G722 => (Expander::G722(G722Decoder::new()), G722_RATE),
+            Codec::G722 => (Expander::G722(Box::new(G722Decoder::new())), G722_RATE),
             Codec::Pcma => (Expander::G711(decode_alaw), G711_RATE),
             Codec::Pcmu => (Expander::G711(decode_ulaw), G711_RATE),
         };

@@ -36,10 +36,10 @@ pub struct OpusEncoder {
 /// Highest sound frequency worth sending for a far end that plays at this rate, and the bit rate a voice needs for it.
 fn bandwidth(max_playback_rate: Option<u32>) -> (Bandwidth, u32) {
     match max_playback_rate.unwrap_or(RATE) {
-        ..=8_000 => (Bandwidth::Narrowband, 16_000),
-        ..=12_000 => (Bandwidth::Mediumband, 20_000),
-        ..=16_000 => (Bandwidth::Wideband, 24_000),
-        ..=24_000 => (Bandwidth::Superwideband, 28_000),
+        0..=8_000 => (Bandwidth::Narrowband, 16_000),
+        8_001..=12_000 => (Bandwidth::Mediumband, 20_000),
+        12_001..=16_000 => (Bandwidth::Wideband, 24_000),
+        16_001..=24_000 => (Bandwidth::Superwideband, 28_000),
         _ => (Bandwidth::Fullband, 32_000),
     }
 }

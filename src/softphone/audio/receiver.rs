@@ -50,7 +50,7 @@ impl Receiver {
     pub fn span(&self, payload: &[u8]) -> i64 {
         match self.codec {
             Codec::Opus => opus_packet_get_nb_samples(payload, 48_000).map_or(0, i64::from),
-            _ => payload.len() as i64 * 6,
+            Codec::G722 | Codec::Pcma | Codec::Pcmu => payload.len() as i64 * 6,
         }
     }
 

@@ -65,8 +65,8 @@ pub(super) struct Request {
     pub(super) uri: String,
     pub(super) headers: Headers,
     pub(super) body: String,
-    /// The body is shorter than Content-Length says.
-    truncated: bool,
+    /// What is wrong with the frame itself, for which it can only be refused: status code and reason.
+    broken: Option<(u16, &'static str)>,
 }
 
 /// A response that came.
@@ -107,7 +107,7 @@ pub(super) fn parse(frame: &[u8]) -> Result<Incoming, Junk> {
     let start = lines.next().ok_or(Junk::Start)?;
     let headers = read_headers(lines);
     // Counted in bytes, before anything that is not UTF-8 changes its length.
-    let (body, truncated) = cut_body(body, headers.get("Content-Length"));
+    let (body, length) = cut_body(body, &headers);
     let body = String::from_utf8_lossy(body).into_owned();
     if let Some(rest) = start.strip_prefix("SIP/2.0 ") {
         let (code, reason) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
@@ -115,18 +115,29 @@ pub(super) fn parse(frame: &[u8]) -> Result<Incoming, Junk> {
         let reason = clean(reason).chars().take(120).collect();
         return Ok(Incoming::Response(Response { code, reason, headers, body }));
     }
-    let mut words = start.split_ascii_whitespace();
-    let (Some(method), Some(uri), Some("SIP/2.0"), None) = (words.next(), words.next(), words.next(), words.next())
-    else {
-        return Err(Junk::Start);
-    };
+    let (method, uri, version) = start_line(start).ok_or(Junk::Start)?;
     if !method.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b)) {
         return Err(Junk::Start);
     }
     if headers.get("Via").is_none() {
         return Err(Junk::NoVia);
     }
-    Ok(Incoming::Request(Request { method: method.into(), uri: uri.into(), headers, body, truncated }))
+    let broken = if !version.eq_ignore_ascii_case("SIP/2.0") {
+        Some((505, "Version Not Supported"))
+    } else if uri.contains(char::is_whitespace) || uri.starts_with('<') {
+        Some((400, "Bad Request URI"))
+    } else {
+        length
+    };
+    Ok(Incoming::Request(Request { method: method.into(), uri: uri.into(), headers, body, broken }))
+}
+
+/// Method, request URI and version; several spaces count as one.
+fn start_line(line: &str) -> Option<(&str, &str, &str)> {
+    let (method, rest) = line.trim().split_once([' ', '\t'])?;
+    let (uri, version) = rest.rsplit_once([' ', '\t'])?;
+    let has_version = version.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("SIP/"));
+    (has_version && !uri.trim().is_empty()).then(|| (method, uri.trim(), version))
 }
 
 fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> Headers {
@@ -135,7 +146,7 @@ fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> Headers {
         if line.starts_with([' ', '\t']) {
             if let Some((_, value)) = headers.last_mut() {
                 value.push(' ');
-                value.push_str(line.trim());
+                value.push_str(&clean(line.trim()));
             }
         } else if let Some((name, value)) = line.split_once(':') {
             headers.push((long_name(name.trim()).to_owned(), clean(value.trim())));
@@ -170,11 +181,17 @@ fn long_name(name: &str) -> &str {
     }
 }
 
-/// On a WebSocket the frame ends the message, so that Content-Length may be missing (RFC 7118 5.1).
-fn cut_body<'a>(body: &'a [u8], length: Option<&str>) -> (&'a [u8], bool) {
-    match length.and_then(|l| l.parse::<usize>().ok()) {
-        Some(length) => body.get(..length).map_or((body, true), |body| (body, false)),
-        None => (body, false),
+/// On a WebSocket the frame ends the message, so that Content-Length may be missing (RFC 7118 5.1); what is there must be
+/// true. More than it says is noise (RFC 3261 18.3).
+fn cut_body<'a>(body: &'a [u8], headers: &Headers) -> (&'a [u8], Option<(u16, &'static str)>) {
+    let mut lengths = headers.all("Content-Length");
+    let Some(first) = lengths.next() else { return (body, None) };
+    if lengths.any(|other| other != first) {
+        return (body, Some((400, "Several Content-Length")));
+    }
+    match first.parse::<usize>() {
+        Ok(length) => body.get(..length).map_or((body, Some((400, "Body Shorter Than Content-Length"))), |b| (b, None)),
+        Err(_) => (body, Some((400, "Bad Content-Length"))),
     }
 }
 
@@ -220,10 +237,18 @@ impl Request {
     /// Why it cannot be served at all (RFC 3261 8.2): status code and reason.
     pub(super) fn flaw(&self) -> Option<(u16, &'static str)> {
         let uri = |name| self.headers.get(name).and_then(name_addr).is_some();
-        if !uri("From") || !uri("To") || self.call_id().is_empty() || self.cseq().is_none() {
+        let twice = |name: &&str| self.headers.all(name).nth(1).is_some();
+        let via = |via: &str| via.split('/').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("SIP"));
+        if self.broken.is_some() {
+            self.broken
+        } else if !uri("From")
+            || !uri("To")
+            || self.call_id().is_empty()
+            || self.cseq().is_none()
+            || ["From", "To", "Call-ID", "CSeq"].iter().any(twice)
+            || !self.headers.values("Via").all(via)
+        {
             Some((400, "Bad Request"))
-        } else if self.truncated {
-            Some((400, "Body Shorter Than Content-Length"))
         } else if !scheme_is_sip(&self.uri) {
             Some((416, "Unsupported URI Scheme"))
         } else if self.method == "INVITE"
@@ -433,7 +458,7 @@ mod tests {
         frame.extend_from_slice(body);
         frame.extend_from_slice(b"not of it");
         let Ok(Incoming::Request(request)) = parse(&frame) else { panic!() };
-        assert!(!request.truncated);
+        assert_eq!(request.broken, None);
         assert!(request.body.ends_with("\r\na=sendonly\r\n"), "{:?}", request.body);
     }
 

@@ -62,6 +62,16 @@ impl Conn {
         self.send(format!("SIP/2.0 {status}\r\n{echo}{extra}Content-Length: 0\r\n\r\n")).await;
     }
 
+    /// The same with a session description.
+    pub(super) async fn reply_with(&mut self, request: &str, status: &str, extra: &str, sdp: &str) {
+        let echo: String = ["Via", "From", "To", "Call-ID", "CSeq"]
+            .iter()
+            .map(|n| format!("{n}: {}\r\n", field(request, n)))
+            .collect();
+        let kind = "Content-Type: application/sdp\r\n";
+        self.send(format!("SIP/2.0 {status}\r\n{echo}{extra}{kind}Content-Length: {}\r\n\r\n{sdp}", sdp.len())).await;
+    }
+
     /// Takes a registration in, with a challenge, `lifetime` s; returns the REGISTER that passed.
     pub(super) async fn register(&mut self, lifetime: u32) -> String {
         let first = self.expect("REGISTER").await;

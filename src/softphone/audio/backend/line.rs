@@ -33,6 +33,8 @@ const NO_PULSE: Duration = Duration::from_millis(1500);
 /// now and then later, in case the machine is only busy.
 const NO_PULSE_AFTER_LOSS: Duration = Duration::from_millis(250);
 const PATIENT_ATTEMPT: u32 = 6;
+/// A device works when it has called back this often: the first times only fill its buffer, whether it runs or not.
+const AT_WORK: u64 = 4;
 
 /// A device of the user's choice.
 pub struct Line {
@@ -191,17 +193,19 @@ impl Line {
                 let callbacks = open.pulse.callbacks.load(Ordering::Relaxed);
                 if callbacks != open.seen.0 {
                     open.seen = (callbacks, now);
-                    (self.lost, self.attempts) = (None, 0);
+                    if callbacks >= AT_WORK {
+                        (self.lost, self.attempts) = (None, 0);
+                    }
                 }
                 let hoped_for = self.lost.as_ref().is_some_and(|(_, at)| now.saturating_duration_since(*at) < EAGER);
                 let patience = match callbacks {
-                    0 if hoped_for && !self.attempts.is_multiple_of(PATIENT_ATTEMPT) => NO_PULSE_AFTER_LOSS,
-                    0 if hoped_for => NO_PULSE,
+                    0..AT_WORK if hoped_for && !self.attempts.is_multiple_of(PATIENT_ATTEMPT) => NO_PULSE_AFTER_LOSS,
+                    0..AT_WORK if hoped_for => NO_PULSE,
                     0 => NO_FIRST_PULSE,
                     _ => NO_PULSE,
                 };
                 let still = now.saturating_duration_since(open.seen.1) > patience;
-                if still && callbacks == 0 && hoped_for {
+                if still && callbacks < AT_WORK && hoped_for {
                     // Its loss has been told.
                     self.attempts += 1;
                     self.close();
@@ -232,7 +236,7 @@ impl Line {
 
     /// Whether it is open and works.
     pub fn alive(&self) -> bool {
-        matches!(&self.state, State::Open(open) if open.alive())
+        matches!(&self.state, State::Open(open) if open.pulse.callbacks.load(Ordering::Relaxed) >= AT_WORK)
     }
 
     /// How long ago the open device called back last; zero while it is not open.
@@ -304,7 +308,7 @@ impl Line {
 
     fn fail(&mut self, error: AudioError, now: Instant) -> Change {
         if let State::Open(open) = &self.state
-            && open.alive()
+            && self.alive()
         {
             (self.lost, self.attempts) = (Some((open.name.clone(), now)), 1);
         }

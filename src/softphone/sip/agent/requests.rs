@@ -56,8 +56,12 @@ impl Agent {
             "NOTIFY" => self.reply(&request, 481, "Call/Transaction Does Not Exist"),
             // It asks us to dial; only the agent does that.
             "REFER" => self.reply(&request, 603, "Decline"),
-            _ => {
+            "REGISTER" | "SUBSCRIBE" | "PUBLISH" => {
                 let writer = Writer::response(&request, 405, "Method Not Allowed", Some(&token(10)));
+                self.send(writer.header("Allow", ALLOW).end_known());
+            }
+            _ => {
+                let writer = Writer::response(&request, 501, "Not Implemented", Some(&token(10)));
                 self.send(writer.header("Allow", ALLOW).end_known());
             }
         }
@@ -106,6 +110,10 @@ impl Agent {
         }
         if let Body::Foreign = body(&request) {
             self.unsupported_media(&request);
+            return;
+        }
+        if !accepts_sdp(&request) {
+            self.reply(&request, 406, "Not Acceptable");
             return;
         }
         if self.timer_refused(&request, now) {
@@ -386,6 +394,12 @@ fn unreached(request: &Request) -> Option<Unreached> {
             _ => None,
         }
     })
+}
+
+/// Whether a session description may come back (RFC 3261 20.1): without the header it may.
+fn accepts_sdp(request: &Request) -> bool {
+    let mut ranges = request.headers.values("Accept").map(media_type).peekable();
+    ranges.peek().is_none() || ranges.any(|range| matches!(range.as_str(), "application/sdp" | "application/*" | "*/*"))
 }
 
 fn body(request: &Request) -> Body<'_> {

@@ -5,6 +5,7 @@ mod extensions;
 mod links;
 mod own;
 mod random;
+mod torture;
 
 use super::*;
 

@@ -39,9 +39,9 @@ fn a_ringing_call_does_not_survive_the_connection() {
 }
 
 fn pauses(bench: &Bench) -> Vec<f64> {
-    let pause = |event: &Event| match event {
-        Event::RegistrationFailed { retry_in, .. } => retry_in.map(|pause| pause.as_secs_f64()),
-        _ => None,
+    let pause = |event: &Event| {
+        let Event::RegistrationFailed { retry_in, .. } = event else { return None };
+        retry_in.map(|pause| pause.as_secs_f64())
     };
     bench.events.iter().filter_map(pause).collect()
 }

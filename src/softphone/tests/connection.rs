@@ -1,0 +1,148 @@
+//! What stays on the one connection, what keeps it alive, and what brings another one.
+
+use super::*;
+
+#[tokio::test]
+async fn everything_inside_a_call_stays_on_the_connection() {
+    let mut phone = Phone::new().await;
+    let (mut conn, register) = phone.registered().await;
+    // Hosts nobody can dial, a strict router, other transports, another port of this very machine: all of it is only text.
+    let trap = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there = trap.local_addr().unwrap();
+    let routes = [
+        format!("<sip:{there};transport=tcp;lr>"),
+        "<sips:nowhere.invalid;transport=wss;lr>, <sip:[::1]:9;lr>".into(),
+        format!("<sip:strict@{there};transport=ws>"),
+    ];
+    for (number, route) in routes.iter().enumerate() {
+        let call = format!("call{number}");
+        let extra = "Call-Info: answer-after=0\r\nSession-Expires: 90;refresher=uas\r\nAllow: UPDATE\r\n";
+        let text = invite(&register, &call, extra).replace("<sip:nowhere.invalid;transport=ws;lr>", route).replace(
+            "sip:asterisk@unresolvable:5060;transport=ws",
+            &format!("sip:x@{there};transport=tls;maddr=192.0.2.9"),
+        );
+        conn.send(text).await;
+        conn.expect("SIP/2.0 100").await;
+        conn.expect("SIP/2.0 180").await;
+        let ok = conn.expect("SIP/2.0 200").await;
+        conn.send(ack(&ok)).await;
+        // A request of ours in the call, and the last one.
+        phone.media.wish(Wish::Restart { call_id: call.clone() });
+        let ours = conn.expect("INVITE").await;
+        conn.reply_with(&ours, "200 OK", &format!("Contact: <sip:moved@{there}>\r\n"), "v=0 theirs\r\n").await;
+        let acknowledged = conn.expect("ACK").await;
+        assert!(acknowledged.contains(&there.to_string()), "{acknowledged}");
+        phone.softphone.send(Command::HangUp);
+        let bye = conn.expect("BYE").await;
+        conn.reply(&bye, "200 OK", "").await;
+        assert!(matches!(phone.event().await, Event::Incoming { .. }));
+        assert!(matches!(phone.event().await, Event::Answered { .. }));
+        assert!(matches!(phone.event().await, Event::Ended { cause: EndCause::Local, .. }));
+    }
+    let another = timeout(Duration::from_millis(50), async {
+        tokio::select! { _ = trap.accept() => {}, _ = phone.listener.accept() => {} }
+    });
+    assert!(another.await.is_err(), "exactly one connection");
+}
+
+#[tokio::test]
+async fn a_new_path_is_offered_over_the_connection_and_its_answer_taken_in() {
+    let mut phone = Phone::new().await;
+    let (mut conn, register) = phone.registered().await;
+    phone.talking(&mut conn, &register).await;
+    phone.media.wish(Wish::Restart { call_id: "c1".into() });
+    let ours = conn.expect("INVITE").await;
+    assert!(ours.ends_with("v=0 ours\r\n"));
+    conn.reply(&ours, "491 Request Pending", "").await;
+    conn.expect("ACK").await;
+    let again = conn.expect("INVITE").await;
+    conn.reply(&again, "100 Trying", "").await;
+    conn.reply_with(&again, "200 OK", "", "v=0 theirs\r\n").await;
+    conn.expect("ACK").await;
+    phone.softphone.send(Command::HangUp);
+    conn.expect("BYE").await;
+    let record = phone.media.record();
+    let expected = [
+        "answer c1 v=0 offer",
+        "offer c1 restart",
+        "rollback c1",
+        "offer c1 restart",
+        "accept c1 v=0 theirs",
+        "close c1",
+    ];
+    assert_eq!(record, expected);
+}
+
+#[tokio::test]
+async fn a_flow_timer_of_the_server_is_kept() {
+    let mut phone = Phone::new().await;
+    phone.register();
+    let mut conn = Conn::accept(&phone.listener).await;
+    let register = conn.expect("REGISTER").await;
+    conn.reply(&register, "200 OK", "Flow-Timer: 10\r\nExpires: 300\r\n").await;
+    assert_eq!(phone.event().await, Event::Registering);
+    assert!(matches!(phone.event().await, Event::Registered { .. }));
+    let _held = hold_time();
+    tokio::time::advance(Duration::from_millis(10_010)).await;
+    loop {
+        if conn.0.next().await.expect("closed").unwrap() == Message::text("\r\n\r\n") {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_time_to_the_server_is_told() {
+    let mut phone = Phone::new().await;
+    let (mut conn, _) = phone.registered().await;
+    let _held = hold_time();
+    for _ in 0..3 {
+        tokio::time::advance(Duration::from_millis(3010)).await;
+        while !conn.0.next().await.unwrap().unwrap().is_ping() {}
+        tokio::time::advance(Duration::from_millis(40)).await;
+        // The pong goes out with the flush.
+        conn.0.flush().await.unwrap();
+        let Some(Event::RoundTrip(time)) = phone.events.recv().await else { panic!() };
+        assert_eq!(time, Duration::from_millis(40));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_goes_down_is_left_alone_for_a_while() {
+    for (code, at_once) in [(None, true), (Some(1001u16), false), (Some(1012), false), (Some(1000), true)] {
+        let mut phone = Phone::new().await;
+        let (mut conn, _) = phone.registered().await;
+        match code {
+            Some(code) => {
+                let frame =
+                    tokio_tungstenite::tungstenite::protocol::CloseFrame { code: code.into(), reason: "".into() };
+                conn.0.close(Some(frame)).await.unwrap();
+            }
+            None => conn.cut(),
+        }
+        let Event::RegistrationFailed { retry_in: Some(pause), .. } = phone.event().await else { panic!() };
+        assert_eq!(pause.is_zero(), at_once, "{code:?}: {pause:?}");
+        assert!(at_once || pause >= Duration::from_secs(1), "{pause:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_and_the_registrar_may_both_ask() {
+    let mut phone = Phone::new().await;
+    phone.register();
+    let mut conn = Conn::accept(&phone.listener).await;
+    let first = conn.expect("REGISTER").await;
+    conn.reply(&first, "407 Auth", "Proxy-Authenticate: Digest realm=\"p\",nonce=\"p\"\r\n").await;
+    let second = conn.expect("REGISTER").await;
+    field(&second, "Proxy-Authorization");
+    conn.reply(&second, "401 Unauthorized", "WWW-Authenticate: Digest realm=\"r\",nonce=\"n\",qop=\"auth\"\r\n").await;
+    let third = conn.expect("REGISTER").await;
+    field(&third, "Proxy-Authorization");
+    check_credentials(&third);
+    // And it has moved: over the same connection, to another name.
+    conn.reply(&third, "302 Moved", "Contact: <sip:elsewhere.invalid;transport=tcp>\r\n").await;
+    let fourth = conn.expect("REGISTER sip:elsewhere.invalid;transport=tcp SIP/2.0").await;
+    conn.reply(&fourth, "200 OK", "Expires: 300\r\n").await;
+    assert_eq!(phone.event().await, Event::Registering);
+    assert!(matches!(phone.event().await, Event::Registered { .. }));
+}

@@ -1,0 +1,78 @@
+//! The 49 messages of RFC 4475 (`tests/torture`), and the verdict each must get.
+
+use super::*;
+
+/// What is to become of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is a call, and rings.
+    Rings,
+    /// It is answered with this status.
+    Answered(u16),
+    /// Nothing at all happens.
+    Ignored,
+}
+
+/// The messages in the order of the table, and what the table says.
+pub(crate) fn messages() -> Vec<(String, Vec<u8>, Verdict)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture");
+    let table = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let rows = table.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.strip_prefix('|')?.split('|').map(str::trim).collect();
+        let name = cells[0].strip_prefix('`')?.strip_suffix('`')?;
+        let verdict = match cells[3] {
+            "rings" => Verdict::Rings,
+            "ignored" => Verdict::Ignored,
+            code => Verdict::Answered(code.parse().unwrap_or_else(|_| panic!("{name}: what is {code}?"))),
+        };
+        Some((name.to_owned(), std::fs::read(folder.join(name)).unwrap(), verdict))
+    });
+    let rows: Vec<_> = rows.collect();
+    let files = std::fs::read_dir(&folder)
+        .unwrap()
+        .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "dat"));
+    assert_eq!((rows.len(), files.count()), (49, 49), "a verdict for each");
+    rows
+}
+
+#[tokio::test]
+async fn the_torture_messages_leave_a_phone_that_registers_and_takes_calls() {
+    let mut phone = Phone::new().await;
+    let (mut conn, register) = phone.registered().await;
+    for (number, (name, bytes, verdict)) in messages().into_iter().enumerate() {
+        conn.0.send(Message::binary(bytes)).await.unwrap();
+        // What comes before the answer to this is the answer to that.
+        let probe = format!("probe{number}");
+        conn.send(format!(
+            "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/WS y;branch=z9hG4bK{probe}\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x@y>\r\n\
+             Call-ID: {probe}\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        ))
+        .await;
+        let mut answers = Vec::new();
+        loop {
+            let text = conn.read().await;
+            if text.contains(&format!("Call-ID: {probe}\r\n")) {
+                break;
+            }
+            answers.push(text);
+        }
+        let codes: Vec<u16> = answers.iter().filter_map(|text| text.get(8..11)?.parse().ok()).collect();
+        match verdict {
+            Verdict::Rings => {
+                assert_eq!(codes, [100, 180], "{name}: {answers:?}");
+                assert!(matches!(phone.event().await, Event::Incoming { .. }), "{name}");
+                phone.softphone.send(Command::HangUp);
+                conn.expect("SIP/2.0 480").await;
+                assert!(matches!(phone.event().await, Event::Ended { .. }), "{name}");
+            }
+            Verdict::Answered(code) => assert_eq!(codes, [code], "{name}: {answers:?}"),
+            Verdict::Ignored => assert!(answers.is_empty(), "{name}: {answers:?}"),
+        }
+    }
+    phone.talking(&mut conn, &register).await;
+    conn.cut();
+    assert!(matches!(phone.event().await, Event::RegistrationFailed { .. }));
+    assert_eq!(phone.event().await, Event::Registering);
+    Conn::accept(&phone.listener).await.register(300).await;
+    assert!(matches!(phone.event().await, Event::Registered { .. }));
+}
