@@ -679,8 +679,8 @@ async fn silence_on_the_wire_is_told_and_so_is_its_end() {
     assert!(wishes.try_recv().is_err(), "held: nothing is to be mended");
     phone.media.set_held(false);
     phone.expect_lost(LossCause::NoPackets).await;
-    until("another path is asked for", || !wishes.is_empty()).await;
-    assert_eq!(wishes.try_recv(), Ok(Wish::Restart { call_id: CALL.into() }));
+    until("a renewal is asked for", || !wishes.is_empty()).await;
+    assert_eq!(wishes.try_recv(), Ok(Wish::Renew { call_id: CALL.into() }));
     assert!(wishes.try_recv().is_err(), "once");
     far.speaking.store(true, Relaxed);
     phone.expect(MediaEvent::Up { codec: Codec::Pcma }).await;

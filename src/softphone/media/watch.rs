@@ -44,7 +44,7 @@ const RESTING_PATIENCE: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Between two re-INVITEs that are to bring sound over a path that answers.
-const RESTART_EVERY: Duration = Duration::from_secs(10);
+const RENEWAL_EVERY: Duration = Duration::from_secs(10);
 
 /// So many packets in a second are sound that somebody sends, silence or not: a far end that rests sends few.
 const STEADY: u64 = 25;
@@ -106,7 +106,7 @@ pub struct Watch {
     seen_at: Instant,
     /// Why the far end is not heard, as last told.
     unheard: Option<Unheard>,
-    restart_asked: Option<Instant>,
+    renewal_asked: Option<Instant>,
     listening: Listening,
 }
 
@@ -135,7 +135,7 @@ impl Watch {
             seen: 0,
             seen_at: Instant::now(),
             unheard: None,
-            restart_asked: None,
+            renewal_asked: None,
             listening: Listening::default(),
         }
     }
@@ -253,22 +253,23 @@ impl Watch {
         let patience = if self.told.both().resting { RESTING_PATIENCE } else { SILENCE_PATIENCE };
         if self.health == Health::Up && now.duration_since(self.seen_at) >= patience {
             self.lose(LossCause::NoPackets);
-            // Where nothing has ever come, another path would bring nothing either: the far end has not begun.
+            // Where nothing has ever come the far end has not begun.
             if self.seen > 0 {
-                self.ask_for_restart();
+                self.ask_for_renewal();
             }
         }
     }
 
-    /// The path answers and brings nothing: another one may. A path that does not answer `restart` sees to.
-    fn ask_for_restart(&mut self) {
+    /// The path answers and brings nothing: the far end is told again what is agreed on. A path that does not answer
+    /// `restart` sees to.
+    fn ask_for_renewal(&mut self) {
         let now = Instant::now();
-        if self.restart_asked.is_some_and(|at| now.duration_since(at) < RESTART_EVERY) {
+        if self.renewal_asked.is_some_and(|at| now.duration_since(at) < RENEWAL_EVERY) {
             return;
         }
-        self.restart_asked = Some(now);
-        tracing::info!(call_id = self.around.call_id, "nothing comes: asking for another path");
-        if self.around.wish.send(Wish::Restart { call_id: self.around.call_id.clone() }).is_err() {
+        self.renewal_asked = Some(now);
+        tracing::info!(call_id = self.around.call_id, "nothing comes: saying again what is agreed on");
+        if self.around.wish.send(Wish::Renew { call_id: self.around.call_id.clone() }).is_err() {
             tracing::debug!("nobody carries out what the media session wishes");
         }
     }
