@@ -42,9 +42,9 @@ fn listening(home: &Home, story: impl FnOnce()) -> Vec<Value> {
 }
 
 /// Puts faults in force until `name` is warned of, takes them away until it is not, and says how long each took.
-fn raised_and_cleared(home: &Home, platform: &Platform, name: &str, faults: &[(&str, u32)]) -> (Duration, Duration) {
+fn raised_and_cleared(home: &Home, platform: &Platform, name: &str, faults: &[(&str, Value)]) -> (Duration, Duration) {
     let begun = Instant::now();
-    faults.iter().for_each(|(fault, value)| platform.fault(fault, json!(value), None));
+    faults.iter().for_each(|(fault, value)| platform.fault(fault, value.clone(), None));
     home.until(name, |status| warns(status, name));
     let raised = begun.elapsed();
     let ended = Instant::now();
@@ -58,10 +58,10 @@ fn loss_and_a_bad_score_are_warned_of_and_over_and_the_journal_knows() {
     let home = Home::new();
     let (platform, _client) = well(&home);
     let events = listening(&home, || {
-        let (raised, cleared) = raised_and_cleared(&home, &platform, "high_loss", &[("rtp_loss_pct", 30)]);
+        let (raised, cleared) = raised_and_cleared(&home, &platform, "high_loss", &[("rtp_loss_pct", json!(30))]);
         println!("high_loss: raised after {raised:?}, cleared after {cleared:?}");
         home.until("good sound again", |status| !warns(status, "low_mos") && !warns(status, "high_loss"));
-        let (raised, cleared) = raised_and_cleared(&home, &platform, "low_mos", &[("rtp_loss_pct", 30)]);
+        let (raised, cleared) = raised_and_cleared(&home, &platform, "low_mos", &[("rtp_loss_pct", json!(30))]);
         println!("low_mos: raised after {raised:?}, cleared after {cleared:?}");
         home.until("good sound again", |status| {
             status["media"]["mos"].as_f64() > Some(4.0) && !warns(status, "low_mos") && !warns(status, "high_loss")
@@ -87,7 +87,7 @@ fn jitter_is_warned_of_and_over() {
     let home = Home::new();
     let (platform, _client) = well(&home);
     let (raised, cleared) =
-        raised_and_cleared(&home, &platform, "high_jitter", &[("rtp_jitter_ms", 600), ("rtp_reorder_pct", 50)]);
+        raised_and_cleared(&home, &platform, "high_jitter", &[("rtp_jitter_ms", json!({ "sigma_ms": 80 }))]);
     assert_eq!(home.status()["media"]["path"], "host");
     println!("high_jitter: raised after {raised:?}, cleared after {cleared:?}");
 }
