@@ -171,6 +171,8 @@ fn a_stalled_link_is_on_the_screen_within_ten_seconds_and_so_is_its_recovery() {
     terminal.shows("health ●");
     assert_eq!(home.status()["health"]["level"], "ok");
     terminal.keys("\x1b");
+    // Read together they would be Alt-q.
+    terminal.shows_no_more("go back");
     terminal.keys("q");
     assert_eq!(terminal.ended(), 0);
 }

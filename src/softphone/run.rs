@@ -126,7 +126,10 @@ impl<M: MediaPort> Runner<M> {
                 }
                 None => self.link = None,
             },
-            Some(Wish::Restart { call_id }) = self.wishes.recv() => self.agent.reoffer(&call_id, Instant::now()),
+            Some(wish) = self.wishes.recv() => match wish {
+                Wish::Restart { call_id } => self.agent.reoffer(&call_id, Instant::now()),
+                Wish::Renew { call_id } => self.agent.renew(&call_id, Instant::now()),
+            },
             Some((job, result)) = self.done.recv() => self.agent.media_done(job, result, Instant::now()),
             () = async { match deadline { Some(at) => sleep_until(at).await, None => pending().await } } => {
                 self.agent.tick(Instant::now());

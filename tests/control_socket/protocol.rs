@@ -93,7 +93,7 @@ async fn wrong_requests_are_told_what_is_wrong_and_the_connection_lives_on() {
         ("Agent.callOut", json!({"tel": ["1"]}), -32602, "'tel' must be: string"),
         ("Agent.callOut", json!({"tel": "1", "phone": "2"}), -32602, "no parameter 'phone'; possible: tel, callerID"),
         ("Agent.callOut", json!({"tel": "1", "queueId": "x"}), -32602, "'queueId' must be: integer"),
-        ("Agent.ready", json!({"now": true}), -32602, "takes no parameters"),
+        ("Agent.ready", json!({"now": true}), -32602, "possible: anyway"),
         ("Agent.unready", json!({"reason": "午睡"}), -32602, "possible: 12 就餐"),
         ("Session.sendDTMF", json!({"digits": "12x"}), -32602, "'digits' must be"),
         ("config.setState", json!({"token": "s3cr3ts3cr3t"}), -32602, "the token has no type"),

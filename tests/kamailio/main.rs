@@ -205,7 +205,7 @@ async fn a_call_outlives_the_server_over_wss_and_the_agent_hangs_up() {
     lab.start_kamailio();
     // A server that goes down takes all its phones with it: they come back spread over half a minute.
     let registered = |event: &Event| matches!(event, Event::Registered { .. }).then_some(());
-    phone.until(&lab, "registered again", Duration::from_secs(40), registered).await;
+    phone.until(&lab, "registered again", Duration::from_secs(55), registered).await;
     tokio::time::sleep(Duration::from_millis(1000)).await;
     let hung_up = Instant::now();
     phone.softphone.send(Command::HangUp);

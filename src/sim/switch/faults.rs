@@ -41,7 +41,7 @@ pub struct RtpFaults {
     pub burst: f32,
     /// All come this much later, in ms.
     pub delay_ms: f32,
-    /// What comes on top of that. Order is kept.
+    /// What comes on top of that. Order is kept where it is spread evenly.
     pub jitter: Jitter,
     /// Share of packets that the one behind them overtakes, 0 to 100 %.
     pub reorder_pct: f32,
@@ -71,7 +71,8 @@ impl RtpFaults {
             duplicate_pct: f64::from(self.duplicate_pct),
             rate: (self.rate_kbps > 0).then(|| u64::from(self.rate_kbps) * 1000),
             queue_ms: QUEUE_MS,
-            in_order: true,
+            // Spread evenly, order is kept, as the fault has always meant; the others are a network as it is.
+            in_order: matches!(self.jitter, Jitter::None | Jitter::Uniform { .. }),
             ..Network::default()
         }
     }

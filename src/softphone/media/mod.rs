@@ -70,6 +70,12 @@ pub enum Wish {
         /// The call's Call-ID.
         call_id: String,
     },
+    /// A re-INVITE that says again what is agreed on: the path stands and brings nothing, which a far end that has
+    /// forgotten us mends by it. It risks nothing of what works.
+    Renew {
+        /// The call's Call-ID.
+        call_id: String,
+    },
 }
 
 /// Where events go.

@@ -33,8 +33,7 @@ use webrtc::{
     media_stream::track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
     peer_connection::{
         PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCCertificate, RTCIceConnectionState,
-        RTCIceGatheringState, RTCPeerConnectionState, RTCStatsReportEntry, Registry, SettingEngineBuilder,
-        StatsSelector,
+        RTCIceGatheringState, RTCPeerConnectionState, Registry, SettingEngineBuilder, StatsSelector,
         crypto::{self, SignatureScheme},
     },
     rtp_transceiver::RtpSender,
@@ -492,17 +491,19 @@ impl Peer {
             .candidate_pairs()
             .filter(|pair| pair.responses_received > 0)
             .max_by_key(|pair| (pair.nominated, pair.packets_received))?;
-        let local = report.get(&pair.local_candidate_id);
-        let kind = match local {
-            Some(RTCStatsReportEntry::LocalCandidate(candidate)) => match candidate.candidate_type {
-                RTCIceCandidateType::Host => Some(PathKind::Host),
-                RTCIceCandidateType::Srflx | RTCIceCandidateType::Prflx => Some(PathKind::ServerReflexive),
-                RTCIceCandidateType::Relay => Some(PathKind::Relay),
-                RTCIceCandidateType::Unspecified | _ => None,
-            },
-            Some(_) | None => None,
-        };
-        Some(((pair.current_round_trip_time * 1000.0) as f32, kind))
+        Some(((pair.current_round_trip_time * 1000.0) as f32, self.path_kind().await))
+    }
+
+    /// The statistics know no candidates; the transport does.
+    async fn path_kind(&self) -> Option<PathKind> {
+        let transport = self.sender.transport().await.ok()??;
+        let pair = transport.ice_transport().get_selected_candidate_pair().await.ok()??;
+        match pair.local().typ {
+            RTCIceCandidateType::Host => Some(PathKind::Host),
+            RTCIceCandidateType::Srflx | RTCIceCandidateType::Prflx => Some(PathKind::ServerReflexive),
+            RTCIceCandidateType::Relay => Some(PathKind::Relay),
+            RTCIceCandidateType::Unspecified | _ => None,
+        }
     }
 
     /// Where on this machine the path in use begins, and where it ends if that is not behind a relay of ours.

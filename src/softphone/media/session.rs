@@ -114,7 +114,12 @@ impl Beginning {
             self.states,
             outbound,
             self.wiring.told.clone(),
-            Surroundings { held: environment.held.clone(), on_event: environment.on_event.clone() },
+            Surroundings {
+                call_id: environment.call_id.clone(),
+                held: environment.held.clone(),
+                on_event: environment.on_event.clone(),
+                wish: environment.wish.clone(),
+            },
         );
         let guard = Guard {
             call_id: environment.call_id.clone(),

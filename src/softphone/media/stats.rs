@@ -14,7 +14,7 @@ const DEVICE_DELAY_MS: f32 = 40.0;
 const PACKET_MS: f32 = 20.0;
 
 /// Seconds over which the missing share is taken: long enough for a figure of 1 %, short enough to be told at once.
-const WINDOW: usize = 3;
+const WINDOW: usize = 2;
 
 /// Ie of a codec (G.113 table I.1): its own impairment without loss. G.711 is the reference. Opus and G.722 have no
 /// value on this narrowband scale, which ends where G.711 is; they are not worse than it.

@@ -39,7 +39,7 @@ use webrtc::{
     },
 };
 
-use super::{Media, MediaError, network::Network, sdp::tests::fixture};
+use super::{Media, MediaError, Wish, network::Network, sdp::tests::fixture};
 use crate::{
     config::{AudioBackend, AudioConfig, Codec, IceConfig},
     softphone::{Event, LossCause, MediaEvent, MediaStats},
@@ -666,15 +666,22 @@ async fn a_far_end_that_is_not_there_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_on_the_wire_is_told_and_so_is_its_end() {
     let (far, mut phone) = (FarEnd::new().await, Phone::new(&[Codec::Pcma]));
+    let mut wishes = phone.media.wishes();
     phone.call(&far).await;
+    // Something has come before it stops.
+    phone.hears().await;
     phone.media.set_held(true);
     far.speaking.store(false, Relaxed);
     tokio::time::sleep(Duration::from_millis(4500)).await;
     while let Ok(event) = phone.events.try_recv() {
         assert!(!matches!(event, Event::Media(MediaEvent::Lost { .. })), "held: silence is as it should be");
     }
+    assert!(wishes.try_recv().is_err(), "held: nothing is to be mended");
     phone.media.set_held(false);
     phone.expect_lost(LossCause::NoPackets).await;
+    until("a renewal is asked for", || !wishes.is_empty()).await;
+    assert_eq!(wishes.try_recv(), Ok(Wish::Renew { call_id: CALL.into() }));
+    assert!(wishes.try_recv().is_err(), "once");
     far.speaking.store(true, Relaxed);
     phone.expect(MediaEvent::Up { codec: Codec::Pcma }).await;
 }

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    OnEvent,
+    OnEvent, Wish,
     peer::{Peer, PeerState},
     stats::{self, Listening},
     tap::Told,
@@ -42,6 +42,9 @@ const RESTING_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Between two looks at whether anything comes.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Between two re-INVITEs that are to bring sound over a path that answers.
+const RENEWAL_EVERY: Duration = Duration::from_secs(10);
 
 /// So many packets in a second are sound that somebody sends, silence or not: a far end that rests sends few.
 const STEADY: u64 = 25;
@@ -72,10 +75,14 @@ enum Health {
 
 /// What the task is given for good.
 pub struct Surroundings {
+    /// The call's Call-ID.
+    pub call_id: String,
     /// Whether the agent holds the call: then silence is no loss.
     pub held: Arc<AtomicBool>,
     /// Where events go.
     pub on_event: OnEvent,
+    /// Where a re-INVITE of our own is asked for.
+    pub wish: mpsc::UnboundedSender<Wish>,
 }
 
 /// The task.
@@ -99,6 +106,7 @@ pub struct Watch {
     seen_at: Instant,
     /// Why the far end is not heard, as last told.
     unheard: Option<Unheard>,
+    renewal_asked: Option<Instant>,
     listening: Listening,
 }
 
@@ -127,6 +135,7 @@ impl Watch {
             seen: 0,
             seen_at: Instant::now(),
             unheard: None,
+            renewal_asked: None,
             listening: Listening::default(),
         }
     }
@@ -244,6 +253,24 @@ impl Watch {
         let patience = if self.told.both().resting { RESTING_PATIENCE } else { SILENCE_PATIENCE };
         if self.health == Health::Up && now.duration_since(self.seen_at) >= patience {
             self.lose(LossCause::NoPackets);
+            // Where nothing has ever come the far end has not begun.
+            if self.seen > 0 {
+                self.ask_for_renewal();
+            }
+        }
+    }
+
+    /// The path answers and brings nothing: the far end is told again what is agreed on. A path that does not answer
+    /// `restart` sees to.
+    fn ask_for_renewal(&mut self) {
+        let now = Instant::now();
+        if self.renewal_asked.is_some_and(|at| now.duration_since(at) < RENEWAL_EVERY) {
+            return;
+        }
+        self.renewal_asked = Some(now);
+        tracing::info!(call_id = self.around.call_id, "nothing comes: saying again what is agreed on");
+        if self.around.wish.send(Wish::Renew { call_id: self.around.call_id.clone() }).is_err() {
+            tracing::debug!("nobody carries out what the media session wishes");
         }
     }
 

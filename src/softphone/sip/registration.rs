@@ -279,15 +279,19 @@ impl Registration {
     }
 }
 
-/// First pause, s, when the server is in trouble: its phones have lost it in the same instant and must not come back in
-/// one. Spread like this, a second sees 1 of 29 of them (RFC 5626 4.5 has the same in mind, with 30 s and more).
+/// First pauses, s, when the server is in trouble: a short restart costs an agent a few seconds.
+const SERVER_SOON: [Range<f64>; 3] = [0.5..1.5, 1.0..3.0, 2.0..6.0];
+/// The pause after them, s: its phones have lost the server in the same instant and must not come back in one. Spread
+/// like this, a second sees 1 of 29 of them (RFC 5626 4.5 has the same in mind, with 30 s and more).
 const SERVER_FIRST: Range<f64> = 1.0..30.0;
-/// Later ones: half to all of the longest.
-const SERVER_LATER: Range<f64> = 20.0..40.0;
+/// Later ones: longer than the first, so that those who come again do not meet those who come for the first time.
+const SERVER_LATER: Range<f64> = 30.0..50.0;
 
 /// How long to leave a server alone that is in trouble for all its phones, after so many failures before.
 pub(super) fn spread(failures: u32) -> Duration {
-    Duration::from_secs_f64(rand::random_range(if failures == 0 { SERVER_FIRST } else { SERVER_LATER }))
+    let failures = usize::try_from(failures).unwrap_or(usize::MAX);
+    let later = if failures == SERVER_SOON.len() { SERVER_FIRST } else { SERVER_LATER };
+    Duration::from_secs_f64(rand::random_range(SERVER_SOON.get(failures).cloned().unwrap_or(later)))
 }
 
 /// A few percent off, so that a thousand phones do not come back in the same instant.

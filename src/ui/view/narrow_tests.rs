@@ -61,7 +61,7 @@ fn toasts_leave_the_call_alone_and_do_not_repeat_the_banner() {
         snapshot = fixtures::with_notice(snapshot, NoticeLevel::Error, &told);
     }
     let screen = text(&snapshot, &fixtures::state(), 80, 24);
-    for kept in ["通话 02:31    振铃 00:06", "-24 dB", "-19 dB", "音质 4.4", "× 2 "] {
+    for kept in ["通话 02:31    振铃 00:06", "-24 dB", "-19 dB", "4.4 ● 良好", "× 2 "] {
         assert!(screen.contains(kept), "{kept}: {screen}");
     }
 
@@ -97,13 +97,17 @@ fn figures_stand_where_they_stood_before_the_first_ones_came() {
     let mut early = late.clone();
     early.media.mos = None;
     early.media.rtt_ms = None;
-    let columns = |snapshot: &Snapshot| {
-        let screen = text(snapshot, &fixtures::state(), 80, 24);
-        let line = screen.lines().find(|l| l.contains("Opus")).unwrap().to_owned();
-        ["往返", "丢包", "音质"].map(|word| line.find(word).map(|at| crate::ui::text::width(&line[..at])))
-    };
-    assert_eq!(columns(&early), columns(&late));
-    assert!(columns(&early).iter().all(Option::is_some));
+    // Where there is less room, the word for the score is left out in both.
+    for (width, height, words) in [(80, 24, &["往返", "丢包"][..]), (120, 36, &["往返", "抖动", "丢包", "音质"][..])]
+    {
+        let columns = |snapshot: &Snapshot| -> Vec<Option<u16>> {
+            let screen = text(snapshot, &fixtures::state(), width, height);
+            let line = screen.lines().find(|l| l.contains("Opus")).unwrap().to_owned();
+            words.iter().map(|word| line.find(word).map(|at| crate::ui::text::width(&line[..at]))).collect()
+        };
+        assert_eq!(columns(&early), columns(&late));
+        assert!(columns(&early).iter().all(Option::is_some));
+    }
 }
 
 #[test]

@@ -70,8 +70,11 @@ fn no_sound(canvas: &Canvas<'_>) -> Run {
 /// The score as a figure, a sign and a word.
 fn score(canvas: &Canvas<'_>, mos: Option<f32>) -> Run {
     let mut run = Run::default();
+    // As wide whatever the word, so that nothing jumps.
+    let words = ["ui.mos_good", "ui.mos_fair", "ui.mos_poor", "ui.mos_bad"];
+    let widest = words.into_iter().map(|word| text::width(&canvas.t(word))).max().unwrap_or(0);
     let Some(mos) = mos else {
-        run.push(text::pad_left(canvas.glyphs.none, 3), Scope::Dim);
+        run.push(text::pad_left(canvas.glyphs.none, 3) + &" ".repeat(usize::from(widest) + 3), Scope::Dim);
         return run;
     };
     let (sign, word, scope) = match Grade::of(mos) {
@@ -80,7 +83,7 @@ fn score(canvas: &Canvas<'_>, mos: Option<f32>) -> Run {
         Grade::Poor => (canvas.glyphs.warn, "ui.mos_poor", Scope::Warn),
         Grade::Bad => (canvas.glyphs.bad, "ui.mos_bad", Scope::Bad),
     };
-    run.push(format!("{mos:.1} {sign} {}", canvas.t(word)), scope);
+    run.push(format!("{mos:.1} {sign} {}", text::pad(&canvas.t(word), widest)), scope);
     run
 }
 
@@ -112,7 +115,7 @@ pub fn window(canvas: &mut Canvas<'_>, area: Rect) {
     let media = &snapshot.media;
     let up = media.state == MediaState::Up;
     let rows = if up { 10 } else { 1 };
-    let width = area.width.min(60);
+    let width = area.width.min(70);
     let told: Vec<String> = media
         .warnings
         .iter()

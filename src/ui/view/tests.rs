@@ -7,7 +7,7 @@ use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
 use super::*;
 use crate::{
     app::{Action, NoticeLevel, PanelContent, PanelFiller, PanelView},
-    domain::{AgentState, CallPhase},
+    domain::{AgentState, CallPhase, CallQuality, Warning, WarningName},
     i18n::Locale,
     ui::{
         act::{self, Ask},
@@ -91,6 +91,56 @@ fn dialogs_as_they_look() {
         shot("caller_ids", &fixtures::idle(locale), &with(Dialog::CallerId(ListDialog::default())), 80, 24);
         shot("palette", &fixtures::idle(locale), &with(Dialog::Palette(ListDialog::default())), 80, 24);
         shot("keypad", &fixtures::talking(locale), &with(Dialog::Keypad("12#".into())), 80, 24);
+    }
+}
+
+#[test]
+fn quality_as_it_looks() {
+    let warning = |name, value, threshold| Warning { name, value, threshold };
+    for locale in [Locale::En, Locale::ZhCn] {
+        let mut bad = fixtures::talking(locale);
+        bad.media = crate::app::MediaView {
+            rtt_ms: Some(212.0),
+            jitter_ms: 18.0,
+            loss_pct: 7.4,
+            mos: Some(3.2),
+            packets_lost: 381,
+            concealed_pct: 7.9,
+            far_loss_pct: None,
+            far_jitter_ms: None,
+            path: Some("relay"),
+            xruns: 2,
+            warnings: vec![warning(WarningName::HighLoss, 7.43, 3.0), warning(WarningName::LowMos, 3.21, 3.5)],
+            ..bad.media
+        };
+        let open = ViewState { dialog: Some(Dialog::Quality), ..fixtures::state() };
+        for (width, height) in [(80, 24), (60, 15), (120, 36)] {
+            shot("quality_bad", &bad, &fixtures::state(), width, height);
+            shot("quality_window", &bad, &open, width, height);
+        }
+        shot("quality_window", &bad, &open, 100, 3);
+        bad.media.state = crate::app::MediaState::Lost;
+        bad.media.warnings.clear();
+        shot("quality_lost", &bad, &open, 80, 24);
+        let mut after = fixtures::idle(locale);
+        let mut journal = after.journal.to_vec();
+        if let Some(newest) = journal.first_mut() {
+            newest.quality = Some(CallQuality {
+                codec: "opus".into(),
+                mos: 3.94,
+                worst_mos: 2.6,
+                loss_pct: 2.3,
+                concealed_pct: 2.5,
+                jitter_ms: 6.1,
+                rtt_ms: Some(48.2),
+                far_loss_pct: Some(0.4),
+                silent_s: 5,
+                warnings: 2,
+            });
+        }
+        after.journal = Arc::new(journal);
+        let list = ViewState { focus: Focus::List, ..fixtures::state() };
+        shot("quality_journal", &after, &list, 80, 24);
     }
 }
 

@@ -33,6 +33,8 @@ const ATTEMPTS: u8 = 3;
 pub(in super::super) enum Aim {
     /// New paths for the sound: an offer that restarts ICE.
     Restart,
+    /// What is agreed on, said again, because nothing comes.
+    Renew,
     /// The session timer.
     Refresh,
 }
@@ -96,8 +98,17 @@ impl Own {
 impl Agent {
     /// Sends a re-INVITE whose offer restarts ICE, as soon as the call allows one (RFC 3261 14.1, RFC 8839 4.4.3).
     pub(crate) fn reoffer(&mut self, call_id: &str, now: Instant) {
+        self.want_in(call_id, Aim::Restart, now);
+    }
+
+    /// Sends a re-INVITE that offers what is agreed on already; once, and without it nothing is lost.
+    pub(crate) fn renew(&mut self, call_id: &str, now: Instant) {
+        self.want_in(call_id, Aim::Renew, now);
+    }
+
+    fn want_in(&mut self, call_id: &str, aim: Aim, now: Instant) {
         match self.calls.iter().position(|call| call.call_id == call_id && call.phase != Phase::Leaving) {
-            Some(index) => self.want(index, Aim::Restart, now),
+            Some(index) => self.want(index, aim, now),
             None => tracing::debug!(call_id, "a re-INVITE is wanted for a call that is over"),
         }
         self.own_turns(now);
@@ -277,6 +288,7 @@ impl Agent {
         let (aim, attempt) = if own.again { (Aim::Restart, 0) } else { (own.aim, own.attempt) };
         if let Some(pause) = pause.or(own.again.then_some(Duration::ZERO))
             && attempt < ATTEMPTS
+            && aim != Aim::Renew
         {
             let step = Step::Wanted { from: now + pause };
             call.own = Some(Own { aim, step, again: false, attempt: attempt + 1 });

@@ -60,8 +60,10 @@ fn reconnecting_goes_on_for_ever_and_never_in_a_tight_loop() {
     }
     let pauses = pauses(&bench);
     assert_eq!(pauses[0], 0.0, "perhaps it was only this connection");
-    assert!((1.0..30.0).contains(&pauses[1]), "{pauses:?}");
-    assert!(pauses[2..].iter().all(|pause| (20.0..40.0).contains(pause)), "{pauses:?}");
+    for (pause, range) in pauses[1..].iter().zip([0.5..1.5, 1.0..3.0, 2.0..6.0, 1.0..30.0]) {
+        assert!(range.contains(pause), "{pauses:?}");
+    }
+    assert!(pauses[5..].iter().all(|pause| (30.0..50.0).contains(pause)), "{pauses:?}");
 }
 
 #[test]
@@ -85,15 +87,16 @@ fn a_server_that_takes_us_in_only_to_throw_us_out_is_not_run_against() {
     bench.grant();
     bench.events.clear();
     bench.down();
-    assert!(pauses(&bench).iter().all(|pause| *pause >= 1.0), "{:?}", bench.events);
+    assert!(pauses(&bench).iter().all(|pause| *pause >= 0.5), "{:?}", bench.events);
 }
 
-/// A floor of phones loses its server in the same instant. However it comes back, no second may see more than 5 % of them.
+/// A floor of phones loses its server in the same instant. After a short restart they are back within seconds; after a
+/// longer outage no second may see more than 5 % of them.
 #[test]
 fn a_whole_floor_does_not_come_back_in_the_same_second() {
     const PHONES: u32 = 4000;
-    // Seconds for which the server is away, and whether it says goodbye (1001).
-    for (away, goodbye) in [(0, true), (5, false), (45, false), (600, true)] {
+    // Seconds for which the server is away, whether it says goodbye (1001), and until when everybody is back.
+    for (away, goodbye, within) in [(0, true, 2), (2, false, 6), (45, false, 50), (600, true, 50)] {
         let mut back = std::collections::BTreeMap::<u64, u32>::new();
         for _ in 0..PHONES {
             let mut bench = Bench::registered();
@@ -115,9 +118,10 @@ fn a_whole_floor_does_not_come_back_in_the_same_second() {
             *back.entry((bench.now - start).as_secs()).or_default() += 1;
         }
         let worst = back.values().max().copied().unwrap_or_default();
-        assert!(worst * 100 <= PHONES * 5, "away for {away} s: {worst} of {PHONES} in one second: {back:?}");
+        let short = away < 10;
+        assert!(short || worst * 100 <= PHONES * 5, "away for {away} s: {worst} of {PHONES} in one second: {back:?}");
         let last = back.keys().max().copied().unwrap_or_default();
-        assert!(last <= away + 40, "everybody is back within 40 s: {last}");
+        assert!(last <= away + within, "away for {away} s, everybody is back within {within} s: {last}");
     }
 }
 

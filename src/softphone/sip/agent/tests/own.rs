@@ -15,6 +15,22 @@ fn asking() -> Bench {
 }
 
 #[test]
+fn what_is_agreed_on_is_said_again_once_and_a_refusal_changes_nothing() {
+    let mut bench = Bench::talking();
+    bench.forget_but_dialog();
+    bench.agent.renew("c1", bench.now);
+    bench.collect();
+    assert_eq!(bench.tasks(), [&Task::Offer { restart: false }]);
+    bench.done(Ok(Some("v=0 the same\r\n".into())));
+    assert!(bench.last("INVITE").ends_with("v=0 the same\r\n"), "{}", bench.last("INVITE"));
+    bench.respond_in_call("INVITE", "488 Not Acceptable Here", "", "");
+    assert_eq!(bench.tasks()[1..], [&Task::Rollback]);
+    bench.wait(Duration::from_secs(60));
+    let count = |start: &str| bench.starts().iter().filter(|line| line.starts_with(start)).count();
+    assert_eq!((count("INVITE"), count("BYE")), (1, 0));
+}
+
+#[test]
 fn a_new_offer_goes_out_and_its_answer_in_over_the_same_connection() {
     let mut bench = asking();
     let invite = bench.last("INVITE").to_owned();
