@@ -127,7 +127,13 @@ impl<M: MediaPort> Runner<M> {
                 None => self.link = None,
             },
             Some(wish) = self.wishes.recv() => match wish {
-                Wish::Restart { call_id } => self.agent.reoffer(&call_id, Instant::now()),
+                Wish::Restart { call_id } => {
+                    // What the sound has lost its way by, SIP may have lost its way by too.
+                    if let Some(link) = &self.link {
+                        link.prove();
+                    }
+                    self.agent.reoffer(&call_id, Instant::now());
+                }
                 Wish::Renew { call_id } => self.agent.renew(&call_id, Instant::now()),
             },
             Some((job, result)) = self.done.recv() => self.agent.media_done(job, result, Instant::now()),

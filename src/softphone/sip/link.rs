@@ -32,6 +32,8 @@ const PING_EVERY: Duration = Duration::from_secs(3);
 /// The answer to a WebSocket ping is due within this: a dead connection is noticed within 10 s (RFC 5626 4.4.1). CRLF is
 /// not answered by every server.
 const PONG_TIMEOUT: Duration = Duration::from_secs(7);
+/// The same when there is reason to doubt that the connection still leads anywhere: the machine's network has changed.
+const PROOF_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a close is waited for.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Frames read ahead of the main loop.
@@ -71,6 +73,7 @@ pub(crate) enum Trouble {
 enum Order {
     Send(String),
     KeepAlive(Duration),
+    Prove,
 }
 
 /// An end, and whose fault it is.
@@ -109,6 +112,13 @@ impl Link {
     /// The server wants to hear CRLF this often at least (RFC 5626 5.4 `Flow-Timer`).
     pub(crate) fn keep_alive(&self, every: Duration) {
         if self.orders.send(Order::KeepAlive(every)).is_err() {
+            tracing::debug!("the connection is gone");
+        }
+    }
+
+    /// There is reason to doubt it: unless the server gives a sign of life within a second it is given up.
+    pub(crate) fn prove(&self) {
+        if self.orders.send(Order::Prove).is_err() {
             tracing::debug!("the connection is gone");
         }
     }
@@ -154,6 +164,7 @@ async fn talk(
     let mut keep_alive = next_keep_alive(flow_timer);
     let mut ping = Instant::now() + PING_EVERY;
     let mut asked: Option<Instant> = None;
+    let mut patience = PONG_TIMEOUT;
     loop {
         tokio::select! {
             // What has come is heard before a timer says that nothing came.
@@ -170,9 +181,18 @@ async fn talk(
                     flow_timer = every;
                     keep_alive = keep_alive.min(next_keep_alive(flow_timer));
                 }
+                Some(Order::Prove) => {
+                    patience = PROOF_TIMEOUT;
+                    // What was asked before the doubt is asked again.
+                    (asked, ping) = (None, Instant::now());
+                }
             },
             message = stream.next() => {
                 let since = asked.take();
+                // What was on its way before it was asked is no proof.
+                if since.is_some() {
+                    patience = PONG_TIMEOUT;
+                }
                 let event = match message {
                     None => return cut("the server ended it"),
                     Some(Err(error)) => return cut(plain(&error)),
@@ -198,7 +218,7 @@ async fn talk(
                     return error;
                 }
             }
-            () = sleep_until(asked.map_or(ping, |asked| asked + PONG_TIMEOUT)) => {
+            () = sleep_until(asked.map_or(ping, |asked| asked + patience)) => {
                 if asked.is_some() {
                     return cut("the server does not answer the keep-alive");
                 }
