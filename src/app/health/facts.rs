@@ -8,6 +8,7 @@ use crate::{
         LinkState, MediaState, SipState, State,
         state::{Device, Phase, Trips},
     },
+    config::Codec,
     domain::AgentState,
     i18n::Message,
 };
@@ -227,6 +228,10 @@ impl State {
             _ if !self.session.web_phone => fact(HealthLevel::Off, Message::new("health.other_phone")),
             Device::Untried => fact(HealthLevel::Off, Message::new("health.untried")),
             Device::Failed(why) => fact(HealthLevel::Fail, why.clone()).hint("health.do_device"),
+            // A file backend without a file has no name.
+            Device::Opens { name, at } if name.is_empty() => {
+                Fact { confirmed: Some(*at), ..fact(HealthLevel::Ok, Message::new("health.ring_ok")) }
+            }
             Device::Opens { name, at } => {
                 let unproven = self.profile.check && !self.sound_is_proven();
                 let (level, text) =
@@ -254,7 +259,11 @@ impl State {
             MediaState::None => fact(HealthLevel::Off, Message::new("health.no_call")),
             MediaState::Connecting => fact(HealthLevel::Off, Message::new("health.connecting")),
             MediaState::Up => {
-                let codec = self.media.codec.map_or("", crate::config::Codec::name);
+                let codec = match self.media.codec {
+                    // As people write it, and the card of the call.
+                    Some(Codec::Opus) => "Opus",
+                    other => other.map_or("", Codec::name),
+                };
                 let rtt = self.media.stats.and_then(|stats| stats.rtt_ms).map(|ms| ms.round() as u64);
                 Fact { value_ms: rtt, ..fact(HealthLevel::Ok, Message::new("health.media_up").with("codec", codec)) }
             }

@@ -258,8 +258,14 @@ impl Turn<'_> {
         let why = if target == TargetState::Ready { self.state.ready_refused() } else { None };
         let Some(why) = why else { return target };
         self.state.health.held_ready = true;
-        let reason = why.render(self.state.profile.locale);
-        self.warn(Message::new("health.held").with("why", reason));
+        let health = &self.state.health;
+        if health.microphone == Device::Untried || health.speaker == Device::Untried {
+            // They are being tried at this moment: "try again later" would be wrong advice.
+            self.warn(Message::new("health.held_untried"));
+        } else {
+            let reason = why.render(self.state.profile.locale);
+            self.warn(Message::new("health.held").with("why", reason));
+        }
         TargetState::Busy(None)
     }
 
@@ -311,7 +317,7 @@ impl Turn<'_> {
             && self.state.ready_refused().is_none()
         {
             self.state.health.held_ready = false;
-            self.settle(&["health.held"]);
+            self.settle(&["health.held", "health.held_untried"]);
             self.info(Message::new("health.released"));
             self.request_state(TargetState::Ready);
         }

@@ -269,6 +269,16 @@ fn files_that_cannot_be_used_are_told_and_the_call_goes_on_in_silence() {
 }
 
 #[test]
+fn a_speaker_that_is_to_write_nothing_is_not_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (engine, events) = start(AudioConfig { output_file: None, ..files(dir.path()) });
+    engine.test_sound(true);
+    let found =
+        |event: &Event| matches!(event, Event::Media(MediaEvent::Tested(found)) if found.speaker && found.microphone);
+    wait_for(&events, found);
+}
+
+#[test]
 fn tones_stay_out_of_the_output_file_and_there_is_none_without_a_call() {
     let dir = tempfile::tempdir().unwrap();
     let config = files(dir.path());

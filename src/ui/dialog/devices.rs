@@ -14,6 +14,11 @@ use crate::{
 /// ALSA's names for a card's bare hardware, which takes only what it likes; the same card has better ones.
 const BARE: [&str; 2] = ["alsa:hw:", "alsa:front:"];
 
+/// Whether a name tells nothing of the system's choice: ALSA's own word for it, or none (a file backend without a file).
+pub fn says_nothing(name: &str) -> bool {
+    ["", "default", "Default Audio Device"].contains(&name)
+}
+
 /// The open dialog.
 #[derive(Clone, Debug)]
 pub struct DevicesDialog {
@@ -66,7 +71,7 @@ impl DevicesDialog {
         let default = ours.iter().find(|device| device.is_default).map(|device| device.name.clone());
         let mut items = vec![Item {
             label: i18n::text(locale, "devices.system"),
-            remark: default.unwrap_or_default(),
+            remark: default.filter(|name| !says_nothing(name)).unwrap_or_default(),
             enabled: true,
             current: view.follows_system,
             choice: choice("default"),

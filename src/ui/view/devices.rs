@@ -13,7 +13,10 @@ use crate::{
     i18n::Message,
     ui::{
         act::Target,
-        dialog::{DevicesDialog, devices::told},
+        dialog::{
+            DevicesDialog,
+            devices::{says_nothing, told},
+        },
         text,
         theme::Scope,
     },
@@ -110,7 +113,7 @@ fn role_line(canvas: &mut Canvas<'_>, area: Rect, role: DeviceRole, at_hand: boo
         card::bar(canvas, right, area.y, METER, Some(level), muted);
         right -= 2;
     }
-    let named = view.name.clone();
+    let named = view.name.clone().filter(|name| !(view.follows_system && says_nothing(name)));
     let shown = match (view.follows_system, named) {
         (true, Some(name)) => Message::new("devices.system_is").with("device", name).render(snapshot.locale),
         (true, None) => canvas.t("devices.system"),

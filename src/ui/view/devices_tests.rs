@@ -174,3 +174,20 @@ fn a_phone_of_its_own_has_no_such_dialog() {
     press(&mut state, &snapshot, "V");
     assert!(state.dialog.is_none() && state.flash.is_some());
 }
+
+#[test]
+fn a_name_that_says_only_default_is_not_shown_beside_those_words() {
+    for name in ["", "default", "Default Audio Device"] {
+        let mut snapshot = snapshot(Locale::ZhCn);
+        snapshot.devices.output.name = Some(name.into());
+        let list = vec![device("default", "default", DeviceDirection::Output)];
+        snapshot.devices.list = Arc::new(list);
+        let mut dialog = DevicesDialog::new(&snapshot);
+        dialog.open(&snapshot, DeviceRole::Speaker);
+        let state = ViewState { dialog: Some(Dialog::Devices(dialog)), ..fixtures::state() };
+        let (buffer, _) = render(&snapshot, &state, 80, 24);
+        let shown = lines(&buffer);
+        assert!(!shown.contains("系统默认：") && !shown.contains("default"), "{name}: {shown}");
+        assert_eq!(shown.matches("系统默认（自动跟随）").count(), 2, "the line of the speaker and the choice: {shown}");
+    }
+}

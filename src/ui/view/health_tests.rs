@@ -134,3 +134,18 @@ fn a_test_ends_with_the_window() {
         assert!(state.dialog.is_none());
     }
 }
+
+#[test]
+fn a_toast_that_says_what_the_window_says_does_not_lie_over_its_keys() {
+    let mut snapshot = unwell(Locale::En);
+    let last = snapshot.notices.last_mut().unwrap();
+    (last.kind, last.level, last.dismissed) = ("health.held_untried", crate::app::NoticeLevel::Warn, false);
+    (last.at, last.text) = (now(), "Signed in as busy".into());
+    let open = ViewState { dialog: Some(Dialog::Health(0)), ..fixtures::state() };
+    let shown = |snapshot: &Snapshot, state: &ViewState| lines(&render(snapshot, state, 80, 24).0);
+    assert!(shown(&snapshot, &fixtures::state()).contains("Signed in as busy"));
+    assert!(!shown(&snapshot, &open).contains("Signed in as busy"));
+    // Other news is shown over it as over every window.
+    snapshot.notices.last_mut().unwrap().kind = "app.other";
+    assert!(shown(&snapshot, &open).contains("Signed in as busy"));
+}

@@ -8,7 +8,7 @@ use super::{canvas::Canvas, status_line, tabs};
 use crate::{
     app::{NoticeLevel, NoticeView},
     i18n::Message,
-    ui::{input::UiAction, lists::Listed, state, text, theme::Scope},
+    ui::{dialog::Dialog, input::UiAction, lists::Listed, state, text, theme::Scope},
 };
 
 /// Most toasts shown at once.
@@ -52,10 +52,18 @@ pub fn toasts<'a>(canvas: &Canvas<'a>, now: Instant) -> Vec<&'a NoticeView> {
         !notice.dismissed
             && notice.at + state::toast_time(notice, canvas.state.dialog.is_some()) > now
             && !status_line::says(canvas, notice, now)
+            && !said_by_window(canvas, notice)
     };
     let mut newest: Vec<&NoticeView> = canvas.snapshot.notices.iter().rev().filter(fresh).take(TOASTS).collect();
     newest.reverse();
     newest
+}
+
+/// The health window says itself why the agent is not ready; a toast would only hide its keys.
+fn said_by_window(canvas: &Canvas<'_>, notice: &NoticeView) -> bool {
+    matches!(canvas.state.dialog, Some(Dialog::Health(_)))
+        && canvas.snapshot.health.ready_refused.is_some()
+        && notice.kind.starts_with("health.")
 }
 
 /// Draws the toasts above the bottom row, at the right. The newest is always shown; older ones only below `top`, where

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     app::{Grade, MediaState, warning_message},
     domain::CallQuality,
+    i18n::Message,
     ui::{text, theme::Scope},
 };
 
@@ -204,7 +205,11 @@ fn table(canvas: &mut Canvas<'_>, area: Rect) {
         ("ui.loss", pct(Some(media.loss_pct)), pct(media.far_loss_pct)),
         ("ui.jitter", ms(Some(media.jitter_ms)), ms(media.far_jitter_ms)),
         ("ui.quality_buffer", format!("{:.0} ms  {:.1} %", media.buffer_ms, media.concealed_pct), none()),
-        ("ui.quality_level", db(media.level_out_dbfs), format!("{}  {}", db(media.level_in_dbfs), xruns(media.xruns))),
+        (
+            "ui.quality_level",
+            db(media.level_out_dbfs),
+            format!("{}  {}", db(media.level_in_dbfs), gaps(canvas, media.xruns)),
+        ),
     ];
     let first = area.x + 14;
     let column = area.width.saturating_sub(14) / 2;
@@ -220,8 +225,12 @@ fn table(canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-fn xruns(count: u64) -> String {
-    if count > 0 { format!("xruns {count}") } else { String::new() }
+/// Times the devices ran dry or over, in the words of the devices' dialog.
+fn gaps(canvas: &Canvas<'_>, count: u64) -> String {
+    if count == 0 {
+        return String::new();
+    }
+    Message::new("devices.xruns").with("count", count).render(canvas.snapshot.locale)
 }
 
 /// A call that is over, in a line.

@@ -245,6 +245,10 @@ fn with_check_platform_and_devices_are_probed_but_never_the_devices_of_a_call() 
 fn a_sign_in_is_busy_until_the_sound_is_proven_and_then_ready_by_itself() {
     let mut rig = greeted(checked());
     assert!(rig.phone_told(&softphone::Command::ProveDevices), "tried before the first state is asked for");
+    let shown = rig.shown();
+    let told: Vec<_> = shown.notices.iter().filter(|notice| notice.kind.starts_with("health.held")).collect();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].text.contains("health window") && !told[0].text.contains("in a moment"), "{}", told[0].text);
     devices(&mut rig, "Headset");
     rig.reply_to(|r| matches!(r, Request::Busy { .. }), 0, Value::Null);
     rig.agent("2");
@@ -347,4 +351,14 @@ fn scripts_are_told_when_the_whole_changes() {
     assert_eq!(rig.published("healthChanged"), 1);
     rig.link(LinkEvent::RoundTrip(20));
     assert_eq!(rig.published("healthChanged"), 2);
+}
+
+#[test]
+fn what_has_no_name_works_without_one() {
+    let mut rig = Rig::idle();
+    devices(&mut rig, "");
+    for name in ["microphone", "speaker"] {
+        let item = item(&rig, name);
+        assert_eq!((item.level, item.text.as_str()), (HealthLevel::Ok, "works"), "{name}");
+    }
 }

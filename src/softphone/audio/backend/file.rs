@@ -71,9 +71,9 @@ impl FileBackend {
         }
     }
 
-    /// Whether sound comes from the input file, and goes to the output file.
+    /// Whether sound comes from the input file, and goes to the output file. Where nothing is to be written, nothing fails.
     pub fn alive(&self) -> (bool, bool) {
-        (self.input.is_some(), self.output.is_some())
+        (self.input.is_some(), self.output.is_some() || self.output_file.is_none())
     }
 
     /// Whether both files can be used.
