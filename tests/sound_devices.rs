@@ -127,6 +127,18 @@ impl Drop for Running {
     }
 }
 
+/// Packet `n` of a far end that says 440 Hz at -12 dBFS.
+fn far_end(n: u32) -> RtpIn {
+    let payload = (0..160u32)
+        .map(|i| {
+            let at = f64::from(n * 160 + i) / 8000.0;
+            encode_alaw((8231.0 * (std::f64::consts::TAU * 440.0 * at).sin()) as i16)
+        })
+        .collect();
+    let (sequence, timestamp, arrived) = (n as u16, n * 160, Instant::now());
+    RtpIn { ssrc: 7, payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived }
+}
+
 fn inside() {
     // Shown when the test fails: what the devices did.
     tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_test_writer().init();
@@ -168,14 +180,7 @@ fn inside() {
         let (start, mut heard) = (Instant::now(), Vec::new());
         for n in 0..400u32 {
             thread::sleep((start + Duration::from_millis(20) * n).saturating_duration_since(Instant::now()));
-            let payload = (0..160u32)
-                .map(|i| {
-                    let at = f64::from(n * 160 + i) / 8000.0;
-                    encode_alaw((8231.0 * (std::f64::consts::TAU * 440.0 * at).sin()) as i16)
-                })
-                .collect();
-            let (sequence, timestamp, arrived) = (n as u16, n * 160, Instant::now());
-            call.receive(RtpIn { ssrc: 7, payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived });
+            call.receive(far_end(n));
             while let Ok(packet) = packets.try_recv() {
                 // 8 kHz to 48 kHz by repetition is good enough to find a frequency below 4 kHz.
                 let samples = packet.payload.iter().map(|byte| f32::from(decode_alaw(*byte)) / 32_768.0);
@@ -259,14 +264,7 @@ impl Talk {
                 if ends.load(std::sync::atomic::Ordering::Relaxed) {
                     break;
                 }
-                let payload = (0..160u32)
-                    .map(|i| {
-                        let at = f64::from(n * 160 + i) / 8000.0;
-                        encode_alaw((8231.0 * (std::f64::consts::TAU * 440.0 * at).sin()) as i16)
-                    })
-                    .collect();
-                let (sequence, timestamp, arrived) = (n as u16, n * 160, Instant::now());
-                call.receive(RtpIn { payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived, ssrc: 1 });
+                call.receive(far_end(n));
                 while let Ok(packet) = packets.try_recv() {
                     let samples = packet.payload.iter().map(|byte| f32::from(decode_alaw(*byte)) / 32_768.0);
                     recent.clear();
