@@ -16,6 +16,7 @@ pub(crate) trait MediaPort: Send + Sync + 'static {
     async fn accept_answer(&self, call_id: &str, answer: &str) -> Result<(), MediaError>;
     async fn rollback(&self, call_id: &str);
     async fn close(&self, call_id: &str);
+    fn silence(&self, call_id: &str);
     fn set_muted(&self, muted: bool);
     fn set_held(&self, held: bool);
     fn play(&self, tone: Option<Tone>);
@@ -47,6 +48,10 @@ impl MediaPort for Media {
 
     async fn close(&self, call_id: &str) {
         Media::close(self, call_id).await;
+    }
+
+    fn silence(&self, call_id: &str) {
+        Media::silence(self, call_id);
     }
 
     fn set_muted(&self, muted: bool) {

@@ -179,6 +179,10 @@ impl<M: MediaPort> Runner<M> {
                 }
                 Output::Tell(event) => (self.on_event)(event),
                 Output::Media(job) => {
+                    // Jobs are done in order, and one before it may take seconds.
+                    if job.task == Task::Close {
+                        self.media.silence(&job.call_id);
+                    }
                     if self.jobs.send(job).is_err() {
                         tracing::debug!("the media worker has ended");
                     }

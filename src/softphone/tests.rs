@@ -76,6 +76,9 @@ impl MediaPort for FakeMedia {
     async fn close(&self, call_id: &str) {
         self.note(format!("close {call_id}"));
     }
+    fn silence(&self, call_id: &str) {
+        self.note(format!("silence {call_id}"));
+    }
     fn set_muted(&self, muted: bool) {
         self.note(format!("muted {muted}"));
     }
@@ -223,8 +226,10 @@ async fn a_shift_in_short() {
             "held true",
             "play Some(Key('5'))",
             "prove",
+            "silence c1",
             "close c1",
             "answer c2 v=0 offer",
+            "silence c2",
             "close c2",
             "shutdown"
         ]

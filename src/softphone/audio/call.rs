@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -30,6 +30,7 @@ pub struct Shared {
     inbox: Mutex<Vec<RtpIn>>,
     quality: Mutex<Quality>,
     xruns: AtomicU64,
+    silenced: AtomicBool,
 }
 
 impl Shared {
@@ -51,6 +52,16 @@ impl Shared {
     /// Times a device ran dry or over in this call.
     pub fn xruns(&self) -> u64 {
         self.xruns.load(Ordering::Relaxed)
+    }
+
+    /// The call is over for the agent: nothing is sent and nothing heard from the next block on, for good.
+    pub fn silence(&self) {
+        self.silenced.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Self::silence`] was called.
+    pub fn silenced(&self) -> bool {
+        self.silenced.load(Ordering::Relaxed)
     }
 
     fn take(&self) -> Vec<RtpIn> {
@@ -120,6 +131,11 @@ impl Call {
         self.send.digit(digit);
     }
 
+    /// Whether the agent has nothing to do with it any more.
+    pub fn silenced(&self) -> bool {
+        self.shared.silenced()
+    }
+
     /// What the two sides agreed on.
     pub fn set_direction(&mut self, send: bool, receive: bool) {
         self.send.set_sending(send);
@@ -129,13 +145,21 @@ impl Call {
     /// Measures what the microphone heard and sends what was made of it, or silence. Says whether a packet was complete
     /// with that.
     pub fn speak(&mut self, heard: &[f32; BLOCK], treated: &[f32; BLOCK], silent: bool) -> bool {
+        if self.silenced() {
+            // No packet at all, and what waited for its second half is not sent either.
+            return true;
+        }
         self.microphone.add(heard);
         self.send.push(treated, silent)
     }
 
     /// The next 10 ms of the far end, or silence.
     pub fn listen(&mut self, now: Instant, silent: bool) -> [f32; BLOCK] {
-        for packet in self.shared.take() {
+        let packets = self.shared.take();
+        if self.silenced() {
+            return [0.0; BLOCK];
+        }
+        for packet in packets {
             self.playout.receive(packet);
         }
         // Also what is not to be heard is played, so that nothing old waits for the end of a hold.

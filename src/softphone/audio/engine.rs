@@ -188,6 +188,16 @@ impl CallAudio {
         send(&self.orders, Order::FarLoss { id: self.id, percent });
     }
 
+    /// Nothing of the microphone is sent and nothing of the far end is heard from the next block on, for good.
+    pub fn silence(&self) {
+        self.shared.silence();
+    }
+
+    /// Whether [`silence`](Self::silence) was called.
+    pub fn silenced(&self) -> bool {
+        self.shared.silenced()
+    }
+
     /// How well the far end is heard; at most 200 ms old.
     pub fn quality(&self) -> Quality {
         self.shared.quality()
@@ -479,7 +489,9 @@ impl Engine {
             levels = call.measure();
             // On hold nobody is to hear the agent.
             let delivers = self.backend.alive().first() == Some(&true);
-            let told = self.ear.hear(&heard, &treated, self.muted && !self.held, delivers);
+            // Nor is it asked for when the call is over for the agent.
+            let speaks_to_none = self.muted && !self.held && !call.silenced();
+            let told = self.ear.hear(&heard, &treated, speaks_to_none, delivers);
             self.tell_heard(told);
         }
         if let Some(check) = &mut self.check

@@ -2,13 +2,14 @@
 //!
 //! All use of the `webrtc` crate is behind this module, so that another one could take its place.
 //!
-//! [`Media`] is the door. A `session` is one call and outlives network paths; it holds the call's sound and one `peer`,
+//! [`Media`] is the door. A `session` is one call and outlives network paths (`beginning` makes it); it holds the call's sound and one `peer`,
 //! which is one DTLS association on the crate. `watch` follows the peer and says what a person would notice; `sdp` reads
 //! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake, `reporter` tells the far
 //! end how it is received. `ice` keeps the STUN and TURN servers ready, `network` knows this machine's addresses, `restart`
-//! sees when another path is needed. `reception` counts what arrives, `far_end` knows what the far end says of what we
+//! sees when another path is needed; `silenced` knows the calls that are over for the agent. `reception` counts what arrives, `far_end` knows what the far end says of what we
 //! send, and `stats` tells how the call sounds.
 
+mod beginning;
 mod far_end;
 mod ice;
 mod network;
@@ -19,6 +20,7 @@ mod restart;
 mod runtime;
 mod sdp;
 mod session;
+mod silenced;
 mod stats;
 mod tap;
 mod watch;
@@ -34,7 +36,7 @@ use std::sync::{
 use thiserror::Error;
 use tokio::sync::{Mutex, mpsc};
 
-use self::{ice::Ice, network::Network, session::Session};
+use self::{ice::Ice, network::Network, session::Session, silenced::Silenced};
 use super::{Devices, Event, Tone, audio::AudioEngine};
 use crate::{
     config::{AudioConfig, Codec, IceConfig},
@@ -88,6 +90,7 @@ pub struct Media {
     on_event: OnEvent,
     held: Arc<AtomicBool>,
     call: Mutex<Option<Session>>,
+    silenced: Arc<Silenced>,
     ice: Arc<Ice>,
     wish: mpsc::UnboundedSender<Wish>,
     /// Until [`Self::wishes`] is asked.
@@ -116,6 +119,7 @@ impl Media {
             on_event,
             held: Arc::new(AtomicBool::new(false)),
             call: Mutex::new(None),
+            silenced: Arc::default(),
             ice: Arc::new(Ice::start(ice, network)),
             wish,
             wishes: Some(wishes),
@@ -128,7 +132,8 @@ impl Media {
     }
 
     /// Answers an offer: the first one of a call begins its media session, later ones change it while the sound goes
-    /// on. A new call takes the place of one that was not closed.
+    /// on. A new call takes the place of one that is not closed yet, which is told closed before anything is told of the
+    /// new one.
     ///
     /// # Errors
     /// [`MediaError::NotAcceptable`] if there is nothing in the offer we speak, [`MediaError::Failed`] if our side
@@ -138,8 +143,10 @@ impl Media {
         match call.as_mut().filter(|session| session.call_id() == call_id) {
             Some(session) => session.answer_again(&self.engine, offer).await,
             None => {
-                let (session, answer) = Session::answering(self.environment(call_id), &self.engine, offer).await?;
-                self.replace(&mut call, session).await;
+                let begun = Session::answering(self.environment(call_id), offer).await?;
+                end_unclosed(&mut call).await;
+                let (session, answer) = begun.begin(&self.engine);
+                *call = Some(session);
                 Ok(answer)
             }
         }
@@ -155,8 +162,10 @@ impl Media {
         match call.as_mut().filter(|session| session.call_id() == call_id) {
             Some(session) => session.offer_again(restart).await,
             None => {
-                let (session, offer) = Session::offering(self.environment(call_id)).await?;
-                self.replace(&mut call, session).await;
+                let begun = Session::offering(self.environment(call_id)).await?;
+                end_unclosed(&mut call).await;
+                let (session, offer) = begun.begin();
+                *call = Some(session);
                 Ok(offer)
             }
         }
@@ -191,6 +200,13 @@ impl Media {
         if let Some(session) = session {
             session.close().await;
         }
+    }
+
+    /// From now on nothing of the microphone is sent for this call and nothing of it is heard, for good, also where its
+    /// media session only begins: for a call that is over for the agent while its SIP leg still waits for its BYE. Never
+    /// waits for what the session is doing; [`Self::close`] follows.
+    pub fn silence(&self, call_id: &str) {
+        self.silenced.silence(call_id);
     }
 
     /// Stops or starts sending what the microphone hears.
@@ -243,15 +259,17 @@ impl Media {
             codecs: self.codecs.clone(),
             on_event: self.on_event.clone(),
             held: self.held.clone(),
+            silenced: self.silenced.clone(),
             ice: self.ice.clone(),
             wish: self.wish.clone(),
         }
     }
+}
 
-    async fn replace(&self, call: &mut Option<Session>, session: Session) {
-        if let Some(old) = call.replace(session) {
-            tracing::warn!(call_id = old.call_id(), "a media session was still open when the next call came");
-            old.close().await;
-        }
+/// The next call has come before the last one was closed: its leg is still being taken down.
+async fn end_unclosed(call: &mut Option<Session>) {
+    if let Some(old) = call.take() {
+        tracing::info!(call_id = old.call_id(), "a media session was still open when the next call came");
+        old.end().await;
     }
 }

@@ -100,7 +100,7 @@ impl Guard {
                     known = now;
                 }
                 () = at(next) => {
-                    if self.wish.send(Wish::Restart { call_id: self.call_id.clone() }).is_err() {
+                    if self.agreements.borrow().silenced() || self.wish.send(Wish::Restart { call_id: self.call_id.clone() }).is_err() {
                         return;
                     }
                     let pause = AGAIN_AFTER.get(attempts).or(AGAIN_AFTER.last()).copied().unwrap_or(LOST_PATIENCE);

@@ -9,11 +9,12 @@ use tokio::{
 
 use super::{
     MediaError, OnEvent, Wish,
+    beginning::Beginning,
     ice::Ice,
-    peer::{Peer, PeerState, Wiring},
+    peer::{Peer, Wiring},
     restart::{Guard, Path},
     sdp::{self, Choice, Direction, Local, Origin, Remote, Setup},
-    tap::Sink,
+    silenced::Silenced,
     watch::{Agreement, Surroundings, Watch},
 };
 use crate::{
@@ -37,6 +38,8 @@ pub struct Environment {
     pub on_event: OnEvent,
     /// Whether the call is held by the agent: then silence is no loss.
     pub held: Arc<AtomicBool>,
+    /// The calls that are over for the agent.
+    pub silenced: Arc<Silenced>,
     /// The servers that help to find a path.
     pub ice: Arc<Ice>,
     /// Where a re-INVITE of our own is asked for.
@@ -44,11 +47,13 @@ pub struct Environment {
 }
 
 /// What both sides have agreed on.
-struct Agreed {
-    remote: Remote,
-    local: Local,
+pub struct Agreed {
+    /// What the far end says of itself.
+    pub remote: Remote,
+    /// What it was told of us.
+    pub local: Local,
     /// Our DTLS role.
-    setup: Setup,
+    pub setup: Setup,
 }
 
 /// Our own offer that is not answered yet, with how our side is reached by it.
@@ -82,38 +87,32 @@ pub struct Session {
     restart_failed: bool,
 }
 
-/// Everything of a session but its peer, before there is one.
-struct Beginning {
-    wiring: Wiring,
-    door: Arc<OnceLock<Weak<CallAudio>>>,
-    states: mpsc::UnboundedReceiver<(u64, PeerState)>,
+/// Our DTLS role towards an offer: the client unless the far end insists (RFC 8842 5.3).
+pub fn role(remote: Setup) -> Setup {
+    match remote {
+        Setup::ActPass | Setup::Passive => Setup::Active,
+        Setup::Active => Setup::Passive,
+    }
 }
 
-impl Beginning {
-    fn new() -> Self {
-        let door: Arc<OnceLock<Weak<CallAudio>>> = Arc::default();
-        let entrance = door.clone();
-        let sink: Sink = Arc::new(move |packet| {
-            if let Some(audio) = entrance.get().and_then(Weak::upgrade) {
-                audio.receive(packet);
-            }
-        });
-        let (states_in, states) = mpsc::unbounded_channel();
-        let (path, _) = watch::channel(Path::Sought);
-        let wiring = Wiring { sink, told: Arc::default(), states: states_in, path };
-        Self { wiring, door, states }
+impl Session {
+    /// The call it belongs to.
+    pub fn call_id(&self) -> &str {
+        &self.environment.call_id
     }
 
-    fn into_session(self, environment: Environment, peer: Peer) -> Session {
+    /// Begins: the watch and the guard run from now on.
+    pub fn new(environment: Environment, beginning: Beginning, peer: Peer) -> Self {
+        let Beginning { wiring, door, states } = beginning;
         let peer = Arc::new(peer);
         let (rtp_out, outbound) = mpsc::channel(OUTBOUND_QUEUE);
         let (agreement, agreements) =
             watch::channel(Agreement { peer: peer.clone(), audio: Weak::new(), codec: None, receives: false });
         let watch = Watch::new(
             agreements,
-            self.states,
+            states,
             outbound,
-            self.wiring.told.clone(),
+            wiring.told.clone(),
             Surroundings {
                 call_id: environment.call_id.clone(),
                 held: environment.held.clone(),
@@ -125,14 +124,14 @@ impl Beginning {
             call_id: environment.call_id.clone(),
             network: environment.ice.network().clone(),
             agreements: agreement.subscribe(),
-            path: self.wiring.path.subscribe(),
+            path: wiring.path.subscribe(),
             wish: environment.wish.clone(),
         };
         (environment.on_event)(Event::Media(MediaEvent::Connecting));
         Session {
             environment,
-            wiring: self.wiring,
-            door: self.door,
+            wiring,
+            door,
             audio: None,
             rtp_out,
             agreement,
@@ -146,52 +145,11 @@ impl Beginning {
             restart_failed: false,
         }
     }
-}
-
-/// Our DTLS role towards an offer: the client unless the far end insists (RFC 8842 5.3).
-fn role(remote: Setup) -> Setup {
-    match remote {
-        Setup::ActPass | Setup::Passive => Setup::Active,
-        Setup::Active => Setup::Passive,
-    }
-}
-
-impl Session {
-    /// The call it belongs to.
-    pub fn call_id(&self) -> &str {
-        &self.environment.call_id
-    }
-
-    /// Begins with a far end's offer.
-    ///
-    /// # Errors
-    /// As [`super::Media::answer`].
-    pub async fn answering(
-        environment: Environment,
-        engine: &AudioEngine,
-        offer: &str,
-    ) -> Result<(Self, String), MediaError> {
-        let remote = sdp::read_offer(offer, &environment.codecs, None)?;
-        let setup = role(remote.setup);
-        let beginning = Beginning::new();
-        let (peer, local) = Peer::answering(0, &environment.ice, &remote, setup, beginning.wiring.clone()).await?;
-        let mut session = beginning.into_session(environment, peer);
-        let answer = session.agree(engine, Agreed { remote, local, setup });
-        Ok((session, answer))
-    }
-
-    /// Begins with our own offer.
-    ///
-    /// # Errors
-    /// [`MediaError::Failed`]
-    pub async fn offering(environment: Environment) -> Result<(Self, String), MediaError> {
-        let beginning = Beginning::new();
-        let codec = environment.codecs.first().copied().unwrap_or(Codec::Pcma);
-        let (peer, local) = Peer::offering(0, &environment.ice, codec, beginning.wiring.clone()).await?;
-        let mut session = beginning.into_session(environment, peer);
-        let offer = sdp::offer(&local, &session.environment.codecs, &mut session.origin);
-        session.offered = Some(Offered::Standing(local));
-        Ok((session, offer))
+    /// The first offer is ours.
+    pub fn begin_offering(&mut self, local: Local) -> String {
+        let offer = sdp::offer(&local, &self.environment.codecs, &mut self.origin);
+        self.offered = Some(Offered::Standing(local));
+        offer
     }
 
     /// A later offer: hold, resume, another codec, an ICE restart, or another far end altogether.
@@ -347,7 +305,7 @@ impl Session {
     }
 
     /// Puts an agreement into force and writes the description that says so.
-    fn agree(&mut self, engine: &AudioEngine, agreed: Agreed) -> String {
+    pub fn agree(&mut self, engine: &AudioEngine, agreed: Agreed) -> String {
         let choice = agreed.remote.choice;
         let direction = agreed.remote.direction.mirrored();
         let Choice { codec, payload_type, event, wishes } = choice;
@@ -363,6 +321,7 @@ impl Session {
             }
             None => {
                 let audio = Arc::new(engine.open_call(format, self.rtp_out.clone()));
+                self.environment.silenced.opened(&self.environment.call_id, &audio);
                 self.door.get_or_init(|| Arc::downgrade(&audio));
                 self.audio = Some(audio.clone());
                 audio
@@ -393,6 +352,13 @@ impl Session {
 
     /// Ends it: no sound and no packet after this.
     pub async fn close(self) {
+        let peer = self.end().await;
+        peer.close().await;
+    }
+
+    /// The same without waiting until the far end and the servers are told: that goes on by itself when the peer it
+    /// gives is dropped.
+    pub async fn end(self) -> Arc<Peer> {
         self.guard.abort();
         self.watch.abort();
         // Its last event comes before ours.
@@ -400,7 +366,8 @@ impl Session {
             tracing::error!("the media session's task panicked");
         }
         drop(self.audio);
+        self.peer.set_connected(false);
         (self.environment.on_event)(Event::Media(MediaEvent::Closed));
-        self.peer.close().await;
+        self.peer
     }
 }

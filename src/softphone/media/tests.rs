@@ -47,6 +47,7 @@ use crate::{
 
 mod paths;
 mod restarts;
+mod silence;
 
 const CALL: &str = "a-call";
 const SOON: Duration = Duration::from_secs(5);

@@ -65,6 +65,13 @@ pub struct Agreement {
     pub receives: bool,
 }
 
+impl Agreement {
+    /// Whether the call is over for the agent: nothing of it is told or mended any more.
+    pub fn silenced(&self) -> bool {
+        self.audio.upgrade().is_some_and(|audio| audio.silenced())
+    }
+}
+
 /// How the call is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Health {
@@ -276,7 +283,7 @@ impl Watch {
 
     /// Whether the far end should be heard.
     fn expects(&self, current: &Agreement) -> bool {
-        current.receives && !self.around.held.load(Relaxed)
+        current.receives && !self.around.held.load(Relaxed) && !current.silenced()
     }
 
     async fn tick(&mut self, current: &Agreement) {
@@ -348,7 +355,7 @@ impl Watch {
     }
 
     fn lose(&mut self, cause: LossCause) {
-        if self.health != Health::Lost {
+        if self.health != Health::Lost && !self.agreements.borrow().silenced() {
             self.health = Health::Lost;
             tracing::info!(cause = cause.name(), "media lost");
             self.tell(MediaEvent::Lost { cause });

@@ -68,9 +68,24 @@ async fn a_new_path_is_offered_over_the_connection_and_its_answer_taken_in() {
         "rollback c1",
         "offer c1 restart",
         "accept c1 v=0 theirs",
+        "silence c1",
         "close c1",
     ];
     assert_eq!(record, expected);
+}
+
+#[tokio::test]
+async fn a_call_that_is_over_is_silent_while_the_media_room_is_still_busy_with_it() {
+    let mut phone = Phone::with(FakeMedia { stuck: true, ..FakeMedia::default() }).await;
+    let (mut conn, register) = phone.registered().await;
+    conn.send(invite(&register, "c1", "Call-Info: answer-after=0\r\n")).await;
+    assert!(matches!(phone.event().await, Event::Incoming { .. }));
+    while phone.media.record().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    phone.softphone.send(Command::HangUp);
+    assert!(matches!(phone.event().await, Event::Ended { .. }));
+    assert_eq!(phone.media.record(), ["answer c1 v=0 offer", "silence c1"]);
 }
 
 #[tokio::test]
