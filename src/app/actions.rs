@@ -181,6 +181,9 @@ impl State {
         if !self.session.web_phone {
             return Some("app.answer_on_the_phone");
         }
+        if self.live_call().is_some_and(|call| call.phase == CallPhase::Ringing && call.leg_lost.is_some()) {
+            return Some("app.leg_lost");
+        }
         // A call that is announced and has not reached the phone yet is answered when it does.
         (!self.has_ringing_leg() && self.call_phase() != CallPhase::Ringing).then_some("app.nothing_rings")
     }

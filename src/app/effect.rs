@@ -94,8 +94,10 @@ pub enum TimerId {
     Rejoin,
     /// The token should be renewed now.
     TokenRenewal,
-    /// The platform has ended the call and the SIP leg should be gone by now.
-    StrayLeg,
+    /// The call's phase waits for somebody else, and has done so for too long.
+    CallDeadline,
+    /// What has come for the next call while another one lasts has waited long enough.
+    NextCall,
     /// The platform accepted the end of a call and should have said that it is over.
     StrayCall,
     /// An ended call has been shown long enough.

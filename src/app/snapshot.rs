@@ -227,6 +227,8 @@ pub struct ConsultView {
 /// The call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CallView {
+    /// Knows the call from its first moment to its line in the journal; never used again.
+    pub id: Option<u64>,
     /// Phase.
     pub phase: CallPhase,
     /// Direction; absent without a call.
@@ -265,6 +267,12 @@ pub struct CallView {
     /// them apart after the link was cut, nor after a restart.
     #[serde(skip)]
     pub hold_uncertain: bool,
+    /// The platform does not hold this call any more, and its sound goes on.
+    #[serde(skip)]
+    pub unheld: bool,
+    /// The platform holds this call, and its SIP leg was lost: it cannot be answered or heard here.
+    #[serde(skip)]
+    pub leg_lost: bool,
     /// Clocks to count from.
     #[serde(skip)]
     pub clocks: CallClocks,

@@ -5,6 +5,7 @@ mod devices;
 mod duties;
 mod health;
 mod pending;
+mod platform;
 mod session;
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
@@ -12,7 +13,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub(super) use self::{call::*, devices::*, duties::*, health::*, pending::*, session::*};
+pub(super) use self::{call::*, devices::*, duties::*, health::*, pending::*, platform::*, session::*};
 use super::{
     DirectoryView, Fetched, JournalEntry, LinkId, LinkState, MediaState, NoticeView, Now, PanelContent, PanelFiller,
     PanelId, Profile, QueueView, SipState, Watched,
@@ -66,12 +67,12 @@ pub struct State {
     pub(super) panel: Panel,
     pub(super) untold: Option<Untold>,
     pub(super) exiting: bool,
-    /// Call-ID of a SIP leg whose call the platform has ended; to be ended from here if it stays.
-    pub(super) stray_leg: Option<String>,
-    /// The platform's name of the call that ended last: late words about it are not about the next one.
-    pub(super) over: Option<String>,
-    /// When a call ended last.
-    pub(super) over_at: Option<Instant>,
+    /// The platform's calls as pushed.
+    pub(super) platform: PlatformCalls,
+    /// What has come for the next call.
+    pub(super) next_call: Option<NextCall>,
+    /// When the phase of the call has lasted too long, as the timer was last set.
+    pub(super) call_deadline: Option<Instant>,
 }
 
 /// The right-hand panel.
@@ -253,9 +254,9 @@ impl State {
             panel: Panel::default(),
             untold: None,
             exiting: false,
-            stray_leg: None,
-            over: None,
-            over_at: None,
+            platform: PlatformCalls::default(),
+            next_call: None,
+            call_deadline: None,
             profile,
         }
     }

@@ -135,6 +135,7 @@ impl State {
 
     fn call_view(&self, call: &Call) -> CallView {
         CallView {
+            id: Some(call.journal_id),
             phase: call.phase,
             direction: Some(call.direction),
             call_id: call.call_id.clone(),
@@ -151,6 +152,8 @@ impl State {
             ring: call.ring,
             far_ringing: call.far_ringing,
             hold_uncertain: call.hold_uncertain,
+            unheld: call.unheld,
+            leg_lost: call.leg_lost.is_some(),
             clocks: call.clocks,
         }
     }

@@ -48,6 +48,7 @@ pub const EVENT_NAMES: &[&str] = &[
     "wsLogoutWithoutReconnect",
     "unknown",
     "callStarted",
+    "callUpdated",
     "callEnded",
     "callHeld",
     "callResumed",

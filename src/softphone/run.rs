@@ -148,9 +148,13 @@ impl<M: MediaPort> Runner<M> {
         match command {
             Command::Register(account) => self.agent.register(account, now),
             Command::Unregister => self.agent.unregister(now),
-            Command::Answer => self.agent.answer(),
-            Command::SetAutoAnswer(on) => self.agent.set_auto_answer(on),
-            Command::HangUp => self.agent.hang_up(now),
+            Command::Answer { call_id } => self.agent.answer(&call_id),
+            Command::HangUp { call_id } => self.agent.hang_up(&call_id, now),
+            Command::Release { call_id } => {
+                self.media.silence(&call_id);
+                self.agent.release(&call_id, now);
+            }
+            Command::TurnAway { call_id } => self.agent.turn_away(&call_id, now),
             Command::SetMuted(muted) => self.media.set_muted(muted),
             Command::SetHeld(held) => self.media.set_held(held),
             Command::Play(tone) => self.media.play(tone),
@@ -192,7 +196,7 @@ impl<M: MediaPort> Runner<M> {
     }
 
     async fn end(mut self) {
-        self.agent.hang_up(Instant::now());
+        self.agent.hang_up_all(Instant::now());
         self.carry_out();
         let until = Instant::now() + LAST_WORDS;
         while self.link.is_some() && !self.agent.quiet() {

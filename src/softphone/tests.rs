@@ -162,14 +162,15 @@ impl Phone {
         }
     }
 
-    /// A call that is answered by itself; its 200.
+    /// A call that asks to be answered, and is; its 200.
     async fn talking(&mut self, conn: &mut Conn, register: &str) -> String {
         conn.send(invite(register, "c1", "Call-Info: answer-after=0\r\n")).await;
         conn.expect("SIP/2.0 100").await;
         conn.expect("SIP/2.0 180").await;
+        assert!(matches!(self.event().await, Event::Incoming { auto_answer: true, .. }));
+        self.softphone.send(Command::Answer { call_id: "c1".into() });
         let ok = conn.expect("SIP/2.0 200").await;
         conn.send(ack(&ok)).await;
-        assert!(matches!(self.event().await, Event::Incoming { auto_answer: true, .. }));
         assert_eq!(self.event().await, Event::Answered { call_id: "c1".into() });
         ok
     }
@@ -190,7 +191,7 @@ async fn a_shift_in_short() {
         Command::SetHeld(true),
         Command::Play(Some(Tone::Key('5'))),
         Command::ProveDevices,
-        Command::HangUp,
+        Command::HangUp { call_id: "c1".into() },
     ] {
         phone.softphone.send(command);
     }
@@ -204,7 +205,7 @@ async fn a_shift_in_short() {
     conn.expect("SIP/2.0 100").await;
     conn.expect("SIP/2.0 180").await;
     assert!(matches!(phone.event().await, Event::Incoming { auto_answer: false, .. }));
-    phone.softphone.send(Command::Answer);
+    phone.softphone.send(Command::Answer { call_id: "c2".into() });
     let ok = conn.expect("SIP/2.0 200").await;
     conn.send(ack(&ok)).await;
     assert_eq!(phone.event().await, Event::Answered { call_id: "c2".into() });
@@ -251,7 +252,7 @@ async fn a_cut_connection_is_replaced_and_the_call_goes_on() {
     }
     assert_eq!(phone.event().await, Event::Registering);
     assert!(matches!(phone.event().await, Event::Registered { .. }));
-    phone.softphone.send(Command::HangUp);
+    phone.softphone.send(Command::HangUp { call_id: "c1".into() });
     let bye = conn.expect("BYE").await;
     conn.reply(&bye, "200 OK", "").await;
     assert_eq!(phone.event().await, Event::Ended { call_id: "c1".into(), cause: EndCause::Local });
@@ -319,6 +320,7 @@ async fn shutdown_says_bye_keeps_the_binding_and_is_quick_even_if_the_sound_is_s
             conn.expect("SIP/2.0 100").await;
             conn.expect("SIP/2.0 180").await;
             assert!(matches!(phone.event().await, Event::Incoming { .. }));
+            phone.softphone.send(Command::Answer { call_id: "c1".into() });
         } else {
             phone.talking(&mut conn, &register).await;
         }

@@ -52,12 +52,27 @@ pub enum Command {
     Register(Account),
     /// REGISTER with `expires=0`, end the call if there is one, close the socket.
     Unregister,
-    /// Answer the ringing call.
-    Answer,
-    /// Answer every call at once (the agent's auto-answer switch).
-    SetAutoAnswer(bool),
-    /// End the call: 480 while ringing, BYE when answered.
-    HangUp,
+    /// Answer a leg that rings.
+    Answer {
+        /// Its Call-ID.
+        call_id: String,
+    },
+    /// End a leg now: 480 while it rings, BYE when it is answered.
+    HangUp {
+        /// Its Call-ID.
+        call_id: String,
+    },
+    /// The call of this leg is over: from now on neither side hears the other. BYE (480 while it rings) follows after
+    /// 500 ms, or at once when the next call comes, unless the other side ends the leg before.
+    Release {
+        /// Its Call-ID.
+        call_id: String,
+    },
+    /// Refuse a leg that rings beside another one: 486.
+    TurnAway {
+        /// Its Call-ID.
+        call_id: String,
+    },
     /// Stop or start sending what the microphone hears; told back as [`Event::Muted`].
     SetMuted(bool),
     /// While true neither side hears the other, whatever the platform does with its legs; meters go on.
@@ -155,16 +170,16 @@ pub enum Event {
     },
     /// Unregistered as asked.
     Unregistered,
-    /// An INVITE came and rings.
+    /// An INVITE came and rings. There may be another leg: it is the owner who knows whether that one's call is over.
     Incoming {
         /// Call-ID.
         call_id: String,
         /// User part of From.
         from: String,
-        /// It carries `Call-Info: answer-after=0`, or auto-answer is on: it is being answered by itself.
+        /// It asks to be answered without a key pressed (`Call-Info: answer-after=0`).
         auto_answer: bool,
     },
-    /// A second INVITE came while there is a call, and was told that we are busy.
+    /// An INVITE came while two legs ring or talk, and was refused with 486.
     TurnedAway {
         /// User part of From.
         from: String,

@@ -41,6 +41,8 @@ struct Phone {
     softphone: Softphone,
     events: mpsc::UnboundedReceiver<Event>,
     ear: PathBuf,
+    /// Of the call answered last.
+    call_id: String,
 }
 
 impl Phone {
@@ -62,7 +64,7 @@ impl Phone {
         };
         let (tell, events) = mpsc::unbounded_channel();
         let softphone = Softphone::start(settings, move |event| tell.send(event).unwrap_or_default());
-        Self { softphone, events, ear }
+        Self { softphone, events, ear, call_id: String::new() }
     }
 
     fn register(&self, password: &str) {
@@ -97,10 +99,13 @@ impl Phone {
     /// Answers what rings, and waits for the sound.
     async fn answers(&mut self, lab: &Lab) {
         let wanted = |event: &Event| {
-            if let Event::Incoming { from, auto_answer: false, .. } = event { Some(from.clone()) } else { None }
+            let Event::Incoming { call_id, from, auto_answer: false } = event else { return None };
+            Some((call_id.clone(), from.clone()))
         };
-        assert_eq!(self.until(lab, "ringing", LIMIT, wanted).await, "13800138000");
-        self.softphone.send(Command::Answer);
+        let (call_id, from) = self.until(lab, "ringing", LIMIT, wanted).await;
+        assert_eq!(from, "13800138000");
+        self.softphone.send(Command::Answer { call_id: call_id.clone() });
+        self.call_id = call_id;
         let wanted =
             |event: &Event| if let Event::Media(MediaEvent::Up { codec }) = event { Some(*codec) } else { None };
         assert_eq!(self.until(lab, "sound", LIMIT, wanted).await, Codec::Pcma);
@@ -208,7 +213,7 @@ async fn a_call_outlives_the_server_over_wss_and_the_agent_hangs_up() {
     phone.until(&lab, "registered again", Duration::from_secs(55), registered).await;
     tokio::time::sleep(Duration::from_millis(1000)).await;
     let hung_up = Instant::now();
-    phone.softphone.send(Command::HangUp);
+    phone.softphone.send(Command::HangUp { call_id: phone.call_id.clone() });
     assert_eq!(phone.ended(&lab).await, EndCause::Local);
     assert_passed(&lab, customer);
     phone.softphone.shutdown().await;

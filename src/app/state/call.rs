@@ -4,9 +4,12 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use super::PlatformKey;
 use crate::{
     app::{CallClocks, ConsultView},
+    cti::push::PhoneEvent,
     domain::{CallPhase, Direction, HungUpBy, Party, QualityTally, RingKind, Unreached},
+    i18n::Message,
 };
 
 /// An outbound call that was asked for.
@@ -28,15 +31,37 @@ pub(in crate::app) struct Untold {
     pub(in crate::app) who: String,
 }
 
-/// The SIP leg of a call.
+/// A SIP leg that rings or talks. Each has one owner: the call on the screen, or [`NextCall`]. A leg whose call is over is
+/// the softphone's alone, which ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::app) struct Leg {
     pub(in crate::app) call_id: String,
+    /// User part of From: a gateway's name as often as the caller's number.
+    pub(in crate::app) from: String,
+    /// When its INVITE came.
+    pub(in crate::app) since: Instant,
+    /// The INVITE asks to be answered without a key pressed.
+    pub(in crate::app) asks: bool,
     pub(in crate::app) answered: bool,
     /// It is being answered without anybody pressing a key.
     pub(in crate::app) answering: bool,
     /// The agent has heard the tone that goes before that.
     pub(in crate::app) beeped: bool,
+}
+
+/// What has come for the next call while the call on the screen is not known to be over: one of each at most.
+#[derive(Debug)]
+pub(in crate::app) struct NextCall {
+    pub(in crate::app) leg: Option<Leg>,
+    pub(in crate::app) ring: Option<NextRing>,
+}
+
+/// A ring that the platform has pushed for a call that is not on the screen yet.
+#[derive(Debug)]
+pub(in crate::app) struct NextRing {
+    pub(in crate::app) key: PlatformKey,
+    pub(in crate::app) kind: RingKind,
+    pub(in crate::app) event: PhoneEvent,
 }
 
 /// A call that leaves this agent for somebody else.
@@ -59,10 +84,14 @@ pub(in crate::app) struct Call {
     pub(in crate::app) direction: Direction,
     pub(in crate::app) ring: Option<RingKind>,
     pub(in crate::app) call_id: Option<String>,
-    /// The platform's own name for it (`CallID`), where it sends one.
-    pub(in crate::app) platform_id: Option<String>,
-    /// The platform has spoken of it; until then it is this side's word alone.
-    pub(in crate::app) told: bool,
+    /// The platform's call that it is; none until the platform has pushed a message about it.
+    pub(in crate::app) platform: Option<PlatformKey>,
+    /// This program asked for it: it dialled, or listens in.
+    pub(in crate::app) asked: bool,
+    /// The platform has said "occupied" since it began: a working state after that means that it is over.
+    pub(in crate::app) occupied: bool,
+    /// The platform said that it holds no call when this one was a moment old: over then, unless its leg comes.
+    pub(in crate::app) doubted_until: Option<Instant>,
     pub(in crate::app) peer: Party,
     /// `Caller`, as the platform names it.
     pub(in crate::app) caller: Option<String>,
@@ -90,9 +119,15 @@ pub(in crate::app) struct Call {
     pub(in crate::app) monitor_asked: Option<String>,
     pub(in crate::app) began: Timestamp,
     pub(in crate::app) since: Timestamp,
+    /// When its phase began, or the platform last said something about a phase that waits for somebody else.
+    pub(in crate::app) phase_at: Instant,
     pub(in crate::app) clocks: CallClocks,
     pub(in crate::app) far_ringing: bool,
     pub(in crate::app) leg: Option<Leg>,
+    /// Its leg was lost while the platform still held the call, and why.
+    pub(in crate::app) leg_lost: Option<Message>,
+    /// The platform holds no such call any more, but its leg is there with sound: only the leg speaks for it.
+    pub(in crate::app) unheld: bool,
     /// When the own leg of an outbound call rang, for the "phone is faulty" rule.
     pub(in crate::app) own_ring_at: Option<Instant>,
     /// The agent asked for the end.

@@ -73,6 +73,8 @@ pub(in crate::app) enum Purpose {
     Dtmf,
     /// A new token's expiry.
     TokenCheck,
+    /// A call that was given up here ends on the platform too; nothing depends on the answer.
+    GivenUp,
     /// Only to see whether the platform answers, and how soon.
     Probe,
     /// A duty: a project, a break, a reminder, the rules of overtime.

@@ -4,19 +4,16 @@ use std::time::{Duration, Instant};
 
 use super::Turn;
 use crate::{
-    app::{
-        Action, Effect, TimerId,
-        state::{Call, Phase},
-    },
+    app::{Action, Effect, TimerId, state::Phase},
     cti::push::AgentEvent,
-    domain::{AgentState, TargetState},
+    domain::{AgentState, CallPhase, TargetState},
     i18n::Message,
 };
 
 /// Busy reasons up to this number are the platform's own (protocol `cti.md` 4.3).
 const OWN_REASONS: i64 = 10;
-/// For so long after an accepted call-out the platform's word on the agent may still be from before it.
-const JUST_DIALLED: Duration = Duration::from_secs(2);
+/// For so long after a call has begun the platform's word on the agent may still be from before it.
+const JUST_BEGUN: Duration = Duration::from_secs(2);
 
 impl Turn<'_> {
     pub(super) fn agent_push(&mut self, event: &AgentEvent) {
@@ -33,7 +30,13 @@ impl Turn<'_> {
             0 => self.signed_out_by_platform(),
             1 | 3 | 11 => self.working(AgentState::Idle, None),
             2 | 12 => self.working(AgentState::Busy, reason),
-            4 => self.set_agent(AgentState::Occupied, None, None),
+            4 => {
+                if let Some(call) = self.state.live_call_mut() {
+                    call.occupied = true;
+                    call.doubted_until = None;
+                }
+                self.set_agent(AgentState::Occupied, None, None);
+            }
             5 => {
                 self.call_must_be_over();
                 let ends_at = wait_s.map(|s| self.now.at + Duration::from_secs(s.min(24 * 3600)));
@@ -114,17 +117,23 @@ impl Turn<'_> {
 
     /// A working state means that the platform holds no call for this agent; one without a SIP leg is a ghost.
     ///
-    /// A call that was dialled a moment ago and that the platform has not spoken of yet is none: this is the word on
-    /// the time before it.
+    /// But nothing orders it with what comes of a call that has just begun, so that it may be from before it: such a call
+    /// is over only if neither its leg nor another word on the agent comes.
     fn call_must_be_over(&mut self) {
+        self.older_calls_are_over();
         let at = self.now.at;
-        let just_dialled = |call: &Call| {
-            let age = call.clocks.started_at.map(|started| at.saturating_duration_since(started));
-            !call.told && age.is_some_and(|age| age < JUST_DIALLED)
+        let Some(call) = self.state.live_call_mut().filter(|call| call.leg.is_none()) else {
+            return self.forget_call();
         };
-        if self.state.live_call().is_some_and(|call| call.leg.is_none() && !just_dialled(call)) {
-            self.call_over();
+        let begun = call.clocks.started_at.unwrap_or(at) + JUST_BEGUN;
+        let begins = matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing);
+        if begins && !call.guessed && call.leg_lost.is_none() && !call.occupied && at < begun {
+            // One that was asked for here and that the platform has not spoken of has a deadline of its own.
+            call.doubted_until = call.platform.is_some().then_some(begun);
+            return;
         }
+        self.end_platform_call();
+        self.call_over();
         self.forget_call();
     }
 

@@ -1,6 +1,6 @@
 //! A call's beginning, its phases, and what is known of it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Turn;
 use crate::{
@@ -29,8 +29,10 @@ impl Turn<'_> {
             direction,
             ring: None,
             call_id: None,
-            platform_id: None,
-            told: false,
+            platform: None,
+            asked: false,
+            occupied: false,
+            doubted_until: None,
             peer: Party::default(),
             caller: None,
             called: None,
@@ -47,9 +49,12 @@ impl Turn<'_> {
             monitor_asked: None,
             began: self.now.wall,
             since: self.now.wall,
+            phase_at: self.now.at,
             clocks: CallClocks { started_at: Some(self.now.at), ..CallClocks::default() },
             far_ringing: false,
             leg: None,
+            leg_lost: None,
+            unheld: false,
             own_ring_at: None,
             hang_up_asked: false,
             hung_up_by: None,
@@ -64,13 +69,7 @@ impl Turn<'_> {
     pub(super) fn announce(&mut self) {
         let Some(call) = self.state.live_call_mut().filter(|call| !call.announced) else { return };
         call.announced = true;
-        let data = json!({
-            "call_id": call.call_id,
-            "direction": call.direction,
-            "number": call.peer.number,
-            "ag_no": call.peer.ag_no,
-            "area": call.peer.area,
-        });
+        let data = facts(call);
         self.publish("callStarted", &["call"], "", data);
         self.journal_begun();
     }
@@ -105,11 +104,12 @@ impl Turn<'_> {
 
     /// Where the call stands from now on; answers to what was asked before this are late.
     pub(super) fn set_phase(&mut self, phase: CallPhase) {
-        let wall = self.now.wall;
+        let (at, wall) = (self.now.at, self.now.wall);
         self.state.moves += 1;
         let Some(call) = self.state.live_call_mut() else { return };
         if call.phase != phase {
             call.since = wall;
+            call.phase_at = at;
         }
         call.phase = phase;
         call.hold_uncertain = false;
@@ -129,12 +129,13 @@ impl Turn<'_> {
         self.phone(softphone::Command::SetHeld(false));
     }
 
-    /// Takes over what a message tells of the other end.
+    /// Takes over what a message says of the other end. What is learnt after the call was announced is announced too.
     pub(super) fn know_more(&mut self, event: &PhoneEvent) {
         let Some(call) = self.state.live_call_mut() else { return };
         let outbound = matches!(event.state, PhoneState::CallOut | PhoneState::Ring(RingKind::Outbound))
             || call.direction == Direction::Out;
         let number = if outbound { event.called.as_ref() } else { event.caller.as_ref() };
+        let before = (call.peer.clone(), call.queue_id, call.call_id.clone());
         take(&mut call.peer.number, number);
         take(&mut call.peer.area, event.area.as_ref());
         take(&mut call.peer.ag_no, event.agent_no.as_ref());
@@ -145,11 +146,28 @@ impl Turn<'_> {
         take(&mut call.caller, event.caller.as_ref());
         take(&mut call.called, event.called.as_ref());
         take(&mut call.call_id, event.call_id.as_ref());
-        take(&mut call.platform_id, event.call_id.as_ref());
-        call.told = true;
         call.call_type = event.call_type.or(call.call_type);
         call.queue_id = event.queue_id.filter(|id| *id != 0).or(call.queue_id);
+        let news = before != (call.peer.clone(), call.queue_id, call.call_id.clone());
+        if news && call.announced {
+            let data = facts(call);
+            self.publish("callUpdated", &["call"], "", data);
+            self.journal_begun();
+        }
     }
+}
+
+/// What scripts are told of a call when it begins, and when more is known of it.
+fn facts(call: &Call) -> Value {
+    json!({
+        "id": call.journal_id,
+        "call_id": call.call_id,
+        "direction": call.direction,
+        "number": call.peer.number,
+        "ag_no": call.peer.ag_no,
+        "area": call.peer.area,
+        "queue_id": call.queue_id,
+    })
 }
 
 fn take(known: &mut Option<String>, told: Option<&String>) {

@@ -66,9 +66,7 @@ impl Turn<'_> {
             Command::DialAgent { ag_no, caller_id } => self.dial_agent(id, &ag_no, caller_id),
             Command::Answer => {
                 self.wait(Action::Answer, id, DEADLINE);
-                if self.state.has_ringing_leg() {
-                    self.phone(softphone::Command::Answer);
-                }
+                self.answer_by_itself();
             }
             Command::Reject => self.hang_up(id, Action::Reject, Request::Refuse),
             Command::HangUp => self.hang_up(id, Action::HangUp, Request::HangUp),
@@ -118,7 +116,6 @@ impl Turn<'_> {
             Command::SetAutoAnswer { on } => {
                 self.state.remembered.auto_answer = on;
                 self.effects.push(Effect::Remember(self.state.remembered.clone()));
-                self.phone(softphone::Command::SetAutoAnswer(on));
                 self.done(id);
             }
             Command::SetToken { token } => {

@@ -60,9 +60,11 @@ impl Turn<'_> {
         if let Some(call) = self.state.live_call_mut() {
             let known = if agent { &mut call.peer.ag_no } else { &mut call.peer.number };
             known.get_or_insert(number);
+            call.asked = true;
             call.caller_id = caller_id;
             call.queue_id = call.queue_id.or(queue_id);
         }
         self.announce();
+        self.answer_by_itself();
     }
 }

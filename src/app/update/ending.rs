@@ -17,14 +17,13 @@ use crate::{
 
 /// A call that ends this soon after the own leg rang was refused by the own phone (`softphone.md` 4.7).
 const TOO_QUICK: Duration = Duration::from_millis(1500);
-/// The platform ends the SIP leg together with the call; after this time it is ended from here.
-const STRAY_LEG: Duration = Duration::from_secs(2);
 /// An ended call is shown this long if the platform says nothing more.
 const SHOWN_AFTER_END: Duration = Duration::from_secs(8);
 
 impl Turn<'_> {
-    /// PhoSta 0.
+    /// PhoSta 0: the agent is not heard any more from this moment, whenever the leg ends.
     pub(super) fn hung_up_by_platform(&mut self) {
+        self.end_platform_call();
         let quick = self.is_too_quick();
         let Some(call) = self.state.live_call() else { return };
         // A phone that has answered its own leg is well: then it was the other end.
@@ -37,25 +36,23 @@ impl Turn<'_> {
                 call.hung_up_by = Some(HungUpBy::Fault);
             }
         }
-        if let Some(leg) = leg {
-            self.state.stray_leg = Some(leg);
-            self.effects.push(Effect::StartTimer { timer: TimerId::StrayLeg, after: STRAY_LEG });
+        if let Some(call_id) = leg {
+            self.phone(softphone::Command::Release { call_id });
         }
         self.call_over();
+    }
+
+    /// The platform holds the call on the screen no longer.
+    pub(super) fn end_platform_call(&mut self) {
+        if let Some(key) = self.state.call.as_ref().and_then(|call| call.platform) {
+            self.state.platform.end(key, self.now.at);
+        }
     }
 
     /// Whether the own leg of a call out rang a moment ago (`hangupQuick`, protocol `cti.md` 1).
     pub(super) fn is_too_quick(&self) -> bool {
         let rang = self.state.live_call().and_then(|call| call.own_ring_at);
         rang.is_some_and(|at| self.now.at.saturating_duration_since(at) < TOO_QUICK)
-    }
-
-    /// The SIP leg outlived its call. It is the phone's only one: another could not have come in.
-    pub(super) fn stray_leg_due(&mut self) {
-        if self.state.stray_leg.take().is_some() {
-            self.phone(softphone::Command::HangUp);
-            self.tell_unreached(None);
-        }
     }
 
     /// The call is over: clocks stop, the journal gets its line, everything that rang is silent.
@@ -101,9 +98,9 @@ impl Turn<'_> {
         let call_id = call.call_id.clone();
         let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
         let unreached = (outcome == Outcome::Unanswered).then(|| (entry.peer.short().to_owned(), entry.unreached));
-        let platform_id = call.platform_id.clone();
-        self.state.over = platform_id;
-        self.state.over_at = Some(at);
+        if let Some(key) = call.platform {
+            self.state.platform.ended_here(key, at);
+        }
         if news {
             self.info(Message::new("app.transfer_done"));
         }
@@ -140,6 +137,7 @@ impl Turn<'_> {
             &["call"],
             "",
             json!({
+                "id": entry.id,
                 "call_id": call_id,
                 "direction": entry.direction,
                 "number": entry.peer.number,
@@ -213,10 +211,11 @@ impl Turn<'_> {
     pub(super) fn end_call_locally(&mut self) {
         if let Some(call) = self.state.live_call_mut() {
             call.hang_up_asked = true;
-            let leg = call.leg.is_some();
-            if leg {
-                self.phone(softphone::Command::HangUp);
+            if let Some(leg) = &call.leg {
+                let call_id = leg.call_id.clone();
+                self.phone(softphone::Command::HangUp { call_id });
             }
+            self.end_platform_call();
             self.call_over();
         }
     }

@@ -21,6 +21,11 @@ impl Turn<'_> {
     pub(super) fn hang_up(&mut self, id: CommandId, action: Action, request: Request) {
         if let Some(call) = self.state.live_call_mut() {
             call.hang_up_asked = true;
+            if let Some(leg) = call.leg.as_ref().filter(|leg| leg.answered) {
+                // Nobody hears the agent from this moment, however long the platform takes.
+                let call_id = leg.call_id.clone();
+                self.phone(softphone::Command::Release { call_id });
+            }
         }
         self.send(id, action, request);
     }
@@ -54,7 +59,7 @@ impl Turn<'_> {
         match result {
             Ok(reply) if reply.is_ok() => {
                 if has_leg {
-                    self.phone(softphone::Command::HangUp);
+                    self.hang_up_leg();
                 } else if !self.state.session.web_phone || self.state.live_call().is_some() {
                     // PhoSta 0 is on its way; without one the call must not stay.
                     self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: STRAY_CALL });
@@ -84,8 +89,16 @@ impl Turn<'_> {
         }
     }
 
+    /// The leg of the call on the screen, if there is one.
+    fn hang_up_leg(&mut self) {
+        if let Some(leg) = self.state.live_call().and_then(|call| call.leg.as_ref()) {
+            let call_id = leg.call_id.clone();
+            self.phone(softphone::Command::HangUp { call_id });
+        }
+    }
+
     fn hang_up_here(&mut self, action: Action) {
-        self.phone(softphone::Command::HangUp);
+        self.hang_up_leg();
         self.resolve_pending(action, Ok(json!({ "code": 0, "local": true })));
     }
 
@@ -94,7 +107,7 @@ impl Turn<'_> {
         let Some(call) = self.state.live_call().filter(|call| call.hang_up_asked) else { return };
         if call.leg.is_some() {
             // The own leg came after the end was asked for.
-            self.phone(softphone::Command::HangUp);
+            self.hang_up_leg();
         } else {
             self.call_over();
         }

@@ -3,7 +3,8 @@
 //! `commands` takes what people ask; `dialling`, `hanging_up`, `consult`, `monitor`, `keypad`, `after_call` carry out what
 //! is asked of a call. `session` signs in, `rejoin` after a restart, `take_over` also where somebody is already,
 //! `sign_out` out; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
-//! absence; `call` begins calls and knows what they are, `ending` ends them, `tones` lets them be heard. `sip` and
+//! absence; `join` says which leg and which of the platform's calls are one call, `next_call` keeps what has come for the next
+//! one; `call` begins calls and knows what they are, `deadlines` ends what waits too long, `ending` ends calls, `tones` lets them be heard. `sip` and
 //! `media` take the softphone's words, `devices` its word on sound devices, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
 //! reads them), `look_ups` what is asked of them. `token` renews the token, `panel` fills the panel,
 //! `notices` tells the agent, `health` whether everything that a call needs is in order. `projects`, `breaks`, `reminders` and `overtime` are duties besides calls; `duties` runs
@@ -16,6 +17,7 @@ mod breaks;
 mod call;
 mod commands;
 mod consult;
+mod deadlines;
 mod devices;
 mod dialling;
 mod directory;
@@ -23,6 +25,7 @@ mod duties;
 mod ending;
 mod hanging_up;
 mod health;
+mod join;
 mod journal;
 mod keypad;
 mod links;
@@ -30,6 +33,7 @@ mod lists;
 mod look_ups;
 mod media;
 mod monitor;
+mod next_call;
 mod notices;
 mod overtime;
 mod panel;
@@ -71,6 +75,8 @@ impl State {
             Input::Command { id, command } => turn.command(id, command),
             Input::Event(event) => turn.event(event),
         }
+        turn.show_next_call();
+        turn.follow_call_deadline();
         turn.panel_follows_call();
         turn.follow_duties();
         turn.follow_health();
@@ -124,7 +130,7 @@ impl Turn<'_> {
             Purpose::PhoneInfo => self.phone_info(result),
             Purpose::Login => self.login_reply(result),
             Purpose::FirstState(target) => self.first_state_reply(target, result),
-            Purpose::RollBack | Purpose::Probe => {}
+            Purpose::RollBack | Purpose::Probe | Purpose::GivenUp => {}
             Purpose::Bind => self.bind_reply(result),
             Purpose::Command(action) => self.command_reply(id, action, result),
             Purpose::Mode(login_type) => self.mode_reply(login_type, result),
@@ -145,7 +151,8 @@ impl Turn<'_> {
             TimerId::SignIn => self.sign_in_due(),
             TimerId::Rejoin => self.rejoin_failed(),
             TimerId::TokenRenewal => self.token_renewal_due(),
-            TimerId::StrayLeg => self.stray_leg_due(),
+            TimerId::CallDeadline => self.call_deadline_due(),
+            TimerId::NextCall => self.next_call_due(),
             TimerId::StrayCall => self.stray_call_due(),
             TimerId::ForgetCall => self.forget_call(),
             TimerId::CommandDeadline => self.command_deadline(),
@@ -186,6 +193,7 @@ impl Turn<'_> {
             | Purpose::Dtmf
             | Purpose::TokenCheck
             | Purpose::Probe
+            | Purpose::GivenUp
             | Purpose::Duty(_) => {}
         }
         pending.requests.insert(id, purpose);

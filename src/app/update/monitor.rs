@@ -7,9 +7,8 @@ use super::Turn;
 use crate::{
     app::{Action, CommandId, state::Waiting},
     cti::{api::Request, push::PhoneEvent},
-    domain::{CallPhase, Direction, HungUpBy, RingKind},
+    domain::{CallPhase, Direction, HungUpBy},
     i18n::Message,
-    softphone,
 };
 
 impl Turn<'_> {
@@ -81,8 +80,9 @@ impl Turn<'_> {
         call.peer.ag_no.get_or_insert_with(|| ag_no.clone());
         call.monitored = Some(ag_no);
         call.spy_wanted = true;
+        call.asked = true;
         self.announce();
-        self.answer_own_leg();
+        self.answer_by_itself();
     }
 
     /// PhoSta 5 RingType 3.
@@ -97,19 +97,6 @@ impl Turn<'_> {
                 call.monitored.clone_from(&event.agent_no);
             }
         }
-        self.answer_own_leg();
-    }
-
-    /// Answers the leg of a spy that this agent asked for and that the phone does not answer by itself. A ring that
-    /// nobody asked for is never answered from here.
-    pub(super) fn answer_own_leg(&mut self) {
-        let Some(call) = self.state.live_call_mut() else { return };
-        if call.ring != Some(RingKind::Spy) || call.phase != CallPhase::Dialing || !call.spy_wanted {
-            return;
-        }
-        let Some(leg) = call.leg.as_mut().filter(|leg| !leg.answered && !leg.answering) else { return };
-        leg.answering = true;
-        self.phone(softphone::Command::Answer);
     }
 
     /// PhoSta 31 and 32.

@@ -25,7 +25,7 @@ impl State {
         let call = self.live_call()?;
         let known = call.peer.number.is_some() || call.peer.ag_no.is_some();
         // A leg that comes before the platform's message names whom the platform likes.
-        let reliable = call.told || self.link.state != LinkState::Up;
+        let reliable = call.platform.is_some() || self.link.state != LinkState::Up;
         (known && reliable && call.direction != Direction::Spy).then(|| CallFacts {
             number: call.peer.number.clone(),
             name: call.peer.name.clone(),

@@ -5,38 +5,60 @@
 
 use std::time::Duration;
 
-use super::Turn;
+use super::{
+    Turn,
+    join::{Beginning, Subject},
+};
 use crate::{
-    app::state::{Call, GivenAway},
+    app::state::{GivenAway, PlatformKey},
     cti::push::{PhoneEvent, PhoneState},
     domain::{AgentState, CallPhase, Direction, HungUpBy, Party, RingKind},
     i18n::Message,
 };
 
-/// For so long after a call words about it may still come.
+/// For so long after a call messages about it may still come.
 const LATE: Duration = Duration::from_secs(5);
 
 impl Turn<'_> {
     pub(super) fn phone_push(&mut self, event: PhoneEvent) {
-        if self.is_about_an_older_call(&event) {
-            return tracing::info!(state = ?event.state, "a late word about a call that is over");
+        if let PhoneState::Ring(kind) = event.state {
+            return self.rings(kind, event);
         }
-        let begins = matches!(event.state, PhoneState::Ring(_) | PhoneState::CallOut);
-        let mut first_word = true;
+        if event.state == PhoneState::CallOut {
+            return self.call_out(&event);
+        }
+        match self.state.subject(&event, self.now.at) {
+            Subject::Shown => self.shown_call_push(event),
+            Subject::Waiting(_) if event.state == PhoneState::HungUp => self.next_call_over(),
+            Subject::EndedHere(key) if event.state == PhoneState::HungUp => {
+                self.state.platform.end(key, self.now.at);
+            }
+            Subject::Waiting(_) | Subject::EndedHere(_) | Subject::Over => {
+                tracing::info!(state = ?event.state, "a message about a call that is not on the screen");
+            }
+        }
+    }
+
+    /// A message about the call on the screen, or about one that began unseen.
+    fn shown_call_push(&mut self, event: PhoneEvent) {
         if let Some(call) = self.state.live_call_mut() {
-            first_word = !std::mem::replace(&mut call.told, true);
-            call.guessed &= begins;
+            call.guessed = false;
+        }
+        if event.state != PhoneState::HungUp {
+            self.join_shown(event.call_id.as_deref());
         }
         match event.state {
             PhoneState::HungUp => self.hung_up_by_platform(),
-            PhoneState::CallOut => self.call_out(&event),
-            PhoneState::Ring(kind) => self.rings(kind, &event, first_word),
+            // They begin calls, and have been taken above.
+            PhoneState::CallOut | PhoneState::Ring(_) => {}
             PhoneState::Connected => self.connected(&event),
             PhoneState::SelfConnected => self.know_more(&event),
             PhoneState::FarRinging => {
                 self.know_more(&event);
+                let at = self.now.at;
                 if let Some(call) = self.state.live_call_mut() {
                     call.far_ringing = true;
+                    call.phase_at = at;
                 }
             }
             PhoneState::ConsultOut => self.consulting(CallPhase::ConsultOut, &event),
@@ -57,24 +79,6 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether a message is about a call before the present one, as far as the platform names its calls.
-    ///
-    /// A new ring or call-out never is: a customer who comes back may come under the same name. And what happens
-    /// during a call may have other names than the call itself, so only its end is compared.
-    fn is_about_an_older_call(&self, event: &PhoneEvent) -> bool {
-        let Some(id) = &event.call_id else { return false };
-        match (self.state.live_call(), event.state) {
-            (_, PhoneState::Ring(_) | PhoneState::CallOut) => false,
-            // The BYE of a call that is torn down may be faster than the word of it.
-            (None, PhoneState::TornDown) => {
-                self.state.call.as_ref().is_none_or(|call| call.platform_id.as_ref() != Some(id))
-            }
-            (Some(call), PhoneState::HungUp) => call.platform_id.as_ref().is_some_and(|own| own != id),
-            (Some(call), _) => call.platform_id.as_ref() != Some(id) && self.state.over.as_ref() == Some(id),
-            (None, _) => self.state.over.as_ref() == Some(id),
-        }
-    }
-
     /// Whether there is a call that a word from the middle of one can be about. One that began unseen is taken over,
     /// unless it is rather a late word about one that is over.
     pub(super) fn is_in_a_call(&mut self, event: &PhoneEvent) -> bool {
@@ -87,7 +91,7 @@ impl Turn<'_> {
         };
         let answered = matches!(event.state, PhoneState::Connected | PhoneState::Transferred);
         let at = self.now.at;
-        let just_over = self.state.over_at.is_some_and(|over| at.saturating_duration_since(over) < LATE);
+        let just_over = self.state.platform.over_at.is_some_and(|over| at.saturating_duration_since(over) < LATE);
         if !held_by_platform && (!answered || just_over) {
             tracing::info!(state = ?event.state, "a word about a call while there is none");
             return false;
@@ -100,31 +104,24 @@ impl Turn<'_> {
             Direction::In
         };
         self.new_call(CallPhase::Dialing, direction);
-        if let Some(call) = self.state.live_call_mut() {
-            call.told = true;
-        }
+        self.join_shown(event.call_id.as_deref());
         true
     }
 
-    /// A call that nobody here has a leg of, and that is not the one that rings now, has ended unheard.
-    fn older_call_is_over(&mut self, event: &PhoneEvent) {
-        let another = |call: &Call| {
-            call.leg.is_none()
-                && call.platform_id.is_some()
-                && event.call_id.is_some()
-                && call.platform_id != event.call_id
-        };
-        if self.state.live_call().is_some_and(|call| another(call) || call.guessed) {
-            self.call_over();
-        }
-    }
-
+    /// PhoSta 4.
     fn call_out(&mut self, event: &PhoneEvent) {
-        self.older_call_is_over(event);
         let direction = if event.agent_no.is_some() { Direction::Inner } else { Direction::Out };
-        if self.state.live_call().is_none() {
-            self.new_call(CallPhase::Dialing, direction);
+        match self.state.beginning(None, event, self.now.at) {
+            Beginning::Waits | Beginning::WaitsAgain | Beginning::Ignored => {
+                return tracing::info!("a call out is announced during a call; the call goes on");
+            }
+            Beginning::New => {
+                self.call_before_is_over();
+                self.new_call(CallPhase::Dialing, direction);
+            }
+            Beginning::Again | Beginning::Joins => {}
         }
+        self.platform_call_begins(event);
         if let Some(call) = self.state.live_call_mut()
             && call.phase == CallPhase::Dialing
             && call.direction != Direction::Spy
@@ -132,60 +129,94 @@ impl Turn<'_> {
             call.direction = direction;
         }
         self.know_more(event);
+        self.answer_by_itself();
     }
 
-    /// `first_word`: the platform has not spoken of the call before, only its SIP leg is known.
-    fn rings(&mut self, kind: RingKind, event: &PhoneEvent, first_word: bool) {
-        let direction = kind.direction(event.from_agent || event.agent_no.is_some());
-        let phase = if kind.is_offered() { CallPhase::Ringing } else { CallPhase::Dialing };
-        self.older_call_is_over(event);
-        match self.state.live_call_mut() {
-            // The INVITE came first, or the message came twice.
-            Some(call) if matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing) => {
-                if phase == CallPhase::Ringing && call.phase == CallPhase::Dialing {
-                    // Another call came before the one that was being placed.
-                    call.peer = Party { number: call.peer.number.take(), ..Party::default() };
-                }
-                if kind != RingKind::Spy {
-                    call.monitored = None;
-                    call.spy_wanted = false;
-                }
-                call.ring = Some(kind);
-                call.direction = direction;
-                if call.phase != phase {
-                    self.set_phase(phase);
-                }
-            }
-            // The own leg answered itself before it was known to be one.
-            Some(call) if first_word && call.phase == CallPhase::Talking && phase == CallPhase::Dialing => {
-                call.ring = Some(kind);
-                call.direction = direction;
-                call.clocks.answered_at = None;
-                self.set_phase(phase);
-            }
-            Some(_) => {
-                tracing::info!("a ring is announced during a call; the call goes on");
-                return;
-            }
-            None => {
-                self.new_call(phase, direction);
-                if let Some(call) = self.state.live_call_mut() {
-                    call.ring = Some(kind);
-                }
+    /// The call on the screen has ended unheard: the platform speaks of another one.
+    fn call_before_is_over(&mut self) {
+        if self.state.live_call().is_some() {
+            self.end_platform_call();
+            self.call_over();
+        }
+    }
+
+    /// The platform has pushed the beginning of the call on the screen; whatever it held before is over.
+    fn platform_call_begins(&mut self, event: &PhoneEvent) {
+        self.join_shown(event.call_id.as_deref());
+        self.older_calls_are_over();
+        let at = self.now.at;
+        if let Some(call) = self.state.live_call_mut() {
+            call.guessed = false;
+            call.phase_at = at;
+        }
+    }
+
+    /// PhoSta 5: where it belongs is the business of `join`.
+    fn rings(&mut self, kind: RingKind, event: PhoneEvent) {
+        match self.state.beginning(Some(kind), &event, self.now.at) {
+            Beginning::Waits => self.ring_waits(kind, event),
+            Beginning::WaitsAgain => self.ring_waits_again(kind, event),
+            Beginning::Again | Beginning::Joins => self.shown_call_rings(kind, &event),
+            Beginning::Ignored => tracing::info!("a ring is announced during a call; the call goes on"),
+            Beginning::New => {
+                self.call_before_is_over();
+                let key = self.state.platform.begin(event.call_id.as_deref());
+                self.ring_begins(key, kind, &event);
             }
         }
-        let at = self.now.at;
-        if let Some(call) = self.state.live_call_mut()
-            && kind == RingKind::Outbound
-        {
+    }
+
+    /// A ring is the first that is known of a call.
+    pub(super) fn ring_begins(&mut self, key: PlatformKey, kind: RingKind, event: &PhoneEvent) {
+        self.new_call(phase_of(kind), kind.direction(is_from_agent(event)));
+        self.join_platform_call(key);
+        self.shown_call_rings(kind, event);
+    }
+
+    /// The call on the screen rings, for the first time or again, or its leg has come before and is answered by now.
+    fn shown_call_rings(&mut self, kind: RingKind, event: &PhoneEvent) {
+        let first = self.state.live_call().is_some_and(|call| call.platform.is_none());
+        self.platform_call_begins(event);
+        let (at, phase) = (self.now.at, phase_of(kind));
+        let Some(call) = self.state.live_call_mut() else { return };
+        let begins = matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing);
+        if !begins && !first {
+            return tracing::info!("a ring is announced again during its call");
+        }
+        // The own leg answered itself before it was known to be one.
+        let own_leg_after_all = first && call.phase == CallPhase::Talking && phase == CallPhase::Dialing;
+        if begins && phase == CallPhase::Ringing && call.phase == CallPhase::Dialing {
+            // What was taken for an own leg is a call for this agent, or came before the call that was dialled.
+            call.peer = Party { number: call.peer.number.take(), ..Party::default() };
+            call.asked = false;
+        }
+        if kind != RingKind::Spy {
+            call.monitored = None;
+            call.spy_wanted = false;
+        }
+        call.ring = Some(kind);
+        call.direction = kind.direction(is_from_agent(event));
+        if own_leg_after_all {
+            call.clocks.answered_at = None;
+        }
+        if kind == RingKind::Outbound {
             call.own_ring_at.get_or_insert(at);
         }
+        let answered = call.leg.as_ref().is_some_and(|leg| leg.answered);
+        let changes = call.phase != phase;
+        if (begins || own_leg_after_all) && changes {
+            self.set_phase(phase);
+        }
         self.know_more(event);
+        if begins && phase == CallPhase::Ringing && answered {
+            // The leg was answered before anybody said that it was a call for this agent.
+            self.talking();
+        }
         if kind == RingKind::Spy {
             self.spy_rings(event);
         }
         self.announce();
-        self.beep();
+        self.answer_by_itself();
         self.ring_tone();
     }
 
@@ -252,4 +283,13 @@ impl Turn<'_> {
             self.journal_torn_down(id);
         }
     }
+}
+
+/// A call that is offered to the agent rings; the own leg of one that was asked for does not.
+fn phase_of(kind: RingKind) -> CallPhase {
+    if kind.is_offered() { CallPhase::Ringing } else { CallPhase::Dialing }
+}
+
+fn is_from_agent(event: &PhoneEvent) -> bool {
+    event.from_agent || event.agent_no.is_some()
 }

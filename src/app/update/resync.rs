@@ -5,11 +5,17 @@
 
 use super::Turn;
 use crate::{
-    app::state::{Call, Phase},
+    app::{
+        MediaState,
+        state::{Call, Phase},
+    },
     cti::push::{PhoneEvent, PhoneState},
     domain::{AgentState, CallPhase, Direction, RingKind},
     i18n::Message,
 };
+
+/// No packet for so long is no sound, ms.
+const SILENT_MS: u32 = 2000;
 
 impl Turn<'_> {
     /// MT 6: everything at once, after the link came back. `param` is the reason or the wrap-up time (9.3).
@@ -29,11 +35,28 @@ impl Turn<'_> {
             self.set_agent(AgentState::Occupied, None, None);
             self.call_by_resync(pho_sta);
         } else if matches!(ag_sta, 1..=3 | 5) && self.has_leg_from_before_the_link() {
-            // The platform has ended the call while the link was away; its BYE may be on the way.
-            self.phone_push(PhoneEvent { state: PhoneState::HungUp, ..PhoneEvent::default() });
+            self.not_held_any_more();
             self.agent_number(ag_sta, reason, wait_s);
         } else {
             self.agent_number(ag_sta, reason, wait_s);
+        }
+    }
+
+    /// The platform holds no call, but this one has a leg: it ended while the link was away and BYE is on the way, or the
+    /// platform was restarted and has forgotten it. A leg with sound in it, or that rings, is never ended for that.
+    fn not_held_any_more(&mut self) {
+        let heard = self.state.media.state == MediaState::Up
+            && self.state.media.stats.is_none_or(|stats| stats.idle_ms < SILENT_MS);
+        let lives = |call: &Call| call.leg.as_ref().is_some_and(|leg| heard || !leg.answered);
+        if !self.state.live_call().is_some_and(lives) {
+            return self.hung_up_by_platform();
+        }
+        self.end_platform_call();
+        let Some(call) = self.state.live_call_mut() else { return };
+        call.platform = None;
+        call.hold_uncertain = true;
+        if !std::mem::replace(&mut call.unheld, true) {
+            self.warn(Message::new("app.call_not_held"));
         }
     }
 
@@ -47,11 +70,13 @@ impl Turn<'_> {
             // Now it is known, or known not to be.
             self.call_over();
         }
+        // It is what there is now: whatever was to be said of older calls was said while the link was away.
+        self.older_calls_are_over();
         let before = self.state.call_phase();
         let (live, connected) = (before.is_live(), before.is_connected());
         match pho_sta {
-            // An answered leg is better known here than by a figure that may stand for "nothing to tell".
-            0 if connected && has_leg => {}
+            // A leg is better known here than by a figure that may stand for "nothing to tell".
+            0 if has_leg => {}
             0 => self.resync_push(PhoneState::HungUp),
             4 if !live => self.resync_push(PhoneState::CallOut),
             5 if !live => self.resync_push(PhoneState::Ring(RingKind::Called)),
@@ -72,6 +97,9 @@ impl Turn<'_> {
             32 => self.resync_phase(Barging),
             other => tracing::info!(pho_sta = other, "nothing new about the call"),
         }
+        if pho_sta != 0 && live {
+            self.join_shown(None);
+        }
         if !live && self.state.live_call().is_some() {
             self.found(!guessed);
         }
@@ -90,12 +118,10 @@ impl Turn<'_> {
         if self.state.call_phase() != phase {
             self.phase_of_call(phase);
         }
-        if let Some(call) = self.state.live_call_mut() {
-            call.told = true;
-            if monitors {
-                call.direction = Direction::Spy;
-            }
+        if let Some(call) = self.state.live_call_mut().filter(|_| monitors) {
+            call.direction = Direction::Spy;
         }
+        self.join_shown(None);
     }
 
     fn uncertain(&mut self, uncertain: bool) {
@@ -113,7 +139,6 @@ impl Turn<'_> {
         self.new_call(CallPhase::Talking, Direction::In);
         if let Some(call) = self.state.live_call_mut() {
             call.guessed = true;
-            call.told = true;
             call.clocks.answered_at = Some(at);
         }
         self.found(true);

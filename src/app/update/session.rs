@@ -174,7 +174,6 @@ impl Turn<'_> {
         if let Some(account) = self.state.session.account.clone() {
             self.state.sip.leave_after_call = false;
             self.state.sip.wanted = true;
-            self.phone(softphone::Command::SetAutoAnswer(self.state.remembered.auto_answer));
             self.phone(softphone::Command::Register(account));
         }
     }

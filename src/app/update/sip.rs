@@ -5,10 +5,10 @@ use serde_json::json;
 use super::Turn;
 use crate::{
     app::{
-        Action, SipState,
-        state::{Leg, Purpose},
+        Action, LinkState, SipState,
+        state::{Call, Leg, Purpose},
     },
-    domain::{CallPhase, Direction, HungUpBy},
+    domain::{CallPhase, Direction, HungUpBy, RingKind},
     i18n::Message,
     softphone::{self, EndCause, Event},
 };
@@ -80,33 +80,36 @@ impl Turn<'_> {
         }
     }
 
-    fn invited(&mut self, call_id: String, from: String, auto_answer: bool) {
-        // The softphone has room for one leg: an older one is gone.
-        self.state.stray_leg = None;
+    /// An INVITE: of the call on the screen, of one that is not on the screen yet, or of the next one.
+    fn invited(&mut self, call_id: String, from: String, asks: bool) {
+        let since = self.now.at;
+        self.leg_came(Leg { call_id, from, since, asks, answered: false, answering: false, beeped: false });
+    }
+
+    /// A leg finds its call, or is the first that is known of one.
+    pub(super) fn leg_came(&mut self, leg: Leg) {
         if self.state.live_call().is_some_and(|call| call.guessed) {
             self.call_over();
         }
-        if self.state.live_call().is_none() {
-            // The INVITE may be ahead of the platform's message, which will say who it is. One that the platform wants
-            // answered by itself is an own leg; the agent's switch answers those that ring as well.
-            let asked = |action| self.state.pending.commands.contains_key(&action);
-            let (spies, calls_agent) = (asked(Action::Spy), asked(Action::DialAgent));
-            let calls = asked(Action::Dial) || spies || calls_agent;
-            let own_leg = auto_answer && (calls || !self.state.remembered.auto_answer);
-            let (phase, direction) = match (own_leg, spies, calls_agent) {
-                (false, _, _) => (CallPhase::Ringing, Direction::In),
-                (true, true, _) => (CallPhase::Dialing, Direction::Spy),
-                (true, false, true) => (CallPhase::Dialing, Direction::Inner),
-                (true, false, false) => (CallPhase::Dialing, Direction::Out),
-            };
-            self.new_call(phase, direction);
-            if let Some(call) = self.state.live_call_mut() {
-                call.peer.number = Some(from).filter(|from| !from.is_empty());
+        if let Some(call) = self.state.live_call() {
+            if call.leg.is_some() {
+                return self.leg_waits(leg);
+            }
+            if !self.state.leg_fits(&leg, call, self.now.at) {
+                // The call that was announced never came here, and this is another customer.
+                self.call_over();
             }
         }
+        if self.state.live_call().is_none() {
+            self.call_of_leg(&leg);
+        }
         let Some(call) = self.state.live_call_mut() else { return };
-        call.leg = Some(Leg { call_id: call_id.clone(), answered: false, answering: auto_answer, beeped: false });
-        call.call_id.get_or_insert(call_id);
+        let call_id = leg.call_id.clone();
+        call.call_id.get_or_insert_with(|| call_id.clone());
+        call.leg = Some(leg);
+        if call.leg_lost.take().is_some() {
+            call.hung_up_by = None;
+        }
         let hang_up_asked = call.hang_up_asked;
         let ways = [Action::HangUp, Action::Reject, Action::CancelDial];
         let asking = ways.iter().any(|action| {
@@ -114,20 +117,52 @@ impl Turn<'_> {
         });
         if hang_up_asked && !asking {
             // The platform has agreed to the end of this call already.
-            return self.phone(softphone::Command::HangUp);
+            return self.phone(softphone::Command::HangUp { call_id });
         }
-        if self.state.pending.commands.contains_key(&Action::Answer) && !auto_answer {
-            return self.phone(softphone::Command::Answer);
-        }
-        self.beep();
+        self.answer_by_itself();
         self.ring_tone();
-        self.answer_own_leg();
     }
 
-    /// Somebody else called while there is a call: the agent hears and reads it, softly.
-    fn turned_away(&mut self, from: &str) {
-        self.waiting_beep();
-        self.info(Message::new("app.turned_away").with("who", from));
+    /// The INVITE is ahead of the platform's message, which will say who it is. One that asks to be answered by itself is
+    /// an own leg; the agent's switch answers those that ring as well.
+    fn call_of_leg(&mut self, leg: &Leg) {
+        let waits = |action| self.state.pending.commands.contains_key(&action);
+        let (spies, calls_agent) = (waits(Action::Spy), waits(Action::DialAgent));
+        let asked = waits(Action::Dial) || spies || calls_agent;
+        let own_leg = leg.asks && (asked || !self.state.remembered.auto_answer);
+        let (phase, direction) = match (own_leg, spies, calls_agent) {
+            (false, _, _) => (CallPhase::Ringing, Direction::In),
+            (true, true, _) => (CallPhase::Dialing, Direction::Spy),
+            (true, false, true) => (CallPhase::Dialing, Direction::Inner),
+            (true, false, false) => (CallPhase::Dialing, Direction::Out),
+        };
+        self.new_call(phase, direction);
+        if let Some(call) = self.state.live_call_mut() {
+            call.asked = own_leg && asked;
+            call.peer.number = Some(leg.from.clone()).filter(|from| !from.is_empty());
+        }
+    }
+
+    /// Answers the leg of the call on the screen where no key is waited for, or where it was pressed before the leg came.
+    ///
+    /// A leg that asks for it is answered only for a call that was asked for here or that the platform has announced, so
+    /// that nobody opens the microphone from outside; without a link nothing is ever announced.
+    pub(super) fn answer_by_itself(&mut self) {
+        let pressed = self.state.pending.commands.contains_key(&Action::Answer);
+        let switched_on = self.state.remembered.auto_answer;
+        let announces = self.state.profile.websocket;
+        let Some(call) = self.state.live_call_mut() else { return };
+        let known = call.platform.is_some() || call.asked || !announces;
+        let spies = call.ring == Some(RingKind::Spy) && call.phase == CallPhase::Dialing && call.spy_wanted;
+        let Some(leg) = call.leg.as_mut().filter(|leg| !leg.answered && !leg.answering) else { return };
+        let by_itself = (leg.asks && known) || switched_on || spies;
+        if !by_itself && !pressed {
+            return;
+        }
+        leg.answering = by_itself;
+        let call_id = leg.call_id.clone();
+        self.phone(softphone::Command::Answer { call_id });
+        self.beep();
     }
 
     fn leg_answered(&mut self, call_id: &str) {
@@ -157,7 +192,9 @@ impl Turn<'_> {
         if self.state.untold.as_ref().is_some_and(|untold| untold.leg == call_id) {
             self.tell_unreached(why);
         }
-        self.state.stray_leg.take_if(|stray| stray == call_id);
+        if self.next_leg_over(call_id) {
+            return;
+        }
         let Some(call) = self.state.call.as_mut() else { return };
         if call.leg.as_ref().is_none_or(|leg| leg.call_id != call_id) {
             return;
@@ -171,11 +208,35 @@ impl Turn<'_> {
             EndCause::RemoteBye | EndCause::Unreached(_) | EndCause::Cancelled | EndCause::NoAnswer => {}
             EndCause::Local => call.hang_up_asked = true,
             EndCause::Failed(reason) => {
-                call.hung_up_by = Some(HungUpBy::Fault);
-                self.error(Message::new("app.leg_failed").with("reason", super::clean(&reason)));
+                let message = Message::new("app.leg_failed").with("reason", super::clean(&reason));
+                if self.held_by_platform() {
+                    return self.leg_lost(message);
+                }
+                if let Some(call) = self.state.live_call_mut() {
+                    call.hung_up_by = Some(HungUpBy::Fault);
+                }
+                self.error(message);
             }
         }
         self.call_over();
+    }
+
+    /// Whether the platform has spoken of the call on the screen, and would say that it is over.
+    fn held_by_platform(&self) -> bool {
+        let open = |call: &Call| call.platform.is_some_and(|key| self.state.platform.get(key).is_some());
+        self.state.link.state == LinkState::Up && self.state.live_call().is_some_and(open)
+    }
+
+    /// The call is not over because its leg is: the platform holds the customer, and may send another leg.
+    fn leg_lost(&mut self, because: Message) {
+        let at = self.now.at;
+        if let Some(call) = self.state.live_call_mut() {
+            call.leg_lost = Some(because.clone());
+            call.hung_up_by = Some(HungUpBy::Fault);
+            call.phase_at = at;
+        }
+        self.error(because);
+        self.ring_tone();
     }
 
     /// The capture path's word, which alone is shown.

@@ -33,3 +33,4 @@ mod sign_in;
 mod take_over;
 mod tokens;
 mod tones;
+mod two_channels;

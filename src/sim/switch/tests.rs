@@ -1,7 +1,6 @@
 //! The switch from outside, over real sockets on loopback.
 
 mod client;
-mod late;
 pub(in crate::sim) mod phone;
 
 use std::time::Duration;

@@ -6,7 +6,6 @@ mod browser;
 mod calling;
 mod colleagues;
 mod consulting;
-mod delays;
 mod faults;
 mod links;
 mod monitoring;

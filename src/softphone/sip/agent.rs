@@ -106,7 +106,6 @@ pub(crate) struct Agent {
     answered: Answered,
     /// Unregistering, at most until then.
     stopping: Option<Instant>,
-    auto_answer: bool,
     calls: Vec<Call>,
     byes: Vec<Bye>,
     last_job: u64,
@@ -126,7 +125,6 @@ impl Agent {
             at_once: None,
             answered: Answered::default(),
             stopping: None,
-            auto_answer: false,
             calls: Vec::new(),
             byes: Vec::new(),
             last_job: 0,
@@ -179,7 +177,7 @@ impl Agent {
         if let Some(text) = goodbye {
             self.send(text);
         }
-        self.hang_up(now);
+        self.hang_up_all(now);
         self.stopping = Some(now + FAREWELL);
         self.settle(now);
     }
@@ -218,6 +216,7 @@ impl Agent {
             let call = self.calls.remove(index);
             self.over(&call, EndCause::Failed("the SIP connection was lost".into()));
         }
+        self.end_released(now);
         self.own_requests_lost(now);
         if self.stopping.is_some() || self.account.is_none() {
             self.stop();

@@ -69,6 +69,8 @@ pub(super) struct Unacknowledged {
 pub(super) enum Due {
     /// Once more.
     Resend(String),
+    /// The call of this leg is over, and the other side has not ended the leg.
+    Released,
     /// Nobody answered; whether it was the INVITE's own Expires.
     NoAnswer { expires: bool },
     /// No ACK came for the call's first 200.
@@ -89,6 +91,8 @@ pub(super) struct Call {
     pub(super) call_id: String,
     pub(super) from: String,
     pub(super) phase: Phase,
+    /// Its call is over; ended from here then.
+    pub(super) released: Option<Instant>,
     pub(super) pending: Option<Pending>,
     /// What the media room is taking in.
     pub(super) accepting: Option<Accepting>,
@@ -128,6 +132,7 @@ impl Call {
             call_id: invite.call_id().to_owned(),
             from: user_of(&uri("From")),
             phase: Phase::Ringing { until: now + expires.unwrap_or(RING), expires: expires.is_some() },
+            released: None,
             pending: None,
             accepting: None,
             unacknowledged: Vec::new(),
@@ -281,8 +286,10 @@ impl Call {
             Phase::Ringing { until, .. } => Some(until),
             Phase::Answering | Phase::Up | Phase::Leaving => None,
         };
+        let released = self.released.filter(|_| self.phase != Phase::Leaving);
         let timer = self.timer.as_ref().filter(|_| self.phase == Phase::Up).map(SessionTimer::deadline);
         ring.into_iter()
+            .chain(released)
             .chain(self.unacknowledged.iter().map(|u| u.next.min(u.give_up)))
             .chain(self.reliable.as_ref().and_then(Reliable::deadline))
             .chain(self.own.as_ref().and_then(|own| own.deadline(self.free())))
@@ -296,6 +303,9 @@ impl Call {
             && until <= now
         {
             return Some(Due::NoAnswer { expires });
+        }
+        if self.phase != Phase::Leaving && self.released.is_some_and(|at| at <= now) {
+            return Some(Due::Released);
         }
         let first_cseq = self.first_cseq;
         let given_up = self.unacknowledged.iter().position(|u| u.give_up <= now);

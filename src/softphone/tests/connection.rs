@@ -24,6 +24,7 @@ async fn everything_inside_a_call_stays_on_the_connection() {
         conn.send(text).await;
         conn.expect("SIP/2.0 100").await;
         conn.expect("SIP/2.0 180").await;
+        phone.softphone.send(Command::Answer { call_id: call.clone() });
         let ok = conn.expect("SIP/2.0 200").await;
         conn.send(ack(&ok)).await;
         // A request of ours in the call, and the last one.
@@ -32,7 +33,7 @@ async fn everything_inside_a_call_stays_on_the_connection() {
         conn.reply_with(&ours, "200 OK", &format!("Contact: <sip:moved@{there}>\r\n"), "v=0 theirs\r\n").await;
         let acknowledged = conn.expect("ACK").await;
         assert!(acknowledged.contains(&there.to_string()), "{acknowledged}");
-        phone.softphone.send(Command::HangUp);
+        phone.softphone.send(Command::HangUp { call_id: call.clone() });
         let bye = conn.expect("BYE").await;
         conn.reply(&bye, "200 OK", "").await;
         assert!(matches!(phone.event().await, Event::Incoming { .. }));
@@ -59,7 +60,7 @@ async fn a_new_path_is_offered_over_the_connection_and_its_answer_taken_in() {
     conn.reply(&again, "100 Trying", "").await;
     conn.reply_with(&again, "200 OK", "", "v=0 theirs\r\n").await;
     conn.expect("ACK").await;
-    phone.softphone.send(Command::HangUp);
+    phone.softphone.send(Command::HangUp { call_id: "c1".into() });
     conn.expect("BYE").await;
     let record = phone.media.record();
     let expected = [
@@ -80,10 +81,11 @@ async fn a_call_that_is_over_is_silent_while_the_media_room_is_still_busy_with_i
     let (mut conn, register) = phone.registered().await;
     conn.send(invite(&register, "c1", "Call-Info: answer-after=0\r\n")).await;
     assert!(matches!(phone.event().await, Event::Incoming { .. }));
+    phone.softphone.send(Command::Answer { call_id: "c1".into() });
     while phone.media.record().is_empty() {
         tokio::task::yield_now().await;
     }
-    phone.softphone.send(Command::HangUp);
+    phone.softphone.send(Command::HangUp { call_id: "c1".into() });
     assert!(matches!(phone.event().await, Event::Ended { .. }));
     assert_eq!(phone.media.record(), ["answer c1 v=0 offer", "silence c1"]);
 }

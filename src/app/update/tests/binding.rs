@@ -130,7 +130,7 @@ fn a_call_that_comes_meanwhile_keeps_its_phone() {
     assert!(rig.shown().agent.web_phone, "it is still answered here");
     assert!(!rig.phone_told(&softphone::Command::Unregister));
     rig.command(Command::Answer);
-    assert!(rig.phone_told(&softphone::Command::Answer));
+    assert!(rig.answers() > 0);
     rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: softphone::EndCause::RemoteBye });
     rig.pho(crate::cti::push::PhoneState::HungUp);
     assert!(!rig.shown().agent.web_phone);

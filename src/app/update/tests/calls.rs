@@ -30,7 +30,7 @@ fn a_customer_rings_is_answered_talks_and_hangs_up() {
     assert!(rig.phone_told(&softphone::Command::Play(Some(Tone::Ring))));
     rig.later(Duration::from_secs(3));
     let id = rig.command(Command::Answer);
-    assert!(rig.phone_told(&softphone::Command::Answer));
+    assert!(rig.answers() > 0);
     assert!(rig.shown().is_pending(Action::Answer));
     rig.phone(softphone::Event::Answered { call_id: "c1".into() });
     assert_eq!(rig.shown().call.phase, CallPhase::Talking);
@@ -73,9 +73,9 @@ fn an_answer_before_the_invite_answers_it_when_it_comes() {
     rig.agent("4");
     rig.pho(PhoneState::Ring(RingKind::Queue));
     let id = rig.command(Command::Answer);
-    assert!(!rig.phone_told(&softphone::Command::Answer), "there is nothing to answer yet");
+    assert!(rig.answers() == 0, "there is nothing to answer yet");
     rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: "138".into(), auto_answer: false });
-    assert!(rig.phone_told(&softphone::Command::Answer));
+    assert!(rig.answers() > 0);
     rig.phone(softphone::Event::Answered { call_id: "c1".into() });
     assert!(rig.outcome(id).is_some_and(|o| o.is_ok()));
 }
@@ -108,6 +108,8 @@ fn a_ghost_without_a_leg_goes_with_the_next_agent_state() {
     rig.pho(PhoneState::Ring(RingKind::Queue));
     assert_eq!(rig.shown().call.phase, CallPhase::Ringing);
     rig.agent("1");
+    assert_eq!(rig.shown().call.phase, CallPhase::Ringing, "it may be a state from before the call");
+    rig.timer(TimerId::CallDeadline);
     assert_eq!(rig.shown().call.phase, CallPhase::None);
 }
 
@@ -177,7 +179,7 @@ fn hanging_up_works_in_every_phase_and_whatever_the_platform_answers() {
                 1 => rig.reply_to(|r| *r == Request::HangUp, 40404, Value::Null),
                 _ => rig.fail(|r| *r == Request::HangUp),
             }
-            assert!(rig.phone_told(&softphone::Command::HangUp), "phase {n}, answer {answer}");
+            assert!(rig.hang_ups() > 0, "phase {n}, answer {answer}");
             rig.phone(ended(EndCause::Local));
             assert!(!rig.shown().call.phase.is_live());
             assert!(rig.outcome(id).is_some_and(|o| o.is_ok()));
@@ -276,7 +278,7 @@ fn why_a_dialled_number_was_not_reached_is_said_once() {
         |rig, bye| {
             rig.pho(PhoneState::HungUp);
             rig.phone(bye);
-            rig.timer(TimerId::StrayLeg);
+            rig.later(Duration::from_secs(1));
         },
     ];
     for end in ends {
@@ -295,7 +297,7 @@ fn why_a_dialled_number_was_not_reached_is_said_once() {
     assert!(rig.notices().contains("139 was not reached"), "{}", rig.notices());
     let mut rig = dialled();
     rig.pho(PhoneState::HungUp);
-    rig.timer(TimerId::StrayLeg);
+    rig.phone(ended(EndCause::Local));
     assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
 
     // Given up by the agent: nothing to explain.

@@ -22,7 +22,7 @@ fn invite(rig: &mut Rig, auto_answer: bool) {
 }
 
 fn answers(rig: &Rig) -> usize {
-    rig.count(|e| matches!(e, Effect::Phone(softphone::Command::Answer)))
+    rig.answers()
 }
 
 /// Listening to agent 8003.
@@ -73,7 +73,7 @@ fn listening_whispering_barging_and_leaving() {
     rig.agent("4");
     rig.pho(PhoneState::Ring(RingKind::Spy));
     invite(&mut rig, true);
-    assert_eq!(answers(&rig), 0, "the phone answers that one by itself");
+    assert_eq!(answers(&rig), 1, "nobody presses a key for the own leg");
     assert!(!rig.phone_told(&softphone::Command::Play(Some(Tone::Ring))));
     rig.phone(softphone::Event::Answered { call_id: "c1".into() });
     rig.pho(PhoneState::Spying);
@@ -100,7 +100,7 @@ fn listening_whispering_barging_and_leaving() {
     assert!(rig.shown().can(Action::SendDtmf));
 
     accepted(&mut rig, Command::HangUp, &Request::HangUp);
-    assert!(rig.phone_told(&softphone::Command::HangUp));
+    assert!(rig.hang_ups() > 0);
     rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: EndCause::Local });
     rig.pho(PhoneState::HungUp);
     rig.agent("1");

@@ -95,7 +95,7 @@ fn call_step() -> impl Strategy<Value = Step> {
         8 => (any::<bool>(), 0i64..3).prop_map(|(newest, code)| Step::Reply(newest, code.min(1) * 40444)),
         1 => Just(Step::ReplyLost),
         1 => prop_oneof![
-            Just(TimerId::StrayLeg), Just(TimerId::StrayCall), Just(TimerId::CommandDeadline), Just(TimerId::AfterCall),
+            Just(TimerId::CallDeadline), Just(TimerId::NextCall), Just(TimerId::StrayCall), Just(TimerId::CommandDeadline), Just(TimerId::AfterCall),
         ].prop_map(Step::Timer),
         12 => (0u8..24).prop_map(Step::CallCommand),
         1 => (0u16..3000).prop_map(Step::Later),
@@ -155,7 +155,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<bool>(), 0i64..3).prop_map(|(newest, code)| Step::Reply(newest, code * 40403)),
         1 => Just(Step::ReplyLost),
         2 => prop_oneof![
-            Just(TimerId::Reconnect), Just(TimerId::LinkGreeting), Just(TimerId::SignIn), Just(TimerId::StrayLeg),
+            Just(TimerId::Reconnect), Just(TimerId::LinkGreeting), Just(TimerId::SignIn), Just(TimerId::CallDeadline), Just(TimerId::NextCall),
             Just(TimerId::StrayCall), Just(TimerId::ForgetCall), Just(TimerId::CommandDeadline),
             Just(TimerId::AfterCall), Just(TimerId::TokenRenewal), Just(TimerId::QueueSum), Just(TimerId::Watched),
         ].prop_map(Step::Timer),
@@ -221,7 +221,8 @@ impl Around {
                 Effect::Publish(event) if event.name == "callStarted" => self.started += 1,
                 Effect::Publish(event) if event.name == "callEnded" => self.ended += 1,
                 Effect::Journal(JournalChange::Entry(entry)) if entry.outcome == Outcome::Interrupted => {
-                    assert!(self.open_lines.insert(entry.id), "a call begins twice in the journal");
+                    // What is learnt late is written into the same line.
+                    self.open_lines.insert(entry.id);
                 }
                 Effect::Journal(JournalChange::Entry(entry)) => drop(self.open_lines.remove(&entry.id)),
                 Effect::Resolve { id, .. } => assert!(self.answered.insert(*id), "answered twice"),
@@ -318,6 +319,8 @@ fn take(rig: &mut Rig, step: Step, open: &mut Vec<RequestId>, muted: &mut bool) 
         Step::Established => rig.push(PushMessage::Established),
         Step::LinkClosed(code) => rig.link(LinkEvent::Closed { code, reason: String::new() }),
         Step::LinkFailed => rig.link(LinkEvent::Failed(LinkError::Silent(25))),
+        // The softphone never has two legs of one Call-ID.
+        Step::Invite(n, _) if rig.has_leg(&call(n)) => {}
         Step::Invite(n, auto_answer) => {
             rig.phone(softphone::Event::Incoming { call_id: call(n), from: "138".into(), auto_answer });
         }
@@ -405,7 +408,9 @@ fn live_through(steps: Vec<Step>) -> Result<(), TestCaseError> {
         let before = (rig.shown().agent.state, rig.shown().agent.reason, rig.shown().agent.since_at);
         let ended_before = rig.shown().journal.len();
         let seen = rig.effects.len();
-        let gone = matches!(step, Step::Phone(PhoneState::HungUp, ..));
+        // What the platform has spoken of is over when it says so without naming another call.
+        let gone = matches!(step, Step::Phone(PhoneState::HungUp, _, false)) && rig.state.next_call.is_none();
+        let spoken_of = rig.state.live_call().filter(|call| call.platform.is_some()).map(|call| call.journal_id);
         let command = take(&mut rig, step, &mut open, &mut muted);
         around.asked.extend(command);
         around.hears(&rig.effects[seen..]);
@@ -422,8 +427,8 @@ fn live_through(steps: Vec<Step>) -> Result<(), TestCaseError> {
         // A call can always be ended.
         prop_assert!(!shown.call.phase.is_live() || shown.can(Action::HangUp) || shown.is_pending(Action::HangUp));
         // Ringing never outlives the call.
-        if gone {
-            prop_assert!(!shown.call.phase.is_live());
+        if gone && spoken_of.is_some() {
+            prop_assert!(!shown.call.phase.is_live() || shown.call.id != spoken_of);
         }
         if shown.call.phase != CallPhase::Ringing {
             prop_assert_ne!(rig.state.tone, Some(softphone::Tone::Ring));
@@ -452,6 +457,8 @@ fn live_through(steps: Vec<Step>) -> Result<(), TestCaseError> {
             take(&mut rig, Step::LegEnded(n, false), &mut open, &mut muted);
         }
         rig.pho(PhoneState::HungUp);
+        // A call that was asked for a moment ago is not what a state from before it speaks of.
+        rig.later(Duration::from_secs(3));
         rig.agent("1");
         prop_assert_eq!(rig.shown().call.phase, CallPhase::None);
     }

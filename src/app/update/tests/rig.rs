@@ -234,6 +234,28 @@ impl Rig {
         self.effects.iter().any(|effect| matches!(effect, Effect::Phone(c) if c == command))
     }
 
+    /// Whether a leg of this Call-ID is known and has not ended.
+    pub(super) fn has_leg(&self, call_id: &str) -> bool {
+        let shown = self.state.call.as_ref().and_then(|call| call.leg.as_ref());
+        let next = self.state.next_call.as_ref().and_then(|next| next.leg.as_ref());
+        shown.into_iter().chain(next).any(|leg| leg.call_id == call_id)
+    }
+
+    /// How often the softphone was to answer a leg.
+    pub(super) fn answers(&self) -> usize {
+        self.count(|effect| matches!(effect, Effect::Phone(softphone::Command::Answer { .. })))
+    }
+
+    /// How often the softphone was to end a leg at once.
+    pub(super) fn hang_ups(&self) -> usize {
+        self.count(|effect| matches!(effect, Effect::Phone(softphone::Command::HangUp { .. })))
+    }
+
+    /// How often the softphone was to let nobody be heard on a leg any more, and to end it soon.
+    pub(super) fn releases(&self) -> usize {
+        self.count(|effect| matches!(effect, Effect::Phone(softphone::Command::Release { .. })))
+    }
+
     pub(super) fn shown(&self) -> Snapshot {
         self.state.snapshot().as_of(self.at)
     }

@@ -1,5 +1,7 @@
 //! The agent's own steps in a call: answering, hanging up, what the media room brings, what time brings.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{
@@ -9,31 +11,70 @@ use super::{
         message::Request,
         timer::SessionTimer,
     },
-    Agent, Job, JobResult, Output, Task,
+    Agent, Job, JobResult, Link, Output, Task,
     own::Aim,
 };
 use crate::softphone::{EndCause, Event, media::MediaError};
 
+/// How long the other side may take to end a leg whose call is over.
+const RELEASED: Duration = Duration::from_millis(500);
+
 impl Agent {
-    /// Answers what rings.
-    pub(crate) fn answer(&mut self) {
-        match self.calls.iter().position(|call| matches!(call.phase, Phase::Ringing { .. })) {
+    /// Answers a leg that rings.
+    pub(crate) fn answer(&mut self, call_id: &str) {
+        let rings = |call: &Call| call.call_id == call_id && matches!(call.phase, Phase::Ringing { .. });
+        match self.calls.iter().position(rings) {
             Some(index) => self.answer_call(index),
-            None => tracing::debug!("nothing rings"),
+            None => tracing::debug!(call_id, "nothing rings under this Call-ID"),
         }
     }
 
-    /// Whether calls are answered by themselves from now on.
-    pub(crate) fn set_auto_answer(&mut self, on: bool) {
-        self.auto_answer = on;
+    /// Ends a leg: 480 while it rings, BYE when it is answered.
+    pub(crate) fn hang_up(&mut self, call_id: &str, now: Instant) {
+        match self.alive(call_id) {
+            Some(index) => self.leave_call(index, 480, EndCause::Local, now),
+            None => tracing::debug!(call_id, "no leg to hang up"),
+        }
     }
 
-    /// Ends the call: 480 while it rings, BYE when it is answered.
-    pub(crate) fn hang_up(&mut self, now: Instant) {
-        let index = self.calls.iter().position(|call| call.phase != Phase::Leaving);
-        match index {
-            Some(index) => self.leave_call(index, 480, EndCause::Local, now),
-            None => tracing::debug!("no call to hang up"),
+    /// Ends every leg.
+    pub(crate) fn hang_up_all(&mut self, now: Instant) {
+        while let Some(index) = self.calls.iter().position(|call| call.phase != Phase::Leaving) {
+            self.leave_call(index, 480, EndCause::Local, now);
+        }
+    }
+
+    /// The call of a leg is over: the other side may end the leg within [`RELEASED`], then we do. At once where another
+    /// leg needs the phone, and without a connection: then nothing of the other side can come.
+    pub(crate) fn release(&mut self, call_id: &str, now: Instant) {
+        let Some(index) = self.alive(call_id) else { return tracing::debug!(call_id, "no leg to release") };
+        let others = self.calls.iter().any(|call| call.call_id != call_id && call.phase != Phase::Leaving);
+        if others || self.link != Link::Up {
+            return self.leave_call(index, 480, EndCause::Local, now);
+        }
+        if let Some(call) = self.calls.get_mut(index) {
+            call.released.get_or_insert(now + RELEASED);
+        }
+    }
+
+    /// Refuses a leg that rings: there is another call.
+    pub(crate) fn turn_away(&mut self, call_id: &str, now: Instant) {
+        let rings = |call: &Call| call.call_id == call_id && matches!(call.phase, Phase::Ringing { .. });
+        match self.calls.iter().position(rings) {
+            Some(index) => self.leave_call(index, 486, EndCause::Local, now),
+            None => tracing::debug!(call_id, "nothing rings under this Call-ID"),
+        }
+    }
+
+    fn alive(&self, call_id: &str) -> Option<usize> {
+        self.calls.iter().position(|call| call.call_id == call_id && call.phase != Phase::Leaving)
+    }
+
+    /// Ends the legs whose calls are over: another call needs the phone.
+    pub(super) fn end_released(&mut self, now: Instant) {
+        let released = |call: &Call| call.phase != Phase::Leaving && call.released.is_some();
+        while let Some(index) = self.calls.iter().position(released) {
+            self.leave_call(index, 480, EndCause::Local, now);
         }
     }
 
@@ -113,6 +154,7 @@ impl Agent {
                 let code = if expires { 487 } else { 408 };
                 self.leave_call(index, code, EndCause::NoAnswer, now);
             }
+            Due::Released => self.leave_call(index, 480, EndCause::Local, now),
             Due::NoAck => {
                 tracing::info!("no ACK in 32 s");
                 self.leave_call(index, 408, EndCause::Failed("the other side did not confirm (no ACK)".into()), now);
@@ -200,6 +242,7 @@ pub(super) fn reason(code: u16) -> &'static str {
     match code {
         408 => "Request Timeout",
         480 => "Temporarily Unavailable",
+        486 => "Busy Here",
         487 => "Request Terminated",
         491 => "Request Pending",
         500 => "Server Internal Error",

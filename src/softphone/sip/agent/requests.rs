@@ -23,6 +23,10 @@ use crate::{
 /// Extensions a request may require of us (RFC 3261 8.2.2.3).
 const KNOWN_EXTENSIONS: [&str; 5] = ["100rel", "outbound", "path", "gruu", "timer"];
 
+/// Legs that may ring or talk at the same time. The second is there because two channels have no common order: its
+/// INVITE may be faster than the end of the call before it. Which of them is the agent's call, the owner decides.
+const LEGS: usize = 2;
+
 impl Agent {
     pub(super) fn request(&mut self, request: Request, now: Instant) {
         if request.method == "ACK" {
@@ -101,9 +105,11 @@ impl Agent {
             self.reply(&request, 480, reason(480));
             return;
         }
-        if self.calls.iter().any(|call| call.phase != Phase::Leaving) {
-            tracing::info!("a second call was refused: busy");
-            self.reply(&request, 486, "Busy Here");
+        // A leg whose call is over never stands in the way of the next customer.
+        self.end_released(now);
+        if self.calls.iter().filter(|call| call.phase != Phase::Leaving).count() >= LEGS {
+            tracing::info!("a third call was refused: busy");
+            self.reply(&request, 486, reason(486));
             let from = Call::new(request, now).from;
             self.tell(Event::TurnedAway { from });
             return;
@@ -120,7 +126,7 @@ impl Agent {
             return;
         }
         let reliable = request.headers.values("Require").any(|tag| tag.eq_ignore_ascii_case("100rel"));
-        let auto_answer = self.auto_answer || wants_auto_answer(&request);
+        let auto_answer = wants_auto_answer(&request);
         self.send(Writer::response(&request, 100, "Trying", None).end_known());
         let mut call = Call::new(request, now);
         if !reliable {
@@ -137,9 +143,6 @@ impl Agent {
         tracing::info!(call_id = call.call_id, auto_answer, "incoming call");
         self.tell(Event::Incoming { call_id: call.call_id.clone(), from: call.from.clone(), auto_answer });
         self.calls.push(call);
-        if auto_answer {
-            self.answer_call(self.calls.len() - 1);
-        }
     }
 
     /// A new offer inside a call: hold, resume, another media server. It never ends the call.

@@ -104,12 +104,15 @@ impl Bench {
     }
 
     fn answer(&mut self) {
-        self.agent.answer();
+        let ringing = self.agent.calls.iter().find(|call| matches!(call.phase, Phase::Ringing { .. }));
+        if let Some(call_id) = ringing.map(|call| call.call_id.clone()) {
+            self.agent.answer(&call_id);
+        }
         self.collect();
     }
 
     fn hang_up(&mut self) {
-        self.agent.hang_up(self.now);
+        self.agent.hang_up_all(self.now);
         self.collect();
     }
 

@@ -225,31 +225,81 @@ fn refused_is_480_and_unanswered_408() {
 }
 
 #[test]
-fn calls_are_answered_by_themselves_when_asked_or_told() {
+fn whether_a_call_asks_to_be_answered_is_said_and_decided_elsewhere() {
     let mut bench = Bench::registered();
     bench.frame(&invite("c1", "Call-Info: <sip:x>;Answer-After=0\r\n"));
     assert!(matches!(&bench.events[0], Event::Incoming { auto_answer: true, .. }));
-    assert_eq!(bench.jobs.len(), 1);
-    bench.hang_up();
-
-    bench.forget();
-    bench.agent.set_auto_answer(true);
-    bench.frame(&invite("c2", ""));
-    assert!(matches!(&bench.events[0], Event::Incoming { auto_answer: true, .. }));
+    assert!(bench.jobs.is_empty(), "the microphone stays shut");
+    bench.answer();
     // An impatient agent changes nothing.
     bench.answer();
     assert_eq!(bench.jobs.len(), 1);
 }
 
 #[test]
-fn a_second_call_finds_us_busy() {
+fn the_next_call_rings_while_the_last_one_is_not_over() {
     let mut bench = Bench::talking();
+    bench.frame(&invite("c2", ""));
+    assert_eq!(line(bench.last("SIP/2.0 180"), "Call-ID"), "c2");
+    assert!(bench.events.iter().any(|e| matches!(e, Event::Incoming { call_id, .. } if call_id == "c2")));
+    let bye = bench.in_dialog("BYE", 11, "", "");
+    bench.frame(&bye);
+    bench.agent.answer("c2");
+    bench.collect();
+    bench.done(Ok(Some("v=0 answer\r\n".into())));
+    assert_eq!(line(bench.last("SIP/2.0 200 OK\r\n"), "Call-ID"), "c2");
+}
+
+#[test]
+fn a_leg_whose_call_is_over_is_ended_at_once_for_the_next_one() {
+    let mut bench = Bench::talking();
+    bench.agent.release("c1", bench.now);
+    bench.wait(Duration::from_millis(400));
+    assert!(!bench.starts().iter().any(|start| start.starts_with("BYE")), "the other side may say it first");
+    bench.frame(&invite("c2", ""));
+    assert_eq!(line(bench.last("BYE"), "Call-ID"), "c1");
+    assert_eq!(line(bench.last("SIP/2.0 180"), "Call-ID"), "c2");
+
+    // The other way round: the next one rings already.
+    let mut bench = Bench::talking();
+    bench.frame(&invite("c2", ""));
+    bench.agent.release("c1", bench.now);
+    bench.collect();
+    assert_eq!(line(bench.last("BYE"), "Call-ID"), "c1");
+    assert!(!bench.starts().iter().any(|start| start.starts_with("SIP/2.0 48")), "{:?}", bench.starts());
+}
+
+#[test]
+fn a_leg_whose_call_is_over_is_ended_after_half_a_second() {
+    let mut bench = Bench::talking();
+    bench.agent.release("c1", bench.now);
+    bench.wait(Duration::from_millis(500));
+    assert_eq!(line(bench.last("BYE"), "Call-ID"), "c1");
+    assert_eq!(bench.events.last(), Some(&ended("c1", EndCause::Local)));
+
+    // BYE of the other side is faster, and then there is nothing more to say.
+    let mut bench = Bench::talking();
+    bench.agent.release("c1", bench.now);
+    let bye = bench.in_dialog("BYE", 11, "", "");
+    bench.frame(&bye);
+    assert_eq!(bench.events.last(), Some(&ended("c1", EndCause::RemoteBye)));
+    bench.wait(Duration::from_secs(2));
+    assert!(!bench.starts().iter().any(|start| start.starts_with("BYE")));
+}
+
+#[test]
+fn a_third_call_finds_us_busy_and_so_does_the_second_when_its_owner_says_so() {
+    let mut bench = Bench::talking();
+    let bye = bench.in_dialog("BYE", 11, "", "");
     bench.frame(&invite("c2", "Call-Info: answer-after=0\r\n"));
+    bench.frame(&invite("c3", "Call-Info: answer-after=0\r\n"));
+    assert_eq!(line(bench.last("SIP/2.0 486 Busy Here"), "Call-ID"), "c3");
+    assert!(!bench.events.iter().any(|e| matches!(e, Event::Incoming { call_id, .. } if call_id == "c3")));
+    bench.agent.turn_away("c2", bench.now);
+    bench.collect();
     assert_eq!(line(bench.last("SIP/2.0 486 Busy Here"), "Call-ID"), "c2");
-    assert!(!bench.events.iter().any(|e| matches!(e, Event::Incoming { call_id, .. } if call_id == "c2")));
     let told = Event::TurnedAway { from: "13800000000".into() };
     assert_eq!(bench.events.iter().filter(|event| **event == told).count(), 1);
-    let bye = bench.in_dialog("BYE", 11, "", "");
     bench.frame(&bye);
     assert_eq!(bench.events.last(), Some(&ended("c1", EndCause::RemoteBye)), "the first call was not touched");
 }

@@ -1,0 +1,233 @@
+//! Which SIP leg and which of the platform's calls are one call: every rule of it, strongest first.
+//!
+//! The leg comes over the SIP connection, the platform's messages (MT 3) over the event link: two connections to two
+//! servers, so that either may come first, late, twice or never. A call on the screen is at most one leg and one of the
+//! platform's calls. They are joined
+//!
+//! 1. by name: a message with the `CallID` of a known call is about that call, and with one of a call that is over it is
+//!    about nothing;
+//! 2. by having been asked for: the own leg of a call that this program dialled, or listens in by;
+//! 3. by number: the leg's From is the caller or the called party that the platform names;
+//! 4. by being the only ones: a leg that the platform has said nothing of, and a call without a leg, within [`WINDOW`].
+//!
+//! A leg whose call is over, and a call that is over, never take part. A call that has ended here stays the subject of
+//! the platform's messages without a name until the platform ends it or speaks of the next one.
+
+use std::time::{Duration, Instant};
+
+use super::Turn;
+use crate::{
+    app::{
+        Action, State,
+        state::{Call, Leg, PlatformKey},
+    },
+    cti::push::{PhoneEvent, PhoneState},
+    domain::{CallPhase, RingKind},
+};
+
+/// A leg and a call of the platform's that nothing else joins are one if they come within this time.
+const WINDOW: Duration = Duration::from_secs(10);
+/// For so long after a call messages about it may still come.
+const LATE: Duration = Duration::from_secs(5);
+
+/// What a message that begins no call is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// The call on the screen, or one that began unseen.
+    Shown,
+    /// The call that waits for the one on the screen to end.
+    Waiting(PlatformKey),
+    /// A call that has ended here; the platform has not said so yet.
+    EndedHere(PlatformKey),
+    /// A call that is over.
+    Over,
+}
+
+/// What a ring or a call-out is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// The call on the screen, of which the platform has spoken before.
+    Again,
+    /// The call on the screen, which the platform has not spoken of: its leg was faster, or it was asked for here.
+    Joins,
+    /// The call that waits for the one on the screen to end, once more.
+    WaitsAgain,
+    /// Another call than the one on the screen, which has a leg that lives.
+    Waits,
+    /// A call that nothing tells from the one on the screen, which is connected on a phone of its own.
+    Ignored,
+    /// A call of its own; the one on the screen, if there is one, has ended unheard.
+    New,
+}
+
+impl State {
+    /// What a message that begins no call is about.
+    pub(super) fn subject(&self, event: &PhoneEvent, now: Instant) -> Subject {
+        let shown = self.live_call();
+        let own = shown.and_then(|call| call.platform);
+        let end = event.state == PhoneState::HungUp;
+        if let Some(id) = event.call_id.as_deref() {
+            if let Some(call) = self.platform.called(id) {
+                return self.subject_of(call.key, own, event.state);
+            }
+            if let Some(over) = self.platform.over(id) {
+                let late = self.is_late_tearing_down(over.key, event.state);
+                return if late { Subject::Shown } else { Subject::Over };
+            }
+            // What happens within a call may have other names than the call itself, but its end has the call's.
+            let named = own.and_then(|key| self.platform.get(key)).is_some_and(|call| call.is_named());
+            let has_leg = shown.is_some_and(|call| call.leg.is_some());
+            if end && shown.is_some() && (named || (own.is_none() && has_leg)) {
+                return Subject::Over;
+            }
+        }
+        match self.platform.newest() {
+            Some(newest) if Some(newest.key) == own => Subject::Shown,
+            // Either may be meant; each has a leg whose own end will say it.
+            Some(newest) if self.waits(newest.key) && end => Subject::Over,
+            Some(newest) if self.waits(newest.key) => Subject::Waiting(newest.key),
+            Some(newest) if self.is_late_tearing_down(newest.key, event.state) => Subject::Shown,
+            Some(newest) if own.is_none() => {
+                let late = newest.ended_here.is_none_or(|at| now.saturating_duration_since(at) < LATE);
+                // Long after the end here the platform still speaks of a call: then there is one.
+                if end || late || shown.is_some() { Subject::EndedHere(newest.key) } else { Subject::Shown }
+            }
+            Some(_) => Subject::Shown,
+            None => {
+                let just_over = self.platform.over_at.is_some_and(|at| now.saturating_duration_since(at) < LATE);
+                let leg_only = shown.is_some_and(|call| call.platform.is_none() && call.leg.is_some());
+                // The end of the last call, said twice: this leg has nothing to do with it.
+                if end && just_over && leg_only { Subject::Over } else { Subject::Shown }
+            }
+        }
+    }
+
+    /// The BYE of a call that is torn down may be faster than the message that says so.
+    fn is_late_tearing_down(&self, key: PlatformKey, state: PhoneState) -> bool {
+        let ended = self.call.as_ref().filter(|call| !call.phase.is_live());
+        state == PhoneState::TornDown && ended.is_some_and(|call| call.platform == Some(key))
+    }
+
+    fn subject_of(&self, key: PlatformKey, own: Option<PlatformKey>, state: PhoneState) -> Subject {
+        if own == Some(key) || self.is_late_tearing_down(key, state) {
+            Subject::Shown
+        } else if self.waits(key) {
+            Subject::Waiting(key)
+        } else {
+            Subject::EndedHere(key)
+        }
+    }
+
+    /// Whether this call waits for the one on the screen to end.
+    pub(super) fn waits(&self, key: PlatformKey) -> bool {
+        let ring = self.next_call.as_ref().and_then(|next| next.ring.as_ref());
+        ring.is_some_and(|ring| ring.key == key)
+    }
+
+    /// What a ring (`kind`) or a call-out (none) is.
+    pub(super) fn beginning(&self, kind: Option<RingKind>, event: &PhoneEvent, now: Instant) -> Beginning {
+        let known = event.call_id.as_deref().and_then(|id| self.platform.called(id)).map(|call| call.key);
+        if known.is_some_and(|key| self.waits(key)) {
+            return Beginning::WaitsAgain;
+        }
+        let Some(call) = self.live_call() else { return Beginning::New };
+        if known.is_some() && known == call.platform {
+            return Beginning::Again;
+        }
+        let offered = kind.is_some_and(RingKind::is_offered);
+        let Some(own) = call.platform else {
+            return if call.guessed {
+                Beginning::New
+            } else if joins(call, event, now) || call.leg.is_none() {
+                Beginning::Joins
+            } else {
+                Beginning::Waits
+            };
+        };
+        let named = self.platform.get(own).is_some_and(|call| call.is_named());
+        let other_name = event.call_id.is_some() && named;
+        let other_number = differ(call.caller.as_deref(), event.caller.as_deref());
+        let has_leg = call.leg.is_some();
+        if matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing) {
+            // A call out is pushed as such and rings as the own leg: that is one call, whatever its messages are named.
+            let other_kind = offered == (call.phase == CallPhase::Dialing);
+            return match (other_name || other_number, has_leg) {
+                (true, true) => Beginning::Waits,
+                (true, false) => Beginning::New,
+                (false, true) if other_kind => Beginning::Waits,
+                (false, _) => Beginning::Again,
+            };
+        }
+        let same_number = call.caller.is_some() && call.caller == event.caller;
+        match (other_name, has_leg) {
+            (false, _) if same_number => Beginning::Again,
+            (_, true) => Beginning::Waits,
+            (true, false) => Beginning::New,
+            // It has no leg here, and nothing says that it is another call.
+            (false, false) => Beginning::Ignored,
+        }
+    }
+
+    /// Whether a leg that has come is the one of the call on the screen, which has none.
+    pub(super) fn leg_fits(&self, leg: &Leg, call: &Call, now: Instant) -> bool {
+        let asked =
+            [Action::Dial, Action::DialAgent, Action::Spy].iter().any(|a| self.pending.commands.contains_key(a));
+        let fresh = now.saturating_duration_since(call.phase_at) < WINDOW;
+        let number = call.caller.as_deref().or(call.peer.number.as_deref());
+        ((call.asked || asked) && leg.asks) || fresh || !differ(number, Some(&leg.from))
+    }
+}
+
+/// Whether the platform's first message about a call is about this one, which only its leg, or who asked for it, speaks
+/// for.
+fn joins(call: &Call, event: &PhoneEvent, now: Instant) -> bool {
+    let from = call.leg.as_ref().map(|leg| leg.from.as_str()).filter(|from| !from.is_empty());
+    let parties = [event.caller.as_deref(), event.called.as_deref()];
+    let same_number = from.is_some() && parties.contains(&from);
+    let since = call.leg.as_ref().map(|leg| leg.since).or(call.clocks.started_at);
+    let fresh = since.is_none_or(|since| now.saturating_duration_since(since) < WINDOW);
+    call.asked || same_number || fresh
+}
+
+/// Whether two telephone numbers are known and are not the same. What has no digits names no caller: a gateway.
+fn differ(one: Option<&str>, other: Option<&str>) -> bool {
+    fn digits(text: Option<&str>) -> Option<String> {
+        let digits: String = text?.chars().filter(char::is_ascii_digit).collect();
+        (digits.len() >= 3).then_some(digits)
+    }
+    match (digits(one), digits(other)) {
+        // With and without prefix they are one.
+        (Some(one), Some(other)) => !one.ends_with(&other) && !other.ends_with(&one),
+        (None, _) | (_, None) => false,
+    }
+}
+
+impl Turn<'_> {
+    /// The platform has spoken of the call on the screen: from now on the two are one.
+    pub(super) fn join_shown(&mut self, id: Option<&str>) {
+        let Some(call) = self.state.live_call() else { return };
+        match call.platform {
+            Some(key) => self.state.platform.name(key, id),
+            None => {
+                let key = self.state.platform.begin(id);
+                self.join_platform_call(key);
+            }
+        }
+    }
+
+    /// The call on the screen is this one of the platform's.
+    pub(super) fn join_platform_call(&mut self, key: PlatformKey) {
+        if let Some(call) = self.state.live_call_mut() {
+            call.platform = Some(key);
+            call.unheld = false;
+        }
+    }
+
+    /// The platform speaks of a call that begins, so that every other one but that on the screen is over.
+    pub(super) fn older_calls_are_over(&mut self) {
+        let shown = self.state.live_call().and_then(|call| call.platform);
+        let waiting = self.state.next_call.as_ref().and_then(|next| next.ring.as_ref()).map(|ring| ring.key);
+        let kept: Vec<PlatformKey> = shown.into_iter().chain(waiting).collect();
+        self.state.platform.end_all_but(&kept, self.now.at);
+    }
+}

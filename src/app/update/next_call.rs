@@ -1,0 +1,112 @@
+//! What has come for the next call while the call on the screen is not known to be over.
+//!
+//! With two channels the next customer's INVITE or ring may be faster than the end of the call before. Neither refused
+//! nor shown yet, it waits: as soon as the call ends it is the call, and if that does not happen in time the agent is in
+//! a conversation and the next customer is turned away, as the platform expects of a busy phone.
+
+use std::time::Duration;
+
+use super::Turn;
+use crate::{
+    app::{
+        Effect, TimerId,
+        state::{Leg, NextCall, NextRing},
+    },
+    cti::push::PhoneEvent,
+    domain::RingKind,
+    i18n::Message,
+    softphone,
+};
+
+/// How long the end of a call may be behind what comes for the next one.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+impl Turn<'_> {
+    fn next_call(&mut self) -> &mut NextCall {
+        if self.state.next_call.is_none() {
+            self.effects.push(Effect::StartTimer { timer: TimerId::NextCall, after: PATIENCE });
+        }
+        self.state.next_call.get_or_insert(NextCall { leg: None, ring: None })
+    }
+
+    /// A leg came beside the one that lives.
+    pub(super) fn leg_waits(&mut self, leg: Leg) {
+        let waiting = self.next_call();
+        match &waiting.leg {
+            Some(_) => self.phone(softphone::Command::TurnAway { call_id: leg.call_id }),
+            None => waiting.leg = Some(leg),
+        }
+    }
+
+    /// The platform announces another call than the one that has a leg here.
+    pub(super) fn ring_waits(&mut self, kind: RingKind, event: PhoneEvent) {
+        let key = self.state.platform.begin(event.call_id.as_deref());
+        self.next_call().ring = Some(NextRing { key, kind, event });
+    }
+
+    /// The same announcement once more, with what it has of news.
+    pub(super) fn ring_waits_again(&mut self, kind: RingKind, event: PhoneEvent) {
+        if let Some(ring) = self.state.next_call.as_mut().and_then(|waiting| waiting.ring.as_mut()) {
+            (ring.kind, ring.event) = (kind, event);
+        }
+    }
+
+    /// The platform has ended the call that waits: CANCEL is on its way to the leg.
+    pub(super) fn next_call_over(&mut self) {
+        if let Some(waiting) = self.state.next_call.take() {
+            self.effects.push(Effect::StopTimer(TimerId::NextCall));
+            if let Some(ring) = &waiting.ring {
+                self.state.platform.end(ring.key, self.now.at);
+            }
+            self.nobody_took(waiting);
+        }
+    }
+
+    /// The leg that waits has ended; whether it was that one.
+    pub(super) fn next_leg_over(&mut self, call_id: &str) -> bool {
+        let is_this = |waiting: &mut NextCall| waiting.leg.as_ref().is_some_and(|leg| leg.call_id == call_id);
+        let Some(waiting) = self.state.next_call.take_if(is_this) else { return false };
+        self.effects.push(Effect::StopTimer(TimerId::NextCall));
+        let from = waiting.leg.map(|leg| leg.from).unwrap_or_default();
+        let caller = waiting.ring.and_then(|ring| ring.event.caller).unwrap_or(from);
+        self.turned_away(&caller);
+        true
+    }
+
+    /// The call on the screen goes on: it was no late end.
+    pub(super) fn next_call_due(&mut self) {
+        if let Some(waiting) = self.state.next_call.take() {
+            self.nobody_took(waiting);
+        }
+    }
+
+    /// The agent hears and reads, softly, that somebody called. A platform call that is still open stays so in the list:
+    /// the message of its end is about nothing else.
+    fn nobody_took(&mut self, waiting: NextCall) {
+        let Some(leg) = waiting.leg else { return tracing::info!("a call that was announced has not come") };
+        let caller = waiting.ring.and_then(|ring| ring.event.caller).unwrap_or(leg.from);
+        self.phone(softphone::Command::TurnAway { call_id: leg.call_id });
+        self.turned_away(&caller);
+    }
+
+    /// After every input: as soon as there is no call, what waits is the call.
+    pub(super) fn show_next_call(&mut self) {
+        if self.state.live_call().is_some() {
+            return;
+        }
+        let Some(NextCall { leg, ring, .. }) = self.state.next_call.take() else { return };
+        self.effects.push(Effect::StopTimer(TimerId::NextCall));
+        if let Some(NextRing { key, kind, event }) = ring {
+            self.ring_begins(key, kind, &event);
+        }
+        if let Some(leg) = leg {
+            self.leg_came(leg);
+        }
+    }
+
+    /// Somebody else called while there is a call.
+    pub(super) fn turned_away(&mut self, from: &str) {
+        self.waiting_beep();
+        self.info(Message::new("app.turned_away").with("who", super::clean(from)));
+    }
+}
