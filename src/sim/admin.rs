@@ -19,7 +19,7 @@ use super::{
     faults::{Fault, Order, Way},
     people::{Behaviour, Outcome, parse_voice},
     platform::Shared,
-    switch::{PartyId, Voice},
+    switch::{Heard, PartyId, Voice},
     world::World,
 };
 
@@ -28,6 +28,7 @@ pub fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/calls", post(call_in).get(list_calls))
         .route("/calls/{id}", delete(customer_hangs_up))
+        .route("/late_legs", get(late_legs))
         .route("/outbound", post(outbound))
         .route("/faults", post(arm).delete(clear))
         .route("/tokens", post(token))
@@ -146,6 +147,13 @@ fn leg_json(world: &World, who: &str, party: Option<PartyId>) -> Value {
     })
 }
 
+/// What phones still say whose call is over and whose BYE is late.
+async fn late_legs(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let legs = shared.read(|w| w.switch.late_legs());
+    let leg_json = |(user, said): &(String, Heard)| json!({"user": user, "packets_in": said.packets_in, "said_hz": said.hz, "said_dbfs": said.dbfs});
+    Json(legs.iter().map(leg_json).collect())
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Outbound {
@@ -185,7 +193,9 @@ async fn arm(State(shared): State<Arc<Shared>>, bytes: Bytes) -> Result<Json<Val
     shared.with(|w| {
         known_agent(w, asked.agent.as_ref())?;
         let lasting = asked.for_ms.map(Duration::from_millis);
-        w.order_fault(Order { fault, value: asked.value, lasting, agent: asked.agent, ways });
+        let order = Order { fault, value: asked.value, lasting, agent: asked.agent, ways };
+        order.check().map_err(|e| wrong(format!("{}: {e}", asked.fault)))?;
+        w.order_fault(order);
         Ok(Json(json!({})))
     })
 }

@@ -6,167 +6,13 @@ use serde_json::{Value, json};
 
 use crate::net::netem::Jitter;
 
+pub use super::fault::{Fault, Way};
 use super::{
+    delays::{Delays, Drawn, Kind},
     state::{LinkOp, Rest, Sta, Timer},
     switch::{RtpFaults, SwitchFaults},
     world::World,
 };
-
-/// What a fault does by its nature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Cuts links without a close frame and refuses new ones while it lasts.
-    DropWs,
-    /// Links stay open and nothing goes in or out.
-    StallWs,
-    /// Connections of commands are closed without an answer.
-    RefuseHttp,
-    /// Commands wait this long, ms.
-    HttpDelay,
-    /// Commands are answered with this HTTP status and no JSON.
-    HttpStatus,
-    /// Commands are answered with an HTML page.
-    HttpHtml,
-    /// SIP connections are cut and refused.
-    DropSip,
-    /// SIP connections stay open and nothing goes in or out.
-    StallSip,
-    /// Share of RTP packets lost, percent.
-    RtpLoss,
-    /// Jitter of RTP packets, ms.
-    RtpJitter,
-    /// Share of RTP packets out of order, percent.
-    RtpReorder,
-    /// No RTP at all.
-    RtpBlackhole,
-    /// Mean length of a burst of lost RTP packets.
-    RtpBurst,
-    /// Share of RTP packets that come twice, percent.
-    RtpDuplicate,
-    /// What the RTP path carries, kbit/s.
-    RtpRate,
-    /// RTP packets come this much later, ms.
-    RtpDelay,
-    /// Replaced by a sign-in elsewhere: the link closes with 3405 (or the code given).
-    Kick,
-    /// Busy by a supervisor.
-    ForceBusy,
-    /// Ready by a supervisor.
-    ForceIdle,
-    /// Signed out by a supervisor.
-    ForceLogoff,
-    /// Tokens expire, the given number of seconds from now.
-    ExpireToken,
-    /// The link closes with this code.
-    CloseCode,
-    /// A frame that is not JSON, or the given text.
-    GarbageFrame,
-    /// The platform restarts: "keep" or "forget" its sign-ins; out of reach for as long as the fault lasts.
-    Restart,
-}
-
-impl Fault {
-    /// The fault with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "drop_ws" => Fault::DropWs,
-            "stall_ws" => Fault::StallWs,
-            "refuse_http" => Fault::RefuseHttp,
-            "http_delay_ms" => Fault::HttpDelay,
-            "http_status" => Fault::HttpStatus,
-            "http_html" => Fault::HttpHtml,
-            "drop_sip" => Fault::DropSip,
-            "stall_sip" => Fault::StallSip,
-            "rtp_loss_pct" => Fault::RtpLoss,
-            "rtp_jitter_ms" => Fault::RtpJitter,
-            "rtp_reorder_pct" => Fault::RtpReorder,
-            "rtp_blackhole" => Fault::RtpBlackhole,
-            "rtp_burst" => Fault::RtpBurst,
-            "rtp_duplicate_pct" => Fault::RtpDuplicate,
-            "rtp_rate_kbps" => Fault::RtpRate,
-            "rtp_delay_ms" => Fault::RtpDelay,
-            "kick" => Fault::Kick,
-            "force_busy" => Fault::ForceBusy,
-            "force_idle" => Fault::ForceIdle,
-            "force_logoff" => Fault::ForceLogoff,
-            "expire_token" => Fault::ExpireToken,
-            "close_code" => Fault::CloseCode,
-            "garbage_frame" => Fault::GarbageFrame,
-            "restart" => Fault::Restart,
-            _ => return None,
-        })
-    }
-
-    /// Whether it happens at once and is over.
-    fn is_momentary(self) -> bool {
-        match self {
-            Fault::Kick
-            | Fault::ForceBusy
-            | Fault::ForceIdle
-            | Fault::ForceLogoff
-            | Fault::ExpireToken
-            | Fault::CloseCode
-            | Fault::GarbageFrame
-            | Fault::Restart => true,
-            Fault::DropWs
-            | Fault::StallWs
-            | Fault::RefuseHttp
-            | Fault::HttpDelay
-            | Fault::HttpStatus
-            | Fault::HttpHtml
-            | Fault::DropSip
-            | Fault::StallSip
-            | Fault::RtpLoss
-            | Fault::RtpJitter
-            | Fault::RtpReorder
-            | Fault::RtpBlackhole
-            | Fault::RtpBurst
-            | Fault::RtpDuplicate
-            | Fault::RtpRate
-            | Fault::RtpDelay => false,
-        }
-    }
-}
-
-impl Fault {
-    /// Whether it is the switch's, SIP or sound.
-    fn is_the_switchs(self) -> bool {
-        [
-            Fault::DropSip,
-            Fault::StallSip,
-            Fault::RtpLoss,
-            Fault::RtpJitter,
-            Fault::RtpReorder,
-            Fault::RtpBlackhole,
-            Fault::RtpBurst,
-            Fault::RtpDuplicate,
-            Fault::RtpRate,
-            Fault::RtpDelay,
-        ]
-        .contains(&self)
-    }
-}
-
-/// Which way a fault of RTP goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// From the platform to the agents' phones.
-    ToAgent,
-    /// From the agents' phones to the platform.
-    FromAgent,
-}
-
-impl Way {
-    /// The ways that a direction's name stands for.
-    pub fn from_name(name: &str) -> Option<&'static [Way]> {
-        Some(match name {
-            "both" => &[Way::ToAgent, Way::FromAgent],
-            "to_agent" => &[Way::ToAgent],
-            "from_agent" => &[Way::FromAgent],
-            _ => return None,
-        })
-    }
-}
 
 /// A fault in force.
 #[derive(Clone, Debug)]
@@ -176,6 +22,8 @@ struct InForce {
     value: Value,
     agent: Option<String>,
     ways: &'static [Way],
+    /// For late pushes: what has been drawn.
+    drawn: Drawn,
 }
 
 /// The faults in force, newest last.
@@ -193,6 +41,17 @@ impl Faults {
     /// Whether a fault concerns this agent.
     pub fn on(&self, fault: Fault, ag_no: Option<&str>) -> bool {
         self.get(fault, ag_no).is_some_and(|v| *v != json!(false))
+    }
+
+    /// How late a push of this kind reaches an agent.
+    pub fn push_late(&mut self, kind: Kind, ag_no: &str) -> Duration {
+        let concerns = |f: &&mut InForce| f.fault == Fault::DelayPush && f.agent.as_deref().is_none_or(|a| a == ag_no);
+        self.0.iter_mut().rev().find(concerns).map(|f| f.drawn.next(kind)).unwrap_or_default()
+    }
+
+    /// How late the switch's requests are.
+    fn of_sip(&self) -> Delays {
+        self.get(Fault::DelaySip, None).and_then(|value| Delays::from_value(value).ok()).unwrap_or_default()
     }
 
     /// What becomes of RTP on this way.
@@ -240,6 +99,19 @@ pub struct Order {
     pub ways: &'static [Way],
 }
 
+impl Order {
+    /// What is wrong with the value, where it has to have a certain form.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        if matches!(self.fault, Fault::DelayPush | Fault::DelaySip) {
+            Delays::from_value(&self.value)?;
+        }
+        Ok(())
+    }
+}
+
 impl World {
     /// Puts a fault in force, or lets it happen if it is of a moment.
     pub fn order_fault(&mut self, order: Order) {
@@ -273,7 +145,11 @@ impl World {
         let id = self.next_number();
         // The switch knows no agents: its faults are everybody's.
         let agent = order.agent.filter(|_| !order.fault.is_the_switchs());
-        self.faults.0.push(InForce { id, fault: order.fault, value: order.value, agent, ways: order.ways });
+        let mut drawn = Drawn::default();
+        if order.fault == Fault::DelayPush {
+            drawn.set(Delays::from_value(&order.value).unwrap_or_default());
+        }
+        self.faults.0.push(InForce { id, fault: order.fault, value: order.value, agent, ways: order.ways, drawn });
         if let Some(lasting) = order.lasting {
             self.after(lasting, Timer::FaultOver { id });
         }
@@ -297,6 +173,7 @@ impl World {
         self.switch.set_faults(SwitchFaults {
             drop_sip: self.faults.on(Fault::DropSip, None),
             stall_sip: self.faults.on(Fault::StallSip, None),
+            late: self.faults.of_sip(),
             to_agent: self.faults.of_rtp(Way::ToAgent),
             from_agent: self.faults.of_rtp(Way::FromAgent),
         });
@@ -346,7 +223,10 @@ impl World {
                 | Fault::RtpBurst
                 | Fault::RtpDuplicate
                 | Fault::RtpRate
-                | Fault::RtpDelay => {}
+                | Fault::RtpDelay
+                | Fault::DelayPush
+                | Fault::DelaySip
+                | Fault::NoCallId => {}
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The event websocket (protocol `cti.md` 3): upgrade, hello, heartbeats, and pushes to the client.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -33,6 +33,8 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 const MESSAGE_LIMIT: usize = 64 * 1024;
 /// How long a close frame may take to be answered.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Replaced by a newer link.
+const CLOSE_REPLACED: u16 = 3405;
 /// The same when the platform ends.
 const FAREWELL: Duration = Duration::from_millis(300);
 
@@ -156,6 +158,7 @@ async fn run(
     let mut pulse = shared.pulse();
     let mut heard_at = Instant::now();
     let mut warn_at = heard_at + warn_after;
+    let mut waiting = Waiting::default();
     loop {
         pulse.borrow_and_update();
         if shared.read(|w| w.faults.on(Fault::StallWs, Some(ag_no))) {
@@ -168,18 +171,31 @@ async fn run(
             warn_at = heard_at + warn_after;
             continue;
         }
+        match waiting.take_due() {
+            Some(Due::Text(text)) => {
+                shared.log(LogEntry { source: "ws", direction: "out", text: format!("{ag_no} {text}") });
+                if socket.send(Message::text(text)).await.is_err() {
+                    return End::Client;
+                }
+                continue;
+            }
+            Some(Due::Close(code)) => return End::Close(code),
+            None => {}
+        }
         let sent = tokio::select! {
             biased;
             () = shared.stop.cancelled() => return End::Close(1001),
-            op = ops.recv() => match op {
-                Some(LinkOp::Text(text)) => {
-                    shared.log(LogEntry { source: "ws", direction: "out", text: format!("{ag_no} {text}") });
-                    socket.send(Message::text(text)).await
+            op = ops.recv() => {
+                match op {
+                    Some(LinkOp::Text(text)) => waiting.put(Duration::ZERO, Due::Text(text)),
+                    Some(LinkOp::Late(late, text)) => waiting.put(late, Due::Text(text)),
+                    Some(LinkOp::Close(code)) => waiting.put(Duration::ZERO, Due::Close(code)),
+                    Some(LinkOp::Cut) => return End::Cut,
+                    None => return End::Close(waiting.close_code().unwrap_or(CLOSE_REPLACED)),
                 }
-                Some(LinkOp::Close(code)) => return End::Close(code),
-                Some(LinkOp::Cut) => return End::Cut,
-                None => return End::Close(3405),
-            },
+                continue;
+            }
+            () = waiting.due() => continue,
             frame = socket.next() => {
                 let text = match frame {
                     Some(Ok(Message::Text(text))) => text,
@@ -207,6 +223,42 @@ async fn run(
         };
         if sent.is_err() {
             return End::Client;
+        }
+    }
+}
+
+/// What is to be sent.
+enum Due {
+    Text(String),
+    Close(u16),
+}
+
+/// What waits to be sent, in order, as on the one connection it is: nothing overtakes what is late.
+#[derive(Default)]
+struct Waiting(VecDeque<(Instant, Due)>);
+
+impl Waiting {
+    fn put(&mut self, late: Duration, what: Due) {
+        let at = Instant::now() + late;
+        let behind = self.0.back().map_or(at, |(last, _)| at.max(*last));
+        self.0.push_back((behind, what));
+    }
+
+    fn take_due(&mut self) -> Option<Due> {
+        self.0.front().filter(|(at, _)| *at <= Instant::now())?;
+        self.0.pop_front().map(|(_, what)| what)
+    }
+
+    /// The code to close with now, whatever else waits.
+    fn close_code(&self) -> Option<u16> {
+        self.0.iter().find_map(|(_, what)| if let Due::Close(code) = what { Some(*code) } else { None })
+    }
+
+    /// Until the first is due; for ever if nothing waits.
+    async fn due(&self) {
+        match self.0.front() {
+            Some((at, _)) => tokio::time::sleep_until(*at).await,
+            None => std::future::pending().await,
         }
     }
 }

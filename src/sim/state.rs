@@ -1,6 +1,6 @@
 //! What the platform remembers of agents: their sign-ins and links; and what it plans.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use serde_json::Value;
 use tokio::{sync::mpsc, time::Instant};
@@ -52,6 +52,8 @@ pub enum Rest {
 pub enum LinkOp {
     /// Send a text frame.
     Text(String),
+    /// Send a text frame, this late; what is asked for after it waits behind it, but for a cut.
+    Late(Duration, String),
     /// Send a close frame with this code and end.
     Close(u16),
     /// End without a close frame.
@@ -118,8 +120,8 @@ pub struct Agent {
     pub timed_out: VecDeque<String>,
     /// Commands whose reply is not out yet; pushes wait for them.
     pub held: u32,
-    /// Pushes that wait.
-    pub outbox: VecDeque<Value>,
+    /// Pushes that wait, and how late each is on top of that.
+    pub outbox: VecDeque<(Value, Duration)>,
 }
 
 impl Agent {
@@ -165,9 +167,9 @@ impl Agent {
         if self.held > 0 {
             return;
         }
-        for frame in self.outbox.drain(..) {
+        for (frame, late) in self.outbox.drain(..) {
             if let Some(link) = self.link.as_ref().filter(|l| l.greeted) {
-                link.ask(LinkOp::Text(frame.to_string()));
+                link.ask(LinkOp::Late(late, frame.to_string()));
             }
         }
     }

@@ -30,6 +30,10 @@ pub trait Telephony: Send + Sync + 'static {
     fn route(&self, listener: PartyId, speakers: &[PartyId]);
     /// What a party hears.
     fn heard(&self, party: PartyId) -> Heard;
+    /// Legs whose call is over and whose BYE is late: whose, and what the phone says; `packets_in` are the phone's.
+    fn late_legs(&self) -> Vec<(String, Heard)> {
+        Vec::new()
+    }
     /// Sets the faults in force.
     fn set_faults(&self, faults: SwitchFaults);
 }
@@ -77,6 +81,10 @@ impl Telephony for Switch {
 
     fn heard(&self, party: PartyId) -> Heard {
         Switch::heard(self, party)
+    }
+
+    fn late_legs(&self) -> Vec<(String, Heard)> {
+        Switch::late_legs(self)
     }
 
     fn set_faults(&self, faults: SwitchFaults) {

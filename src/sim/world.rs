@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 use super::{
     calls::{Call, Goodbye, merge},
+    delays::Kind,
     desk::Desk,
-    faults::Faults,
+    faults::{Fault, Faults},
     people::{ArrivalState, Behaviour},
     scenario::{Arrival, Scenario},
     state::{Agent, LinkOp, Rest, Session, Sta, Timer},
@@ -141,9 +142,15 @@ impl World {
     }
 
     /// Pushes a message to an agent: after the replies still on their way, and not at all without a link.
-    pub fn push(&mut self, ag_no: &str, message: Value) {
+    pub fn push(&mut self, ag_no: &str, mut message: Value) {
+        let late = self.faults.push_late(Kind::of_push(&message), ag_no);
+        if self.faults.on(Fault::NoCallId, Some(ag_no))
+            && let Some(fields) = message.as_object_mut()
+        {
+            fields.remove("CallID");
+        }
         if let Some(agent) = self.agent_mut(ag_no) {
-            agent.outbox.push_back(message);
+            agent.outbox.push_back((message, late));
             agent.flush();
         }
     }

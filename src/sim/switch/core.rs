@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::late::LateLegs;
 use super::leg::{self, Input};
 use super::mixer::{Mixer, locked};
 use super::peer::SharedFaults;
@@ -17,6 +18,7 @@ use super::registrar::{Binding, Change, Registrar};
 use super::sip::{Message, Start, random_token, tag_of};
 use super::socket::{LinkFault, SocketId};
 use super::{LegId, SwitchEvent};
+use crate::sim::delays::Drawn;
 use crate::sim::log::{Log, LogEntry};
 
 /// The methods the switch takes.
@@ -34,6 +36,10 @@ pub(super) struct Core {
     pub domain: String,
     pub mixer: Mixer,
     pub faults: SharedFaults,
+    /// How late what leaves is.
+    pub late: Mutex<Drawn>,
+    /// Legs whose BYE is late.
+    pub(super) late_legs: Mutex<LateLegs>,
     pub link_fault: watch::Sender<LinkFault>,
     /// Counts registrations over a new socket: calls look for their client's newest one then.
     pub moved: watch::Sender<u64>,
@@ -72,6 +78,8 @@ impl Core {
             domain,
             mixer: Mixer::default(),
             faults: SharedFaults::default(),
+            late: Mutex::default(),
+            late_legs: Mutex::default(),
             link_fault: watch::Sender::new(LinkFault::None),
             moved: watch::Sender::new(0),
             stop: CancellationToken::new(),

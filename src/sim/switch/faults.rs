@@ -9,6 +9,7 @@ use std::collections::BinaryHeap;
 use tokio::time::Instant;
 
 use crate::net::netem::{Jitter, Link, Loss, Network};
+use crate::sim::delays::Delays;
 
 /// How far a packet chosen for reordering is put back, in ms: more than one 20 ms frame, so that the next one overtakes it.
 const OVERTAKEN_MS: f64 = 25.0;
@@ -26,6 +27,8 @@ pub struct SwitchFaults {
     pub drop_sip: bool,
     /// SIP sockets stay open but nothing is read from or written to them; what was held up arrives afterwards.
     pub stall_sip: bool,
+    /// How late INVITE, and BYE and CANCEL, leave.
+    pub late: Delays,
     /// What becomes of RTP from the switch to its clients.
     pub to_agent: RtpFaults,
     /// What becomes of RTP from the clients to the switch.

@@ -8,14 +8,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::core::{AGENT, ALLOW, Core};
+use super::late::Held;
 use super::mixer::{Frame, Port};
 use super::peer::{self, Peer};
 use super::sip::{Message, Start, random_token, tag_of, uri_of};
 use super::socket::SocketId;
 use super::{LegId, SwitchEvent};
+use crate::sim::delays::Kind;
 
 /// How long a transaction waits, and an ended call is remembered: 64 times T1 (RFC 3261 17.1.1.2).
-const PATIENCE: Duration = Duration::from_secs(32);
+pub(super) const PATIENCE: Duration = Duration::from_secs(32);
 /// How long a client may ring: timer C (RFC 3261 16.6).
 const RINGING: Duration = Duration::from_secs(180);
 /// By when an answered call should have sound.
@@ -46,7 +48,7 @@ pub(super) enum Input {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// INVITE sent, nothing heard.
     Calling,
     /// A provisional response came.
@@ -61,10 +63,10 @@ enum Phase {
     Over,
 }
 
-struct Leg {
-    core: Arc<Core>,
-    id: LegId,
-    user: String,
+pub(super) struct Leg {
+    pub(super) core: Arc<Core>,
+    pub(super) id: LegId,
+    pub(super) user: String,
     invite: Message,
     local_tag: String,
     /// The client's tag and Contact, once its 200 came.
@@ -72,8 +74,8 @@ struct Leg {
     cseq: u32,
     /// The highest CSeq the client has used.
     remote_cseq: u32,
-    phase: Phase,
-    deadline: Instant,
+    pub(super) phase: Phase,
+    pub(super) deadline: Instant,
     peer: Option<Peer>,
     /// Whether Ringing has been told, and the end of the leg.
     told_ringing: bool,
@@ -81,7 +83,9 @@ struct Leg {
     /// What a BYE gives as its reason.
     cause: Option<u16>,
     /// A request not answered yet, and the socket it left over.
-    outstanding: Option<(Message, Option<SocketId>)>,
+    pub(super) outstanding: Option<(Message, Option<SocketId>)>,
+    /// A request that leaves late.
+    pub(super) held: Option<Held>,
 }
 
 /// Runs a call from INVITE to the end of its memory.
@@ -133,11 +137,10 @@ impl Leg {
             invite.push("Call-Info", "answer-after=0");
         }
         let invite = invite.with_body("application/sdp", &peer.offer);
-        core.send(binding.socket, &invite);
-        Ok(Leg {
+        let mut leg = Leg {
             id: call.leg,
             user: call.user,
-            invite,
+            invite: invite.clone(),
             local_tag,
             remote: None,
             cseq,
@@ -149,8 +152,11 @@ impl Leg {
             told_end: false,
             cause: None,
             outstanding: None,
+            held: None,
             core,
-        })
+        };
+        leg.send_late(Kind::Invite, invite);
+        Ok(leg)
     }
 
     async fn live(&mut self, inputs: &mut mpsc::UnboundedReceiver<Input>, mut moved: watch::Receiver<u64>) {
@@ -164,6 +170,7 @@ impl Leg {
         tokio::pin!(media_failed);
         let mut media_lost = false;
         loop {
+            let held_due = self.held.as_ref().map(|held| held.due);
             tokio::select! {
                 input = inputs.recv() => match input {
                     Some(Input::Message(message, socket)) => self.on_message(*message, socket).await,
@@ -183,6 +190,9 @@ impl Leg {
                     Phase::Cancelling { .. } | Phase::Ending => self.over().await,
                     Phase::Over => return,
                 },
+                () = tokio::time::sleep_until(held_due.unwrap_or_else(far_away)), if held_due.is_some() => {
+                    self.on_held_due().await;
+                }
                 _ = moved.changed() => self.follow(),
                 () = &mut media_failed, if !media_lost => {
                     media_lost = true;
@@ -206,7 +216,9 @@ impl Leg {
     /// Reports the end of the leg, once.
     fn end(&mut self, event: SwitchEvent) {
         if !std::mem::replace(&mut self.told_end, true) {
-            self.core.mixer.remove(self.id.party());
+            if !super::mixer::locked(&self.core.late_legs).contains_key(&self.id) {
+                self.core.mixer.remove(self.id.party());
+            }
             self.core.emit(event);
         }
     }
@@ -214,12 +226,13 @@ impl Leg {
     async fn over(&mut self) {
         self.phase = Phase::Over;
         self.deadline = Instant::now() + PATIENCE;
-        self.outstanding = None;
+        (self.outstanding, self.held) = (None, None);
+        self.stop_lingering();
         self.core.forget_leg(self.id);
         self.close_media().await;
     }
 
-    async fn close_media(&mut self) {
+    pub(super) async fn close_media(&mut self) {
         if let Some(peer) = self.peer.take() {
             peer.close().await;
         }
@@ -238,9 +251,13 @@ impl Leg {
                 self.cancel();
             }
             Phase::Talking => {
-                self.end(SwitchEvent::Ended { leg: self.id });
-                self.bye();
-                self.close_media().await;
+                if self.bye() {
+                    self.end(SwitchEvent::Ended { leg: self.id });
+                    self.close_media().await;
+                } else {
+                    self.linger();
+                    self.end(SwitchEvent::Ended { leg: self.id });
+                }
             }
             Phase::Cancelling { .. } | Phase::Ending | Phase::Over => {}
         }
@@ -252,19 +269,23 @@ impl Leg {
             cancel.push(name, self.invite.header(name).unwrap_or_default());
         }
         cancel.push("CSeq", &format!("{} CANCEL", self.cseq));
-        self.core.send_to(&self.user, &cancel);
+        self.send_late(Kind::Bye, cancel);
         (self.phase, self.deadline) = (Phase::Cancelling { sent: true }, Instant::now() + PATIENCE);
     }
 
-    fn bye(&mut self) {
+    /// True unless it leaves late.
+    fn bye(&mut self) -> bool {
         let number = self.cseq + 1;
-        let Some(mut bye) = self.in_dialog("BYE", number) else { return };
+        let Some(mut bye) = self.in_dialog("BYE", number) else { return true };
         if let Some(cause) = self.cause {
             bye.push("Reason", &format!("Q.850;cause={cause}"));
         }
-        let socket = self.core.send_to(&self.user, &bye);
-        self.outstanding = Some((bye, socket));
-        (self.phase, self.deadline) = (Phase::Ending, Instant::now() + PATIENCE);
+        (self.phase, self.deadline) = (Phase::Ending, far_away());
+        let sent = self.send_late(Kind::Bye, bye);
+        if sent {
+            self.deadline = Instant::now() + PATIENCE;
+        }
+        sent
     }
 
     /// The client has registered over a new socket: what it may have missed is sent again, over that one.

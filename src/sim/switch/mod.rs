@@ -13,6 +13,7 @@ mod core;
 mod digest;
 mod faults;
 mod jitter;
+mod late;
 mod leg;
 mod measure;
 mod mixer;
@@ -185,6 +186,11 @@ impl Switch {
         self.core.mixer.heard(party)
     }
 
+    /// Legs whose call is over and whose BYE is late: whose, and what the phone still says (`packets_in` are the phone's).
+    pub fn late_legs(&self) -> Vec<(String, Heard)> {
+        self.core.late_legs()
+    }
+
     /// Puts faults in force, and ends those that are off in `faults`.
     pub fn set_faults(&self, faults: SwitchFaults) {
         let link = match (faults.drop_sip, faults.stall_sip) {
@@ -192,6 +198,7 @@ impl Switch {
             (false, true) => LinkFault::Stall,
             (false, false) => LinkFault::None,
         };
+        mixer::locked(&self.core.late).set(faults.late);
         *self.core.faults.write().unwrap_or_else(PoisonError::into_inner) = faults;
         self.core.link_fault.send_if_modified(|now| std::mem::replace(now, link) != link);
     }

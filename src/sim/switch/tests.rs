@@ -1,6 +1,7 @@
 //! The switch from outside, over real sockets on loopback.
 
 mod client;
+mod late;
 pub(in crate::sim) mod phone;
 
 use std::time::Duration;

@@ -6,6 +6,7 @@ mod browser;
 mod calling;
 mod colleagues;
 mod consulting;
+mod delays;
 mod faults;
 mod links;
 mod monitoring;
