@@ -209,6 +209,21 @@ fn of_a_call_that_was_found_nothing_is_made_up() {
 }
 
 #[test]
+fn a_call_that_only_one_side_still_knows_says_so() {
+    let mut unheld = fixtures::talking(Locale::ZhCn);
+    unheld.call.unheld = true;
+    let frame = screen(&unheld, &fixtures::state(), 80, 24);
+    assert!(frame.contains("平台已丢失本次通话的记录"), "{frame}");
+
+    let mut rings = fixtures::ringing(Locale::ZhCn);
+    rings.call.leg_lost = true;
+    for (width, height) in SIZES {
+        let frame = screen(&rings, &fixtures::state(), width, height);
+        assert!(frame.contains("无法在本机接听，请拒接"), "{frame}");
+    }
+}
+
+#[test]
 fn during_a_consultation_nothing_is_said_of_holding_when_the_link_is_lost() {
     let mut consulting = fixtures::consulting(Locale::ZhCn, CallPhase::Consulting);
     consulting.link = fixtures::link_down(Locale::ZhCn).link;

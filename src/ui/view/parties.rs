@@ -91,6 +91,10 @@ pub fn situation(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Option
             let key = state.key_hint(UiAction::Hold, state.is_typing()).unwrap_or_default();
             return Some(Message::new("ui.hold_unsure").with("key", key).render(locale));
         }
+        _ if snapshot.call.unheld && live => return Some(i18n::text(locale, "ui.call_not_held")),
+        CallPhase::Talking | CallPhase::Held | CallPhase::Consulting | CallPhase::ThreeWay if snapshot.call.leg_lost => {
+            return Some(i18n::text(locale, "ui.leg_lost"));
+        }
         _ if snapshot.call.hold_uncertain && live => return Some(i18n::text(locale, "ui.phase_unsure")),
         CallPhase::Held => return Some(i18n::text(locale, "ui.on_hold_hears")),
         CallPhase::ConsultOut => Message::new("ui.consult_out_hears").with("who", other()),

@@ -52,7 +52,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Option<Rect> {
     if let Some(line) = parties::transferred_by(snapshot).or_else(|| parties::about_whom(snapshot)).or(phone) {
         middle_line(canvas, inner, inner.y + 3, &line, Scope::RingDim);
     }
-    if snapshot.auto_answer {
+    if call.leg_lost {
+        let lost = canvas.t("ui.ring_leg_lost");
+        middle_line(canvas, inner, inner.y + 4, &lost, Scope::RingReject);
+    } else if snapshot.auto_answer {
         let auto = canvas.t("ui.ring_auto_answer");
         middle_line(canvas, inner, inner.y + 4, &auto, Scope::RingDim);
     }
