@@ -92,7 +92,9 @@ pub fn situation(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Option
             return Some(Message::new("ui.hold_unsure").with("key", key).render(locale));
         }
         _ if snapshot.call.unheld && live => return Some(i18n::text(locale, "ui.call_not_held")),
-        CallPhase::Talking | CallPhase::Held | CallPhase::Consulting | CallPhase::ThreeWay if snapshot.call.leg_lost => {
+        CallPhase::Talking | CallPhase::Held | CallPhase::Consulting | CallPhase::ThreeWay
+            if snapshot.call.leg_lost =>
+        {
             return Some(i18n::text(locale, "ui.leg_lost"));
         }
         _ if snapshot.call.hold_uncertain && live => return Some(i18n::text(locale, "ui.phase_unsure")),
