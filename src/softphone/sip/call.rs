@@ -106,6 +106,8 @@ pub(super) struct Call {
     pub(super) timer: Option<SessionTimer>,
     /// ACKs of ours, by CSeq, in case one got lost.
     acknowledged: Vec<(u32, String)>,
+    /// UPDATE has been refused in this call, whatever `allow` says.
+    pub(super) update_refused: bool,
     /// What the other side says it serves.
     allow: String,
     invite: Request,
@@ -141,6 +143,7 @@ impl Call {
             far_media: None,
             timer: None,
             acknowledged: Vec::new(),
+            update_refused: false,
             allow: allowed(&invite.headers).unwrap_or_default(),
             local: format!("{};tag={local_tag}", invite.headers.get("To").unwrap_or_default()),
             remote: invite.headers.get("From").unwrap_or_default().to_owned(),
@@ -200,9 +203,9 @@ impl Call {
         }
     }
 
-    /// Whether the other side says that it serves UPDATE.
+    /// Whether the other side serves UPDATE, by all it has said and done.
     pub(super) fn takes_update(&self) -> bool {
-        self.allow.split(',').any(|method| method.trim() == "UPDATE")
+        !self.update_refused && self.allow.split(',').any(|method| method.trim() == "UPDATE")
     }
 
     /// Whether a new offer may be made: no INVITE and no offer is under way, either way (RFC 3261 14.1).

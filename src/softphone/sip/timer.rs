@@ -13,6 +13,8 @@ use super::message::{Headers, Request, Writer, param};
 pub(super) const LEAST: u32 = 90;
 /// After a lost connection, or a refresh that came to nothing, this much is always left.
 const GRACE: Duration = Duration::from_secs(32);
+/// Between attempts to refresh that fail, at least.
+const LEAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The timer of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +97,16 @@ impl SessionTimer {
     /// A refresh has been begun: the next one only after its end, or when the connection is back.
     pub(super) fn asked_for(&mut self, now: Instant) {
         self.refresh = now + GRACE;
+    }
+
+    /// The refresh came to nothing: it is tried again at half of what is left, and so on until the end.
+    pub(super) fn missed(&mut self, now: Instant) {
+        self.refresh = self.refresh.min(now + (self.left(now) / 2).max(LEAST_PAUSE));
+    }
+
+    /// Until the session is over.
+    pub(super) fn left(&self, now: Instant) -> Duration {
+        self.end.saturating_duration_since(now)
     }
 
     /// There is a connection again: nobody could refresh meanwhile.

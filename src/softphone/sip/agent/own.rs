@@ -1,5 +1,6 @@
 //! Requests of our own within a call besides BYE: a re-INVITE when the network has changed, and what keeps a session
-//! timer from running out (UPDATE, or a re-INVITE where the other side does not know UPDATE).
+//! timer from running out (UPDATE; a re-INVITE where the other side does not list UPDATE, or refuses it although it
+//! does: an `Allow` is often a copy of somebody else's).
 //!
 //! One at a time for a call, and never while another offer is under way in either direction (RFC 3261 14.1, RFC 3311
 //! 5.1). None of them ends a call whose sound flows, unless the other side says that it knows of no such call.
@@ -25,7 +26,7 @@ const PROCEEDING: Duration = Duration::from_secs(60);
 const LATER: Duration = Duration::from_secs(5);
 /// How often a request is said again with credentials.
 const ROUNDS: u8 = 2;
-/// How often a restart is tried in a row; then the media room has to wish for it anew.
+/// How often a request is tried in a row; then the media room has to ask for it anew, or the session timer does.
 const ATTEMPTS: u8 = 3;
 
 /// What a request of ours is for.
@@ -141,7 +142,11 @@ impl Agent {
             match (&own.step, own.aim) {
                 (Step::Sent(sent), _) => {
                     tracing::info!(call_id = call.call_id, method = sent.method, "no answer to a request of ours");
-                    self.own_failed(index, Some(LATER), now);
+                    if sent.method == "UPDATE" {
+                        self.update_not_served(index, now);
+                    } else {
+                        self.own_failed(index, Some(LATER), now);
+                    }
                 }
                 (Step::Wanted { .. }, Aim::Refresh) if call.takes_update() => self.send_own(index, None, 0, now),
                 (Step::Wanted { .. }, aim) => {
@@ -187,7 +192,9 @@ impl Agent {
         let (branch, cseq, text) = call.renewal(method, &self.identity, &credentials, offer.as_deref());
         tracing::debug!(call_id = call.call_id, method, cseq, "a request of our own");
         if let Some(own) = &mut call.own {
-            let give_up = now + TIMER_F;
+            // An UPDATE that nobody answers must leave time for a re-INVITE.
+            let patience = call.timer.as_ref().filter(|_| method == "UPDATE").map(|timer| timer.left(now) / 3);
+            let give_up = now + patience.map_or(TIMER_F, |patience| patience.min(TIMER_F));
             own.step = Step::Sent(Sent { method, branch, cseq, credentials, offer, early: None, rounds, give_up });
         }
         self.send(text);
@@ -225,28 +232,25 @@ impl Agent {
         }
         match response.code {
             200..300 => self.own_accepted(index, response, now),
-            401 | 407 if rounds < ROUNDS => {
-                let challenges = Challenge::choose(&response.headers);
-                match &mut self.registration {
-                    Some(registration) if !challenges.is_empty() => {
-                        registration.credentials().challenged(challenges);
-                        self.send_own(index, offer, rounds + 1, now);
-                    }
-                    Some(_) | None => self.own_failed(index, None, now),
-                }
-            }
-            // The other side knows of no such call any more (RFC 3261 12.2.1.2).
-            408 | 481 => {
-                tracing::info!(code = response.code, "the other side no longer has this call");
-                let cause = EndCause::Failed(format!("the other side no longer has this call ({})", response.code));
-                self.leave_call(index, response.code, cause, now);
-            }
+            401 | 407 if rounds < ROUNDS && self.challenged(response) => self.send_own(index, offer, rounds + 1, now),
             422 if self.timer_too_short(index, response) => self.own_failed(index, Some(Duration::ZERO), now),
             // Both sides wanted to change the session at once. We did not make the call: at most 2 s, in steps of
             // 10 ms (RFC 3261 14.1).
             491 => {
                 let pause = Duration::from_millis(10 * rand::random_range(0..=200));
                 self.own_failed(index, Some(pause), now);
+            }
+            // RFC 4028 leaves the choice between the two, and a re-INVITE every phone must serve: whatever is said to an
+            // UPDATE, what is said to a re-INVITE decides.
+            code if method == "UPDATE" => {
+                tracing::info!(code, "UPDATE is refused; the session is refreshed by re-INVITE");
+                self.update_not_served(index, now);
+            }
+            // The other side knows of no such call any more (RFC 3261 12.2.1.2).
+            408 | 481 => {
+                tracing::info!(code = response.code, "the other side no longer has this call");
+                let cause = EndCause::Failed(format!("the other side no longer has this call ({})", response.code));
+                self.leave_call(index, response.code, cause, now);
             }
             500 | 503 => {
                 let asked = response.headers.seconds("Retry-After").map(|s| Duration::from_secs(s.min(30).into()));
@@ -258,6 +262,24 @@ impl Agent {
             }
         }
         true
+    }
+
+    /// Takes in what a response asks of us; false if there is nothing we could say to it.
+    fn challenged(&mut self, response: &Response) -> bool {
+        let challenges = Challenge::choose(&response.headers);
+        let Some(registration) = self.registration.as_mut().filter(|_| !challenges.is_empty()) else { return false };
+        registration.credentials().challenged(challenges);
+        true
+    }
+
+    /// An UPDATE was refused, or nobody answered it: this call is refreshed by re-INVITE from now on, and at once.
+    fn update_not_served(&mut self, index: usize, now: Instant) {
+        let Some(call) = self.calls.get_mut(index) else { return };
+        call.update_refused = true;
+        if let Some(own) = &mut call.own {
+            own.aim = if std::mem::take(&mut own.again) { Aim::Restart } else { own.aim };
+            (own.step, own.attempt) = (Step::Wanted { from: now }, 1);
+        }
     }
 
     fn own_accepted(&mut self, index: usize, response: &Response, now: Instant) {
@@ -286,12 +308,16 @@ impl Agent {
         let (call_id, offered) =
             (call.call_id.clone(), matches!(own.step, Step::Offering { .. }) || own.offer_is_out());
         let (aim, attempt) = if own.again { (Aim::Restart, 0) } else { (own.aim, own.attempt) };
+        let in_time = call.timer.as_ref().filter(|_| aim == Aim::Refresh).map(|timer| timer.left(now) / 2);
         if let Some(pause) = pause.or(own.again.then_some(Duration::ZERO))
             && attempt < ATTEMPTS
             && aim != Aim::Renew
         {
+            let pause = in_time.map_or(pause, |in_time| pause.min(in_time));
             let step = Step::Wanted { from: now + pause };
             call.own = Some(Own { aim, step, again: false, attempt: attempt + 1 });
+        } else if let Some(timer) = call.timer.as_mut().filter(|_| aim == Aim::Refresh) {
+            timer.missed(now);
         }
         if offered {
             self.next_job(&call_id, Task::Rollback);

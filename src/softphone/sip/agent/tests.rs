@@ -5,6 +5,7 @@ mod extensions;
 mod links;
 mod own;
 mod random;
+mod refresh;
 mod torture;
 
 use super::*;
