@@ -176,6 +176,11 @@ impl<M: MediaPort> Runner<M> {
                     Some(link) => link.send(text),
                     None => tracing::debug!("no connection; a SIP message was not sent"),
                 },
+                Output::Prove => {
+                    if let Some(link) = &self.link {
+                        link.prove();
+                    }
+                }
                 Output::KeepAlive(every) => {
                     if let Some(link) = &self.link {
                         link.keep_alive(every);

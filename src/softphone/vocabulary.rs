@@ -48,7 +48,10 @@ impl PartialEq for Account {
 /// What the softphone is told. Commands that make no sense now are logged and ignored.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Connect, register, and keep registered for ever, with back-off after failures.
+    /// Connect, register, and keep registered for ever, with back-off after failures. For the same account once more: try
+    /// now what waits for its next attempt, at most once a second (the network or the platform is back), or prove that
+    /// the connection still leads anywhere. With another password for the same user: use it, at once and over the same
+    /// connection.
     Register(Account),
     /// REGISTER with `expires=0`, end the call if there is one, close the socket.
     Unregister,
@@ -426,7 +429,8 @@ pub enum SipError {
     /// The connection was lost.
     #[error("the SIP connection was lost: {0}")]
     Lost(String),
-    /// The password is wrong.
+    /// The password is wrong: 401 or 407 to credentials just asked for, or 403 to a request that carried some. It is
+    /// tried again every 30 s; a newer account is asked of the platform and given with [`Command::Register`].
     #[error("the registrar does not accept the phone's password")]
     Credentials,
     /// Another refusal.

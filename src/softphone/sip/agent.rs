@@ -22,15 +22,15 @@ use super::{
     identity::Identity,
     link::Trouble,
     message::{self, Incoming},
-    registration::{Outcome, Registration, jittered, spread},
+    registration::{Outcome, Registration},
 };
 use crate::softphone::{Account, EndCause, Event, SipError, media::MediaError};
 
-/// Pauses, s, while this machine has no network: nobody is bothered by an attempt, and it is to be quick once it is back.
-const NO_NETWORK: [u64; 4] = [1, 2, 4, 7];
-/// After a loss the first attempt is made at once, but not oftener than this: a server that takes us in only to throw us
-/// out is not run against at full speed.
-const AT_ONCE_EVERY: Duration = Duration::from_secs(10);
+/// Whoever asks for it, a connection is tried no oftener than this.
+const LEAST_BETWEEN: Duration = Duration::from_secs(1);
+/// An attempt to connect that has taken so long may have begun on a network that is no more. Not sooner: a server with
+/// too much to do would have its work for nothing.
+const HANGS: Duration = Duration::from_secs(3);
 /// How long a farewell (REGISTER with `expires=0`, BYE) waits for its answer.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -43,6 +43,8 @@ pub(crate) enum Output {
     Close,
     /// Send this over it.
     Send(String),
+    /// There is reason to doubt the connection: find out whether it still leads anywhere.
+    Prove,
     /// The server wants to hear something this often at least.
     KeepAlive(Duration),
     /// Tell the owner.
@@ -96,12 +98,10 @@ pub(crate) struct Agent {
     account: Option<Account>,
     registration: Option<Registration>,
     link: Link,
-    /// Attempts to connect since the last registration.
-    attempts: usize,
-    /// How often the server has been in trouble since.
-    outages: u32,
-    /// When the last attempt at once was made.
-    at_once: Option<Instant>,
+    /// The owner takes us for registered.
+    announced: bool,
+    /// When the last attempt to connect began.
+    opened: Option<Instant>,
     /// What was answered of late.
     answered: Answered,
     /// Unregistering, at most until then.
@@ -120,9 +120,8 @@ impl Agent {
             account: None,
             registration: None,
             link: Link::Off,
-            attempts: 0,
-            outages: 0,
-            at_once: None,
+            announced: false,
+            opened: None,
             answered: Answered::default(),
             stopping: None,
             calls: Vec::new(),
@@ -137,31 +136,60 @@ impl Agent {
         self.out.pop_front()
     }
 
-    /// Connects and registers, for ever.
+    /// Connects and registers, for ever. Said again for the same account it means that there is reason to try now what
+    /// would be tried later; with another password it is that which counts from now on.
     pub(crate) fn register(&mut self, account: Account, now: Instant) {
         let was_stopping = self.stopping.take().is_some();
-        if self.account.as_ref() == Some(&account) && !was_stopping {
-            match (&self.link, &mut self.registration) {
-                (Link::Waiting { .. }, _) => self.open(),
-                (Link::Up, Some(registration)) if !registration.bound() && !registration.asking() => {
+        let before = self.account.replace(account.clone()).filter(|_| !was_stopping);
+        match (before, &mut self.registration) {
+            (Some(before), Some(_)) if before == account => self.hasten(now),
+            (Some(before), Some(registration)) if before.user == account.user => {
+                registration.set_password(&account);
+                if self.link == Link::Up {
                     let text = registration.begin(&self.identity, now);
                     self.send(text);
-                    self.tell(Event::Registering);
+                    if !self.announced {
+                        self.tell(Event::Registering);
+                    }
+                } else {
+                    self.hasten(now);
                 }
-                _ => tracing::debug!("already registered, or about to be"),
             }
-            return;
-        }
-        if !was_stopping && let Some(registration) = &mut self.registration {
-            // Another account: the old binding is not left behind to ring into the void.
-            if let Some(text) = registration.leave(&self.identity, now) {
-                self.send(text);
+            (_, registration) => {
+                // The old binding is not left behind to ring into the void.
+                let left = registration.as_mut().filter(|_| !was_stopping).and_then(|r| r.leave(&self.identity, now));
+                if let Some(text) = left {
+                    self.send(text);
+                }
+                self.registration = Some(Registration::new(&account));
+                self.open(now);
             }
         }
-        self.registration = Some(Registration::new(&account));
-        self.account = Some(account);
-        (self.attempts, self.outages) = (0, 0);
-        self.open();
+    }
+
+    /// Does at once what would be done later, but not more than once a second; where there is nothing to be done the
+    /// connection is looked at.
+    fn hasten(&mut self, now: Instant) {
+        let since = |pause: Duration| self.opened.map_or(now, |opened| opened + pause);
+        match self.link {
+            Link::Waiting { until } if since(LEAST_BETWEEN) > now => {
+                self.link = Link::Waiting { until: until.min(since(LEAST_BETWEEN)) };
+            }
+            Link::Opening if since(HANGS) > now => tracing::debug!("a connection is being opened"),
+            Link::Waiting { .. } | Link::Opening | Link::Off => self.open(now),
+            Link::Up => match &mut self.registration {
+                Some(registration) if registration.bound() || registration.asking() => {
+                    self.out.push_back(Output::Prove)
+                }
+                Some(registration) => {
+                    if let Some(text) = registration.hasten(&self.identity, now) {
+                        self.send(text);
+                        self.tell(Event::Registering);
+                    }
+                }
+                None => {}
+            },
+        }
     }
 
     /// Takes the binding back, ends the call, closes the connection.
@@ -207,9 +235,8 @@ impl Agent {
     /// The connection is gone, or could not be made. A call that is up goes on without it.
     pub(crate) fn link_down(&mut self, error: SipError, trouble: Trouble, now: Instant) {
         self.link = Link::Off;
-        if let Some(registration) = &mut self.registration {
-            registration.link_lost();
-        }
+        let retry_in =
+            self.registration.as_mut().map_or(Duration::ZERO, |registration| registration.pause(trouble, now));
         while let Some(index) =
             self.calls.iter().position(|call| matches!(call.phase, Phase::Ringing { .. } | Phase::Answering))
         {
@@ -222,34 +249,9 @@ impl Agent {
             self.stop();
             return;
         }
-        let retry_in = self.pause(trouble, now);
         self.tell(Event::RegistrationFailed { error, retry_in: Some(retry_in) });
-        if retry_in.is_zero() {
-            self.open();
-        } else {
-            self.link = Link::Waiting { until: now + retry_in };
-        }
-    }
-
-    /// How long to wait before the next attempt to connect.
-    fn pause(&mut self, trouble: Trouble, now: Instant) -> Duration {
-        let recently = |last: Instant| now.saturating_duration_since(last) < AT_ONCE_EVERY;
-        match trouble {
-            // Once registered: perhaps it was only this connection.
-            Trouble::Cut if self.attempts == 0 && !self.at_once.is_some_and(recently) => {
-                self.at_once = Some(now);
-                Duration::ZERO
-            }
-            Trouble::Cut | Trouble::Server => {
-                self.outages += 1;
-                spread(self.outages - 1)
-            }
-            Trouble::Network => {
-                let index = self.attempts.saturating_sub(1);
-                let pause = NO_NETWORK.get(index).or(NO_NETWORK.last()).copied().unwrap_or(7);
-                jittered(Duration::from_secs(pause))
-            }
-        }
+        self.announced = false;
+        self.link = Link::Waiting { until: now + retry_in };
     }
 
     /// A frame came. Whatever it is, the agent lives on.
@@ -295,7 +297,7 @@ impl Agent {
         if let Link::Waiting { until } = self.link
             && until <= now
         {
-            self.open();
+            self.open(now);
         }
         if let Some(outcome) = self.registration.as_mut().and_then(|r| r.tick(&self.identity, now)) {
             if let Outcome::Send(_) = outcome
@@ -332,26 +334,24 @@ impl Agent {
         match outcome {
             Outcome::Send(text) => self.send(text),
             Outcome::Registered { expires, flow_timer } => {
-                if self.attempts > 0 {
+                if self.announced {
+                    self.tell(Event::Refreshed { expires });
+                } else {
                     tracing::info!(expires_s = expires.as_secs(), "registered");
                     self.tell(Event::Registered { expires });
-                } else {
-                    self.tell(Event::Refreshed { expires });
                 }
-                (self.attempts, self.outages) = (0, 0);
+                self.announced = true;
                 if let Some(every) = flow_timer {
                     self.out.push_back(Output::KeepAlive(every));
                 }
             }
             Outcome::Failed { error, retry_in } => {
                 tracing::info!(%error, retry_ms = retry_in.as_millis(), "not registered");
-                // So that the next success is told.
-                self.attempts = self.attempts.max(1);
+                self.announced = false;
                 self.tell(Event::RegistrationFailed { error, retry_in: Some(retry_in) });
             }
             Outcome::Silent => {
                 tracing::info!("the registrar does not answer");
-                self.attempts = self.attempts.max(1);
                 self.out.push_back(Output::Close);
                 self.link_down(SipError::Timeout, Trouble::Server, now);
             }
@@ -359,8 +359,8 @@ impl Agent {
         }
     }
 
-    fn open(&mut self) {
-        self.attempts += 1;
+    fn open(&mut self, now: Instant) {
+        (self.announced, self.opened) = (false, Some(now));
         self.link = Link::Opening;
         self.out.push_back(Output::Open);
         self.tell(Event::Registering);
@@ -389,7 +389,7 @@ impl Agent {
             self.tell(Event::Unregistered);
         }
         self.stopping = None;
-        (self.attempts, self.outages) = (0, 0);
+        self.announced = false;
     }
 
     fn send(&mut self, text: String) {

@@ -192,6 +192,16 @@ impl Credentials {
         Self { user, password, current: Vec::new() }
     }
 
+    /// Whether they go out with every request.
+    pub(super) fn are_given(&self) -> bool {
+        !self.current.is_empty()
+    }
+
+    /// They were refused: the next request begins without any.
+    pub(super) fn forget_challenges(&mut self) {
+        self.current.clear();
+    }
+
     /// From now on answers these challenges, each instead of an earlier one of the same realm.
     pub(super) fn challenged(&mut self, challenges: Vec<Challenge>) {
         for challenge in challenges {

@@ -47,6 +47,18 @@ impl Identity {
         format!("{};reg-id=1;+sip.instance=\"<urn:uuid:{}>\";expires={expires}", self.contact(), self.instance)
     }
 
+    /// Whether a `+sip.instance` is this phone's; registrars write it with and without brackets, in any case.
+    pub(super) fn is_instance(&self, urn: &str) -> bool {
+        urn.trim().trim_matches(['<', '>']).eq_ignore_ascii_case(&format!("urn:uuid:{}", self.instance))
+    }
+
+    /// Whether a URI names our host.
+    pub(super) fn is_host(&self, uri: &str) -> bool {
+        let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+        let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+        host.split([':', ';', '?']).next() == Some(&self.host)
+    }
+
     /// The Via of a new request.
     pub(super) fn via(&self, branch: &str) -> String {
         format!("SIP/2.0/{} {};branch={branch}", self.transport, self.host)

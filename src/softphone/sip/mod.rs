@@ -1,7 +1,7 @@
 //! SIP over WebSocket (RFC 7118): one registration, and the one dialog of a call.
 //!
 //! `agent` decides, without I/O: frames, commands, media results and time in, frames and events out. It uses `message`
-//! (text to headers and back), `body`, `registration`, `call` (a dialog), `timer` and `reliable` (RFC 4028, RFC 3262), `digest`
+//! (text to headers and back), `body`, `registration` (with `binding` and `outage`), `call` (a dialog), `timer` and `reliable` (RFC 4028, RFC 3262), `digest`
 //! and `identity`. `link` is the WebSocket.
 //!
 //! The transactions are our own, and few: over a reliable transport nothing is sent again but a 200 to INVITE and a
@@ -11,12 +11,14 @@
 //! `transport` it does not know, all of which must be answered; and it writes URIs back in another form than they came.
 
 mod agent;
+mod binding;
 mod body;
 mod call;
 mod digest;
 mod identity;
 mod link;
 mod message;
+mod outage;
 mod registration;
 mod reliable;
 mod timer;

@@ -21,6 +21,7 @@ struct Bench {
     jobs: Vec<Job>,
     opened: usize,
     closed: usize,
+    proofs: usize,
     keep_alive: Option<Duration>,
 }
 
@@ -34,6 +35,7 @@ impl Bench {
             jobs: Vec::new(),
             opened: 0,
             closed: 0,
+            proofs: 0,
             keep_alive: None,
         }
     }
@@ -61,6 +63,7 @@ impl Bench {
                 Output::Open => self.opened += 1,
                 Output::Close => self.closed += 1,
                 Output::Send(text) => self.sent.push(text),
+                Output::Prove => self.proofs += 1,
                 Output::KeepAlive(every) => self.keep_alive = Some(every),
                 Output::Tell(event) => self.events.push(event),
                 Output::Media(job) => self.jobs.push(job),

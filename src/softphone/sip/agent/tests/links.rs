@@ -7,14 +7,9 @@ fn a_confirmed_call_survives_the_connection() {
     let mut bench = Bench::talking();
     let before = bench.events.len();
     bench.down();
-    assert_eq!(
-        bench.events[before..],
-        [
-            Event::RegistrationFailed { error: SipError::Lost("cut".into()), retry_in: Some(Duration::ZERO) },
-            Event::Registering
-        ]
-    );
-    assert_eq!(bench.opened, 2, "again at once");
+    assert!(matches!(bench.events[before..], [Event::RegistrationFailed { error: SipError::Lost(_), .. }]));
+    bench.wait(Duration::from_millis(250));
+    assert_eq!(bench.opened, 2, "again as good as at once");
     assert!(!bench.jobs.iter().any(|job| job.task == Task::Close), "the audio is not touched");
     bench.sent.clear();
     bench.hang_up();
@@ -46,83 +41,193 @@ fn pauses(bench: &Bench) -> Vec<f64> {
     bench.events.iter().filter_map(pause).collect()
 }
 
-#[test]
-fn reconnecting_goes_on_for_ever_and_never_in_a_tight_loop() {
+/// Waits for the next attempt to connect.
+fn next_attempt(bench: &mut Bench) {
+    let opened = bench.opened;
+    while bench.opened == opened {
+        let wait = bench.agent.deadline().unwrap() - bench.now;
+        bench.wait(wait);
+    }
+}
+
+/// The server is away for so long, and refuses every connection: s from its return to the phone's registration.
+fn back_after(away: f64, trouble: Trouble) -> f64 {
     let mut bench = Bench::registered();
-    for round in 0..30 {
-        // A server that accepts the connection and cuts it at once.
-        bench.up();
-        bench.down();
-        let last = *pauses(&bench).last().unwrap();
-        let opened = bench.opened;
-        bench.wait(Duration::from_secs_f64(last + 0.001));
-        assert!(round == 0 || bench.opened == opened + 1);
+    bench.wait(Duration::from_secs(20));
+    let lost = bench.now;
+    bench.lost(trouble);
+    loop {
+        next_attempt(&mut bench);
+        let since = (bench.now - lost).as_secs_f64();
+        if since >= away {
+            bench.up();
+            bench.grant();
+            assert!(matches!(bench.events.last(), Some(Event::Registered { .. })));
+            return since - away;
+        }
+        bench.lost(Trouble::Server);
     }
-    let pauses = pauses(&bench);
-    assert_eq!(pauses[0], 0.0, "perhaps it was only this connection");
-    for (pause, range) in pauses[1..].iter().zip([0.5..1.5, 1.0..3.0, 2.0..6.0, 1.0..30.0]) {
-        assert!(range.contains(pause), "{pauses:?}");
+}
+
+#[test]
+fn the_phone_is_back_a_second_after_a_short_outage_and_three_after_a_usual_one() {
+    for (away, within) in
+        [(0.0, 0.25), (1.0, 0.5), (2.0, 0.5), (4.0, 1.0), (8.0, 1.0), (15.0, 3.0), (30.0, 3.0), (60.0, 3.0)]
+    {
+        for trouble in [Trouble::Cut, Trouble::Server] {
+            if away == 0.0 && trouble == Trouble::Server {
+                continue;
+            }
+            for _ in 0..20 {
+                let back = back_after(away, trouble);
+                assert!(back <= within, "away for {away} s ({trouble:?}): back after {back} s");
+            }
+        }
     }
-    assert!(pauses[5..].iter().all(|pause| (30.0..50.0).contains(pause)), "{pauses:?}");
+    assert!(back_after(3600.0, Trouble::Cut) <= 20.0, "for ever, and never slower");
+}
+
+/// A floor of phones loses its server in the same instant: `outage` has the figures, this is that they are kept to.
+#[test]
+fn a_whole_floor_does_not_come_back_in_the_same_second() {
+    let share = |away: f64, window: f64| {
+        let mut back: Vec<f64> = (0..1000).map(|_| back_after(away, Trouble::Server)).collect();
+        back.sort_by(f64::total_cmp);
+        let until = |from: f64| back.iter().filter(|at| **at >= from && **at < from + window).count();
+        back.iter().map(|at| until(*at)).max().unwrap_or_default()
+    };
+    let tenth = share(8.0, 0.1);
+    assert!(tenth <= 200, "{tenth} of 1,000 in a tenth of the second in which they may come");
+    let second = share(300.0, 1.0);
+    assert!(second <= 90, "{second} of 1,000 in one second after five minutes");
 }
 
 #[test]
 fn without_a_network_it_is_tried_often_for_nobody_is_bothered() {
     let mut bench = Bench::registered();
     bench.down();
-    for _ in 0..20 {
+    for _ in 0..300 {
+        next_attempt(&mut bench);
         bench.lost(Trouble::Network);
-        bench.wait(Duration::from_secs(10));
     }
-    for (pause, base) in pauses(&bench)[1..].iter().zip([1.0, 2.0, 4.0].into_iter().chain(std::iter::repeat(7.0))) {
-        assert!((base * 0.79..base * 1.21).contains(pause), "{:?}", pauses(&bench));
-    }
+    let pauses = pauses(&bench);
+    assert!(pauses.iter().all(|pause| *pause <= 3.0), "{pauses:?}");
+    assert!(pauses[200..].iter().all(|pause| *pause >= 1.8), "{pauses:?}");
 }
 
 #[test]
 fn a_server_that_takes_us_in_only_to_throw_us_out_is_not_run_against() {
     let mut bench = Bench::registered();
+    bench.wait(Duration::from_secs(20));
     bench.down();
+    for _ in 0..40 {
+        next_attempt(&mut bench);
+        bench.up();
+        bench.grant();
+        bench.down();
+    }
+    let pauses = pauses(&bench);
+    assert!(pauses[0] <= 0.25 && pauses[1..].iter().all(|pause| *pause >= 0.6), "{pauses:?}");
+    assert!(pauses[30..].iter().all(|pause| *pause >= 1.8), "{pauses:?}");
+    // It has lasted: the outage is over.
+    next_attempt(&mut bench);
     bench.up();
     bench.grant();
+    bench.wait(Duration::from_secs(10));
     bench.events.clear();
     bench.down();
-    assert!(pauses(&bench).iter().all(|pause| *pause >= 0.5), "{:?}", bench.events);
+    assert!(self::pauses(&bench)[0] <= 0.25, "{:?}", bench.events);
 }
 
-/// A floor of phones loses its server in the same instant. After a short restart they are back within seconds; after a
-/// longer outage no second may see more than 5 % of them.
 #[test]
-fn a_whole_floor_does_not_come_back_in_the_same_second() {
-    const PHONES: u32 = 4000;
-    // Seconds for which the server is away, whether it says goodbye (1001), and until when everybody is back.
-    for (away, goodbye, within) in [(0, true, 2), (2, false, 6), (45, false, 50), (600, true, 50)] {
-        let mut back = std::collections::BTreeMap::<u64, u32>::new();
-        for _ in 0..PHONES {
-            let mut bench = Bench::registered();
-            let start = bench.now;
-            bench.lost(if goodbye { Trouble::Server } else { Trouble::Cut });
-            let mut seen = 1;
-            loop {
-                if bench.opened == seen {
-                    let wait = bench.agent.deadline().unwrap() - bench.now;
-                    bench.wait(wait);
-                    continue;
-                }
-                seen = bench.opened;
-                if bench.now - start >= Duration::from_secs(away) {
-                    break;
-                }
-                bench.lost(Trouble::Server);
-            }
-            *back.entry((bench.now - start).as_secs()).or_default() += 1;
-        }
-        let worst = back.values().max().copied().unwrap_or_default();
-        let short = away < 10;
-        assert!(short || worst * 100 <= PHONES * 5, "away for {away} s: {worst} of {PHONES} in one second: {back:?}");
-        let last = back.keys().max().copied().unwrap_or_default();
-        assert!(last <= away + within, "away for {away} s, everybody is back within {within} s: {last}");
+fn who_asks_for_it_has_it_tried_at_once_but_not_more_than_once_a_second() {
+    let register = |bench: &mut Bench| {
+        bench.agent.register(account(), bench.now);
+        bench.collect();
+    };
+    // Waiting to connect: the event link is back, or another network.
+    let mut bench = Bench::registered();
+    bench.down();
+    for _ in 0..100 {
+        next_attempt(&mut bench);
+        bench.lost(Trouble::Server);
     }
+    bench.wait(Duration::from_secs(1));
+    let opened = bench.opened;
+    register(&mut bench);
+    assert_eq!(bench.opened, opened + 1, "at once");
+    bench.lost(Trouble::Server);
+    for _ in 0..10 {
+        register(&mut bench);
+    }
+    assert_eq!(bench.opened, opened + 1);
+    bench.wait(Duration::from_secs(1));
+    assert_eq!(bench.opened, opened + 2, "and once a second");
+    // Connecting: what hangs may hang on a network that is no more, what has just begun is waited for.
+    register(&mut bench);
+    assert_eq!(bench.opened, opened + 2);
+    bench.wait(Duration::from_secs(3));
+    register(&mut bench);
+    assert_eq!(bench.opened, opened + 3);
+
+    // Refused.
+    for pause in [Duration::from_secs(1), Duration::from_millis(300)] {
+        let mut bench = Bench::registered();
+        bench.wait(Duration::from_secs(597));
+        bench.respond("REGISTER", "503 Service Unavailable", "Retry-After: 120\r\n");
+        let registers = |bench: &Bench| bench.starts().iter().filter(|start| start.starts_with("REGISTER")).count();
+        bench.wait(pause);
+        assert_eq!(registers(&bench), 1);
+        register(&mut bench);
+        bench.wait(Duration::from_secs(1) - pause);
+        assert_eq!(registers(&bench), 2, "{pause:?} after the last");
+        register(&mut bench);
+        assert_eq!(registers(&bench), 2, "it is being waited for");
+        bench.grant();
+        assert!(matches!(bench.events.last(), Some(Event::Registered { .. })));
+        // Registered: the connection is looked at.
+        let proofs = bench.proofs;
+        register(&mut bench);
+        assert_eq!((registers(&bench), bench.proofs), (2, proofs + 1));
+    }
+}
+
+#[test]
+fn a_new_password_counts_at_once_over_the_same_connection() {
+    let renewed = Account { password: "renewed".into(), ..account() };
+    let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"\r\n";
+    for refusal in ["401 Unauthorized", "403 Forbidden"] {
+        let mut bench = Bench::registered();
+        bench.wait(Duration::from_secs(597));
+        bench.respond("REGISTER", "401 Unauthorized", challenge);
+        let refused = bench.last("REGISTER").to_owned();
+        bench.respond("REGISTER", refusal, challenge);
+        let Some(Event::RegistrationFailed { error: SipError::Credentials, retry_in: Some(pause) }) =
+            bench.events.last()
+        else {
+            panic!("{refusal}: {:?}", bench.events);
+        };
+        assert_eq!(*pause, Duration::from_secs(30));
+        bench.agent.register(renewed.clone(), bench.now);
+        bench.collect();
+        bench.respond("REGISTER", "401 Unauthorized", &challenge.replace("n1", "n2"));
+        assert_ne!(line(bench.last("REGISTER"), "Authorization"), line(&refused, "Authorization"));
+        bench.grant();
+        assert!(matches!(bench.events.last(), Some(Event::Registered { .. })), "{refusal}: {:?}", bench.events);
+        assert_eq!((bench.opened, bench.closed), (1, 0), "the calls on the connection are not touched");
+    }
+    // While there is no connection it goes out with the next one.
+    let mut bench = Bench::registered();
+    bench.down();
+    for _ in 0..30 {
+        next_attempt(&mut bench);
+        bench.lost(Trouble::Server);
+    }
+    bench.wait(Duration::from_secs(1));
+    let opened = bench.opened;
+    bench.agent.register(renewed, bench.now);
+    bench.collect();
+    assert_eq!(bench.opened, opened + 1);
 }
 
 #[test]
@@ -153,7 +258,7 @@ fn a_silent_registrar_costs_it_the_connection() {
         bench.events.last(),
         Some(Event::RegistrationFailed { error: SipError::Timeout, retry_in: Some(_) })
     ));
-    bench.wait(Duration::from_secs(30));
+    bench.wait(Duration::from_secs(1));
     assert_eq!(bench.opened, 2);
 }
 
