@@ -210,6 +210,15 @@ impl Agent {
         self.settle(now);
     }
 
+    /// The program ends: ends the calls and takes the binding back, as far as there is a connection; [`Self::quiet`] when
+    /// the answers are here.
+    pub(crate) fn end(&mut self, now: Instant) {
+        self.hang_up_all(now);
+        if self.link == Link::Up && self.stopping.is_none() {
+            self.unregister(now);
+        }
+    }
+
     /// Whether nothing is left to be said: no call, and every farewell answered or given up.
     pub(crate) fn quiet(&self) -> bool {
         self.stopping.is_none() && self.farewells_said()

@@ -312,6 +312,38 @@ fn unregistering_does_not_wait_for_a_dead_server() {
 }
 
 #[test]
+fn the_end_of_the_program_takes_the_binding_back_where_there_is_a_connection() {
+    let end = |bench: &mut Bench| {
+        bench.forget();
+        bench.agent.end(bench.now);
+        bench.collect();
+    };
+    let mut bench = Bench::talking();
+    end(&mut bench);
+    assert!(bench.starts()[0].starts_with("BYE") && bench.starts()[1].starts_with("REGISTER"), "{:?}", bench.starts());
+    assert!(line(bench.last("REGISTER"), "Contact").ends_with(";expires=0"));
+    bench.respond("BYE", "200 OK", "");
+    assert!(!bench.agent.quiet());
+    bench.respond("REGISTER", "200 OK", "");
+    assert!(bench.agent.quiet());
+    assert_eq!((bench.closed, bench.events.last()), (1, Some(&Event::Unregistered)));
+    // It is under way already.
+    let mut bench = Bench::registered();
+    bench.agent.unregister(bench.now);
+    bench.collect();
+    end(&mut bench);
+    assert!(bench.sent.is_empty(), "{:?}", bench.starts());
+    // Nobody could hear it, or would know of it.
+    let mut bench = Bench::registered();
+    bench.down();
+    end(&mut bench);
+    assert!(bench.sent.is_empty() && bench.agent.quiet());
+    let mut bench = Bench::bare();
+    end(&mut bench);
+    assert!(bench.sent.is_empty() && bench.agent.quiet());
+}
+
+#[test]
 fn another_account_is_another_registration() {
     let mut bench = Bench::registered();
     bench.agent.register(Account { user: "ss1234ss8002".into(), ..account() }, bench.now);
