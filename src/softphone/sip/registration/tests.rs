@@ -173,7 +173,10 @@ fn a_registrar_that_sends_us_round_is_not_run_after() {
                     bench.now += retry_in;
                     text = Bench::sent(bench.registration.tick(&bench.identity, bench.now));
                 }
-                other => panic!("{other:?}"),
+                other @ (Outcome::Failed { .. }
+                | Outcome::Registered { .. }
+                | Outcome::Silent
+                | Outcome::Unregistered) => panic!("{other:?}"),
             }
             requests += 1;
         }
