@@ -143,6 +143,8 @@ pub enum Outcome {
     Answered,
     /// It rang here and the caller, or the clock, gave up.
     Missed,
+    /// It rang here too, and somebody else answered it.
+    Elsewhere,
     /// It rang here and was refused.
     Rejected,
     /// It was dialled and never answered.

@@ -1,5 +1,7 @@
 //! What the softphone needs of the media room, so that SIP can be tested without sound.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -8,9 +10,13 @@ use super::{
     media::{Media, MediaError, Wish},
 };
 
+/// Whether an offer could be answered at all, without anything being done about it; the error is why not.
+pub(crate) type OfferCheck = Arc<dyn Fn(&str) -> Result<(), MediaError> + Send + Sync>;
+
 /// The media session of a call, and the sounds around it. See [`Media`] for what each does.
 #[async_trait]
 pub(crate) trait MediaPort: Send + Sync + 'static {
+    fn offer_check(&self) -> OfferCheck;
     async fn answer(&self, call_id: &str, offer: &str) -> Result<String, MediaError>;
     async fn offer(&self, call_id: &str, restart: bool) -> Result<String, MediaError>;
     async fn accept_answer(&self, call_id: &str, answer: &str) -> Result<(), MediaError>;
@@ -30,6 +36,10 @@ pub(crate) trait MediaPort: Send + Sync + 'static {
 
 #[async_trait]
 impl MediaPort for Media {
+    fn offer_check(&self) -> OfferCheck {
+        Media::offer_check(self)
+    }
+
     async fn answer(&self, call_id: &str, offer: &str) -> Result<String, MediaError> {
         Media::answer(self, call_id, offer).await
     }

@@ -83,7 +83,7 @@ struct Runner<M> {
 
 impl<M: MediaPort> Runner<M> {
     fn new(settings: Settings, mut media: M, on_event: OnEvent) -> Self {
-        let agent = Agent::new(&settings.domain, settings.ws_server.scheme() == "wss");
+        let agent = Agent::new(&settings.domain, settings.ws_server.scheme() == "wss", media.offer_check());
         let wishes = media.wishes();
         let media = Arc::new(media);
         let (jobs, for_worker) = mpsc::unbounded_channel();

@@ -21,7 +21,7 @@ use self::server::{Conn, ack, check_credentials, field, invite};
 use super::{
     Account, Command, Devices, EndCause, Event, Settings, SipError, Softphone, Tone,
     media::{MediaError, Wish},
-    media_port::MediaPort,
+    media_port::{MediaPort, OfferCheck},
 };
 use crate::{
     config::{AudioConfig, IceConfig},
@@ -55,6 +55,9 @@ impl FakeMedia {
 
 #[async_trait]
 impl MediaPort for FakeMedia {
+    fn offer_check(&self) -> OfferCheck {
+        Arc::new(|_| Ok(()))
+    }
     async fn answer(&self, call_id: &str, offer: &str) -> Result<String, MediaError> {
         self.note(format!("answer {call_id} {}", offer.trim()));
         if self.stuck {

@@ -179,7 +179,7 @@ pub enum Event {
         call_id: String,
         /// User part of From.
         from: String,
-        /// It asks to be answered without a key pressed (`Call-Info: answer-after=0`).
+        /// It asks to be answered without a key pressed (`Call-Info: answer-after=0` and its kin).
         auto_answer: bool,
     },
     /// An INVITE came while two legs ring or talk, and was refused with 486.
@@ -214,6 +214,8 @@ pub enum EndCause {
     Unreached(Unreached),
     /// CANCEL while ringing.
     Cancelled,
+    /// The same, and it says that somebody else has answered the call (`Reason: SIP;cause=200`, RFC 3326).
+    AnsweredElsewhere,
     /// We hung up or refused.
     Local,
     /// Nobody answered for 60 s.

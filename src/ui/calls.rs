@@ -88,7 +88,7 @@ pub(super) fn dialled(state: &ViewState, snapshot: &Snapshot) -> Vec<Callee> {
         match entry.direction {
             Direction::Out => peer.number.clone().map(Callee::Number),
             // The journal does not tell who called whom between agents; what rang here was not dialled here.
-            Direction::Inner if !matches!(entry.outcome, Outcome::Missed | Outcome::Rejected) => {
+            Direction::Inner if !matches!(entry.outcome, Outcome::Missed | Outcome::Elsewhere | Outcome::Rejected) => {
                 peer.ag_no.clone().map(Callee::Agent)
             }
             Direction::Inner | Direction::In | Direction::Consult | Direction::Spy | Direction::Auto => None,

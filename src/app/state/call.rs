@@ -126,6 +126,8 @@ pub(in crate::app) struct Call {
     pub(in crate::app) leg: Option<Leg>,
     /// Its leg was lost while the platform still held the call, and why.
     pub(in crate::app) leg_lost: Option<Message>,
+    /// Its leg was taken back because somebody else has answered it.
+    pub(in crate::app) elsewhere: bool,
     /// The platform holds no such call any more, but its leg is there with sound: only the leg speaks for it.
     pub(in crate::app) unheld: bool,
     /// When the own leg of an outbound call rang, for the "phone is faulty" rule.

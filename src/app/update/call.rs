@@ -54,6 +54,7 @@ impl Turn<'_> {
             far_ringing: false,
             leg: None,
             leg_lost: None,
+            elsewhere: false,
             unheld: false,
             own_ring_at: None,
             hang_up_asked: false,

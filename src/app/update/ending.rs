@@ -88,6 +88,7 @@ impl Turn<'_> {
             (true, _, _) if transferred => Outcome::Transferred,
             (true, _, _) => Outcome::Answered,
             (false, CallPhase::Ringing, true) => Outcome::Rejected,
+            (false, CallPhase::Ringing, false) if call.elsewhere => Outcome::Elsewhere,
             (false, CallPhase::Ringing, false) => Outcome::Missed,
             (false, _, true) => Outcome::Cancelled,
             (false, _, false) if by == HungUpBy::Fault => Outcome::Failed,

@@ -185,9 +185,12 @@ impl Turn<'_> {
     fn leg_ended(&mut self, call_id: &str, cause: EndCause) {
         let why = match cause {
             EndCause::Unreached(why) => Some(why),
-            EndCause::RemoteBye | EndCause::Cancelled | EndCause::NoAnswer | EndCause::Local | EndCause::Failed(_) => {
-                None
-            }
+            EndCause::RemoteBye
+            | EndCause::Cancelled
+            | EndCause::AnsweredElsewhere
+            | EndCause::NoAnswer
+            | EndCause::Local
+            | EndCause::Failed(_) => None,
         };
         if self.state.untold.as_ref().is_some_and(|untold| untold.leg == call_id) {
             self.tell_unreached(why);
@@ -206,6 +209,7 @@ impl Turn<'_> {
         call.unreached = why;
         match cause {
             EndCause::RemoteBye | EndCause::Unreached(_) | EndCause::Cancelled | EndCause::NoAnswer => {}
+            EndCause::AnsweredElsewhere => call.elsewhere = true,
             EndCause::Local => call.hang_up_asked = true,
             EndCause::Failed(reason) => {
                 let message = Message::new("app.leg_failed").with("reason", super::clean(&reason));

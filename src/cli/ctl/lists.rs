@@ -186,6 +186,7 @@ fn outcome(entry: &JournalEntry) -> &'static str {
         (Some(Unreached::Unreachable), _) => "ui.unreached_no_way",
         (None, Outcome::Answered) => "ui.outcome_answered",
         (None, Outcome::Missed) => "ui.outcome_missed",
+        (None, Outcome::Elsewhere) => "ui.outcome_elsewhere",
         (None, Outcome::Rejected) => "ui.outcome_rejected",
         (None, Outcome::Unanswered) => "ui.outcome_unanswered",
         (None, Outcome::Cancelled) => "ui.outcome_cancelled",

@@ -37,7 +37,7 @@ use thiserror::Error;
 use tokio::sync::{Mutex, mpsc};
 
 use self::{ice::Ice, network::Network, session::Session, silenced::Silenced};
-use super::{Devices, Event, Tone, audio::AudioEngine};
+use super::{Devices, Event, Tone, audio::AudioEngine, media_port::OfferCheck};
 use crate::{
     config::{AudioConfig, Codec, IceConfig},
     i18n::Message,
@@ -124,6 +124,12 @@ impl Media {
             wish,
             wishes: Some(wishes),
         }
+    }
+
+    /// Reads an offer as [`Self::answer`] does, without beginning anything: what it refuses can never be answered.
+    pub(crate) fn offer_check(&self) -> OfferCheck {
+        let codecs = self.codecs.clone();
+        Arc::new(move |offer| sdp::read_offer(offer, &codecs, None).map(drop))
     }
 
     /// What media sessions ask for, from now on; a second caller gets nothing.

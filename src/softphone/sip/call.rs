@@ -494,17 +494,26 @@ fn allowed(headers: &Headers) -> Option<String> {
     (!all.is_empty()).then(|| all.join(","))
 }
 
-/// Whether the platform wants this call answered at once: the first Call-Info is `answer-after=0`, by itself as the
-/// original tests it (protocol `softphone.md` 4.2), or as a parameter of a URI as RFC 3261 20.9 would have it.
+/// Whether the platform wants this call answered at once, in one of the ways in use:
+///
+/// - `Call-Info` or `Alert-Info` with `answer-after=0`, by itself as the original tests it (protocol `softphone.md` 4.2),
+///   or as a parameter of a URI as RFC 3261 20.9 would have it, in any of several entries;
+/// - `Alert-Info` with `info=alert-autoanswer`, unless it names a delay;
+/// - `Answer-Mode: Auto` or `Priv-Answer-Mode: Auto` (RFC 5373).
 pub(super) fn wants_auto_answer(invite: &Request) -> bool {
-    let Some(value) = invite.headers.get("Call-Info") else { return false };
-    let first = super::message::split_list(value).next().unwrap_or_default();
-    first.split(';').any(|part| {
-        part.split_once('=').is_some_and(|(name, value)| {
-            let bare = |text: &str| text.trim().trim_matches(['<', '>', '"']).to_ascii_lowercase();
-            bare(name) == "answer-after" && bare(value) == "0"
-        })
-    })
+    let bare = |text: &str| text.trim().trim_matches(['<', '>', '"']).to_ascii_lowercase();
+    let says = |entry: &str, name: &str, value: &str| {
+        entry.split(';').filter_map(|part| part.split_once('=')).any(|(n, v)| bare(n) == name && bare(v) == value)
+    };
+    let delayed = |entry: &str| {
+        entry.split(';').filter_map(|part| part.split_once('=')).any(|(n, v)| bare(n) == "delay" && bare(v) != "0")
+    };
+    let headers = &invite.headers;
+    ["Call-Info", "Alert-Info"].iter().any(|name| headers.values(name).any(|entry| says(entry, "answer-after", "0")))
+        || headers.values("Alert-Info").any(|entry| says(entry, "info", "alert-autoanswer") && !delayed(entry))
+        || ["Answer-Mode", "Priv-Answer-Mode"]
+            .iter()
+            .any(|name| headers.values(name).any(|mode| bare(mode.split(';').next().unwrap_or_default()) == "auto"))
 }
 
 #[cfg(test)]
@@ -574,12 +583,25 @@ mod tests {
             ("answer-after=05", false),
             ("answer-after=5", false),
             ("<http://x/?answer-after=0>;purpose=icon", false),
-            ("<http://x>;purpose=icon, answer-after=0", false),
+            ("<http://x>;purpose=icon, answer-after=0", true),
         ] {
             assert_eq!(wants_auto_answer(&invite(&format!("Call-Info: {value}\r\n"))), wanted, "{value}");
         }
-        assert!(!wants_auto_answer(&invite("")));
-        assert!(!wants_auto_answer(&invite("Call-Info: x\r\nCall-Info: answer-after=0\r\n")), "only the first counts");
+        for (headers, wanted) in [
+            ("", false),
+            ("Call-Info: <http://x>;purpose=icon\r\nCall-Info: answer-after=0\r\n", true),
+            ("Alert-Info: <http://x>;info=alert-autoanswer\r\n", true),
+            ("Alert-Info: <http://x>;info=alert-autoanswer;delay=0\r\n", true),
+            ("Alert-Info: <http://x>;info=alert-autoanswer;delay=5\r\n", false),
+            ("Alert-Info: <http://x>, <urn:alert:y>;answer-after=0\r\n", true),
+            ("Alert-Info: <http://x>;info=ring\r\n", false),
+            ("Answer-Mode: Auto\r\n", true),
+            ("Answer-Mode: auto;require\r\n", true),
+            ("Priv-Answer-Mode: Auto\r\n", true),
+            ("Answer-Mode: Manual\r\n", false),
+        ] {
+            assert_eq!(wants_auto_answer(&invite(headers)), wanted, "{headers}");
+        }
     }
 
     #[test]

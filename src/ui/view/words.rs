@@ -152,6 +152,7 @@ fn outcome_word(outcome: Outcome) -> (&'static str, Scope) {
     match outcome {
         Outcome::Answered => ("ui.outcome_answered", Scope::Good),
         Outcome::Missed => ("ui.outcome_missed", Scope::Bad),
+        Outcome::Elsewhere => ("ui.outcome_elsewhere", Scope::Dim),
         Outcome::Rejected => ("ui.outcome_rejected", Scope::Warn),
         Outcome::Unanswered => ("ui.outcome_unanswered", Scope::Warn),
         Outcome::Cancelled => ("ui.outcome_cancelled", Scope::Dim),

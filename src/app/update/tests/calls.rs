@@ -102,6 +102,17 @@ fn a_caller_who_gives_up_closes_everything_at_once() {
 }
 
 #[test]
+fn a_call_that_somebody_else_has_answered_was_not_missed() {
+    let mut rig = Rig::ringing();
+    rig.phone(ended(EndCause::AnsweredElsewhere));
+    rig.pho(PhoneState::HungUp);
+    assert!(!rig.shown().call.phase.is_live());
+    assert_eq!(rig.shown().journal[0].outcome, Outcome::Elsewhere);
+    assert_eq!(serde_json::to_value(Outcome::Elsewhere).unwrap(), "elsewhere");
+    assert!(!rig.notices().contains("13800138000"), "{}", rig.notices());
+}
+
+#[test]
 fn a_ghost_without_a_leg_goes_with_the_next_agent_state() {
     let mut rig = Rig::idle();
     rig.agent("4");

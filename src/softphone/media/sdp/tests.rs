@@ -255,6 +255,17 @@ const REFUSED: [(&str, &str); 10] = [
     ("made-audio-off", "switched off"),
 ];
 
+#[tokio::test]
+async fn what_is_refused_is_known_before_the_call_rings() {
+    let audio = crate::config::AudioConfig { codecs: ALL.to_vec(), ..crate::config::AudioConfig::default() };
+    let media = crate::softphone::media::Media::start(audio, std::sync::Arc::new(|_| {}));
+    let check = media.offer_check();
+    for (name, _) in REFUSED {
+        assert!(check(&fixture(name)).is_err(), "{name}");
+    }
+    assert_eq!(check(&fixture("chromium156-jssip-offer")), Ok(()));
+}
+
 #[test]
 fn what_cannot_be_spoken_is_refused_with_the_reason() {
     let mut offers: Vec<(String, &str)> = REFUSED.iter().map(|(name, reason)| (fixture(name), *reason)).collect();

@@ -122,6 +122,14 @@ impl Agent {
             self.reply(&request, 406, "Not Acceptable");
             return;
         }
+        if let Body::Session(offer) = body(&request)
+            && let Err(error) = (self.offer_check)(offer)
+        {
+            // Nobody could answer it: so nobody is called to it.
+            tracing::warn!(call_id = request.call_id(), %error, "a call was refused: its offer cannot be accepted");
+            self.reply(&request, 488, reason(488));
+            return;
+        }
         if self.timer_refused(&request, now) {
             return;
         }
@@ -167,7 +175,7 @@ impl Agent {
 
     /// A re-INVITE that is being answered, or was and waits for its ACK, came once more: its answer is on the way.
     fn comes_again(&self, index: usize, request: &Request) -> bool {
-        let same = |other: &Request| other.cseq() == request.cseq() && other.branch() == request.branch();
+        let same = |other: &Request| same_transaction(other, request);
         self.calls.get(index).is_some_and(|call| {
             call.pending.as_ref().is_some_and(|pending| pending.request.method == "INVITE" && same(&pending.request))
                 || call.unacknowledged.iter().any(|u| Some(u.cseq) == request.cseq() && !call.is_first(u.cseq))
@@ -287,11 +295,15 @@ impl Agent {
     }
 
     fn cancel(&mut self, request: &Request, now: Instant) {
-        if let Some(index) = self.calls.iter().position(|call| call.began_with(request)) {
+        // Of this very request, not of one that has come another way (RFC 3261 9.2).
+        let began = |call: &Call| call.began_with(request) && call.same_branch(request);
+        if let Some(index) = self.calls.iter().position(began) {
             self.reply_in_call(index, request, 200, "OK");
             let ringing = |call: &&mut Call| matches!(call.phase, Phase::Ringing { .. } | Phase::Answering);
             if self.calls.get_mut(index).filter(ringing).is_some() {
-                self.refuse_ringing(index, EndCause::Cancelled);
+                let elsewhere = answered_elsewhere(request);
+                let cause = if elsewhere { EndCause::AnsweredElsewhere } else { EndCause::Cancelled };
+                self.refuse_ringing(index, cause);
             }
             return;
         }
@@ -301,7 +313,7 @@ impl Agent {
                 && call
                     .pending
                     .as_ref()
-                    .is_some_and(|p| p.request.method == "INVITE" && p.request.cseq() == request.cseq())
+                    .is_some_and(|p| p.request.method == "INVITE" && same_transaction(&p.request, request))
         });
         let Some(index) = waiting else { return self.no_such_call(request) };
         self.reply_in_call(index, request, 200, "OK");
@@ -384,6 +396,20 @@ impl Agent {
         let writer = Writer::response(request, 415, "Unsupported Media Type", Some(&token(10)));
         self.send(writer.header("Accept", "application/sdp").header("Accept-Encoding", "identity").end_known());
     }
+}
+
+/// Whether two requests in a call belong together: an INVITE and itself again, or its CANCEL.
+fn same_transaction(one: &Request, other: &Request) -> bool {
+    one.cseq() == other.cseq() && one.branch() == other.branch()
+}
+
+/// Whether the `Reason` of a CANCEL says that another phone has answered the call (RFC 3326 2).
+fn answered_elsewhere(request: &Request) -> bool {
+    request
+        .headers
+        .values("Reason")
+        .filter_map(|value| value.split_once(';'))
+        .any(|(protocol, params)| protocol.trim().eq_ignore_ascii_case("SIP") && param(params, "cause") == Some("200"))
 }
 
 /// What the `Reason` of a BYE says of the party that the platform called for us (RFC 3326).

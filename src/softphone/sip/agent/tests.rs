@@ -28,7 +28,7 @@ struct Bench {
 impl Bench {
     fn bare() -> Self {
         Self {
-            agent: Agent::new("sip.example.test", true),
+            agent: Agent::new("sip.example.test", true, std::sync::Arc::new(acceptable)),
             now: Instant::now(),
             sent: Vec::new(),
             events: Vec::new(),
@@ -192,6 +192,11 @@ impl Bench {
             body.len()
         )
     }
+}
+
+/// What the media room would say to an offer.
+fn acceptable(offer: &str) -> Result<(), MediaError> {
+    if offer.contains("G729") { Err(MediaError::NotAcceptable("no codec in common".into())) } else { Ok(()) }
 }
 
 fn account() -> Account {

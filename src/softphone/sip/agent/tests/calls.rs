@@ -168,6 +168,55 @@ fn cancel_takes_the_call_back_with_one_tag() {
 }
 
 #[test]
+fn a_cancel_that_has_come_another_way_takes_nothing_back() {
+    let mut bench = Bench::registered();
+    bench.frame(&invite("c1", ""));
+    let foreign = invite_with("c1", "", "").replace("INVITE", "CANCEL").replace("z9hG4bKaaac1", "z9hG4bKother");
+    bench.frame(&foreign);
+    assert!(line(bench.last("SIP/2.0 481"), "CSeq").ends_with("CANCEL"));
+    assert_eq!((bench.events.len(), bench.jobs.len()), (1, 0), "it rings on: {:?}", bench.events);
+    // The same with a re-INVITE.
+    let mut bench = Bench::talking();
+    bench.forget_but_dialog();
+    let reinvite = bench.in_dialog("INVITE", 11, "Content-Type: application/sdp\r\n", "v=0 hold\r\n");
+    bench.frame(&reinvite);
+    let foreign = bench.in_dialog("CANCEL", 11, "", "");
+    bench.frame(&foreign);
+    bench.last("SIP/2.0 481");
+    bench.done(Ok(Some("v=0 held\r\n".into())));
+    assert!(bench.last("SIP/2.0 200").contains("11 INVITE"));
+}
+
+#[test]
+fn a_call_answered_elsewhere_is_said_to_be() {
+    for (reason, cause) in [
+        ("Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n", EndCause::AnsweredElsewhere),
+        ("Reason: Q.850;cause=26, sip ; cause=200\r\n", EndCause::AnsweredElsewhere),
+        ("Reason: SIP;cause=487\r\n", EndCause::Cancelled),
+        ("Reason: Q.850;cause=200\r\n", EndCause::Cancelled),
+        ("Reason: SIP\r\n", EndCause::Cancelled),
+        ("", EndCause::Cancelled),
+    ] {
+        let mut bench = Bench::registered();
+        bench.frame(&invite("c1", ""));
+        bench.frame(&invite_with("c1", reason, "").replace("INVITE", "CANCEL"));
+        assert_eq!(bench.events.last(), Some(&ended("c1", cause)), "{reason}");
+    }
+}
+
+#[test]
+fn nobody_is_called_to_an_offer_that_cannot_be_answered() {
+    let mut bench = Bench::registered();
+    let sdp = "Content-Type: application/sdp\r\n";
+    bench.frame(&invite_with("c1", sdp, "v=0 G729 alone\r\n"));
+    assert_eq!(bench.starts(), ["SIP/2.0 488 Not Acceptable Here"]);
+    assert!(bench.events.is_empty() && bench.jobs.is_empty(), "{:?}", bench.events);
+    // Where the offer is ours to make there is nothing to look at.
+    bench.frame(&invite_with("c2", "", ""));
+    bench.last("SIP/2.0 180");
+}
+
+#[test]
 fn an_invite_that_comes_again_after_its_refusal_does_not_ring_again() {
     let mut bench = Bench::registered();
     bench.frame(&invite("c1", ""));
