@@ -102,6 +102,8 @@ pub(crate) struct Agent {
     outages: u32,
     /// When the last attempt at once was made.
     at_once: Option<Instant>,
+    /// When the server gave its last sign of life over this connection.
+    heard: Option<Instant>,
     /// What was answered of late.
     answered: Answered,
     /// Unregistering, at most until then.
@@ -123,6 +125,7 @@ impl Agent {
             attempts: 0,
             outages: 0,
             at_once: None,
+            heard: None,
             answered: Answered::default(),
             stopping: None,
             calls: Vec::new(),
@@ -207,6 +210,7 @@ impl Agent {
     /// The connection is gone, or could not be made. A call that is up goes on without it.
     pub(crate) fn link_down(&mut self, error: SipError, trouble: Trouble, now: Instant) {
         self.link = Link::Off;
+        self.heard = None;
         if let Some(registration) = &mut self.registration {
             registration.link_lost();
         }
@@ -254,6 +258,7 @@ impl Agent {
 
     /// A frame came. Whatever it is, the agent lives on.
     pub(crate) fn frame(&mut self, frame: &[u8], now: Instant) {
+        self.note_sign_of_life(now);
         match message::parse(frame) {
             Ok(Incoming::Request(request)) => match self.answered.find(&request, now) {
                 // The same once more: so the same answer (RFC 3261 17.2.2).
