@@ -26,7 +26,7 @@ mod tap;
 mod watch;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::sync::{
     Arc,

@@ -54,7 +54,7 @@ const CALL: &str = "a-call";
 const SOON: Duration = Duration::from_secs(5);
 
 /// Sends and counts as a telephone switch would.
-struct FarEnd {
+pub(in crate::softphone) struct FarEnd {
     connection: Arc<dyn PeerConnection>,
     gathered: watch::Receiver<u32>,
     heard: Arc<Heard>,
@@ -174,7 +174,7 @@ fn rtp_codec(name: &str, clock_rate: u32, channels: u16) -> RTCRtpCodec {
 }
 
 impl FarEnd {
-    async fn new() -> Self {
+    pub(in crate::softphone) async fn new() -> Self {
         Self::at(&["127.0.0.1:0"], &[]).await
     }
 
@@ -250,24 +250,24 @@ impl FarEnd {
         self.connection.local_description().await.unwrap().sdp
     }
 
-    async fn offer(&self) -> String {
+    pub(in crate::softphone) async fn offer(&self) -> String {
         let offer = self.connection.create_offer(None).await.unwrap();
         self.set_local(offer).await
     }
 
-    async fn accept(&self, answer: &str) {
+    pub(in crate::softphone) async fn accept(&self, answer: &str) {
         let answer = RTCSessionDescription::answer(answer.to_owned()).unwrap();
         self.connection.set_remote_description(answer).await.unwrap();
     }
 
-    async fn answer(&self, offer: &str) -> String {
+    pub(in crate::softphone) async fn answer(&self, offer: &str) -> String {
         let offer = RTCSessionDescription::offer(offer.to_owned()).unwrap();
         self.connection.set_remote_description(offer).await.unwrap();
         let answer = self.connection.create_answer(None).await.unwrap();
         self.set_local(answer).await
     }
 
-    fn heard(&self) -> u64 {
+    pub(in crate::softphone) fn heard(&self) -> u64 {
         self.heard.packets.load(Relaxed)
     }
 

@@ -12,8 +12,11 @@ fn told<D: Digest>(name: &str, certificate: &[u8]) -> String {
     format!("a=fingerprint:{name} {}", bytes.join(":"))
 }
 
+/// Fingerprint lines for a certificate (DER).
+type Way = fn(&[u8]) -> Vec<String>;
+
 /// A far end, its offer with these fingerprint lines in place of its own.
-async fn offering(lines: impl Fn(&[u8]) -> Vec<String>) -> (FarEnd, String) {
+async fn offering(lines: Way) -> (FarEnd, String) {
     let certificate = super::super::peer::certificate().unwrap();
     let der = CertificateDer::from_pem_slice(certificate.serialize_pem().unwrap().as_bytes()).unwrap();
     let far = FarEnd::showing(certificate, &["127.0.0.1:0"], &[]).await;
@@ -33,7 +36,7 @@ async fn answered(far: &FarEnd, offer: &str) -> Phone {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_with_a_certificate_told_by_any_hash() {
-    let ways: [fn(&[u8]) -> Vec<String>; 6] = [
+    let ways: [Way; 6] = [
         |der| vec![told::<Sha1>("sha-1", der)],
         |der| vec![told::<Sha256>("SHA-256", der)],
         |der| vec![told::<Sha384>("sha-384", der)],
@@ -53,7 +56,7 @@ async fn a_call_with_a_certificate_told_by_any_hash() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_certificate_than_announced_is_told_as_that_and_nothing_passes_either_way() {
-    let ways: [fn(&[u8]) -> Vec<String>; 5] = [
+    let ways: [Way; 5] = [
         |_| vec![told::<Sha1>("sha-1", b"another")],
         |_| vec![told::<Sha256>("sha-256", b"another")],
         |_| vec![told::<Sha384>("sha-384", b"another")],
