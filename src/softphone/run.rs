@@ -119,7 +119,10 @@ impl<M: MediaPort> Runner<M> {
             event = async { match link { Some(link) => link.event().await, None => pending().await } } => match event {
                 Some(LinkEvent::Up) => self.agent.link_up(Instant::now()),
                 Some(LinkEvent::Frame(frame)) => self.agent.frame(&frame, Instant::now()),
-                Some(LinkEvent::RoundTrip(time)) => (self.on_event)(Event::RoundTrip(time)),
+                Some(LinkEvent::RoundTrip(time)) => {
+                    self.agent.proven(Instant::now());
+                    (self.on_event)(Event::RoundTrip(time));
+                }
                 Some(LinkEvent::Down { error, trouble }) => {
                     tracing::info!(%error, "no SIP connection");
                     self.link = None;
@@ -128,13 +131,14 @@ impl<M: MediaPort> Runner<M> {
                 None => self.link = None,
             },
             Some(wish) = self.wishes.recv() => match wish {
-                Wish::Restart { call_id } => {
+                Wish::Restart { call_id, moved } => {
                     // What the sound has lost its way by, SIP may have lost its way by too.
                     if let Some(link) = &self.link {
                         link.prove();
                     }
-                    self.agent.reoffer(&call_id, Instant::now());
+                    self.agent.reoffer(&call_id, moved, Instant::now());
                 }
+                Wish::Settled { call_id } => self.agent.settled(&call_id),
                 Wish::Renew { call_id } => self.agent.renew(&call_id, Instant::now()),
             },
             Some((job, result)) = self.done.recv() => self.agent.media_done(job, result, Instant::now()),

@@ -3,6 +3,7 @@
 //! The server takes text apart by itself: it shares nothing with `sip`.
 
 mod connection;
+mod outage;
 mod server;
 pub(super) mod torture;
 

@@ -285,6 +285,8 @@ pub enum LossCause {
     NoPath,
     /// A path is there, encryption was not set up (DTLS).
     NoEncryption,
+    /// The far end has shown another certificate than the one announced: somebody may be in between.
+    WrongCertificate,
     /// The far end does not answer on any path any more (consent, RFC 7675).
     PathLost,
     /// The connection to the far end has failed for good.
@@ -299,6 +301,7 @@ impl LossCause {
         match self {
             LossCause::NoPath => "no_path",
             LossCause::NoEncryption => "no_encryption",
+            LossCause::WrongCertificate => "wrong_certificate",
             LossCause::PathLost => "path_lost",
             LossCause::Failed => "failed",
             LossCause::NoPackets => "no_packets",
@@ -310,6 +313,7 @@ impl LossCause {
         Message::new(match self {
             LossCause::NoPath => "media.no_path",
             LossCause::NoEncryption => "media.no_encryption",
+            LossCause::WrongCertificate => "media.wrong_certificate",
             LossCause::PathLost => "media.path_lost",
             LossCause::Failed => "media.connection_failed",
             LossCause::NoPackets => "media.no_packets",

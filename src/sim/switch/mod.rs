@@ -8,6 +8,7 @@
 //! ```
 
 mod arrivals;
+mod carry;
 mod codec;
 mod core;
 mod digest;

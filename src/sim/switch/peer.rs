@@ -1,7 +1,6 @@
-//! One leg's encrypted audio: a WebRTC peer that offers, and the tasks that carry frames to packets and back.
+//! One leg's encrypted audio: a WebRTC peer that offers, and what it agrees on.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -14,27 +13,30 @@ use rtc::peer_connection::configuration::media_engine::{
 };
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::sdp::RTCSessionDescription;
-use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
-use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionState,
 };
 
+use super::carry::{Frames, Sending, Stream, receive, send};
 use super::codec::{Codec, CodecError, Speaker};
-use super::faults::{HEADERS, Line, SwitchFaults};
+use super::faults::SwitchFaults;
 use super::mixer::{Frame, Port, locked};
 use super::sdp::{self, AnswerError};
 
 /// How long candidate gathering on local sockets may take.
 const GATHERING: Duration = Duration::from_secs(2);
+
+/// Nothing from the client for so long after it is taken for disconnected (5 s): its sound is gone for good. A client whose
+/// network is away for a minute is waited for.
+const GONE: Duration = Duration::from_secs(85);
 
 /// What is offered, most wanted first. Telephone events are added to the offer's text: the stack cannot tell two
 /// clocks of one name apart.
@@ -66,15 +68,19 @@ pub(super) fn current(faults: &SharedFaults) -> SwitchFaults {
     *faults.read().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// The offering side of one call.
+/// The switch's side of one call.
 pub(super) struct Peer {
+    address: IpAddr,
     connection: Arc<dyn PeerConnection>,
     /// The offer, all candidates included.
     pub offer: String,
-    sender: Option<Sending>,
+    track: Arc<TrackLocalStaticRTP>,
+    ssrc: u32,
+    frames: Frames,
     port: Port,
     faults: SharedFaults,
-    state: watch::Receiver<RTCPeerConnectionState>,
+    /// Of the connection in force.
+    state: watch::Sender<RTCPeerConnectionState>,
     events: Arc<Events>,
     /// What the client's last description agreed on.
     agreed: Option<Agreed>,
@@ -85,13 +91,8 @@ pub(super) struct Peer {
 struct Agreed {
     codec: Codec,
     ice_ufrag: Option<String>,
-}
-
-/// What the sending task needs once the codec is known.
-struct Sending {
-    track: Arc<TrackLocalStaticRTP>,
-    ssrc: u32,
-    frames: mpsc::Receiver<Frame>,
+    /// Of its certificate.
+    fingerprint: Option<String>,
 }
 
 impl Peer {
@@ -105,37 +106,10 @@ impl Peer {
         frames: mpsc::Receiver<Frame>,
         faults: SharedFaults,
     ) -> Result<Peer, PeerError> {
-        let mut engine = MediaEngine::default();
-        for codec in OFFERED.map(codec_parameters) {
-            engine.register_codec(codec, RtpCodecKind::Audio)?;
-        }
-        let (state_tx, state) = watch::channel(RTCPeerConnectionState::New);
-        let (gathered_tx, gathered) = oneshot::channel();
-        let events = Arc::new(Events {
-            port: port.clone(),
-            faults: Arc::clone(&faults),
-            state: state_tx,
-            gathered: std::sync::Mutex::new(Some(gathered_tx)),
-        });
-        let settings = SettingEngineBuilder::new()
-            // DTLS starts with the next check after ICE is up: frequent checks make that soon.
-            .with_ice_connection_attempts(Some(Duration::from_millis(50)), Some(600))
-            // Nothing may leave the machine to look up a browser's hidden candidates: its checks reach us anyway.
-            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
-            .build();
-        let connection: Arc<dyn PeerConnection> = Arc::new(
-            PeerConnectionBuilder::new()
-                .with_media_engine(engine)
-                .with_setting_engine(settings)
-                .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
-                .with_handler(Arc::<Events>::clone(&events))
-                .with_udp_addrs(addresses(address))
-                .build()
-                .await?,
-        );
-        let ssrc = rand::random_range(1..u32::MAX);
-        let track = Arc::new(local_track(ssrc));
-        let offer = match describe(&connection, &track, gathered).await {
+        let state = watch::Sender::new(RTCPeerConnectionState::New);
+        let Connected { connection, events, track, ssrc, gathered } =
+            connect(address, &port, &faults, state.clone()).await?;
+        let offer = match describe(&connection, gathered).await {
             Ok(offer) => offer,
             Err(error) => {
                 // Frees the socket and the driver behind it.
@@ -143,8 +117,9 @@ impl Peer {
                 return Err(error);
             }
         };
-        let sender = Some(Sending { track, ssrc, frames });
-        Ok(Peer { connection, offer, sender, port, faults, state, events, agreed: None, tasks: Vec::new() })
+        let frames = Arc::new(tokio::sync::Mutex::new(frames));
+        let (agreed, tasks) = (None, Vec::new());
+        Ok(Peer { address, connection, offer, track, ssrc, frames, port, faults, state, events, agreed, tasks })
     }
 
     /// Takes the client's answer and starts the sound.
@@ -152,38 +127,53 @@ impl Peer {
     /// # Errors
     /// When the answer cannot carry a call.
     pub async fn accept(&mut self, answer: &str) -> Result<Codec, PeerError> {
-        let ice_ufrag = sdp::ice_ufrag(answer).map(str::to_owned);
+        let agreed = Agreed::of(answer)?;
         let answer = sdp::read_answer(answer)?;
-        self.agreed = Some(Agreed { codec: answer.codec, ice_ufrag });
+        self.agreed = Some(agreed);
         locked(&self.port.inbound).set_codec(answer.payload_type, answer.codec)?;
-        let speaker = Speaker::new(answer.codec)?;
         self.connection.set_remote_description(RTCSessionDescription::answer(answer.sdp)?).await?;
-        if let Some(sending) = self.sender.take() {
-            let stream = Stream { payload_type: answer.payload_type, codec: answer.codec, speaker };
-            let (port, faults, state) = (self.port.clone(), Arc::clone(&self.faults), self.state.clone());
-            self.tasks.push(tokio::spawn(send(sending, stream, port, faults, state)));
-        }
+        self.speak(answer.payload_type, answer.codec)?;
         Ok(answer.codec)
     }
 
-    /// Answers another offer of the client's in the same call, with an ICE restart or without; the codec stays.
+    /// Sends what the leg hears from now on.
+    fn speak(&mut self, payload_type: u8, codec: Codec) -> Result<(), PeerError> {
+        let stream = Stream { payload_type, codec, speaker: Speaker::new(codec)? };
+        let sending = Sending { track: Arc::clone(&self.track), ssrc: self.ssrc, frames: Arc::clone(&self.frames) };
+        let (port, faults, state) = (self.port.clone(), Arc::clone(&self.faults), self.state.subscribe());
+        self.tasks.push(tokio::spawn(send(sending, stream, port, faults, state)));
+        Ok(())
+    }
+
+    /// Answers another offer of the client's in the same call, with an ICE restart or without; the codec stays. Another
+    /// certificate than before asks for another association (RFC 8842 4).
     ///
     /// # Errors
     /// When the offer cannot carry the call; what was agreed on goes on.
     pub async fn answer(&mut self, offer: &str) -> Result<String, PeerError> {
-        let Some(agreed) = &mut self.agreed else { return Err(AnswerError::NoAudio.into()) };
         let offered = sdp::read_answer(offer)?;
-        if offered.codec != agreed.codec {
+        let asked = Agreed::of(offer)?;
+        let agreed = self.agreed.as_mut().ok_or(AnswerError::NoAudio)?;
+        if asked.codec != agreed.codec {
             return Err(AnswerError::NoCodec.into());
         }
-        let ice_ufrag = sdp::ice_ufrag(offer).map(str::to_owned);
-        let restart = std::mem::replace(&mut agreed.ice_ufrag, ice_ufrag.clone()) != ice_ufrag;
-        let (gathered_tx, gathered) = oneshot::channel();
-        *locked(&self.events.gathered) = Some(gathered_tx);
+        let before = std::mem::replace(agreed, asked);
+        let gathered = if before.fingerprint == agreed.fingerprint {
+            let (gathered_tx, gathered) = oneshot::channel();
+            *locked(&self.events.gathered) = Some(gathered_tx);
+            (before.ice_ufrag != agreed.ice_ufrag).then_some(gathered)
+        } else {
+            tracing::info!("the client shows another certificate: another association");
+            Some(self.begin_anew().await?)
+        };
         self.connection.set_remote_description(RTCSessionDescription::offer(offered.sdp)?).await?;
+        if self.tasks.is_empty() {
+            locked(&self.port.inbound).set_codec(offered.payload_type, offered.codec)?;
+            self.speak(offered.payload_type, offered.codec)?;
+        }
         let answer = self.connection.create_answer(None).await?;
         self.connection.set_local_description(answer).await?;
-        if restart {
+        if let Some(gathered) = gathered {
             match tokio::time::timeout(GATHERING, gathered).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => return Err(PeerError::Gathering),
@@ -193,6 +183,19 @@ impl Peer {
         Ok(sdp::finish_answer(&answer.sdp))
     }
 
+    /// Another connection takes the place of this one; tells when its candidates are there.
+    async fn begin_anew(&mut self) -> Result<oneshot::Receiver<()>, PeerError> {
+        let state = watch::Sender::new(RTCPeerConnectionState::New);
+        let made = connect(self.address, &self.port, &self.faults, state.clone()).await?;
+        for task in self.tasks.drain(..) {
+            task.abort();
+        }
+        let old = std::mem::replace(&mut self.connection, made.connection);
+        (self.events, self.track, self.ssrc, self.state) = (made.events, made.track, made.ssrc, state);
+        old.close().await?;
+        Ok(made.gathered)
+    }
+
     /// Whether packets can flow.
     pub fn is_connected(&self) -> bool {
         *self.state.borrow() == RTCPeerConnectionState::Connected
@@ -200,7 +203,7 @@ impl Peer {
 
     /// A handle that tells when the connection has failed for good.
     pub fn watch(&self) -> watch::Receiver<RTCPeerConnectionState> {
-        self.state.clone()
+        self.state.subscribe()
     }
 
     /// Ends the sound and frees the socket.
@@ -224,15 +227,68 @@ fn addresses(address: IpAddr) -> Vec<SocketAddr> {
     addresses
 }
 
-/// The offer for one audio track, complete with candidates.
-async fn describe(
-    connection: &Arc<dyn PeerConnection>,
-    track: &Arc<TrackLocalStaticRTP>,
+impl Agreed {
+    fn of(description: &str) -> Result<Self, AnswerError> {
+        let codec = sdp::read_answer(description)?.codec;
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        Ok(Self { codec, ice_ufrag: own(sdp::ice_ufrag(description)), fingerprint: own(sdp::fingerprint(description)) })
+    }
+}
+
+/// A connection with one audio track, nothing agreed on yet.
+struct Connected {
+    connection: Arc<dyn PeerConnection>,
+    events: Arc<Events>,
+    track: Arc<TrackLocalStaticRTP>,
+    ssrc: u32,
     gathered: oneshot::Receiver<()>,
-) -> Result<String, PeerError> {
-    let track: Arc<dyn TrackLocal> = Arc::<TrackLocalStaticRTP>::clone(track);
-    let transceiver = connection.add_transceiver_from_track(track, None).await?;
+}
+
+/// Opens a socket on `address`.
+async fn connect(
+    address: IpAddr,
+    port: &Port,
+    faults: &SharedFaults,
+    state: watch::Sender<RTCPeerConnectionState>,
+) -> Result<Connected, PeerError> {
+    let mut engine = MediaEngine::default();
+    for codec in OFFERED.map(codec_parameters) {
+        engine.register_codec(codec, RtpCodecKind::Audio)?;
+    }
+    let (gathered_tx, gathered) = oneshot::channel();
+    let events = Arc::new(Events {
+        port: port.clone(),
+        faults: Arc::clone(faults),
+        state,
+        gathered: std::sync::Mutex::new(Some(gathered_tx)),
+    });
+    let settings = SettingEngineBuilder::new()
+        // DTLS starts with the next check after ICE is up: frequent checks make that soon.
+        .with_ice_connection_attempts(Some(Duration::from_millis(50)), Some(600))
+        .with_ice_timeouts(None, Some(GONE), None)
+        // Nothing may leave the machine to look up a browser's hidden candidates: its checks reach us anyway.
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        .build();
+    let connection: Arc<dyn PeerConnection> = Arc::new(
+        PeerConnectionBuilder::new()
+            .with_media_engine(engine)
+            .with_setting_engine(settings)
+            .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
+            .with_handler(Arc::<Events>::clone(&events))
+            .with_udp_addrs(addresses(address))
+            .build()
+            .await?,
+    );
+    let ssrc = rand::random_range(1..u32::MAX);
+    let track = Arc::new(local_track(ssrc));
+    let added: Arc<dyn TrackLocal> = Arc::<TrackLocalStaticRTP>::clone(&track);
+    let transceiver = connection.add_transceiver_from_track(added, None).await?;
     transceiver.set_codec_preferences(OFFERED.map(codec_parameters).to_vec()).await?;
+    Ok(Connected { connection, events, track, ssrc, gathered })
+}
+
+/// The offer, complete with candidates.
+async fn describe(connection: &Arc<dyn PeerConnection>, gathered: oneshot::Receiver<()>) -> Result<String, PeerError> {
     let offer = connection.create_offer(None).await?;
     connection.set_local_description(offer).await?;
     match tokio::time::timeout(GATHERING, gathered).await {
@@ -305,96 +361,5 @@ impl PeerConnectionEventHandler for Events {
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
         tokio::spawn(receive(track, self.port.clone(), Arc::clone(&self.faults)));
-    }
-}
-
-/// Carries packets from the client to the leg's jitter buffer until the track ends.
-async fn receive(track: Arc<dyn TrackRemote>, port: Port, faults: SharedFaults) {
-    let mut line: Line<rtp::Packet> = Line::new(Instant::now());
-    loop {
-        let event = tokio::select! {
-            event = track.poll() => Some(event),
-            () = due(&line) => None,
-        };
-        let now = Instant::now();
-        match event {
-            Some(Some(TrackRemoteEvent::OnRtpPacket(packet))) => {
-                let bytes = packet.payload.len() + HEADERS;
-                line.push(now, packet, bytes, &current(&faults).from_agent);
-            }
-            Some(Some(_)) | None => {}
-            Some(None) => return,
-        }
-        while let Some(packet) = line.pop(now) {
-            port.packets_in.fetch_add(1, Ordering::Relaxed);
-            locked(&port.arrivals).note(now);
-            let header = packet.header;
-            locked(&port.inbound).push(header.ssrc, header.payload_type, header.sequence_number, packet.payload);
-        }
-    }
-}
-
-/// Waits for the line's next packet, for ever if there is none.
-async fn due<T: Clone>(line: &Line<T>) {
-    match line.next_due() {
-        Some(due) => tokio::time::sleep_until(due).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The codec state of the sending direction.
-struct Stream {
-    payload_type: u8,
-    codec: Codec,
-    speaker: Speaker,
-}
-
-/// Carries frames from the mixer to the client until the leg ends.
-async fn send(
-    mut sending: Sending,
-    mut stream: Stream,
-    port: Port,
-    faults: SharedFaults,
-    state: watch::Receiver<RTCPeerConnectionState>,
-) {
-    let mut line: Line<rtp::Packet> = Line::new(Instant::now());
-    let mut sequence: u16 = rand::random_range(0..0x8000);
-    let mut timestamp: u32 = rand::random();
-    let mut first = true;
-    loop {
-        let frame = tokio::select! {
-            frame = sending.frames.recv() => Some(frame),
-            () = due(&line) => None,
-        };
-        match frame {
-            Some(None) => return,
-            // Before DTLS is up a packet could only be thrown away.
-            Some(Some(frame)) if *state.borrow() == RTCPeerConnectionState::Connected => {
-                if let Some(payload) = stream.speaker.encode(&frame) {
-                    let header = rtp::Header {
-                        version: 2,
-                        marker: std::mem::take(&mut first),
-                        payload_type: stream.payload_type,
-                        sequence_number: sequence,
-                        timestamp,
-                        ssrc: sending.ssrc,
-                        ..rtp::Header::default()
-                    };
-                    let bytes = payload.len() + HEADERS;
-                    let packet = rtp::Packet { header, payload: payload.into() };
-                    line.push(Instant::now(), packet, bytes, &current(&faults).to_agent);
-                    sequence = sequence.wrapping_add(1);
-                }
-                timestamp = timestamp.wrapping_add(stream.codec.ticks());
-            }
-            Some(Some(_)) | None => {}
-        }
-        while let Some(packet) = line.pop(Instant::now()) {
-            port.packets_out.fetch_add(1, Ordering::Relaxed);
-            if let Err(error) = sending.track.write_rtp(packet).await {
-                tracing::debug!(%error, "sending to a leg");
-                return;
-            }
-        }
     }
 }

@@ -65,6 +65,11 @@ pub(super) fn ice_ufrag(sdp: &str) -> Option<&str> {
     sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::trim)
 }
 
+/// The fingerprint of a description: another one asks for another DTLS association (RFC 8842 4).
+pub(super) fn fingerprint(sdp: &str) -> Option<&str> {
+    sdp.lines().find_map(|line| line.strip_prefix("a=fingerprint:")).map(str::trim)
+}
+
 /// The IPv4 address and port of an RTP candidate over UDP.
 fn candidate_address(line: &str) -> Option<(&str, &str)> {
     let words: Vec<&str> = line.strip_prefix("a=candidate:")?.split(' ').collect();

@@ -359,6 +359,33 @@ async fn a_call_goes_on_over_the_clients_new_socket() {
     }
 }
 
+/// RFC 8842 4: a later offer with another certificate is answered by another association, not by the one there is.
+#[tokio::test]
+async fn another_certificate_in_a_later_offer_sounds_again() {
+    let (mut stage, mut client) = Stage::with_client().await;
+    for _ in 0..2 {
+        let mut talk = stage.talking(&mut client, Codec::Pcmu).await;
+        talk.both_heard(&stage.switch).await;
+        let mut number = 0;
+        for _ in 0..2 {
+            // The client has forgotten everything but the call.
+            let (sound, offer) = client::Sound::offer(Codec::Pcmu, 1000.0).await;
+            std::mem::replace(&mut talk.sound, sound).close().await;
+            number += 1;
+            let invite = client.in_dialog(&talk.invite, "INVITE", number).with_body("application/sdp", &offer);
+            client.line.send(invite);
+            let ok = client.line.next().await;
+            assert_eq!(ok.code(), Some(200), "{}", ok.to_text());
+            talk.sound.accept(&ok.body).await;
+            client.line.send(client.in_dialog(&talk.invite, "ACK", number));
+            talk.both_heard(&stage.switch).await;
+        }
+        client.line.send(client.in_dialog(&talk.invite, "BYE", number + 1));
+        assert_eq!(client.line.next().await.code(), Some(200));
+        stage.expect(SwitchEvent::Ended { leg: talk.leg }).await;
+    }
+}
+
 #[tokio::test]
 async fn keep_alives_are_answered_and_garbage_does_no_harm() {
     let (_stage, mut client) = Stage::with_client().await;

@@ -26,6 +26,8 @@ pub struct Beginning {
     pub door: Arc<OnceLock<Weak<CallAudio>>>,
     /// What peers report.
     pub states: mpsc::UnboundedReceiver<(u64, PeerState)>,
+    /// How the path of the peer in force is.
+    pub path: watch::Sender<Path>,
 }
 
 impl Beginning {
@@ -39,8 +41,8 @@ impl Beginning {
         });
         let (states_in, states) = mpsc::unbounded_channel();
         let (path, _) = watch::channel(Path::Sought);
-        let wiring = Wiring { sink, told: Arc::default(), states: states_in, path };
-        Self { wiring, door, states }
+        let wiring = Wiring { sink, told: Arc::default(), states: states_in };
+        Self { wiring, door, states, path }
     }
 }
 

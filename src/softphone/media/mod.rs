@@ -26,7 +26,7 @@ mod tap;
 mod watch;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::sync::{
     Arc,
@@ -67,8 +67,16 @@ impl MediaError {
 /// What the media session of a call asks of SIP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// A re-INVITE whose offer restarts ICE: the network has changed, or the far end is not reached any more.
+    /// A re-INVITE whose offer restarts ICE: the network has changed, or the far end is not reached any more. It is to
+    /// wait until the SIP server has given a sign of life: an offer that gets lost has given up the path there was.
     Restart {
+        /// The call's Call-ID.
+        call_id: String,
+        /// The machine has moved: the path there was cannot come back by itself.
+        moved: bool,
+    },
+    /// The far end is reached again: a restart that is not on its way yet is not needed any more.
+    Settled {
         /// The call's Call-ID.
         call_id: String,
     },

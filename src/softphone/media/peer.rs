@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU16, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -44,9 +44,8 @@ use super::{
     ice::Ice,
     network::Places,
     reporter::{self, Reporter},
-    restart,
     runtime::AlarmRuntime,
-    sdp::{Choice, Local, Remote, Setup},
+    sdp::{Choice, Fingerprints, Local, Remote, Setup},
     tap::{self, Link, Sink, Tap, Told},
 };
 use crate::{
@@ -64,13 +63,16 @@ const ICE_INTERVAL: Duration = Duration::from_millis(50);
 const ICE_ATTEMPTS: u16 = 600;
 
 /// Nothing at all from the far end for so long: disconnected. Consent checks go out every `ICE_KEEP_ALIVE`.
-const ICE_DISCONNECTED: Duration = Duration::from_secs(4);
+pub const ICE_DISCONNECTED: Duration = Duration::from_secs(4);
 
-/// Disconnected for so long: failed (consent expires after 30 s, RFC 7675 5.1).
-const ICE_FAILED: Duration = Duration::from_secs(26);
+/// Disconnected for so long: failed. Never: a failed agent forgets its pairs and asks no more, and only SIP could bring it
+/// back; one that goes on asking is answered as soon as packets flow again. `watch` sees to it that nothing else is sent
+/// when consent has expired.
+const ICE_FAILED: Duration = Duration::ZERO;
 
-/// Pause between consent checks (RFC 7675 5.1 asks for 4 to 6 s as the mean; twice as often finds a cut sooner).
-const ICE_KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// Pause between consent checks. RFC 7675 5.1 asks for 4 to 6 s; browsers ask every 0.5 to 2.5 s, because it is this that
+/// finds a path that is gone, and one that is back.
+const ICE_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 /// How long a pair is held back, where we decide, in favour of a shorter path: one seen by a server, one that only shows
 /// when it works, one through a relay. The crate's own 0.5, 1 and 2 s are heard as silence after a restart.
@@ -103,8 +105,6 @@ pub struct Wiring {
     pub told: Arc<Told>,
     /// State changes, with the number of the peer they are about.
     pub states: mpsc::UnboundedSender<(u64, PeerState)>,
-    /// How the path of the peer in force is.
-    pub path: watch::Sender<restart::Path>,
 }
 
 /// The association.
@@ -118,7 +118,8 @@ pub struct Peer {
     /// What the crate was told is spoken; it checks what is written against this.
     inner_choice: Choice,
     link: Arc<Link>,
-    connected: AtomicBool,
+    /// What the far end's certificate must be.
+    announced: Mutex<Option<Fingerprints>>,
     gathered: watch::Receiver<u64>,
     /// How long gathering may take.
     patience: Duration,
@@ -140,7 +141,6 @@ struct Promised<'a> {
 struct Handler {
     number: u64,
     states: mpsc::UnboundedSender<(u64, PeerState)>,
-    path: watch::Sender<restart::Path>,
     gathered: watch::Sender<u64>,
     alarm: Arc<Notify>,
     found: Arc<AtomicBool>,
@@ -148,17 +148,8 @@ struct Handler {
 
 impl Handler {
     fn tell(&self, state: PeerState) {
-        match state {
-            PeerState::PathFound => self.found.store(true, Relaxed),
-            PeerState::Connected => {
-                self.path.send_replace(restart::Path::Up);
-            }
-            PeerState::Disconnected => {
-                self.path.send_replace(restart::Path::Lost);
-            }
-            PeerState::Failed => {
-                self.path.send_replace(restart::Path::Dead);
-            }
+        if state == PeerState::PathFound {
+            self.found.store(true, Relaxed);
         }
         if self.states.send((self.number, state)).is_err() {
             tracing::trace!(?state, "state of a closed call");
@@ -275,6 +266,8 @@ impl Peer {
             .with_srflx_acceptance_min_wait(Some(SRFLX_WAIT))
             .with_prflx_acceptance_min_wait(Some(PRFLX_WAIT))
             .with_relay_acceptance_min_wait(Some(RELAY_WAIT))
+            // The crate knows SHA-256 alone and keeps a mismatch to itself: `verify` does it, before anything passes.
+            .with_disable_certificate_fingerprint_verification(true)
             // A restart binds its sockets anew, on the addresses there are then.
             .with_discard_local_candidates_during_ice_restart(true)
             .with_multicast_dns_mode(MulticastDnsMode::Disabled);
@@ -291,8 +284,7 @@ impl Peer {
         let (runtime, alarm) = AlarmRuntime::new(ice.names());
         let (gathered_in, gathered) = watch::channel(0);
         let found = Arc::new(AtomicBool::new(false));
-        let (states, path) = (wiring.states, wiring.path);
-        let handler = Handler { number, states, path, gathered: gathered_in, alarm, found: found.clone() };
+        let handler = Handler { number, states: wiring.states, gathered: gathered_in, alarm, found: found.clone() };
         let connection: Arc<dyn PeerConnection> = Arc::new(
             PeerConnectionBuilder::new()
                 .with_configuration(ice.configuration(certificate.clone()).await)
@@ -330,7 +322,7 @@ impl Peer {
             sequence: AtomicU16::new(rand::random::<u16>() >> 1),
             inner_choice: choice,
             link,
-            connected: AtomicBool::new(false),
+            announced: Mutex::new(None),
             gathered,
             patience: ice.patience(),
             certificate,
@@ -378,6 +370,7 @@ impl Peer {
     /// # Errors
     /// [`MediaError::Failed`]
     pub async fn renegotiate(&self, remote: &Remote, setup: Setup) -> Result<Local, MediaError> {
+        self.announce(remote);
         let offer = remote.for_crate(self.inner_choice, opposite(setup));
         let offer = RTCSessionDescription::offer(offer).map_err(failed("read the offer"))?;
         self.connection.set_remote_description(offer).await.map_err(failed("apply the offer"))?;
@@ -391,6 +384,7 @@ impl Peer {
     /// # Errors
     /// [`MediaError::Failed`]
     pub async fn accept(&self, remote: &Remote) -> Result<(), MediaError> {
+        self.announce(remote);
         let answer = remote.for_crate(self.inner_choice, remote.setup);
         let answer = RTCSessionDescription::answer(answer).map_err(failed("read the answer"))?;
         self.connection.set_remote_description(answer).await.map_err(failed("apply the answer"))?;
@@ -451,14 +445,40 @@ impl Peer {
         self.link.speak(crate_codec(codec).clock_rate);
     }
 
-    /// Whether [`Self::send`] sends; set by the call when the association is up.
-    pub fn set_connected(&self, connected: bool) {
-        self.connected.store(connected, Relaxed);
+    fn announce(&self, remote: &Remote) {
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        // The association was made with the first one; it stays that one's.
+        if !self.link.trusted() {
+            *announced = Some(remote.fingerprints.clone());
+        }
+    }
+
+    /// Whether the far end of an association that is up has shown the certificate that its description announces
+    /// (RFC 8122 5). Only then anything passes.
+    pub async fn verify(&self) -> bool {
+        if self.link.trusted() {
+            return true;
+        }
+        let shown = match self.sender.transport().await {
+            Ok(Some(transport)) => transport.get_remote_certificates().await.unwrap_or_default(),
+            Ok(None) | Err(_) => Vec::new(),
+        };
+        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        let matches = shown.first().zip(announced.as_ref()).is_some_and(|(shown, announced)| announced.matches(shown));
+        if matches {
+            self.link.trust();
+        }
+        matches
+    }
+
+    /// Whether anything is sent: while the far end gives signs of life (RFC 7675).
+    pub fn set_consent(&self, consents: bool) {
+        self.link.set_consent(consents);
     }
 
     /// Sends a packet; before the association is up it is dropped. Tells whether it was sent.
     pub async fn send(&self, out: RtpOut) -> bool {
-        if !self.connected.load(Relaxed) {
+        if !self.link.open() {
             return false;
         }
         let sequence_number = self.sequence.fetch_add(1, Relaxed);
@@ -518,7 +538,7 @@ impl Peer {
 
     /// Ends the association; idempotent.
     pub async fn close(&self) {
-        self.set_connected(false);
+        self.set_consent(false);
         if let Err(error) = self.connection.close().await {
             tracing::debug!(%error, "closing the peer connection");
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak, atomic::AtomicBool};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
+    time::Instant,
 };
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     beginning::Beginning,
     ice::Ice,
     peer::{Peer, Wiring},
-    restart::{Guard, Path},
+    restart::{Guard, InVain, Path},
     sdp::{self, Choice, Direction, Local, Origin, Remote, Setup},
     silenced::Silenced,
     watch::{Agreement, Surroundings, Watch},
@@ -83,8 +84,9 @@ pub struct Session {
     origin: Origin,
     agreed: Option<Agreed>,
     offered: Option<Offered>,
-    /// ICE was restarted and no path found since, or the far end did not want it: the next attempt begins from nothing.
-    restart_failed: bool,
+    /// How the path of the peer in force is.
+    path: watch::Sender<Path>,
+    in_vain: InVain,
 }
 
 /// Our DTLS role towards an offer: the client unless the far end insists (RFC 8842 5.3).
@@ -103,7 +105,7 @@ impl Session {
 
     /// Begins: the watch and the guard run from now on.
     pub fn new(environment: Environment, beginning: Beginning, peer: Peer) -> Self {
-        let Beginning { wiring, door, states } = beginning;
+        let Beginning { wiring, door, states, path } = beginning;
         let peer = Arc::new(peer);
         let (rtp_out, outbound) = mpsc::channel(OUTBOUND_QUEUE);
         let (agreement, agreements) =
@@ -118,13 +120,16 @@ impl Session {
                 held: environment.held.clone(),
                 on_event: environment.on_event.clone(),
                 wish: environment.wish.clone(),
+                path: path.clone(),
             },
         );
         let guard = Guard {
             call_id: environment.call_id.clone(),
             network: environment.ice.network().clone(),
             agreements: agreement.subscribe(),
-            path: wiring.path.subscribe(),
+            path: path.subscribe(),
+            told: wiring.told.clone(),
+            held: environment.held.clone(),
             wish: environment.wish.clone(),
         };
         (environment.on_event)(Event::Media(MediaEvent::Connecting));
@@ -142,9 +147,11 @@ impl Session {
             origin: Origin::new(),
             agreed: None,
             offered: None,
-            restart_failed: false,
+            path,
+            in_vain: InVain::default(),
         }
     }
+
     /// The first offer is ours.
     pub fn begin_offering(&mut self, local: Local) -> String {
         let offer = sdp::offer(&local, &self.environment.codecs, &mut self.origin);
@@ -192,8 +199,8 @@ impl Session {
         Ok(self.agree(engine, agreed))
     }
 
-    /// Our own offer within the session: what is agreed on, both ways. With `restart` it also looks for a new path: first
-    /// by restarting ICE, and if that did not help by an association of its own.
+    /// Our own offer within the session: what is agreed on, both ways. With `restart` it also looks for a new path, by
+    /// restarting ICE under the association there is (RFC 8842 4); by one of its own only when that was in vain for long.
     ///
     /// # Errors
     /// [`MediaError::Failed`] while our first offer is open, or if our side cannot.
@@ -201,7 +208,7 @@ impl Session {
         let agreed =
             self.agreed.as_ref().ok_or_else(|| MediaError::Failed("our first offer is not answered yet".into()))?;
         let (codec, standing) = (agreed.remote.choice.codec, agreed.local.clone());
-        let offered = if !restart { Offered::Standing(standing) } else { self.restart(codec).await? };
+        let offered = if !restart { Offered::Standing(standing) } else { self.restart(codec, standing).await? };
         let local = match &offered {
             Offered::Standing(local) | Offered::Restarted(local) | Offered::Anew(_, local) => local.clone(),
         };
@@ -212,21 +219,20 @@ impl Session {
     }
 
     /// Makes what is to be offered for a new path.
-    async fn restart(&mut self, codec: Codec) -> Result<Offered, MediaError> {
-        let tried_in_vain = self.restart_failed && *self.wiring.path.borrow() != Path::Up;
-        if !tried_in_vain && self.peer.can_restart() {
-            tracing::info!(call_id = self.call_id(), "ICE is restarted");
-            self.restart_failed = true;
-            self.wiring.path.send_replace(Path::Sought);
-            match self.peer.restart().await {
-                Ok(local) => return Ok(Offered::Restarted(local)),
-                Err(error) => tracing::warn!(%error, call_id = self.call_id(), "ICE could not be restarted"),
-            }
+    async fn restart(&mut self, codec: Codec, standing: Local) -> Result<Offered, MediaError> {
+        if self.in_vain.enough(self.wiring.told.received(), Instant::now()) {
+            tracing::info!(call_id = self.call_id(), "restarts of ICE bring no sound: a new association is offered");
+            let number = self.next_number();
+            let (peer, local) = Peer::offering(number, &self.environment.ice, codec, self.wiring.clone()).await?;
+            return Ok(Offered::Anew(Arc::new(peer), local));
         }
-        tracing::info!(call_id = self.call_id(), "a new association is offered");
-        let number = self.next_number();
-        let (peer, local) = Peer::offering(number, &self.environment.ice, codec, self.wiring.clone()).await?;
-        Ok(Offered::Anew(Arc::new(peer), local))
+        if !self.peer.can_restart() {
+            // Its credentials cannot change. The checks on its path go on; what it can do is to be found again.
+            return Ok(Offered::Standing(standing));
+        }
+        tracing::info!(call_id = self.call_id(), "ICE is restarted");
+        self.path.send_replace(Path::Sought);
+        Ok(Offered::Restarted(self.peer.restart().await?))
     }
 
     /// The answer to our own offer.
@@ -253,9 +259,15 @@ impl Session {
                 self.peer.accept(&remote).await?;
                 (local, role(remote.setup))
             }
-            (Offered::Standing(local), Some((true, true, setup))) => (local, setup),
+            (Offered::Standing(local), Some((true, true, setup))) => {
+                if *self.path.borrow() != Path::Up {
+                    self.in_vain.answered(self.wiring.told.received(), Instant::now());
+                }
+                (local, setup)
+            }
             (Offered::Restarted(local), Some((true, _, setup))) => {
                 self.peer.accept(&remote).await?;
+                self.in_vain.answered(self.wiring.told.received(), Instant::now());
                 (local, setup)
             }
             (Offered::Anew(peer, local), _) => {
@@ -282,11 +294,8 @@ impl Session {
     /// Our own offer was refused or never answered: what was agreed on before stays in force.
     pub async fn roll_back(&mut self) {
         match self.offered.take() {
-            Some(Offered::Restarted(_)) => {
-                // The path there was is gone with the restart; the next attempt needs nothing of it.
-                self.restart_failed = true;
-                self.peer.roll_back().await;
-            }
+            // The path there was is gone with the restart; the next one, under the same association, needs nothing of it.
+            Some(Offered::Restarted(_)) => self.peer.roll_back().await,
             Some(Offered::Anew(peer, _)) => peer.close().await,
             Some(Offered::Standing(_)) | None => {}
         }
@@ -299,8 +308,8 @@ impl Session {
 
     /// Another peer takes over; gives the one there was.
     fn put_in_force(&mut self, peer: Arc<Peer>) -> Arc<Peer> {
-        self.restart_failed = false;
-        self.wiring.path.send_replace(Path::Sought);
+        self.in_vain = InVain::default();
+        self.path.send_replace(Path::Sought);
         std::mem::replace(&mut self.peer, peer)
     }
 
@@ -366,7 +375,7 @@ impl Session {
             tracing::error!("the media session's task panicked");
         }
         drop(self.audio);
-        self.peer.set_connected(false);
+        self.peer.set_consent(false);
         (self.environment.on_event)(Event::Media(MediaEvent::Closed));
         self.peer
     }

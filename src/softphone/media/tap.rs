@@ -9,7 +9,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -49,11 +49,20 @@ pub struct Link {
     /// Payload types of what is on its way through the crate, by sequence number: it takes packets of the one codec it knows
     /// alone, so a digit or another codec goes through it under that name.
     payload_types: [AtomicU8; ON_THE_WAY],
+    /// The far end has shown the certificate it has announced: before that nothing passes, either way.
+    trusted: AtomicBool,
+    /// The far end has been heard of late, so that it may be sent to (RFC 7675).
+    consents: AtomicBool,
 }
 
 impl Default for Link {
     fn default() -> Self {
-        Self { clock: AtomicU32::new(8000), payload_types: [const { AtomicU8::new(0) }; ON_THE_WAY] }
+        Self {
+            clock: AtomicU32::new(8000),
+            payload_types: [const { AtomicU8::new(0) }; ON_THE_WAY],
+            trusted: AtomicBool::new(false),
+            consents: AtomicBool::new(false),
+        }
     }
 }
 
@@ -72,6 +81,26 @@ impl Link {
 
     fn payload_type(&self, sequence: u16) -> u8 {
         self.payload_types.get(usize::from(sequence) % ON_THE_WAY).map_or(0, |place| place.load(Relaxed))
+    }
+
+    /// The far end is who it has said to be: what it sends is taken in from now on.
+    pub fn trust(&self) {
+        self.trusted.store(true, Relaxed);
+    }
+
+    /// Whether [`Self::trust`] was called.
+    pub fn trusted(&self) -> bool {
+        self.trusted.load(Relaxed)
+    }
+
+    /// Whether the far end may be sent to.
+    pub fn set_consent(&self, consents: bool) {
+        self.consents.store(consents, Relaxed);
+    }
+
+    /// Whether anything goes out.
+    pub fn open(&self) -> bool {
+        self.trusted() && self.consents.load(Relaxed)
     }
 
     /// RTP clock, Hz.
@@ -96,6 +125,8 @@ pub struct Both {
     pub far: FarEnd,
     /// The last packet said that the far end is silent on purpose.
     pub resting: bool,
+    /// When the last RTP packet came.
+    pub last: Option<Instant>,
 }
 
 impl Told {
@@ -160,6 +191,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     type Time = Instant;
 
     fn handle_read(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
+        if !self.link.trusted() {
+            return Ok(());
+        }
         if let Packet::Rtcp(packets) = &tagged.message.packet {
             self.read_reports(packets, tagged.now);
         }
@@ -168,6 +202,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
             {
                 let mut both = self.told.both();
                 both.reception.arrived(packet.header.ssrc, packet.header.sequence_number);
+                both.last = Some(tagged.now);
                 both.resting = packet.payload.len() <= RESTING || packet.header.payload_type == COMFORT_NOISE;
             }
             tracing::trace!(
@@ -196,6 +231,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     }
 
     fn handle_write(&mut self, mut tagged: TaggedPacket) -> Result<(), Error> {
+        // The crate's own reports too.
+        if !self.link.open() {
+            return Ok(());
+        }
         match &mut tagged.message.packet {
             Packet::Rtp(packet) => {
                 packet.header.payload_type = self.link.payload_type(packet.header.sequence_number);

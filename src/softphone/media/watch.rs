@@ -16,7 +16,8 @@ use tokio::{
 
 use super::{
     OnEvent, Wish,
-    peer::{Peer, PeerState},
+    peer::{ICE_DISCONNECTED, Peer, PeerState},
+    restart::Path,
     stats::{self, Listening},
     tap::Told,
 };
@@ -33,6 +34,9 @@ const DTLS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// From the answer to a path.
 const PATH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Without a sign of life for so long nothing but checks is sent to the far end (RFC 7675 5.1).
+const CONSENT: Duration = Duration::from_secs(30);
 
 /// No packet for so long is worth telling; Opus that suppresses silence still sends every 0.4 s.
 const SILENCE_PATIENCE: Duration = Duration::from_secs(3);
@@ -90,6 +94,8 @@ pub struct Surroundings {
     pub on_event: OnEvent,
     /// Where a re-INVITE of our own is asked for.
     pub wish: mpsc::UnboundedSender<Wish>,
+    /// How the path is, for everybody.
+    pub path: watch::Sender<Path>,
 }
 
 /// The task.
@@ -106,6 +112,8 @@ pub struct Watch {
     connected: bool,
     /// What must have happened by when, else the call is told lost.
     deadline: Option<(Instant, LossCause)>,
+    /// Until then the far end may be sent to although it is silent.
+    consent: Option<Instant>,
     /// The codec last told.
     spoken: Option<Codec>,
     sent: u64,
@@ -137,6 +145,7 @@ impl Watch {
             health: Health::Connecting,
             connected: false,
             deadline: None,
+            consent: None,
             spoken: None,
             sent: 0,
             seen: 0,
@@ -171,7 +180,7 @@ impl Watch {
                     self.agreed(&current);
                 }
                 state = self.states.recv() => match state {
-                    Some((number, state)) if number == current.peer.number => self.follow(&current, state),
+                    Some((number, state)) if number == current.peer.number => self.follow(&current, state).await,
                     Some(_) => {}
                     None => return,
                 },
@@ -183,6 +192,11 @@ impl Watch {
                     if let Some((_, cause)) = self.deadline.take() {
                         self.lose(cause);
                     }
+                }
+                () = at(self.consent) => {
+                    tracing::info!(call_id = self.around.call_id, "30 s without a sign of life: nothing is sent but checks");
+                    self.consent = None;
+                    current.peer.set_consent(false);
                 }
                 _ = looks.tick() => self.look(&current),
                 _ = ticks.tick() => self.tick(&current).await,
@@ -198,7 +212,7 @@ impl Watch {
             self.peer_number = current.peer.number;
             self.connected = false;
             self.health = Health::Connecting;
-            self.deadline = None;
+            (self.deadline, self.consent) = (None, None);
             self.tell(MediaEvent::Connecting);
         }
         if !self.connected && self.deadline.is_none() {
@@ -212,17 +226,27 @@ impl Watch {
     }
 
     /// The peer's state has changed.
-    fn follow(&mut self, current: &Agreement, state: PeerState) {
+    async fn follow(&mut self, current: &Agreement, state: PeerState) {
         match state {
             PeerState::PathFound if !self.connected => {
                 self.expect(DTLS_PATIENCE, LossCause::NoEncryption);
             }
             PeerState::PathFound => {}
             PeerState::Connected => {
+                (self.deadline, self.consent) = (None, None);
+                if !current.peer.verify().await {
+                    tracing::error!(
+                        call_id = self.around.call_id,
+                        "the far end's certificate is not the one announced"
+                    );
+                    self.lose(LossCause::WrongCertificate);
+                    current.peer.close().await;
+                    return;
+                }
                 self.connected = true;
-                self.deadline = None;
                 self.seen_at = Instant::now();
-                current.peer.set_connected(true);
+                current.peer.set_consent(true);
+                self.around.path.send_replace(Path::Up);
                 if let Some(codec) = current.codec.filter(|_| self.health != Health::Up) {
                     self.up(codec);
                 }
@@ -230,12 +254,15 @@ impl Watch {
             PeerState::Disconnected => {
                 self.connected = false;
                 self.deadline = None;
+                self.consent = Some(Instant::now() + CONSENT.saturating_sub(ICE_DISCONNECTED));
+                self.around.path.send_replace(Path::Lost);
                 self.lose(LossCause::PathLost);
             }
             PeerState::Failed => {
                 self.connected = false;
-                self.deadline = None;
-                current.peer.set_connected(false);
+                (self.deadline, self.consent) = (None, None);
+                current.peer.set_consent(false);
+                self.around.path.send_replace(Path::Dead);
                 self.lose(LossCause::Failed);
             }
         }

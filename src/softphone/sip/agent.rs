@@ -24,7 +24,7 @@ use super::{
     message::{self, Incoming},
     registration::{Outcome, Registration},
 };
-use crate::softphone::{Account, EndCause, Event, SipError, media::MediaError, media_port::OfferCheck};
+use crate::softphone::{Account, EndCause, Event, SipError, media::MediaError};
 
 /// Whoever asks for it, a connection is tried no oftener than this.
 const LEAST_BETWEEN: Duration = Duration::from_secs(1);
@@ -94,7 +94,6 @@ enum Link {
 
 /// The user agent.
 pub(crate) struct Agent {
-    offer_check: OfferCheck,
     identity: Identity,
     account: Option<Account>,
     registration: Option<Registration>,
@@ -103,6 +102,8 @@ pub(crate) struct Agent {
     announced: bool,
     /// When the last attempt to connect began.
     opened: Option<Instant>,
+    /// When the server gave its last sign of life over this connection.
+    heard: Option<Instant>,
     /// What was answered of late.
     answered: Answered,
     /// Unregistering, at most until then.
@@ -115,15 +116,15 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// An agent that does nothing yet. `domain` is the SIP domain; `secure` tells `wss` from `ws`.
-    pub(crate) fn new(domain: &str, secure: bool, offer_check: OfferCheck) -> Self {
+    pub(crate) fn new(domain: &str, secure: bool) -> Self {
         Self {
-            offer_check,
             identity: Identity::new(domain, secure),
             account: None,
             registration: None,
             link: Link::Off,
             announced: false,
             opened: None,
+            heard: None,
             answered: Answered::default(),
             stopping: None,
             calls: Vec::new(),
@@ -246,6 +247,7 @@ impl Agent {
     /// The connection is gone, or could not be made. A call that is up goes on without it.
     pub(crate) fn link_down(&mut self, error: SipError, trouble: Trouble, now: Instant) {
         self.link = Link::Off;
+        self.heard = None;
         let retry_in =
             self.registration.as_mut().map_or(Duration::ZERO, |registration| registration.pause(trouble, now));
         while let Some(index) =
@@ -267,6 +269,7 @@ impl Agent {
 
     /// A frame came. Whatever it is, the agent lives on.
     pub(crate) fn frame(&mut self, frame: &[u8], now: Instant) {
+        self.note_sign_of_life(now);
         match message::parse(frame) {
             Ok(Incoming::Request(request)) => match self.answered.find(&request, now) {
                 // The same once more: so the same answer (RFC 3261 17.2.2).

@@ -28,7 +28,7 @@ async fn everything_inside_a_call_stays_on_the_connection() {
         let ok = conn.expect("SIP/2.0 200").await;
         conn.send(ack(&ok)).await;
         // A request of ours in the call, and the last one.
-        phone.media.wish(Wish::Restart { call_id: call.clone() });
+        phone.media.wish(Wish::Restart { call_id: call.clone(), moved: true });
         let ours = conn.expect("INVITE").await;
         conn.reply_with(&ours, "200 OK", &format!("Contact: <sip:moved@{there}>\r\n"), "v=0 theirs\r\n").await;
         let acknowledged = conn.expect("ACK").await;
@@ -51,7 +51,7 @@ async fn a_new_path_is_offered_over_the_connection_and_its_answer_taken_in() {
     let mut phone = Phone::new().await;
     let (mut conn, register) = phone.registered().await;
     phone.talking(&mut conn, &register).await;
-    phone.media.wish(Wish::Restart { call_id: "c1".into() });
+    phone.media.wish(Wish::Restart { call_id: "c1".into(), moved: true });
     let ours = conn.expect("INVITE").await;
     assert!(ours.ends_with("v=0 ours\r\n"));
     conn.reply(&ours, "491 Request Pending", "").await;
@@ -95,12 +95,13 @@ async fn a_connection_that_went_with_the_old_network_is_replaced_at_once() {
     let mut phone = Phone::new().await;
     let (mut conn, register) = phone.registered().await;
     phone.talking(&mut conn, &register).await;
-    phone.media.wish(Wish::Restart { call_id: "c1".into() });
+    phone.media.wish(Wish::Restart { call_id: "c1".into(), moved: true });
     // Nobody reads at the other end of `conn` any more. Long before the ordinary keep-alive gives up there is another.
     let wished = std::time::Instant::now();
     let mut next = Conn::accept(&phone.listener).await;
     assert!(wished.elapsed() < Duration::from_secs(5), "only after {:?}", wished.elapsed());
-    next.expect("REGISTER").await;
+    // The offer goes out when the server has answered something over it, and at once then.
+    next.register(300).await;
     next.expect("INVITE").await;
 }
 

@@ -23,6 +23,11 @@ pub(super) struct Conn(pub(super) WebSocketStream<TcpStream>);
 impl Conn {
     pub(super) async fn accept(listener: &TcpListener) -> Self {
         let (socket, _) = timeout(LIMIT, listener.accept()).await.expect("nobody connects").unwrap();
+        Self::over(socket).await
+    }
+
+    /// Speaks WebSocket over a connection that is there.
+    pub(super) async fn over(socket: TcpStream) -> Self {
         #[allow(clippy::result_large_err)]
         let agree = |request: &Request, mut response: Response| {
             assert_eq!(request.headers().get("Sec-WebSocket-Protocol"), Some(&HeaderValue::from_static("sip")));
@@ -41,6 +46,18 @@ impl Conn {
                 other @ (Message::Binary(_) | Message::Close(_) | Message::Frame(_)) => panic!("{other:?}"),
             }
         }
+    }
+
+    /// The next SIP message, however long it takes; none when the connection is gone.
+    pub(super) async fn next(&mut self) -> Option<String> {
+        while let Some(Ok(message)) = self.0.next().await {
+            if let Message::Text(text) = message
+                && !text.trim().is_empty()
+            {
+                return Some(text.to_string());
+            }
+        }
+        None
     }
 
     /// The next message, which must begin so.

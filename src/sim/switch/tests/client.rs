@@ -243,6 +243,21 @@ impl PeerConnectionEventHandler for Events {
 
 impl Sound {
     pub(super) async fn answer(offer: &str, codec: Codec, hz: f32) -> (Sound, String) {
+        let offer = RTCSessionDescription::offer(offer.to_owned()).unwrap();
+        Sound::begin(Some(offer), codec, hz).await
+    }
+
+    /// Another certificate, another connection.
+    pub(super) async fn offer(codec: Codec, hz: f32) -> (Sound, String) {
+        Sound::begin(None, codec, hz).await
+    }
+
+    pub(super) async fn accept(&self, answer: &str) {
+        let answer = RTCSessionDescription::answer(answer.to_owned()).unwrap();
+        self.connection.set_remote_description(answer).await.unwrap();
+    }
+
+    async fn begin(offer: Option<RTCSessionDescription>, codec: Codec, hz: f32) -> (Sound, String) {
         let (mime_type, clock_rate, channels, payload_type) = match codec {
             Codec::Opus => (MIME_TYPE_OPUS, 48_000, 2, 111),
             Codec::Pcmu => (MIME_TYPE_PCMU, 8000, 1, 0),
@@ -278,10 +293,18 @@ impl Sound {
             RtpCodecKind::Audio,
             vec![encoding],
         )));
-        connection.set_remote_description(RTCSessionDescription::offer(offer.to_owned()).unwrap()).await.unwrap();
-        connection.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await.unwrap();
-        let answer = connection.create_answer(None).await.unwrap();
-        connection.set_local_description(answer).await.unwrap();
+        let ours = match offer {
+            Some(offer) => {
+                connection.set_remote_description(offer).await.unwrap();
+                connection.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await.unwrap();
+                connection.create_answer(None).await.unwrap()
+            }
+            None => {
+                connection.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await.unwrap();
+                connection.create_offer(None).await.unwrap()
+            }
+        };
+        connection.set_local_description(ours).await.unwrap();
         within(gathered.wait_for(|done| *done)).await.unwrap();
         let sdp = connection.local_description().await.unwrap().sdp;
         tokio::spawn(async move {

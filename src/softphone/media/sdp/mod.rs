@@ -4,6 +4,7 @@
 //! it understands (`webrtc.md` 3, `crates.md` A.3). `remote` reads what came and writes the plain description the
 //! crate is given instead; `local` reads the crate's and writes what is sent.
 
+mod fingerprint;
 mod lines;
 mod local;
 mod remote;
@@ -11,6 +12,7 @@ mod remote;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub use fingerprint::Fingerprints;
 pub use local::{Local, Origin, answer, offer, offer_again};
 pub use remote::{Remote, read_answer, read_offer};
 

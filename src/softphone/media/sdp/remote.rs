@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    Choice, Direction, Setup, clock, encoding,
+    Choice, Direction, Fingerprints, Setup, clock, encoding,
     lines::{Description, Media, Section},
 };
 use crate::{
@@ -42,8 +42,8 @@ pub struct Remote {
     pub pwd: String,
     /// The far end does ICE-lite (RFC 8445 2.5).
     pub lite: bool,
-    /// `a=fingerprint`, the hash in lower case as the crate compares it.
-    pub fingerprint: String,
+    /// `a=fingerprint`: what its certificate must be.
+    pub fingerprints: Fingerprints,
     /// Usable candidates: UDP, component 1, an address.
     pub candidates: Vec<String>,
     /// Where it listens for TCP (RFC 6544).
@@ -152,7 +152,7 @@ fn speak(
     if section.has("crypto") && !places().any(|place| place.has("fingerprint")) {
         return Err(refuse("its audio is encrypted with keys in the SDP (SDES); DTLS-SRTP is needed"));
     }
-    let fingerprint = fingerprint(places())?;
+    let fingerprints = fingerprints(places())?;
     let is_word = |word: &String| (1..=256).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_graphic());
     let (Some(ufrag), Some(pwd)) = (find("ice-ufrag").filter(is_word), find("ice-pwd").filter(is_word)) else {
         return Err(refuse("its audio has no ICE credentials (WebRTC is needed, not plain RTP)"));
@@ -191,7 +191,7 @@ fn speak(
         ufrag,
         pwd,
         lite: description.session.has("ice-lite"),
-        fingerprint,
+        fingerprints,
         candidates: lines(|transport| *transport == Transport::Udp),
         tcp_candidates: lines(|transport| *transport == Transport::TcpPassive),
         tcp: places().any(|place| place.attributes("candidate").any(is_tcp)),
@@ -218,24 +218,12 @@ fn is_token(word: &str) -> bool {
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&b))
 }
 
-/// The SHA-256 fingerprint among those given (RFC 8122 5); Asterisk writes the hash in upper case.
-fn fingerprint<'a>(mut places: impl Iterator<Item = &'a Section>) -> Result<String, MediaError> {
+/// The fingerprints of the first place that has some (RFC 8122 5).
+fn fingerprints<'a>(mut places: impl Iterator<Item = &'a Section>) -> Result<Fingerprints, MediaError> {
     let Some(place) = places.find(|place| place.has("fingerprint")) else {
         return Err(refuse("its audio has no DTLS fingerprint (WebRTC is needed, not plain RTP)"));
     };
-    let is_sha256 = |value: &str| {
-        value.len() == 95 && value.split(':').count() == 32 && value.split(':').all(|b| b.len() == 2 && is_hex(b))
-    };
-    place
-        .attributes("fingerprint")
-        .filter_map(|line| line.split_once(' '))
-        .find(|(hash, value)| hash.eq_ignore_ascii_case("sha-256") && is_sha256(value.trim()))
-        .map(|(_, value)| format!("sha-256 {}", value.trim().to_ascii_uppercase()))
-        .ok_or_else(|| refuse("its DTLS fingerprint is not a SHA-256 one"))
-}
-
-fn is_hex(word: &str) -> bool {
-    word.bytes().all(|b| b.is_ascii_hexdigit())
+    Fingerprints::read(place).ok_or_else(|| refuse("none of its DTLS fingerprints can be checked"))
 }
 
 /// A way the far end is reached.
@@ -407,7 +395,7 @@ impl Remote {
             "a=rtcp-mux".into(),
             format!("a=rtpmap:{pt} {}", encoding(choice.codec)),
             format!("a=setup:{}", setup.name()),
-            format!("a=fingerprint:{}", self.fingerprint),
+            format!("a=fingerprint:{}", self.fingerprints.line()),
             format!("a=ice-ufrag:{}", self.ufrag),
             format!("a=ice-pwd:{}", self.pwd),
         ]);
@@ -425,7 +413,7 @@ impl Remote {
 
     /// Whether `other` continues the same DTLS association: a new one needs a new peer (RFC 8842 4).
     pub fn same_association(&self, other: &Remote) -> bool {
-        self.fingerprint == other.fingerprint
+        self.fingerprints.overlap(&other.fingerprints)
     }
 
     /// Whether `other` uses the same ICE session: new credentials are a restart (RFC 8839 4.4.1.1).

@@ -24,6 +24,8 @@ use crate::softphone::EndCause;
 const PROCEEDING: Duration = Duration::from_secs(60);
 /// Pause after a refusal that asks for another attempt later, or after silence.
 const LATER: Duration = Duration::from_secs(5);
+/// After a connection has come back, or an answer to the last restart: the sound may come back by itself meanwhile.
+pub(super) const GRACE: Duration = Duration::from_millis(500);
 /// How often a request is said again with credentials.
 const ROUNDS: u8 = 2;
 /// How often a request is tried in a row; then the media room has to ask for it anew, or the session timer does.
@@ -49,6 +51,11 @@ pub(in super::super) struct Own {
     again: bool,
     /// Which attempt this is, from 1.
     attempt: u8,
+    /// A restart, and the path there was cannot come back by itself.
+    moved: bool,
+    /// A restart waits until the server has said something after this: an offer that gets lost with a dead connection
+    /// has given up the path there was.
+    unproven: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -78,7 +85,21 @@ struct Sent {
 
 impl Own {
     fn wanted(aim: Aim, from: Instant) -> Self {
-        Self { aim, step: Step::Wanted { from }, again: false, attempt: 1 }
+        Self { aim, step: Step::Wanted { from }, again: false, attempt: 1, moved: false, unproven: None }
+    }
+
+    /// The server has said something; `first` if it is the first over this connection.
+    fn heard(&mut self, first: bool, now: Instant) {
+        if self.unproven.is_none_or(|since| now < since) {
+            return;
+        }
+        self.unproven = None;
+        if let Step::Wanted { from } = &mut self.step
+            && first
+            && !self.moved
+        {
+            *from = (*from).max(now + GRACE);
+        }
     }
 
     /// It has been sent and waits for an answer that settles an offer.
@@ -89,7 +110,7 @@ impl Own {
     /// When something is to be done; `free`: whether it may be sent now.
     pub(in super::super) fn deadline(&self, free: bool) -> Option<Instant> {
         match &self.step {
-            Step::Wanted { from } => free.then_some(*from),
+            Step::Wanted { from } => (free && self.unproven.is_none()).then_some(*from),
             Step::Offering { .. } => None,
             Step::Sent(sent) => Some(sent.give_up),
         }
@@ -97,14 +118,44 @@ impl Own {
 }
 
 impl Agent {
-    /// Sends a re-INVITE whose offer restarts ICE, as soon as the call allows one (RFC 3261 14.1, RFC 8839 4.4.3).
-    pub(crate) fn reoffer(&mut self, call_id: &str, now: Instant) {
+    /// Sends a re-INVITE whose offer restarts ICE, as soon as the server has given a sign of life and the call allows one
+    /// (RFC 3261 14.1, RFC 8839 4.4.3). `moved`: the path there was cannot come back by itself.
+    pub(crate) fn reoffer(&mut self, call_id: &str, moved: bool, now: Instant) {
         self.want_in(call_id, Aim::Restart, now);
+        if let Some(own) = self.calls.iter_mut().find(|call| call.call_id == call_id).and_then(|call| call.own.as_mut())
+        {
+            own.moved |= moved;
+        }
+        self.own_turns(now);
+    }
+
+    /// The far end is reached again: a restart that is not on its way yet is not needed.
+    pub(crate) fn settled(&mut self, call_id: &str) {
+        let Some(call) = self.calls.iter_mut().find(|call| call.call_id == call_id) else { return };
+        if let Some(own) = &mut call.own {
+            own.again = false;
+        }
+        call.own.take_if(|own| own.aim == Aim::Restart && matches!(own.step, Step::Wanted { .. }));
+    }
+
+    /// The server has answered a keep-alive.
+    pub(crate) fn proven(&mut self, now: Instant) {
+        self.note_sign_of_life(now);
+        self.own_turns(now);
+    }
+
+    /// The server has said something, whatever it is.
+    pub(super) fn note_sign_of_life(&mut self, now: Instant) {
+        let first = self.heard.replace(now).is_none();
+        for own in self.calls.iter_mut().filter_map(|call| call.own.as_mut()) {
+            own.heard(first, now);
+        }
     }
 
     /// Sends a re-INVITE that offers what is agreed on already; once, and without it nothing is lost.
     pub(crate) fn renew(&mut self, call_id: &str, now: Instant) {
         self.want_in(call_id, Aim::Renew, now);
+        self.own_turns(now);
     }
 
     fn want_in(&mut self, call_id: &str, aim: Aim, now: Instant) {
@@ -112,11 +163,12 @@ impl Agent {
             Some(index) => self.want(index, aim, now),
             None => tracing::debug!(call_id, "a re-INVITE is wanted for a call that is over"),
         }
-        self.own_turns(now);
     }
 
     pub(super) fn want(&mut self, index: usize, aim: Aim, now: Instant) {
+        let heard = self.heard == Some(now);
         let Some(call) = self.calls.get_mut(index) else { return };
+        let begun = call.own.as_ref().is_some_and(|own| own.aim == Aim::Restart);
         match &mut call.own {
             // A refresh is part of a restart; a restart takes the place of a refresh that is not out yet.
             Some(own) if aim == Aim::Restart => match own.step {
@@ -125,6 +177,10 @@ impl Agent {
             },
             Some(_) => {}
             None => call.own = Some(Own::wanted(aim, now)),
+        }
+        // One that waits already waits for the same.
+        if let Some(own) = call.own.as_mut().filter(|own| own.aim == Aim::Restart && !begun) {
+            own.unproven = (!heard).then_some(now);
         }
     }
 
@@ -209,7 +265,8 @@ impl Agent {
         };
         let Some(index) = self.calls.iter().position(sent) else { return self.late_ok(response, now) };
         let Some(call) = self.calls.get_mut(index) else { return false };
-        let Some(Own { step: Step::Sent(sent), .. }) = &mut call.own else { return false };
+        let Some(Own { step: Step::Sent(sent), aim, .. }) = &mut call.own else { return false };
+        let aim = *aim;
         if response.code < 200 {
             sent.give_up = now + PROCEEDING;
             if sent.offer.is_some() && response.sdp().is_some() {
@@ -233,6 +290,9 @@ impl Agent {
         match response.code {
             200..300 => self.own_accepted(index, response, now),
             401 | 407 if rounds < ROUNDS && self.challenged(response) => self.send_own(index, offer, rounds + 1, now),
+            // Somebody on the way has waited in vain. By RFC 3261 12.2.1.2 the call would be over; but it is while the
+            // network is bad that another path is looked for.
+            408 if aim != Aim::Refresh => self.own_failed(index, Some(LATER), now),
             422 if self.timer_too_short(index, response) => self.own_failed(index, Some(Duration::ZERO), now),
             // Both sides wanted to change the session at once. We did not make the call: at most 2 s, in steps of
             // 10 ms (RFC 3261 14.1).
@@ -298,11 +358,17 @@ impl Agent {
         }
         if own.again {
             self.want(index, Aim::Restart, now);
+            if let Some(Own { step: Step::Wanted { from }, .. }) =
+                self.calls.get_mut(index).and_then(|call| call.own.as_mut()).filter(|_| !own.moved)
+            {
+                *from = now + GRACE;
+            }
         }
     }
 
     /// It came to nothing: what was agreed on before stays. Tried again after the pause, if there is one.
     fn own_failed(&mut self, index: usize, pause: Option<Duration>, now: Instant) {
+        let heard = self.heard == Some(now);
         let Some(call) = self.calls.get_mut(index) else { return };
         let Some(own) = call.own.take() else { return };
         let (call_id, offered) =
@@ -315,7 +381,8 @@ impl Agent {
         {
             let pause = in_time.map_or(pause, |in_time| pause.min(in_time));
             let step = Step::Wanted { from: now + pause };
-            call.own = Some(Own { aim, step, again: false, attempt: attempt + 1 });
+            let unproven = (aim == Aim::Restart && !heard).then_some(now);
+            call.own = Some(Own { aim, step, again: false, attempt: attempt + 1, moved: own.moved, unproven });
         } else if let Some(timer) = call.timer.as_mut().filter(|_| aim == Aim::Refresh) {
             timer.missed(now);
         }
@@ -341,6 +408,12 @@ impl Agent {
     pub(super) fn own_requests_lost(&mut self, now: Instant) {
         for index in 0..self.calls.len() {
             let sent = |call: &Call| matches!(call.own, Some(Own { step: Step::Sent(_), .. }));
+            let Some(own) = self.calls.get_mut(index).and_then(|call| call.own.as_mut()) else { continue };
+            // A connection that breaks is no answer: it does not count.
+            own.attempt = 0;
+            if own.aim == Aim::Restart {
+                own.unproven = Some(now);
+            }
             if self.calls.get(index).is_some_and(sent) {
                 self.own_failed(index, Some(Duration::ZERO), now);
             }

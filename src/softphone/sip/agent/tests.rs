@@ -148,8 +148,12 @@ impl Bench {
         self.frame(&format!("SIP/2.0 {status}\r\n{echo}{headers}Content-Length: {}\r\n\r\n{body}", body.len()));
     }
 
+    /// Another path is wanted, and the server, where there is a connection, gives a sign of life.
     fn reoffer(&mut self) {
-        self.agent.reoffer("c1", self.now);
+        self.agent.reoffer("c1", false, self.now);
+        if self.agent.link == Link::Up {
+            self.agent.proven(self.now);
+        }
         self.collect();
     }
 

@@ -1,6 +1,7 @@
 //! Requests of our own within a call: re-INVITE, and what keeps a session timer going.
 
 use super::*;
+use crate::softphone::sip::agent::own::GRACE;
 
 const SDP: &str = "Content-Type: application/sdp\r\n";
 
@@ -100,6 +101,8 @@ fn it_waits_until_the_call_allows_it() {
     bench.wait(Duration::from_secs(60));
     assert!(bench.jobs.is_empty());
     bench.up();
+    bench.grant();
+    bench.wait(GRACE);
     assert_eq!(bench.tasks(), [&Task::Offer { restart: true }]);
 
     // No such call.
@@ -191,13 +194,97 @@ fn a_refusal_leaves_the_call_as_it_was() {
 
 #[test]
 fn where_the_other_side_knows_of_no_call_it_is_over() {
-    for status in ["481 Call/Transaction Does Not Exist", "408 Request Timeout"] {
-        let mut bench = asking();
-        bench.respond_in_call("INVITE", status, "", "");
-        bench.last("ACK");
-        bench.last("BYE");
-        assert!(matches!(&bench.events[..], [Event::Ended { cause: EndCause::Failed(_), .. }]), "{status}");
+    let mut bench = asking();
+    bench.respond_in_call("INVITE", "481 Call/Transaction Does Not Exist", "", "");
+    bench.last("ACK");
+    bench.last("BYE");
+    assert!(matches!(&bench.events[..], [Event::Ended { cause: EndCause::Failed(_), .. }]));
+}
+
+#[test]
+fn somebody_on_the_way_who_waits_in_vain_ends_no_call() {
+    let mut bench = asking();
+    bench.respond_in_call("INVITE", "408 Request Timeout", "", "");
+    bench.last("ACK");
+    assert_eq!(bench.tasks()[1..], [&Task::Rollback]);
+    bench.wait(Duration::from_secs(5));
+    bench.agent.proven(bench.now);
+    bench.collect();
+    assert_eq!(bench.tasks()[2..], [&Task::Offer { restart: true }]);
+    assert!(bench.events.is_empty());
+}
+
+#[test]
+fn a_restart_waits_for_a_sign_of_life_of_the_server() {
+    let mut bench = Bench::talking();
+    bench.forget_but_dialog();
+    bench.wait(Duration::from_secs(1));
+    bench.agent.reoffer("c1", false, bench.now);
+    // Wished again and again while nothing is heard: it stays one.
+    for _ in 0..3 {
+        bench.wait(Duration::from_secs(5));
+        bench.agent.reoffer("c1", false, bench.now);
+        bench.collect();
     }
+    assert!(bench.jobs.is_empty(), "{:?}", bench.jobs);
+    bench.agent.proven(bench.now);
+    bench.collect();
+    assert_eq!(bench.tasks(), [&Task::Offer { restart: true }], "at once");
+}
+
+#[test]
+fn what_comes_back_by_itself_is_not_restarted() {
+    // The connection has come back, and so has the path, a moment later.
+    let mut bench = Bench::talking();
+    bench.forget_but_dialog();
+    bench.down();
+    bench.reoffer();
+    bench.wait(Duration::from_secs(10));
+    bench.up();
+    bench.grant();
+    assert!(bench.jobs.is_empty(), "the path gets its chance");
+    bench.wait(GRACE - T);
+    bench.agent.settled("c1");
+    bench.wait(Duration::from_secs(60));
+    assert!(bench.jobs.is_empty(), "{:?}", bench.jobs);
+
+    // One that is on its way is not taken back, but not repeated either.
+    let mut bench = asking();
+    bench.reoffer();
+    bench.agent.settled("c1");
+    bench.respond_in_call("INVITE", "200 OK", SDP, "v=0 theirs\r\n");
+    bench.done(Ok(None));
+    bench.wait(Duration::from_secs(60));
+    assert_eq!(bench.jobs.len(), 2, "{:?}", bench.jobs);
+    bench.agent.settled("no such call");
+}
+
+#[test]
+fn a_machine_that_has_moved_waits_for_nothing_but_the_server() {
+    let mut bench = Bench::talking();
+    bench.forget_but_dialog();
+    bench.down();
+    bench.agent.reoffer("c1", true, bench.now);
+    bench.up();
+    bench.grant();
+    assert_eq!(bench.tasks(), [&Task::Offer { restart: true }]);
+}
+
+#[test]
+fn however_often_the_connection_breaks_the_restart_goes_out_over_the_next_one() {
+    let mut bench = asking();
+    for _ in 0..6 {
+        bench.down();
+        bench.wait(Duration::from_secs(60));
+        bench.up();
+        bench.grant();
+        bench.wait(GRACE);
+        assert_eq!(bench.tasks().last(), Some(&&Task::Offer { restart: true }));
+        bench.done(Ok(Some("v=0 again\r\n".into())));
+        assert!(bench.last("INVITE").ends_with("v=0 again\r\n"));
+    }
+    bench.respond_in_call("INVITE", "200 OK", SDP, "v=0 theirs\r\n");
+    assert_eq!(bench.tasks().last(), Some(&&Task::Accept("v=0 theirs\r\n".into())));
 }
 
 #[test]
@@ -242,6 +329,8 @@ fn a_lost_connection_asks_again_over_the_next_one() {
     bench.down();
     assert_eq!(bench.tasks()[1..], [&Task::Rollback]);
     bench.up();
+    bench.grant();
+    bench.wait(GRACE);
     assert_eq!(bench.tasks()[2..], [&Task::Offer { restart: true }]);
     bench.done(Ok(Some("v=0 again\r\n".into())));
     assert_eq!(line(bench.last("INVITE"), "CSeq"), "12 INVITE");
@@ -254,6 +343,8 @@ fn a_lost_connection_asks_again_over_the_next_one() {
     bench.done(Ok(Some("v=0 restart\r\n".into())));
     assert_eq!(bench.tasks()[1..], [&Task::Rollback]);
     bench.up();
+    bench.grant();
+    bench.wait(GRACE);
     assert_eq!(bench.tasks()[2..], [&Task::Offer { restart: true }]);
 }
 
@@ -282,6 +373,9 @@ fn two_wishes_are_one_before_it_is_out_and_two_after() {
     bench.respond_in_call("INVITE", "200 OK", SDP, "v=0 theirs\r\n");
     assert_eq!(bench.jobs.len(), 2, "the answer first");
     bench.done(Ok(None));
+    bench.wait(GRACE);
+    bench.agent.proven(bench.now);
+    bench.collect();
     assert_eq!(bench.tasks()[2..], [&Task::Offer { restart: true }]);
 }
 
