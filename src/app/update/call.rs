@@ -71,7 +71,7 @@ impl Turn<'_> {
         call.announced = true;
         let data = facts(call);
         self.publish("callStarted", &["call"], "", data);
-        self.journal_begun();
+        self.journal_checkpoint();
     }
 
     /// Both ends are in conversation.
@@ -152,7 +152,6 @@ impl Turn<'_> {
         if news && call.announced {
             let data = facts(call);
             self.publish("callUpdated", &["call"], "", data);
-            self.journal_begun();
         }
     }
 }
