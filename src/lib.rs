@@ -21,6 +21,7 @@ rust_i18n::i18n!("src/i18n", fallback = "en");
 
 pub mod app;
 pub mod cli;
+mod clock;
 pub mod config;
 pub mod control;
 pub mod cti;

@@ -96,7 +96,7 @@ impl Actor {
     /// asked meanwhile is kept. May be dropped at any time.
     pub async fn asked_to_quit(&mut self) {
         while let Some(asked) = self.commands.recv().await {
-            if matches!(asked.command, Command::Quit) {
+            if matches!(asked.command, Command::Quit | Command::QuitNow) {
                 break;
             }
             if self.early.len() < COMMANDS {
@@ -227,7 +227,7 @@ fn now() -> Now {
 
 /// The time in whole milliseconds, as the command contract writes it.
 fn wall_clock() -> Timestamp {
-    let now = Timestamp::now();
+    let now = crate::clock::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 

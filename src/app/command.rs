@@ -127,8 +127,10 @@ pub enum Command {
     DismissNotices,
     /// Reconnect the link and the registration now instead of waiting.
     ReconnectNow,
-    /// End the program; signs out only if configured to. Hangs up nothing by itself.
+    /// End the program: the call on the built-in phone is hung up, and the agent signed out if that is configured.
     Quit,
+    /// The same without waiting for the platform's answers.
+    QuitNow,
 }
 
 /// What can be looked up (`Info.*` of the SDK, protocol `cti.md` 2.2, 2.8, 2.9).

@@ -106,6 +106,8 @@ pub enum TimerId {
     CommandDeadline,
     /// The call is over and the platform has not said what the agent is now, though a state is wanted.
     AfterCall,
+    /// The line of the call under way is to be written again.
+    JournalCheckpoint,
     /// What was under way when the program was asked to end has had its time.
     Exit,
     /// Customers waiting are to be counted again.

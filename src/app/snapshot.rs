@@ -90,7 +90,6 @@ pub struct Snapshot {
     #[serde(skip)]
     pub locale: Locale,
     /// The program is ending.
-    #[serde(skip)]
     pub exiting: bool,
 }
 

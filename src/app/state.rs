@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::Codec,
-    domain::{AgentState, BusyReason, CallPhase, CallerId, QualityWatch, Remembered, SkillGroup},
+    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, Party, QualityWatch, Remembered, SkillGroup},
     i18n::Message,
     softphone::{MediaStats, Tone, Unheard},
 };
@@ -66,13 +66,40 @@ pub struct State {
     pub(super) last_journal_id: u64,
     pub(super) panel: Panel,
     pub(super) untold: Option<Untold>,
-    pub(super) exiting: bool,
+    pub(super) quitting: Quitting,
+    /// The line of the call under way as it is on disk.
+    pub(super) line: Option<OpenLine>,
     /// The platform's calls as pushed.
     pub(super) platform: PlatformCalls,
     /// What has come for the next call.
     pub(super) next_call: Option<NextCall>,
     /// When the phase of the call has lasted too long, as the timer was last set.
     pub(super) call_deadline: Option<Instant>,
+}
+
+/// How far the end of the program has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Quitting {
+    /// Nobody has asked for it.
+    #[default]
+    No,
+    /// The call is being ended.
+    Call,
+    /// The sign-out, or the answer to the last commands, is awaited.
+    Leaving,
+    /// Nothing more is to be done.
+    Done,
+}
+
+/// What of a call's line in the journal is worth writing it again for when it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OpenLine {
+    pub(super) id: u64,
+    pub(super) phase: CallPhase,
+    pub(super) direction: Direction,
+    pub(super) peer: Party,
+    pub(super) queue_id: Option<i64>,
+    pub(super) call_id: Option<String>,
 }
 
 /// The right-hand panel.
@@ -253,7 +280,8 @@ impl State {
             last_journal_id: 0,
             panel: Panel::default(),
             untold: None,
-            exiting: false,
+            quitting: Quitting::default(),
+            line: None,
             platform: PlatformCalls::default(),
             next_call: None,
             call_deadline: None,
@@ -263,7 +291,7 @@ impl State {
 
     /// The program ends before anything has begun.
     pub(super) fn leave(&mut self) {
-        self.exiting = true;
+        self.quitting = Quitting::Done;
     }
 
     /// The phase of the call.

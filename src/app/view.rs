@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::{
     AgentView, BreaksView, CallView, DirectoryView, Fetched, LinkView, MediaView, ProjectsView, Reminder, SipView,
     Snapshot, State, Wanted,
-    state::{Call, Media, ShownReminder},
+    state::{Call, Media, Quitting, ShownReminder},
 };
 use crate::{
     domain::{AgentState, BusyReason, SkillGroup, TargetState},
@@ -71,7 +71,7 @@ impl State {
             journal: Arc::clone(&self.journal),
             panel: self.panel_view(),
             locale,
-            exiting: self.exiting,
+            exiting: self.quitting != Quitting::No,
         }
     }
 

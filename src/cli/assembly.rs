@@ -1,18 +1,16 @@
 //! The phone bar put together: actor, world, control socket, screen. `run` and `demo` differ only in the config they
 //! bring.
 
-use std::future::Future;
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, path::Path, time::Duration};
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
+use futures_util::FutureExt;
+use tokio::{sync::mpsc, task::JoinError};
 
-use super::CliError;
+use super::{CliError, exits};
 use crate::{
     app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile},
     config::{self, Config, JournalConfig, paths::Paths},
-    control::server,
+    control::server::{self, Server},
     domain::Remembered,
     hooks::Hooks,
     i18n::{Locale, Message},
@@ -26,6 +24,15 @@ use crate::{
 /// Worker threads: network and timers are little work, and sound has threads of its own.
 const WORKERS: usize = 2;
 
+/// For what a task that hangs holds up when everything else has ended.
+const LAST_TASKS: Duration = Duration::from_millis(100);
+
+/// For the BYE of a softphone whose owner has panicked.
+const LAST_BYE: Duration = Duration::from_millis(300);
+
+/// Libraries may leave so much on standard error before the file begins anew, bytes.
+const STDERR_MOST: u64 = 1024 * 1024;
+
 /// How a phone bar is shown and remembered.
 pub(super) struct Manner {
     /// Language of everything said.
@@ -36,17 +43,35 @@ pub(super) struct Manner {
     pub(super) demo: bool,
 }
 
-/// A runtime for the phone bar or the platform.
+/// A runtime for whatever does many things at once.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     crate::net::tls::install_provider();
     tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().map_err(CliError::failed)
 }
 
-/// Runs a phone bar to its end.
+/// Runs the phone bar or the platform to its end.
 ///
 /// # Errors
-/// Exit code 2 for the config (theme, keys, token, certificate), 1 for a control socket in use or a lost terminal.
-pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) -> Result<(), CliError> {
+/// Those of the work, or there is no runtime to be had.
+pub(super) fn run(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(work);
+    // A thread that waits for a file which never answers must not keep the program.
+    runtime.shutdown_timeout(LAST_TASKS);
+    outcome
+}
+
+/// Runs a phone bar to its end. `trouble` is what the log has to say about itself.
+///
+/// # Errors
+/// Exit code 2 for the config (theme, keys, token, certificate), 1 for another phone bar of this agent or a lost terminal.
+pub(super) async fn phone_bar(
+    config: Config,
+    manner: &Manner,
+    paths: &Paths,
+    trouble: Option<mpsc::UnboundedReceiver<Message>>,
+) -> Result<(), CliError> {
+    let locale = manner.locale;
     let places = (!manner.demo).then(|| Places::of(paths, &config.platform.ag_no));
     let (remembered, broken) =
         places.as_ref().map(|places| store::read_remembered(&places.remembered)).unwrap_or_default();
@@ -58,7 +83,7 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
         remembered: remembered.clone(),
     };
     if !manner.headless {
-        setup.check().map_err(|error| told(&error, manner.locale))?;
+        setup.check().map_err(|error| told(&error, locale))?;
     }
     let config = with_devices(config, &remembered);
     let known = places.as_ref().and_then(|places| store::read_reg_id(&places.session));
@@ -66,17 +91,13 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
     if let Some(message) = broken {
         told_to(&events, app::Event::NotKept(message));
     }
-    let (mut actor, handle) = Actor::new(Profile::new(&config, manner.locale, known.as_deref(), remembered), received);
-    let socket = config.control.path.clone().unwrap_or_else(|| paths.control_socket(&config.platform.ag_no));
-    // The socket comes first: another phone bar of this agent must be found out before anything is signed in.
-    let server = if config.control.enabled {
-        let fail = |error: crate::control::socket::SocketError| CliError::failed(error.message().render(manner.locale));
-        Some(server::serve(&socket, handle.clone()).map_err(fail)?)
-    } else {
-        None
-    };
+    if let Some(trouble) = trouble {
+        tokio::spawn(pass_on(trouble, events.clone()));
+    }
+    let (mut actor, handle) = Actor::new(Profile::new(&config, locale, known.as_deref(), remembered), received);
+    exits::watch(handle.clone()).map_err(CliError::failed)?;
+    let server = control_socket(&config, paths, &handle, &events, locale).await?;
     let hooks = Hooks::new(&config.hooks).map(|hooks| hooks.start(handle.events()));
-    let locale = manner.locale;
     let mut actor = tokio::spawn(async move {
         let world = tokio::select! {
             world = world(config, locale, places, events) => world,
@@ -91,18 +112,55 @@ pub(super) async fn phone_bar(config: Config, manner: &Manner, paths: &Paths) ->
             Err(message) => Err(CliError::usage(message.render(locale))),
         }
     });
-    let signals = tokio::spawn(quit_on_signals(handle.clone()));
-    let shown = if manner.headless { Ok(()) } else { screen(handle, setup, paths, &mut actor, locale).await };
-    let ended = match shown {
-        Ok(()) if !actor.is_finished() => actor.await.unwrap_or_else(|error| Err(CliError::failed(error))),
-        shown => shown,
+    let shown =
+        if manner.headless { Shown::Over(Ok(())) } else { screen(handle, setup, paths, &mut actor, locale).await };
+    // However the screen ended, the call and the journal are brought to their end first.
+    let (ended, panic) = match shown {
+        Shown::ProgramEnded(ended) => (ended, None),
+        Shown::Over(shown) => {
+            let ended = joined(actor.await).await;
+            (shown.and(ended), None)
+        }
+        Shown::Panicked(panic) => (joined(actor.await).await, Some(panic)),
     };
-    signals.abort();
     if let Some(hooks) = hooks {
         hooks.finish().await;
     }
-    drop(server);
-    ended
+    if let Some(server) = server {
+        server.finish().await;
+    }
+    match panic {
+        Some(panic) => std::panic::resume_unwind(panic),
+        None => ended,
+    }
+}
+
+/// The control socket, if there is to be one. Where it cannot be made the phone works all the same and says so.
+///
+/// # Errors
+/// Another phone bar of this agent is running: nothing may be signed in beside it.
+async fn control_socket(
+    config: &Config,
+    paths: &Paths,
+    handle: &Handle,
+    events: &mpsc::UnboundedSender<app::Event>,
+    locale: Locale,
+) -> Result<Option<Server>, CliError> {
+    if !config.control.enabled {
+        return Ok(None);
+    }
+    let path = config.control.path.clone().unwrap_or_else(|| paths.control_socket(&config.platform.ag_no));
+    server::wait_for_predecessor(&path).await;
+    let events = events.clone();
+    let tell = move |message| told_to(&events, app::Event::NotKept(message));
+    let server = server::serve(&path, handle.clone(), tell);
+    server.map(Some).map_err(|error| CliError::failed(error.message().render(locale)))
+}
+
+async fn pass_on(mut trouble: mpsc::UnboundedReceiver<Message>, events: mpsc::UnboundedSender<app::Event>) {
+    while let Some(message) = trouble.recv().await {
+        told_to(&events, app::Event::NotKept(message));
+    }
 }
 
 /// The config with the sound devices the agent chose in an earlier run, which count more.
@@ -122,60 +180,62 @@ pub(super) fn with_devices(mut config: Config, remembered: &Remembered) -> Confi
 
 type ActorTask = tokio::task::JoinHandle<Result<(), CliError>>;
 
+/// How the screen ended.
+enum Shown {
+    /// The screen first.
+    Over(Result<(), CliError>),
+    /// By a panic in it.
+    Panicked(Box<dyn Any + Send>),
+    /// The program behind it first.
+    ProgramEnded(Result<(), CliError>),
+}
+
 /// Shows the screen until the program ends. If the world cannot be put together, the terminal is given back first.
-async fn screen(
-    handle: Handle,
-    setup: UiSetup,
-    paths: &Paths,
-    actor: &mut ActorTask,
-    locale: Locale,
-) -> Result<(), CliError> {
-    // Sound libraries write to standard error, which would land in the middle of the screen.
-    if let Err(error) = std::fs::create_dir_all(&paths.state_dir)
-        .and_then(|()| ui::redirect_stderr(&paths.state_dir.join("stderr.log")))
-    {
-        tracing::warn!(%error, "standard error stays on the screen");
-    }
+async fn screen(handle: Handle, setup: UiSetup, paths: &Paths, actor: &mut ActorTask, locale: Locale) -> Shown {
+    quiet_standard_error(paths);
     let shown = tokio::select! {
-        shown = ui::run(handle.clone(), setup) => shown.map(drop).map_err(|error| told(&error, locale)),
-        ended = actor => ended.unwrap_or_else(|error| Err(CliError::failed(error))),
+        shown = AssertUnwindSafe(ui::run(handle.clone(), setup)).catch_unwind() => match shown {
+            Ok(shown) => Shown::Over(shown.map(drop).map_err(|error| told(&error, locale))),
+            Err(panic) => Shown::Panicked(panic),
+        },
+        ended = actor => Shown::ProgramEnded(joined(ended).await),
     };
     ui::restore_terminal();
-    if shown.is_err() {
+    if !matches!(shown, Shown::ProgramEnded(_) | Shown::Over(Ok(()))) && !handle.tell(Command::Quit) {
         // A screen that cannot be drawn any more must not leave a phone behind that nobody sees.
-        handle.tell(Command::Quit);
+        tracing::error!("the program behind the screen takes no commands");
     }
     shown
+}
+
+/// What became of the actor. After a panic there its softphone still says BYE, which takes a moment.
+async fn joined(ended: Result<Result<(), CliError>, JoinError>) -> Result<(), CliError> {
+    match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            tokio::time::sleep(LAST_BYE).await;
+            Err(CliError::failed(error))
+        }
+    }
+}
+
+/// Sound libraries write to standard error, which would land in the middle of the screen.
+pub(super) fn quiet_standard_error(paths: &Paths) {
+    let file = paths.state_dir.join("stderr.log");
+    if std::fs::metadata(&file).is_ok_and(|meta| meta.len() > STDERR_MOST)
+        && let Err(error) = std::fs::remove_file(&file)
+    {
+        tracing::warn!(%error, "the file for standard error grows on");
+    }
+    let kept = std::fs::create_dir_all(&paths.state_dir).and_then(|()| ui::redirect_stderr(&file));
+    if let Err(error) = kept.or_else(|_| ui::redirect_stderr(Path::new("/dev/null"))) {
+        tracing::warn!(%error, "standard error stays on the screen");
+    }
 }
 
 fn told(error: &ui::UiError, locale: Locale) -> CliError {
     let text = error.messages().iter().map(|message| message.render(locale)).collect::<Vec<_>>().join("\n");
     if error.is_config() { CliError::usage(text) } else { CliError::failed(text) }
-}
-
-/// Quits in good order on SIGTERM, SIGINT and SIGHUP; a second one does not wait for what is under way.
-async fn quit_on_signals(handle: Handle) {
-    while wait_for_end().await {
-        if handle.ask(Command::Quit).await.is_err() {
-            break;
-        }
-    }
-}
-
-/// Waits for SIGTERM, SIGINT or SIGHUP; false if they cannot be listened for.
-pub(super) async fn wait_for_end() -> bool {
-    let listen = |kind| signal(kind).inspect_err(|error| tracing::warn!(%error, "a signal cannot be listened for"));
-    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
-        (listen(SignalKind::terminate()), listen(SignalKind::interrupt()), listen(SignalKind::hangup()))
-    else {
-        return false;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-        _ = hup.recv() => {}
-    }
-    true
 }
 
 async fn world(

@@ -1,13 +1,19 @@
 //! `demo`: the built-in platform and the phone bar in one process, over real loopback sockets.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    os::fd::{AsRawFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use tokio::sync::mpsc;
 
 use super::{
     CliError, DemoArgs, Global,
     assembly::{self, Manner},
     complain,
     config::paths,
-    logging,
+    limits, logging,
 };
 use crate::{
     config::{AudioBackend, Config, LogConfig, load, paths::Paths},
@@ -23,23 +29,33 @@ use crate::{
 /// Exit code 2 for a wrong scenario or option, 1 when no port or no screen can be had.
 pub(super) fn run(args: &DemoArgs, global: &Global) -> Result<(), CliError> {
     let paths = paths(global)?;
-    let log = logging::start(&LogConfig::default(), &paths).unwrap_or_else(|error| {
-        complain(&error.message().render(global.language()));
-        None
-    });
-    let outcome = assembly::runtime()?.block_on(demo(args, global, &paths));
+    let locale = global.language();
+    limits::enough_files().map_err(|message| CliError::failed(message.render(locale)))?;
+    let log = logging::start(&LogConfig::default(), &paths, |problem| complain(&problem.render(locale)));
+    let (log, trouble) = match log {
+        Ok(log) => log.map(logging::Log::parts).unzip(),
+        Err(error) => {
+            complain(&error.message().render(locale));
+            (None, None)
+        }
+    };
+    let outcome = assembly::run(demo(args, global, &paths, trouble));
     drop(log);
     outcome
 }
 
-async fn demo(args: &DemoArgs, global: &Global, paths: &Paths) -> Result<(), CliError> {
+/// What the log has to say of itself.
+type Trouble = Option<mpsc::UnboundedReceiver<Message>>;
+
+async fn demo(args: &DemoArgs, global: &Global, paths: &Paths, trouble: Trouble) -> Result<(), CliError> {
     let options = Options { scenario: args.scenario.clone(), auto_calls: true, ..Options::default() };
     let platform = Platform::start(options).await.map_err(|error| super::sim::refused(&error, global))?;
-    let config = config(&platform, args, global, paths)?;
+    let (config, voice) = config(&platform, args, global, paths)?;
     let manner =
         Manner { locale: config.ui.locale.unwrap_or_else(|| global.language()), headless: global.headless, demo: true };
-    let outcome = assembly::phone_bar(config, &manner, paths).await;
+    let outcome = assembly::phone_bar(config, &manner, paths, trouble).await;
     platform.stop().await;
+    drop(voice);
     outcome
 }
 
@@ -53,8 +69,14 @@ dining_remind = true
 status_warn = true
 ";
 
-/// The platform's own client config, with a voice for a microphone where there is no sound card.
-fn config(platform: &Platform, args: &DemoArgs, global: &Global, paths: &Paths) -> Result<Config, CliError> {
+/// The platform's own client config, with a voice for a microphone where there is no sound card; the voice is there as
+/// long as the file that comes with it.
+fn config(
+    platform: &Platform,
+    args: &DemoArgs,
+    global: &Global,
+    paths: &Paths,
+) -> Result<(Config, Option<OwnedFd>), CliError> {
     let mut text = platform.client_config();
     if args.scenario.is_some() {
         // As text, so that "--set render_html.…" still counts more.
@@ -70,38 +92,43 @@ fn config(platform: &Platform, args: &DemoArgs, global: &Global, paths: &Paths) 
     }
     config.control.path = global.socket.clone().or(config.control.path);
     let chosen = global.set.iter().any(|(key, _)| key == "audio.backend");
-    if !chosen && !has_sound_card(paths) {
-        config.audio.backend = AudioBackend::File;
-        config.audio.input_file = Some(voice(paths).map_err(|(path, reason)| {
-            let message = Message::new("cli.cannot_write").with("path", path.display()).with("reason", reason);
-            CliError::failed(message.render(global.language()))
-        })?);
+    if chosen || has_sound_card(paths) {
+        return Ok((config, None));
     }
-    Ok(config)
+    match voice() {
+        Ok((path, file)) => {
+            config.audio.backend = AudioBackend::File;
+            config.audio.input_file = Some(path);
+            Ok((config, Some(file)))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "nobody speaks into the microphone");
+            config.audio.backend = AudioBackend::Null;
+            Ok((config, None))
+        }
+    }
 }
 
 /// Whether there is both a microphone and a speaker that "default" would open.
 fn has_sound_card(paths: &Paths) -> bool {
     // The sound library tells its search on standard error, line by line; a demo is no place for that.
-    let quiet = std::fs::create_dir_all(&paths.state_dir)
-        .and_then(|()| ui::redirect_stderr(&paths.state_dir.join("stderr.log")));
-    if let Err(error) = quiet {
-        tracing::debug!(%error, "standard error stays as it is");
-    }
+    assembly::quiet_standard_error(paths);
     let devices = list_devices().unwrap_or_default();
     ui::restore_terminal();
     let has = |direction| devices.iter().any(|device| device.direction == direction && device.is_default);
     has(DeviceDirection::Input) && has(DeviceDirection::Output)
 }
 
-/// Somebody who speaks into the microphone, as a WAV file.
-fn voice(paths: &Paths) -> Result<PathBuf, (PathBuf, String)> {
-    let path = paths.state_dir.join("demo-voice.wav");
-    let written = std::fs::create_dir_all(&paths.state_dir)
-        .map_err(|error| error.to_string())
-        .and_then(|()| sim::write_voice(&path).map_err(|error| error.to_string()));
-    match written {
-        Ok(()) => Ok(path),
-        Err(reason) => Err((path, reason)),
-    }
+/// Somebody who speaks into the microphone, as a WAV file that is nowhere on a disk.
+#[cfg(target_os = "linux")]
+fn voice() -> io::Result<(PathBuf, OwnedFd)> {
+    let file = rustix::fs::memfd_create("voice", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    sim::write_voice(&path)?;
+    Ok((path, file))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn voice() -> io::Result<(PathBuf, OwnedFd)> {
+    Err(io::ErrorKind::Unsupported.into())
 }

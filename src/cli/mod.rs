@@ -11,7 +11,9 @@ mod desktop_entry;
 mod devices;
 mod doctor;
 mod error;
+mod exits;
 mod help;
+mod limits;
 mod logging;
 mod papers;
 mod run;
@@ -30,13 +32,15 @@ use crate::i18n::Locale;
 
 /// Parses the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
+    // Before anything secret can be in memory. That it failed is for the log, which is not open yet.
+    let private = limits::keep_memory_private();
     let Cli { global, command } = help::parse();
     let command = command.unwrap_or(Subcommand::Run(RunArgs {}));
     if !matches!(command, Subcommand::Man { .. }) {
         private_files();
     }
     let outcome = match command {
-        Subcommand::Run(args) => run::run(&args, &global),
+        Subcommand::Run(args) => run::run(&args, &global, private),
         Subcommand::Demo(args) => demo::run(&args, &global),
         Subcommand::Sim(args) => sim::run(&args, &global),
         Subcommand::Ctl(args) => ctl::run(&args, &global),

@@ -9,7 +9,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{CliError, Global, SimArgs, assembly, config::paths, logging, print};
+use super::{CliError, Global, SimArgs, assembly, config::paths, exits, logging, print};
 use crate::{
     i18n::Message,
     net,
@@ -24,7 +24,7 @@ pub(super) fn run(args: &SimArgs, global: &Global) -> Result<(), CliError> {
     if !args.quiet {
         log_to_standard_error();
     }
-    assembly::runtime()?.block_on(serve(args, global))
+    assembly::run(serve(args, global))
 }
 
 async fn serve(args: &SimArgs, global: &Global) -> Result<(), CliError> {
@@ -48,7 +48,8 @@ async fn serve(args: &SimArgs, global: &Global) -> Result<(), CliError> {
         })?;
     }
     print(&serde_json::to_string(&platform.ready()).map_err(CliError::failed)?)?;
-    assembly::wait_for_end().await;
+    exits::wait_for_end().await;
+    exits::end_within_limit();
     platform.stop().await;
     Ok(())
 }

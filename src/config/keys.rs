@@ -104,7 +104,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("custom_header", &[]),
     ("control", &["enabled", "path"]),
     ("journal", &["enabled", "keep", "days"]),
-    ("log", &["level", "dir", "keep_files"]),
+    ("log", &["level", "dir", "keep_files", "max_mb"]),
 ];
 
 /// Name of the top level in [`TABLES`].

@@ -451,8 +451,10 @@ pub struct LogConfig {
     pub level: String,
     /// Directory; unset: `$XDG_STATE_HOME/wincall-tui/log`.
     pub dir: Option<PathBuf>,
-    /// Daily files kept.
+    /// Days kept, 1 to 365.
     pub keep_files: usize,
+    /// All files together, MB (1,000,000 bytes), 1 to 10000.
+    pub max_mb: u64,
 }
 
 impl Default for BarConfig {
@@ -539,6 +541,6 @@ impl Default for JournalConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".into(), dir: None, keep_files: 7 }
+        Self { level: "info".into(), dir: None, keep_files: 7, max_mb: 50 }
     }
 }

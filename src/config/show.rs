@@ -193,6 +193,7 @@ fn rest(out: &mut Output, config: &Config) {
     out.line("level", config.log.level.clone());
     out.optional("dir", config.log.dir.as_deref().map(text));
     out.line("keep_files", config.log.keep_files as i64);
+    out.line("max_mb", config.log.max_mb as i64);
 }
 
 fn ice_server(server: &IceServer) -> Value {

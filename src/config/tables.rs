@@ -291,5 +291,6 @@ pub(super) fn log(mut table: Section<'_>, debug: bool) -> LogConfig {
         level: level.unwrap_or(unset),
         dir: table.path("dir").map(|(path, _)| path),
         keep_files: table.whole("keep_files", 1, 365).map_or(default.keep_files, usize::from),
+        max_mb: table.whole("max_mb", 1, 10_000).map_or(default.max_mb, u64::from),
     }
 }

@@ -86,7 +86,10 @@ impl Client {
                 changed = self.snapshots.changed(), if open => match changed {
                     Ok(()) if self.watching => self.push_status().await?,
                     Ok(()) => {}
-                    Err(_) => open = false,
+                    Err(_) => {
+                        self.last_events().await?;
+                        open = false;
+                    }
                 },
             }
         }
@@ -163,6 +166,14 @@ impl Client {
                 Ok(())
             }
         }
+    }
+
+    /// The program has ended; what it published before that is still to be read.
+    async fn last_events(&mut self) -> io::Result<()> {
+        while let Some(Ok(event)) = self.events.as_mut().map(|(events, _)| events.try_recv()) {
+            self.event(Ok(event)).await?;
+        }
+        Ok(())
     }
 
     async fn push_status(&mut self) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::{
     fs, io,
     os::unix::{
         fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt},
-        net::{UnixListener, UnixStream},
+        net::{SocketAddr, UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
 };
@@ -76,10 +76,10 @@ pub fn bind(path: &Path) -> Result<UnixListener, SocketError> {
         Ok(_) if UnixStream::connect(path).is_ok() => return Err(SocketError::InUse { path: path.to_owned() }),
         Ok(_) => fs::remove_file(path).map_err(fail)?,
     }
+    // A socket's path has room for 107 bytes; one that is longer could be made here, and nobody could connect to it.
+    SocketAddr::from_pathname(path).map_err(fail)?;
     // Under its own name only once its mode is right: a custom path may lie in a directory that others can enter.
-    let mut hidden = path.as_os_str().to_owned();
-    hidden.push(format!(".{}", std::process::id()));
-    let hidden = PathBuf::from(hidden);
+    let hidden = path.with_file_name(format!(".{}", std::process::id()));
     let listener = UnixListener::bind(&hidden).map_err(fail)?;
     let placed =
         fs::set_permissions(&hidden, fs::Permissions::from_mode(0o600)).and_then(|()| fs::rename(&hidden, path));

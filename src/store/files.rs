@@ -20,10 +20,12 @@ pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     fs::rename(&new, path)
 }
 
-/// Adds to the end of a file in one piece.
+/// Adds to the end of a file in one piece, and waits until the disk has it.
 pub(super) fn append(path: &Path, text: &[u8]) -> io::Result<()> {
     private_directory(path)?;
-    options().append(true).create(true).open(path)?.write_all(text)
+    let mut file = options().append(true).create(true).open(path)?;
+    file.write_all(text)?;
+    file.sync_data()
 }
 
 /// Removes a file; one that is not there is fine.

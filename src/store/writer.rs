@@ -6,11 +6,11 @@ use std::{
     sync::mpsc,
 };
 
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{Places, Said, journal::JournalFile, remembered::write_remembered, session::write_reg_id};
 use crate::{
+    clock,
     config::JournalConfig,
     domain::{JournalChange, Remembered},
     i18n::Message,
@@ -91,7 +91,7 @@ struct Writer<T> {
 impl<T: Fn(Said)> Writer<T> {
     fn load_journal(&mut self) {
         let Some(journal) = &mut self.journal else { return };
-        match journal.load(Timestamp::now()) {
+        match journal.load(clock::now()) {
             Ok((mut entries, aside)) => {
                 entries.reverse();
                 (self.tell)(Said::Journal(entries));
@@ -136,7 +136,7 @@ impl<T: Fn(Said)> Writer<T> {
 
     fn keep_journal(&mut self, change: &JournalChange) {
         let Some(journal) = &mut self.journal else { return };
-        let kept = journal.keep(change, Timestamp::now());
+        let kept = journal.keep(change, clock::now());
         let file: PathBuf = self.places.journal.clone();
         self.wrote(&file, "store.journal_not_kept", kept);
     }

@@ -103,7 +103,7 @@ pub struct BothClocks {
 impl BothClocks {
     /// This instant.
     pub fn now() -> Self {
-        Self { at: Instant::now(), wall: Timestamp::now() }
+        Self { at: Instant::now(), wall: crate::clock::now() }
     }
 
     /// The time of the day at another instant near by.

@@ -160,15 +160,28 @@ impl Process {
     }
 
     /// SIGTERM, and the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    pub fn terminate(self) -> Option<i32> {
+        self.signal(rustix::process::Signal::TERM);
+        self.ends()
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("the process is there");
+        rustix::process::kill_process(pid, signal).expect("the process is there");
+    }
+
+    /// Waits for the end of the process: the exit code, none if a signal ended it.
+    pub fn ends(self) -> Option<i32> {
+        self.ends_as().code()
+    }
+
+    pub fn ends_as(mut self) -> std::process::ExitStatus {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
-                return status.code();
+                return status;
             }
-            assert!(begun.elapsed() < Duration::from_secs(8), "the program does not end on SIGTERM");
+            assert!(begun.elapsed() < Duration::from_secs(8), "the program does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

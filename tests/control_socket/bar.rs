@@ -21,7 +21,7 @@ use wincall_tui::{
     },
     control::server::{Server, serve},
     domain::{AgentState, BusyReason},
-    i18n::Locale,
+    i18n::{Locale, Message},
 };
 
 pub const SOON: Duration = Duration::from_secs(5);
@@ -90,6 +90,7 @@ pub struct Bar {
     pub events: broadcast::Sender<Arc<PublishedEvent>>,
     pub asked: Arc<Mutex<Vec<Command>>>,
     pub handle: Handle,
+    pub troubles: Arc<Mutex<Vec<String>>>,
 }
 
 pub type Answers = fn(&Command) -> CommandOutcome;
@@ -112,9 +113,15 @@ impl Bar {
             }
         });
         let handle = Handle::new(commands, receiver, events.clone());
-        let mut bar = Self { dir, server: None, snapshots, events, asked, handle };
-        bar.server = Some(serve(&bar.socket(), bar.handle.clone()).unwrap());
+        let mut bar = Self { dir, server: None, snapshots, events, asked, handle, troubles: Arc::default() };
+        bar.server = Some(serve(&bar.socket(), bar.handle.clone(), bar.tell()).unwrap());
         bar
+    }
+
+    /// Where the control socket says what is wrong with it.
+    pub fn tell(&self) -> impl Fn(Message) + Send + Sync + 'static {
+        let troubles = Arc::clone(&self.troubles);
+        move |message| troubles.lock().unwrap().push(message.render(Locale::En))
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -128,15 +135,7 @@ impl Bar {
     }
 
     pub fn publish(&self, seq: u64, name: &'static str, categories: &[&'static str]) {
-        let event = PublishedEvent {
-            seq,
-            time: jiff::Timestamp::now(),
-            event_name: name,
-            event_type: categories.to_vec(),
-            status: "客户来电".into(),
-            data: json!({"MT": 3}),
-        };
-        self.events.send(Arc::new(event)).ok();
+        publish(&self.events, seq, name, categories);
     }
 
     pub fn last_asked(&self) -> String {
@@ -157,6 +156,23 @@ impl Bar {
     pub async fn ctl(&self, args: &[&str]) -> Output {
         timeout(SOON * 2, self.ctl_command(args).output()).await.expect("ctl ends").unwrap()
     }
+}
+
+pub fn publish(
+    events: &broadcast::Sender<Arc<PublishedEvent>>,
+    seq: u64,
+    name: &'static str,
+    categories: &[&'static str],
+) {
+    let event = PublishedEvent {
+        seq,
+        time: jiff::Timestamp::now(),
+        event_name: name,
+        event_type: categories.to_vec(),
+        status: "客户来电".into(),
+        data: json!({"MT": 3}),
+    };
+    events.send(Arc::new(event)).ok();
 }
 
 /// A script at the other end of the socket.

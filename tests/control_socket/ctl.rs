@@ -114,7 +114,7 @@ async fn ctl_wait_waits_for_a_phone_bar_that_is_still_starting() {
     let child = bar.ctl_command(&["wait", "idle"]).spawn().unwrap();
     let mut output = tokio::spawn(child.wait_with_output());
     assert!(timeout(Duration::from_millis(100), &mut output).await.is_err(), "it did not wait");
-    bar.server = Some(serve(&bar.socket(), bar.handle.clone()).unwrap());
+    bar.server = Some(serve(&bar.socket(), bar.handle.clone(), bar.tell()).unwrap());
     assert!(timeout(SOON, output).await.unwrap().unwrap().unwrap().status.success());
 }
 
@@ -155,7 +155,7 @@ async fn ctl_events_ends_by_count_by_name_or_by_time() {
 #[tokio::test]
 async fn ctl_says_what_to_do_without_a_phone_bar_and_with_several() {
     let mut bar = Bar::start(accept);
-    let second = serve(&bar.dir.path().join("wincall-tui/8002.sock"), bar.handle.clone()).unwrap();
+    let second = serve(&bar.dir.path().join("wincall-tui/8002.sock"), bar.handle.clone(), bar.tell()).unwrap();
     let output = bar.ctl(&["status"]).await;
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stderr);

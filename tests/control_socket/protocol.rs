@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use wincall_tui::{
     app::{CallClocks, Refusal, RefusalKind},
-    control::{server::serve, socket::SocketError},
+    control::{
+        server::{serve, wait_for_predecessor},
+        socket::SocketError,
+    },
     domain::CallPhase,
     i18n::Message,
 };
@@ -257,7 +260,7 @@ async fn the_socket_is_for_its_owner_alone_and_goes_with_the_program() {
     assert_eq!((mode(&socket), mode(socket.parent().unwrap())), (0o600, 0o700));
 
     // A second phone bar of the same agent is refused, and does the first no harm.
-    assert!(matches!(serve(&socket, bar.handle.clone()), Err(SocketError::InUse { .. })));
+    assert!(matches!(serve(&socket, bar.handle.clone(), bar.tell()), Err(SocketError::InUse { .. })));
     assert!(bar.connect().await.call("status", json!({})).await["result"].is_object());
 
     bar.server = None;
@@ -265,10 +268,103 @@ async fn the_socket_is_for_its_owner_alone_and_goes_with_the_program() {
 
     // What a crash left behind is replaced; anything else that lies there is not touched.
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
-    bar.server = Some(serve(&socket, bar.handle.clone()).unwrap());
+    bar.server = Some(serve(&socket, bar.handle.clone(), bar.tell()).unwrap());
     assert!(bar.connect().await.call("status", json!({})).await["result"].is_object());
     bar.server = None;
     std::fs::write(&socket, "precious").unwrap();
-    assert!(matches!(serve(&socket, bar.handle.clone()), Err(SocketError::NotASocket { .. })));
+    let server = serve(&socket, bar.handle.clone(), bar.tell()).unwrap();
+    drop(server);
     assert_eq!(std::fs::read_to_string(&socket).unwrap(), "precious");
+    let told = bar.troubles.lock().unwrap().clone();
+    assert!(told.len() == 1 && told[0].contains("is not a socket"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_socket_that_is_taken_away_is_made_again() {
+    let bar = Bar::start(accept);
+    let socket = bar.socket();
+    let again = || async {
+        let deadline = Instant::now() + SOON * 2;
+        while !socket.exists() {
+            assert!(Instant::now() < deadline, "no socket; told: {:?}", bar.troubles.lock().unwrap());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(bar.connect().await.call("status", json!({})).await["result"].is_object());
+    };
+    let mut before = bar.connect().await;
+    std::fs::remove_file(&socket).unwrap();
+    again().await;
+    std::fs::remove_dir_all(socket.parent().unwrap()).unwrap();
+    again().await;
+    assert!(before.call("status", json!({})).await["result"].is_object(), "who was there stays");
+    assert!(bar.troubles.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn where_no_socket_can_be_made_that_is_told_once_and_it_is_made_as_soon_as_it_can() {
+    let mut bar = Bar::start(accept);
+    let socket = bar.socket();
+    bar.server = None;
+    std::fs::remove_dir_all(socket.parent().unwrap()).unwrap();
+    std::fs::write(socket.parent().unwrap(), "in the way").unwrap();
+    bar.server = Some(serve(&socket, bar.handle.clone(), bar.tell()).unwrap());
+    let deadline = Instant::now() + SOON * 2;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let told = bar.troubles.lock().unwrap().clone();
+    assert!(told.len() == 1 && told[0].contains("no control socket at"), "{told:?}");
+    std::fs::remove_file(socket.parent().unwrap()).unwrap();
+    while !socket.exists() {
+        assert!(Instant::now() < deadline, "no socket");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // A path that no socket can have is no reason to do without the phone either.
+    let long = bar.dir.path().join("x".repeat(200));
+    drop(serve(&long, bar.handle.clone(), bar.tell()).unwrap());
+    assert_eq!(bar.troubles.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_happens_last_is_still_read() {
+    let Bar { server, snapshots, events, handle, dir, .. } = Bar::start(accept);
+    let mut scripts = Vec::new();
+    for _ in 0..8 {
+        let socket = dir.path().join("wincall-tui/8001.sock");
+        let mut script = Script(tokio::io::BufReader::new(tokio::net::UnixStream::connect(socket).await.unwrap()));
+        script.call("Event.subscribe", json!({})).await;
+        scripts.push(script);
+    }
+    drop(handle);
+    for seq in 1..=20 {
+        publish(&events, seq, "callEnded", &["call"]);
+    }
+    // The actor ends right after its last word.
+    drop(snapshots);
+    server.unwrap().finish().await;
+    for script in &mut scripts {
+        for seq in 1..=20 {
+            assert_eq!(script.hear().await.expect("every event")["params"]["seq"], seq);
+        }
+        assert!(script.hear().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_well_is_not_waited_for_and_one_that_is_ending_is() {
+    let mut bar = Bar::start(accept);
+    let socket = bar.socket();
+    let waits = |limit| {
+        let socket = socket.clone();
+        async move { tokio::time::timeout(limit, wait_for_predecessor(&socket)).await.is_err() }
+    };
+    assert!(!waits(SOON).await);
+    bar.change(|s| s.exiting = true);
+    assert!(waits(Duration::from_millis(200)).await, "it is not waited for");
+    bar.server = None;
+    assert!(!waits(SOON).await);
+    // So far gone that it answers nothing: it is waited for, but not for ever.
+    let silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    assert!(waits(Duration::from_millis(200)).await, "it is not waited for");
+    assert!(!waits(SOON).await);
+    drop(silent);
+    assert!(!waits(SOON).await);
 }

@@ -55,6 +55,8 @@ pub(in crate::app) enum Purpose {
     FirstState(TargetState),
     /// Undoing a sign-in that went wrong half-way.
     RollBack,
+    /// The call is ended because the program ends.
+    LastHangUp,
     /// The phone is bound anew after taking over.
     Bind,
     /// A command; its answer is the platform's.

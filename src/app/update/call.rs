@@ -72,7 +72,7 @@ impl Turn<'_> {
         call.announced = true;
         let data = facts(call);
         self.publish("callStarted", &["call"], "", data);
-        self.journal_begun();
+        self.journal_checkpoint();
     }
 
     /// Both ends are in conversation.
@@ -153,7 +153,6 @@ impl Turn<'_> {
         if news && call.announced {
             let data = facts(call);
             self.publish("callUpdated", &["call"], "", data);
-            self.journal_begun();
         }
     }
 }

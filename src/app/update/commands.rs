@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     app::{
-        Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, RequestId, TimerId,
-        state::{Phase, Purpose, Waiting},
+        Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, RequestId,
+        state::{Purpose, Waiting},
     },
     cti::api::{ApiError, Reply, Request},
     domain::{AgentState, CallPhase, TargetState},
@@ -26,10 +26,6 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(6);
 const SIGN_IN_DEADLINE: Duration = Duration::from_secs(15);
 /// Between the end of a call and the platform's next word on the agent.
 pub(super) const AFTER_CALL: Duration = Duration::from_millis(1500);
-/// For the sign-out when the program ends; HTTP itself waits 4 s.
-const SIGN_OUT_AT_EXIT: Duration = Duration::from_millis(4500);
-/// For commands under way when the program ends.
-const LAST_COMMANDS: Duration = Duration::from_millis(500);
 /// Already in that state: counts as done.
 const ALREADY_SO: i64 = 40403;
 
@@ -139,6 +135,7 @@ impl Turn<'_> {
                 self.done(id);
             }
             Command::Quit => self.quit(id),
+            Command::QuitNow => self.quit_now(id),
         }
     }
 
@@ -186,49 +183,6 @@ impl Turn<'_> {
         let action = if on { Action::Mute } else { Action::Unmute };
         self.wait(action, id, DEADLINE);
         self.phone(softphone::Command::SetMuted(on));
-    }
-
-    fn quit(&mut self, id: CommandId) {
-        self.done(id);
-        if std::mem::replace(&mut self.state.exiting, true) {
-            // Asked for twice: whoever asks does not want to wait.
-            return self.effects.push(Effect::Exit);
-        }
-        let after = match self.state.session.phase {
-            Phase::Leaving => SIGN_OUT_AT_EXIT,
-            Phase::LoggingIn | Phase::Linking | Phase::Setting | Phase::In if self.state.profile.sign_out_on_exit => {
-                self.begin_sign_out();
-                SIGN_OUT_AT_EXIT
-            }
-            Phase::Out | Phase::FetchingPhone | Phase::LoggingIn | Phase::Linking | Phase::Setting | Phase::In => {
-                if !self.commands_under_way() {
-                    return self.effects.push(Effect::Exit);
-                }
-                LAST_COMMANDS
-            }
-        };
-        self.effects.push(Effect::StartTimer { timer: TimerId::Exit, after });
-    }
-
-    /// Ends the program if only answers were waited for.
-    pub(super) fn exit_when_done(&mut self) {
-        if self.state.exiting && self.state.session.phase != Phase::Leaving && !self.commands_under_way() {
-            self.effects.push(Effect::Exit);
-        }
-    }
-
-    fn commands_under_way(&self) -> bool {
-        let asked = |p: &Purpose| {
-            matches!(p, Purpose::Command(_) | Purpose::HangUpInstead(_) | Purpose::RollBack | Purpose::Dtmf)
-        };
-        self.state.pending.requests.values().any(asked)
-    }
-
-    /// Ends the program if only the end of the sign-out was waited for.
-    pub(super) fn finish_exit(&mut self) {
-        if self.state.exiting {
-            self.effects.push(Effect::Exit);
-        }
     }
 
     /// The platform's answer to a command.
@@ -468,6 +422,7 @@ fn action_of(command: &Command) -> Option<Action> {
         | Command::Prefer(_)
         | Command::ClearJournal
         | Command::ReconnectNow
-        | Command::Quit => None,
+        | Command::Quit
+        | Command::QuitNow => None,
     }
 }

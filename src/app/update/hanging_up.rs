@@ -90,7 +90,7 @@ impl Turn<'_> {
     }
 
     /// The leg of the call on the screen, if there is one.
-    fn hang_up_leg(&mut self) {
+    pub(super) fn hang_up_leg(&mut self) {
         if let Some(leg) = self.state.live_call().and_then(|call| call.leg.as_ref()) {
             let call_id = leg.call_id.clone();
             self.phone(softphone::Command::HangUp { call_id });

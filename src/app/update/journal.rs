@@ -1,12 +1,22 @@
-//! The journal: a line when a call begins, so that a crash cannot lose it, and the same line again when it is over.
+//! The journal: a line when a call begins, the same line again at each change of the call and every few seconds, so that a
+//! crash loses neither the call nor its times, and a last time when it is over.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::Turn;
 use crate::{
-    app::{CommandId, Effect, state::Call},
+    app::{
+        CommandId, Effect, TimerId,
+        state::{Call, OpenLine},
+    },
     domain::{HungUpBy, JournalChange, JournalEntry, Outcome, SkillGroup, Unreached},
 };
+
+/// So much of a call's times a crash may lose.
+const CHECKPOINT: Duration = Duration::from_secs(10);
 
 /// A call's line as of an instant, its outcome still open. The skill group's name is filled in later.
 pub(super) fn entry(call: &Call, at: Instant) -> JournalEntry {
@@ -28,6 +38,17 @@ pub(super) fn entry(call: &Call, at: Instant) -> JournalEntry {
     }
 }
 
+fn open_line(call: &Call) -> OpenLine {
+    OpenLine {
+        id: call.journal_id,
+        phase: call.phase,
+        direction: call.direction,
+        peer: call.peer.clone(),
+        queue_id: call.queue_id,
+        call_id: call.call_id.clone(),
+    }
+}
+
 impl Turn<'_> {
     /// A number for a new call: its time, so that it is unlike those of earlier runs too.
     pub(super) fn next_journal_id(&mut self) -> u64 {
@@ -37,13 +58,26 @@ impl Turn<'_> {
         id
     }
 
-    /// A call has begun: if the program ends before the call does, this line stays.
-    pub(super) fn journal_begun(&mut self) {
-        let Some(mut entry) = self.state.live_call().map(|call| entry(call, self.now.at)) else { return };
+    /// Writes the line of the call under way: if the program ends before the call does, this is what stays.
+    pub(super) fn journal_checkpoint(&mut self) {
+        let Some(call) = self.state.live_call() else { return };
+        let (line, mut entry) = (open_line(call), entry(call, self.now.at));
         if let Some(queue) = &mut entry.queue {
             queue.name = self.state.group_name(queue.id);
         }
+        self.state.line = Some(line);
+        self.effects.push(Effect::StartTimer { timer: TimerId::JournalCheckpoint, after: CHECKPOINT });
         self.keep(entry);
+    }
+
+    /// Looks after each input whether the line of the call under way says too little, or is complete.
+    pub(super) fn follow_journal(&mut self) {
+        let now = self.state.live_call().filter(|call| call.announced).map(open_line);
+        if now.is_some() && now != self.state.line {
+            self.journal_checkpoint();
+        } else if now.is_none() && self.state.line.take().is_some() {
+            self.effects.push(Effect::StopTimer(TimerId::JournalCheckpoint));
+        }
     }
 
     pub(super) fn journal_ended(&mut self, entry: JournalEntry) {
@@ -102,7 +136,7 @@ impl Turn<'_> {
         self.effects.push(Effect::Journal(JournalChange::Cleared));
         // A call under way keeps its line: it would come back with its end anyway.
         if self.state.live_call().is_some_and(|call| call.announced) {
-            self.journal_begun();
+            self.journal_checkpoint();
         }
         self.done(id);
     }

@@ -2,7 +2,7 @@
 //!
 //! `commands` takes what people ask; `dialling`, `hanging_up`, `consult`, `monitor`, `keypad`, `after_call` carry out what
 //! is asked of a call. `session` signs in, `rejoin` after a restart, `take_over` also where somebody is already,
-//! `sign_out` out; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
+//! `sign_out` out, `quit` ends the program; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
 //! absence; `join` says which leg and which of the platform's calls are one call, `next_call` keeps what has come for the next
 //! one; `call` begins calls and knows what they are, `deadlines` ends what waits too long, `ending` ends calls, `tones` lets them be heard. `sip` and
 //! `media` take the softphone's words, `devices` its word on sound devices, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
@@ -40,6 +40,7 @@ mod panel;
 mod phone;
 mod projects;
 mod queue;
+mod quit;
 mod rejoin;
 mod reminders;
 mod resync;
@@ -80,6 +81,8 @@ impl State {
         turn.panel_follows_call();
         turn.follow_duties();
         turn.follow_health();
+        turn.follow_journal();
+        turn.follow_quit();
         turn.effects
     }
 }
@@ -100,7 +103,6 @@ impl Turn<'_> {
                     self.health_of_reply(id, &result);
                     self.token_may_be_old(&purpose, &result);
                     self.replied(id, purpose, result);
-                    self.exit_when_done();
                 }
             }
             Event::Link { id, event } => {
@@ -131,6 +133,7 @@ impl Turn<'_> {
             Purpose::Login => self.login_reply(result),
             Purpose::FirstState(target) => self.first_state_reply(target, result),
             Purpose::RollBack | Purpose::Probe | Purpose::GivenUp => {}
+            Purpose::LastHangUp => self.last_hang_up_reply(),
             Purpose::Bind => self.bind_reply(result),
             Purpose::Command(action) => self.command_reply(id, action, result),
             Purpose::Mode(login_type) => self.mode_reply(login_type, result),
@@ -168,7 +171,8 @@ impl Turn<'_> {
             // What has come due is seen when the input has been taken.
             TimerId::Overtime => self.overtime_due(),
             TimerId::Probe => self.probe_due(),
-            TimerId::Exit => self.effects.push(Effect::Exit),
+            TimerId::JournalCheckpoint => self.journal_checkpoint(),
+            TimerId::Exit => self.quit_due(),
         }
     }
 
@@ -185,6 +189,7 @@ impl Turn<'_> {
                 }
             }
             Purpose::RollBack
+            | Purpose::LastHangUp
             | Purpose::Bind
             | Purpose::Mode(_)
             | Purpose::NewPhone

@@ -87,7 +87,6 @@ impl Turn<'_> {
                 self.forget_project();
                 self.state.session.target = Some(self.state.profile.target);
                 self.resolve_pending(Action::SignOut, Ok(super::answer(reply)));
-                self.finish_exit();
             }
             Ok(reply) => self.sign_out_failed(refused(&reply)),
             Err(error) => self.sign_out_failed(unreachable(&error)),
@@ -97,8 +96,7 @@ impl Turn<'_> {
     fn sign_out_failed(&mut self, refusal: Refusal) {
         if self.is_out() {
             self.end_session(None);
-            self.resolve_pending(Action::SignOut, Ok(json!({ "code": 0 })));
-            return self.finish_exit();
+            return self.resolve_pending(Action::SignOut, Ok(json!({ "code": 0 })));
         }
         if self.state.session.phase == Phase::Leaving {
             self.state.session.wanted = true;
@@ -113,7 +111,6 @@ impl Turn<'_> {
         }
         self.error(refusal.message.clone());
         self.resolve_pending(Action::SignOut, Err(refusal));
-        self.finish_exit();
     }
 
     /// Whether the sign-in that was to be ended is gone already.

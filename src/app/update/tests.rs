@@ -21,6 +21,7 @@ mod overtime;
 mod panel;
 mod projects;
 mod pushes;
+mod quit;
 mod races;
 mod random;
 mod random_duties;

@@ -67,7 +67,7 @@ impl List {
         if self.json {
             return Value::Array(rows).to_string();
         }
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let lines: Vec<String> = rows
             .iter()
             .map(|row| match &self.what {

@@ -45,7 +45,7 @@ impl Heard {
 fn call(id: u64) -> JournalChange {
     JournalChange::Entry(Box::new(JournalEntry {
         id,
-        time: Timestamp::now(),
+        time: clock::now(),
         direction: Direction::Out,
         peer: Party::default(),
         queue: None,

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::rig::Rig;
 use crate::{
-    app::{Command, Effect, Event},
-    cti::push::PhoneState,
-    domain::{Direction, HungUpBy, JournalChange, JournalEntry, Outcome, Party},
+    app::{Command, Effect, Event, TimerId},
+    cti::{
+        api::Request,
+        push::{PhoneEvent, PhoneState, PushMessage},
+    },
+    domain::{Direction, HungUpBy, JournalChange, JournalEntry, Outcome, Party, RingKind},
     i18n::Message,
+    softphone,
 };
 
 /// Everything told to the disk, oldest first.
@@ -20,11 +26,7 @@ fn told(rig: &Rig) -> Vec<JournalChange> {
 }
 
 fn entries(rig: &Rig) -> Vec<JournalEntry> {
-    let entry = |change| match change {
-        JournalChange::Entry(entry) => Some(*entry),
-        JournalChange::Cleared => None,
-    };
-    told(rig).into_iter().filter_map(entry).collect()
+    rig.lines()
 }
 
 fn earlier(id: u64) -> JournalEntry {
@@ -60,11 +62,92 @@ fn a_call_is_written_when_it_begins_and_again_when_it_is_over() {
     rig.later(Duration::from_secs(3));
     rig.pho(PhoneState::HungUp);
     let all = entries(&rig);
-    assert_eq!(all.len(), 2);
-    assert_eq!(all[1].id, begun[0].id, "the same line");
-    assert_eq!((all[1].outcome, all[1].talk_ms), (Outcome::Answered, 3000));
-    assert_eq!(all[1].call_id.as_deref(), Some("8f3a"));
-    assert_eq!(rig.shown().journal[..], all[1..]);
+    assert!(all.iter().all(|entry| entry.id == begun[0].id), "the same line");
+    let over = all.last().unwrap();
+    assert_eq!((over.outcome, over.talk_ms), (Outcome::Answered, 3000));
+    assert_eq!(over.call_id.as_deref(), Some("8f3a"));
+    assert_eq!(rig.shown().journal[..], all[all.len() - 1..]);
+}
+
+/// The bench has forgotten what ran before the story.
+fn checkpoint(rig: &mut Rig) {
+    rig.later(Duration::from_secs(10));
+    rig.event(Event::Timer(TimerId::JournalCheckpoint));
+}
+
+#[test]
+fn a_crash_loses_ten_seconds_of_a_calls_times_at_most() {
+    let mut rig = Rig::talking();
+    assert!(entries(&rig).is_empty());
+    for seconds in [10, 20, 30] {
+        checkpoint(&mut rig);
+        let line = entries(&rig).pop().unwrap();
+        assert_eq!((line.outcome, line.talk_ms), (Outcome::Interrupted, seconds * 1000));
+        assert_eq!(line.peer.number.as_deref(), Some("13800138000"));
+    }
+    assert_eq!(entries(&rig).len(), 3);
+    let again = Effect::StartTimer { timer: TimerId::JournalCheckpoint, after: Duration::from_secs(10) };
+    assert_eq!(rig.count(|effect| format!("{effect:?}") == format!("{again:?}")), 3);
+
+    // A change of the call is written at once.
+    rig.later(Duration::from_secs(4));
+    rig.command(Command::Hold);
+    rig.reply_to(|r| *r == Request::Hold, 0, serde_json::Value::Null);
+    let line = entries(&rig).pop().unwrap();
+    assert_eq!((entries(&rig).len(), line.talk_ms, line.hold_ms), (4, 34_000, 0));
+    rig.timer(TimerId::JournalCheckpoint);
+    assert_eq!(entries(&rig).pop().unwrap().hold_ms, 10_000);
+
+    rig.pho(PhoneState::HungUp);
+    assert!(rig.effects.iter().any(|effect| matches!(effect, Effect::StopTimer(TimerId::JournalCheckpoint))));
+    let lines = entries(&rig).len();
+    rig.event(Event::Timer(TimerId::JournalCheckpoint));
+    assert_eq!(entries(&rig).len(), lines, "a call that is over is not opened again");
+}
+
+#[test]
+fn what_becomes_known_of_a_call_is_in_its_open_line() {
+    let mut rig = Rig::idle();
+    rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: String::new(), auto_answer: false });
+    rig.push(PushMessage::Phone(PhoneEvent {
+        state: PhoneState::Ring(RingKind::Queue),
+        caller: Some("139".into()),
+        ..PhoneEvent::default()
+    }));
+    assert_eq!(entries(&rig).pop().unwrap().peer.number.as_deref(), Some("139"));
+}
+
+#[test]
+fn the_clock_on_the_wall_and_a_machine_that_sleeps_change_no_times() {
+    for by in [3600, -3600, 86_400, -86_400, 9 * 365 * 86_400] {
+        let mut rig = Rig::talking();
+        rig.later(Duration::from_secs(7));
+        rig.set_clock(SignedDuration::from_secs(by));
+        checkpoint(&mut rig);
+        assert_eq!(entries(&rig).pop().unwrap().talk_ms, 17_000, "{by}");
+        rig.later(Duration::from_secs(3));
+        rig.pho(PhoneState::HungUp);
+        let first = rig.shown().journal[0].clone();
+        assert_eq!((first.talk_ms, first.time), (20_000, jiff::Timestamp::UNIX_EPOCH), "{by}");
+
+        // The next call is a new line and stands first, also where its time seems to be before the other's.
+        rig.pho(PhoneState::CallOut);
+        rig.set_clock(SignedDuration::from_secs(-by));
+        rig.later(Duration::from_secs(2));
+        rig.pho(PhoneState::HungUp);
+        let shown = rig.shown().journal.clone();
+        assert_eq!(shown.len(), 2, "{by}");
+        assert!(shown[0].id > first.id && shown[1] == first, "{by}");
+        assert_eq!(shown[0].ring_ms, 2000, "{by}");
+    }
+
+    // The process was stopped for a minute: everything that was due comes at once, and the time counts.
+    let mut rig = Rig::talking();
+    rig.later(Duration::from_secs(70));
+    rig.event(Event::Timer(TimerId::JournalCheckpoint));
+    assert_eq!((entries(&rig).len(), entries(&rig)[0].talk_ms), (1, 70_000), "written once, not seven times");
+    rig.pho(PhoneState::HungUp);
+    assert_eq!(rig.shown().journal[0].talk_ms, 70_000);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Random events and commands: whatever comes in whatever order, the screen stays true.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -96,6 +99,7 @@ fn call_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::ReplyLost),
         1 => prop_oneof![
             Just(TimerId::CallDeadline), Just(TimerId::NextCall), Just(TimerId::StrayCall), Just(TimerId::CommandDeadline), Just(TimerId::AfterCall),
+            Just(TimerId::JournalCheckpoint),
         ].prop_map(Step::Timer),
         12 => (0u8..24).prop_map(Step::CallCommand),
         1 => (0u16..3000).prop_map(Step::Later),
@@ -203,8 +207,10 @@ struct Around {
     elsewhere: bool,
     started: usize,
     ended: usize,
-    /// Calls whose line in the journal is still open.
-    open_lines: BTreeSet<u64>,
+    /// Calls whose line in the journal is still open, and their talk time there, ms.
+    open_lines: BTreeMap<u64, u64>,
+    /// Those whose line is complete.
+    complete: BTreeSet<u64>,
     asked: BTreeSet<CommandId>,
     answered: BTreeSet<CommandId>,
 }
@@ -221,10 +227,14 @@ impl Around {
                 Effect::Publish(event) if event.name == "callStarted" => self.started += 1,
                 Effect::Publish(event) if event.name == "callEnded" => self.ended += 1,
                 Effect::Journal(JournalChange::Entry(entry)) if entry.outcome == Outcome::Interrupted => {
-                    // What is learnt late is written into the same line.
-                    self.open_lines.insert(entry.id);
+                    let before = self.open_lines.insert(entry.id, entry.talk_ms);
+                    assert!(before.is_none_or(|talk_ms| talk_ms <= entry.talk_ms), "time is taken from a call");
+                    assert!(!self.complete.contains(&entry.id), "a call that is over is opened again in the journal");
                 }
-                Effect::Journal(JournalChange::Entry(entry)) => drop(self.open_lines.remove(&entry.id)),
+                Effect::Journal(JournalChange::Entry(entry)) => {
+                    self.open_lines.remove(&entry.id);
+                    self.complete.insert(entry.id);
+                }
                 Effect::Resolve { id, .. } => assert!(self.answered.insert(*id), "answered twice"),
                 _ => {}
             }
@@ -277,6 +287,7 @@ impl Around {
         let announced = usize::from(state.call.as_ref().is_some_and(|c| c.announced && c.phase.is_live()));
         assert_eq!(self.started, self.ended + announced, "each call begins once and ends once");
         assert_eq!(self.open_lines.len(), announced, "only a call under way has an open line in the journal");
+        assert_eq!(runs(TimerId::JournalCheckpoint), announced == 1, "an open line is written again");
         assert!(shown.agent.since_at <= rig.at && shown.link.since_at <= rig.at);
         let wrap_up = shown.agent.state == AgentState::WrapUp;
         assert!(wrap_up || shown.agent.wrap_up_left_ms.is_none());
@@ -386,8 +397,16 @@ fn beginning(n: u8) -> Vec<Step> {
     }
 }
 
+/// What there is after a story.
+struct After {
+    rig: Rig,
+    around: Around,
+    open: Vec<RequestId>,
+    muted: bool,
+}
+
 /// Takes every step, and looks after each whether everything is as it must be.
-fn live_through(steps: Vec<Step>) -> Result<(), TestCaseError> {
+fn live(steps: Vec<Step>) -> Result<After, TestCaseError> {
     let mut rig = Rig::idle();
     rig.state.profile.show_que_sum = true;
     let mut open: Vec<RequestId> = Vec::new();
@@ -451,6 +470,11 @@ fn live_through(steps: Vec<Step>) -> Result<(), TestCaseError> {
         // What is written for scripts can always be written.
         prop_assert!(serde_json::to_value(&shown).is_ok_and(|v| v != Value::Null));
     }
+    Ok(After { rig, around, open, muted })
+}
+
+fn live_through(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let After { mut rig, around, mut open, mut muted } = live(steps)?;
     // Whatever happened: when the legs are gone and the platform says so, there is no call.
     if around.link == Some(rig.link_id()) {
         for n in 0..3 {
@@ -476,5 +500,43 @@ proptest! {
     #[test]
     fn a_call_stays_true(start in 0u8..4, steps in proptest::collection::vec(call_step(), 1..60)) {
         live_through(beginning(start).into_iter().chain(steps).collect())?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happened_the_end_comes_in_time_and_the_journal_is_complete(
+        start in 0u8..4,
+        steps in proptest::collection::vec(prop_oneof![step(), call_step()], 1..60),
+        sign_out in any::<bool>(),
+        answers in proptest::collection::vec(any::<bool>(), 0..4),
+    ) {
+        let story = beginning(start).into_iter().chain(steps).collect();
+        let After { mut rig, mut around, mut open, mut muted } = live(story)?;
+        rig.state.profile.sign_out_on_exit = sign_out;
+        let mut seen = rig.effects.len();
+        let begun = rig.at;
+        rig.command(Command::Quit);
+        let mut answers = answers.into_iter();
+        while rig.exits() == 0 {
+            around.hears(&rig.effects[seen..]);
+            open.extend(rig.effects[seen..].iter().filter_map(|effect| match effect {
+                Effect::Request { id, .. } => Some(*id),
+                _ => None,
+            }));
+            seen = rig.effects.len();
+            match answers.next() {
+                Some(ok) => drop(take(&mut rig, Step::Reply(true, i64::from(!ok) * 40444), &mut open, &mut muted)),
+                None => rig.timer(TimerId::Exit),
+            }
+        }
+        around.hears(&rig.effects[seen..]);
+        prop_assert!(rig.at - begun <= Duration::from_millis(2200));
+        prop_assert_eq!(rig.exits(), 1);
+        let own_phone = rig.shown().agent.web_phone;
+        prop_assert!(!own_phone || around.open_lines.is_empty(), "{:?}", around.open_lines);
+        prop_assert!(!own_phone || around.started == around.ended);
     }
 }

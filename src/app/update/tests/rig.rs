@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::{
         link::LinkEvent,
         push::{AgentEvent, PhoneEvent, PhoneState, Push, PushMessage},
     },
-    domain::TargetState,
+    domain::{JournalChange, JournalEntry, TargetState},
     i18n::Locale,
     softphone,
 };
@@ -26,6 +26,8 @@ pub(super) struct Rig {
     pub(super) state: State,
     pub(super) at: Instant,
     began: Instant,
+    /// How far the clock on the wall has been set forward, or back.
+    set: SignedDuration,
     pub(super) effects: Vec<Effect>,
     commands: u64,
 }
@@ -72,7 +74,7 @@ impl Rig {
     pub(super) fn new(profile: Profile) -> Self {
         let at = Instant::now();
         let state = State::new(profile, Now { at, wall: Timestamp::UNIX_EPOCH, random: 0.5 });
-        Self { state, at, began: at, effects: Vec::new(), commands: 0 }
+        Self { state, at, began: at, set: SignedDuration::ZERO, effects: Vec::new(), commands: 0 }
     }
 
     /// Signed in, idle, registered.
@@ -131,7 +133,12 @@ impl Rig {
 
     /// The clock on the wall: the rig begins with the epoch.
     pub(super) fn wall(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH + (self.at - self.began)
+        Timestamp::UNIX_EPOCH + (self.at - self.began) + self.set
+    }
+
+    /// Somebody sets the clock on the wall; the other one goes on.
+    pub(super) fn set_clock(&mut self, by: SignedDuration) {
+        self.set += by;
     }
 
     pub(super) fn event(&mut self, event: Event) {
@@ -266,6 +273,19 @@ impl Rig {
 
     pub(super) fn published(&self, name: &str) -> usize {
         self.count(|effect| matches!(effect, Effect::Publish(event) if event.name == name))
+    }
+
+    /// Lines written to the journal, oldest first.
+    pub(super) fn lines(&self) -> Vec<JournalEntry> {
+        let line = |effect: &Effect| match effect {
+            Effect::Journal(JournalChange::Entry(entry)) => Some((**entry).clone()),
+            _ => None,
+        };
+        self.effects.iter().filter_map(line).collect()
+    }
+
+    pub(super) fn exits(&self) -> usize {
+        self.count(|effect| matches!(effect, Effect::Exit))
     }
 }
 
