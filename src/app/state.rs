@@ -117,6 +117,12 @@ pub(super) struct Link {
     pub(super) retry_at: Option<Instant>,
     /// It has been up in this sign-in, so the next connection is a reconnect.
     pub(super) was_up: bool,
+    /// `RegID` of the newest connection.
+    pub(super) opened_for: Option<String>,
+    /// When a connection with the same `RegID` was last left for a new one: the platform may still have to deal with it.
+    pub(super) other_at: Option<Instant>,
+    /// When the platform last said "replaced" and that was taken for our own doing.
+    pub(super) replaced_at: Option<Instant>,
     /// A frame that could not be read has been told of.
     pub(super) junk_told: bool,
 }
@@ -220,6 +226,9 @@ impl State {
                 last_error: None,
                 retry_at: None,
                 was_up: false,
+                opened_for: None,
+                other_at: None,
+                replaced_at: None,
                 junk_told: false,
             },
             sip: Sip {

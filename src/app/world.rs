@@ -26,7 +26,6 @@ const GOODBYE: Duration = Duration::from_secs(3);
 pub struct LiveWorld {
     api: Api,
     ws_server: Url,
-    watched: bool,
     tls: Tls,
     token: SecretString,
     renew: Option<TokenSource>,
@@ -71,7 +70,6 @@ impl LiveWorld {
         Ok(Self {
             api: Api::new(api_config, token.clone())?,
             ws_server: platform.ws_server.clone(),
-            watched: platform.check,
             tls,
             renew,
             link: None,
@@ -172,7 +170,6 @@ impl World for LiveWorld {
                     reg_id,
                     login_state,
                     reset,
-                    watched: self.watched,
                 };
                 let events = self.events.clone();
                 self.link = Some(Link::open(settings, move |event| {

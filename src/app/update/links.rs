@@ -1,6 +1,6 @@
 //! The event websocket: opened, greeted, lost, tried again (protocol `cti.md` 3.5 to 3.9, improvements of section 8).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -15,14 +15,20 @@ use crate::{
     i18n::Message,
 };
 
-/// The platform greets at once; without a greeting the connection is of no use.
-const GREETING: Duration = Duration::from_secs(5);
+/// The platform greets at once; without a greeting the connection is of no use. A platform that has stopped for a moment
+/// is not to be met by one connection after the other.
+const GREETING: Duration = Duration::from_secs(10);
 /// First pause before a new attempt.
 const RETRY_MIN: f64 = 0.25;
 /// Longest pause between attempts (protocol `cti.md` 8.15), s.
 const RETRY_MAX: f64 = 3.0;
 /// "Do not come back" with this token (protocol `cti.md` 9).
 const BAD_TOKEN: u16 = 3403;
+/// A newer connection with the same `RegID` has come (protocol `cti.md` 9).
+const REPLACED: u16 = 3405;
+/// For so long after a connection of ours was left for a new one, the one that replaces it may be ours too: a platform
+/// that had stopped meets them all at once, in any order.
+const OWN_ATTEMPTS: Duration = Duration::from_secs(60);
 /// The same for any reason (protocol `cti.md` 3.8).
 const FINAL_CODES: [u16; 5] = [3403, 3404, 3405, 3406, 3412];
 
@@ -30,6 +36,9 @@ impl Turn<'_> {
     pub(super) fn open_link(&mut self) {
         let Some(reg_id) = self.state.session.reg_id.clone() else { return };
         let link = &mut self.state.link;
+        if link.opened_for.replace(reg_id.clone()).is_some_and(|earlier| earlier == reg_id) {
+            link.other_at = Some(self.now.at);
+        }
         link.id = LinkId(link.id.0 + 1);
         link.attempts += 1;
         link.retry_at = None;
@@ -161,14 +170,34 @@ impl Turn<'_> {
     }
 
     fn link_closed(&mut self, code: u16, reason: &str) {
-        let name = if FINAL_CODES.contains(&code) { "wsLogoutWithoutReconnect" } else { "wsLogout" };
+        let ours = code == REPLACED && self.is_replaced_by_ours();
+        let last = FINAL_CODES.contains(&code) && !ours;
+        let name = if last { "wsLogoutWithoutReconnect" } else { "wsLogout" };
+        if last {
+            // The platform has dealt with it.
+            self.state.link.opened_for = None;
+        }
         self.publish(name, &[], &format!("websocket断开[{code}]"), json!({ "code": code }));
         let mut message = Message::new("app.link_closed").with("code", code);
         if !reason.is_empty() {
             message = Message::new("app.link_closed_because").with("code", code).with("reason", super::clean(reason));
         }
         self.state.link.last_error = Some(message);
+        if ours {
+            tracing::info!("an earlier connection of this program has replaced the link; it is opened once more");
+            self.state.link.replaced_at = Some(self.now.at);
+            return self.link_lost(None);
+        }
         self.link_lost(Some(code));
+    }
+
+    /// Whether what has replaced the link is most likely an earlier connection of this program, and not another seat:
+    /// that is believed once.
+    fn is_replaced_by_ours(&self) -> bool {
+        let of_late =
+            |at: Option<Instant>| at.is_some_and(|at| self.now.at.saturating_duration_since(at) < OWN_ATTEMPTS);
+        let link = &self.state.link;
+        self.state.session.phase != Phase::Leaving && of_late(link.other_at) && !of_late(link.replaced_at)
     }
 
     fn link_lost(&mut self, code: Option<u16>) {

@@ -136,7 +136,12 @@ async fn run(
     events: &mpsc::Sender<LinkEvent>,
 ) -> Down {
     let host = url.host_str().unwrap_or_default();
-    let options = WsOptions { subprotocol: Some("sip"), max_message: MAX_MESSAGE, timeout: CONNECT_TIMEOUT };
+    let options = WsOptions {
+        subprotocol: Some("sip"),
+        max_message: MAX_MESSAGE,
+        timeout: CONNECT_TIMEOUT,
+        patience: Duration::ZERO,
+    };
     let connected = tokio::select! {
         connected = ws::connect(url, tls, options) => connected,
         () = events.closed() => return cut("given up"),

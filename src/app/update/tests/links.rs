@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::rig::Rig;
 use crate::{
-    app::{Effect, LinkState, TimerId},
+    app::{Command, Effect, LinkState, TimerId},
     cti::{
         api::Request,
         link::{LinkError, LinkEvent},
@@ -209,4 +211,79 @@ fn what_changed_while_the_link_was_away_is_read_again() {
     rig.effects.clear();
     rig.push(PushMessage::Established);
     assert_eq!(lists(&rig), [false; 4], "a second MT 0 changes nothing");
+}
+
+fn replaced() -> LinkEvent {
+    LinkEvent::Closed { code: 3405, reason: String::new() }
+}
+
+/// Lost, and up again.
+fn reconnect(rig: &mut Rig) {
+    rig.link(LinkEvent::Failed(LinkError::Silent(9)));
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+}
+
+fn opened(rig: &Rig) -> usize {
+    rig.count(|e| matches!(e, Effect::OpenLink { reg_id, reset: Some(false), .. } if reg_id == "R1"))
+}
+
+#[test]
+fn replaced_by_an_attempt_of_its_own_it_comes_back_once_and_stays_signed_in() {
+    let mut rig = Rig::idle();
+    reconnect(&mut rig);
+    rig.effects.clear();
+    rig.later(Duration::from_secs(50));
+    rig.link(replaced());
+    assert_eq!(rig.shown().agent.state, AgentState::Idle, "{}", rig.notices());
+    assert_eq!((rig.published("wsLogout"), rig.published("wsLogoutWithoutReconnect")), (1, 0));
+    rig.timer(TimerId::Reconnect);
+    assert_eq!(opened(&rig), 1, "same RegID, reset=false");
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    assert_eq!(rig.shown().link.state, LinkState::Up);
+    // Whoever replaces it now sits somewhere else.
+    rig.later(Duration::from_secs(50));
+    rig.link(replaced());
+    assert_eq!((rig.shown().agent.state, rig.shown().link.state), (AgentState::SignedOut, LinkState::GivenUp));
+    assert_eq!((rig.published("wsLogoutWithoutReconnect"), opened(&rig)), (1, 1));
+}
+
+#[test]
+fn replaced_while_it_is_still_connecting_it_comes_back_too() {
+    let mut rig = Rig::idle();
+    rig.link(LinkEvent::Failed(LinkError::Silent(9)));
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Opened);
+    rig.link(replaced());
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
+    rig.timer(TimerId::Reconnect);
+    assert_eq!(opened(&rig), 2);
+}
+
+#[test]
+fn long_after_an_attempt_of_its_own_another_seat_has_replaced_it() {
+    let mut rig = Rig::idle();
+    reconnect(&mut rig);
+    rig.later(Duration::from_secs(61));
+    rig.link(replaced());
+    assert_eq!((rig.shown().agent.state, rig.shown().link.state), (AgentState::SignedOut, LinkState::GivenUp));
+}
+
+#[test]
+fn a_seat_taken_back_is_not_fought_over() {
+    let mut rig = Rig::idle();
+    rig.link(replaced());
+    assert_eq!(rig.shown().agent.state, AgentState::SignedOut);
+    rig.command(Command::SignIn { force: true });
+    rig.reply(json!({ "vccCode": "VC", "vccId": 77, "phopass": "pw", "expires": 99_999_999 }));
+    let held = json!({ "regId": "R1", "agSta": "1", "agType": "1", "phoNum": "9001", "wsLink": "1" });
+    rig.reply_to(|r| matches!(r, Request::Login { .. }), 40101, held);
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
+    rig.later(Duration::from_secs(5));
+    rig.link(replaced());
+    assert_eq!(rig.shown().agent.state, AgentState::SignedOut, "the other seat has it again");
 }
