@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Home, Platform, audio, become_idle, headless, idle, talking, until};
 use serde_json::{Value, json};
@@ -101,6 +101,27 @@ fn the_registration_comes_back_and_the_call_survives() {
     home.until("packets go on", |s| s["media"]["packets_received"].as_u64() > packets.map(|n| n + 40));
     home.wait("registered");
     home.ctl(&["hangup"]);
+    home.wait("no-call");
+}
+
+#[test]
+fn a_platform_that_stood_still_finds_its_agent_as_it_was() {
+    let home = Home::new();
+    let (platform, _client) = idle(&home);
+    platform.freeze();
+    let frozen = Instant::now();
+    home.until("the dead link is seen", |s| s["link"]["state"] != "up");
+    assert!(frozen.elapsed() < Duration::from_secs(12), "seen after {:?}", frozen.elapsed());
+    // Long enough for more than one attempt: the platform meets them all when it goes on.
+    std::thread::sleep(Duration::from_secs(40).saturating_sub(frozen.elapsed()));
+    platform.thaw();
+    home.wait("link-up");
+    home.wait("registered");
+    let call = platform.customer_calls("tone:440");
+    home.wait("ringing");
+    let status = home.status();
+    assert!(!status["notices"].to_string().contains("signed out"), "{}", status["notices"]);
+    platform.admin("DELETE", &format!("/calls/{call}"), Value::Null);
     home.wait("no-call");
 }
 

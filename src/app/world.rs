@@ -14,8 +14,9 @@ use crate::{
         link::{Link, LinkSettings},
     },
     i18n::{Locale, Message},
-    net::tls::Tls,
+    net::{self, tls::Tls},
     panel::{CallFacts, Filler},
+    softphone::media::network::Network,
     store::Store,
 };
 
@@ -36,6 +37,8 @@ pub struct LiveWorld {
     events: mpsc::UnboundedSender<Event>,
     /// Watches `token_file`.
     watch: Option<JoinHandle<()>>,
+    /// Watches the machine's addresses.
+    network: JoinHandle<()>,
 }
 
 impl LiveWorld {
@@ -76,6 +79,7 @@ impl LiveWorld {
             line,
             store,
             watch: watch_token_file(&platform.token, &token, &events),
+            network: watch_network(&events),
             token,
             panel: None,
             events,
@@ -93,6 +97,7 @@ impl LiveWorld {
         if let Some(watch) = self.watch {
             watch.abort();
         }
+        self.network.abort();
         let link = async {
             if let Some(link) = self.link {
                 link.shut_down().await;
@@ -183,6 +188,11 @@ impl World for LiveWorld {
                     link.close();
                 }
             }
+            Effect::ProveLink => {
+                if let Some(link) = &self.link {
+                    link.prove();
+                }
+            }
             Effect::Phone(command) => self.line.send(command),
             Effect::RememberSignIn(known) => self.keep(|store| store.reg_id(known.map(|known| known.to_string()))),
             Effect::Remember(remembered) => self.keep(|store| store.remember(remembered)),
@@ -207,6 +217,11 @@ impl World for LiveWorld {
             | Effect::Exit => {}
         }
     }
+}
+
+fn watch_network(events: &mpsc::UnboundedSender<Event>) -> JoinHandle<()> {
+    let (network, events) = (Network::system(true), events.clone());
+    tokio::spawn(net::changes::watch(move || network.addresses(), move || events.send(Event::NetworkChanged).is_ok()))
 }
 
 fn watch_token_file(

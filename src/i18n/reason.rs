@@ -3,7 +3,7 @@
 use super::Locale;
 
 /// Catalogue keys of the reasons that are known. Their English text is what is looked for.
-const KNOWN: [&str; 50] = [
+const KNOWN: [&str; 58] = [
     "reason.refused",
     "reason.reset",
     "reason.closed_silently",
@@ -54,6 +54,14 @@ const KNOWN: [&str; 50] = [
     "reason.no_such_device",
     "reason.refused_by_system",
     "reason.default_device",
+    "reason.message_too_long",
+    "reason.bad_text",
+    "reason.no_subprotocol",
+    "reason.no_websocket_answer",
+    "reason.websocket_protocol",
+    "reason.no_prack",
+    "reason.session_timer",
+    "reason.call_unknown",
 ];
 
 /// What a reason says in a language: what is known of it put into other words, the rest (numbers, names) as it is.

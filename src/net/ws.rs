@@ -167,8 +167,7 @@ fn told(host: &str, error: tungstenite::Error) -> WsError {
     if matches!(error, tungstenite::Error::Io(_) | tungstenite::Error::Tls(_)) {
         return WsError::Connect { host, reason: fault::reason(&error) };
     }
-    // The text of the others is the library's own and names no part of the request.
-    WsError::Protocol { host, reason: error.to_string() }
+    WsError::Protocol { host, reason: fault::reason(&error) }
 }
 
 #[cfg(test)]

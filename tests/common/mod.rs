@@ -159,10 +159,14 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("the process is there");
+    }
+
     /// SIGTERM, and the exit code.
     pub fn terminate(mut self) -> Option<i32> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("the process is there");
+        self.signal(rustix::process::Signal::TERM);
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
@@ -316,6 +320,16 @@ impl Platform {
 
     pub fn is_running(&mut self) -> bool {
         self.process.is_running()
+    }
+
+    /// Stands still, with all its connections open.
+    pub fn freeze(&self) {
+        self.process.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Goes on.
+    pub fn thaw(&self) {
+        self.process.signal(rustix::process::Signal::CONT);
     }
 
     pub fn stop(self) {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::{
-        Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, RequestId, TimerId,
+        Action, Command, CommandId, Effect, LinkState, Possible, Refusal, RefusalKind, RequestId, TimerId,
         state::{Phase, Purpose, Waiting},
     },
     cti::api::{ApiError, Reply, Request},
@@ -134,10 +134,7 @@ impl Turn<'_> {
                 self.dismiss_notices();
                 self.done(id);
             }
-            Command::ReconnectNow => {
-                self.reconnect_now();
-                self.done(id);
-            }
+            Command::ReconnectNow => self.reconnect_asked(id),
             Command::Quit => self.quit(id),
         }
     }
@@ -163,6 +160,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn change_state(&mut self, id: CommandId, action: Action, target: TargetState) {
+        self.state_chosen();
         if self.state.live_call().is_some() {
             return self.wish_after_call(id, target);
         }
@@ -307,6 +305,7 @@ impl Turn<'_> {
             }
             Ok(reply) if action == Action::Busy && reply.code == BUSY_NEEDS_APPROVAL => {
                 let refusal = self.busy_needs_approval(&reply);
+                self.standing_in_refused();
                 self.not_done(action, waiting);
                 // Nothing has failed: there is another way to it.
                 self.info(refusal.message.clone());
@@ -321,6 +320,9 @@ impl Turn<'_> {
     }
 
     pub(super) fn command_failed(&mut self, action: Action, refusal: Refusal) {
+        if action == Action::Busy {
+            self.standing_in_refused();
+        }
         self.error(refusal.message.clone());
         self.resolve_pending(action, Err(refusal));
     }
@@ -332,8 +334,8 @@ impl Turn<'_> {
             Action::Unhold => self.hold(false),
             Action::Dial | Action::DialAgent => self.dialled(),
             Action::TakeFromQueue => self.refresh_queue(),
-            // Without the link nobody else will ever say so.
-            Action::Ready | Action::Busy if !self.state.profile.websocket => self.adopt_asked(),
+            // Without the link nobody else will say so.
+            Action::Ready | Action::Busy if self.state.link.state != LinkState::Up => self.adopt_asked(),
             Action::Consult
             | Action::ConsultReturn
             | Action::ConsultTransfer

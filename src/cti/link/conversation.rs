@@ -28,8 +28,6 @@ use crate::{
 pub(super) const LONGEST_MESSAGE: usize = 1 << 20;
 /// Between two heartbeats (protocol `cti.md` 3.6).
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// The first ping: from its answer on a missing answer means something.
-const FIRST_PING: Duration = Duration::from_secs(1);
 /// When nothing has come for so long, a ping asks whether there is anybody.
 const QUIET: Duration = Duration::from_secs(3);
 /// A ping without an answer for so long is told of.
@@ -185,12 +183,14 @@ where
     async fn talk(&mut self) -> Result<Infallible, LinkEvent> {
         self.say(Message::text(GREETING)).await?;
         (self.tell)(LinkEvent::Opened);
+        // From its answer on a missing answer means something.
+        self.ping().await?;
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waking = interval_at(Instant::now() + LOOK_FOR_SLEEP, LOOK_FOR_SLEEP);
         waking.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Set anew only when it runs out, not with every frame.
-        let mut silence = pin!(sleep_until(self.heard + FIRST_PING));
+        let mut silence = pin!(sleep_until(self.heard + QUIET));
         loop {
             tokio::select! {
                 frame = self.stream.next() => {
@@ -235,7 +235,7 @@ where
             }
             return Err(self.silent());
         }
-        if self.ping.0 > 0 && quiet < QUIET {
+        if quiet < QUIET {
             return Ok(self.heard + QUIET);
         }
         self.ping().await?;
