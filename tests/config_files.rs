@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use wincall_tui::{
-    config::{BusyAtSignIn, Codec, Config, IcePolicy, LoginType, Notify, PanelFormat, PhoneAway, load::load, show::show},
+    config::{
+        BusyAtSignIn, Codec, Config, IcePolicy, LoginType, Notify, PanelFormat, PhoneAway, load::load, show::show,
+    },
     i18n::Locale,
 };
 

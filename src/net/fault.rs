@@ -126,3 +126,31 @@ fn in_words(reason: &CertificateError) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tungstenite::error::{CapacityError, Error, ProtocolError, SubProtocolError};
+
+    use super::*;
+    use crate::i18n::{Locale, Message};
+
+    #[test]
+    fn what_breaks_a_websocket_is_said_in_the_programs_language() {
+        let errors = [
+            Error::ConnectionClosed,
+            Error::AttackAttempt,
+            Error::Capacity(CapacityError::MessageTooLong { size: 2, max_size: 1 }),
+            Error::Utf8("x".into()),
+            Error::Protocol(ProtocolError::NonZeroReservedBits),
+            Error::Protocol(ProtocolError::SecWebSocketAcceptKeyMismatch),
+            Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)),
+            Error::Protocol(ProtocolError::HandshakeIncomplete),
+        ];
+        for error in errors {
+            let said = Message::new("app.leg_failed").with("reason", reason(&error)).render(Locale::ZhCn);
+            let names = ["WebSocket", "UTF"];
+            let english = names.iter().fold(said.clone(), |said, name| said.replace(name, ""));
+            assert!(!english.contains(|c: char| c.is_ascii_alphabetic()), "{error}: {said}");
+        }
+    }
+}
