@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use wincall_tui::{
-    config::{BusyAtSignIn, Codec, Config, IcePolicy, LoginType, Notify, PanelFormat, load::load, show::show},
+    config::{
+        BusyAtSignIn, Codec, Config, IcePolicy, LoginType, Notify, PanelFormat, PhoneAway, load::load, show::show,
+    },
     i18n::Locale,
 };
 
@@ -116,6 +118,7 @@ fn the_programs_own_tables_are_read() {
     assert_eq!(config.platform.token_call_back_time.as_secs(), 5400);
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/valid/control.sock");
     assert_eq!(config.control.path.as_deref(), Some(here.as_path()));
+    assert_eq!(config.phone.away, PhoneAway::Busy);
     assert!(!config.journal.enabled);
     assert_eq!((config.journal.keep, config.journal.days), (20, 90));
     assert_eq!(config.panel.url.as_deref(), Some("https://crm.example/{number}"));

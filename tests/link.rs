@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Home, Platform, audio, become_idle, headless, idle, talking, until};
 use serde_json::{Value, json};
@@ -102,6 +102,97 @@ fn the_registration_comes_back_and_the_call_survives() {
     home.wait("registered");
     home.ctl(&["hangup"]);
     home.wait("no-call");
+}
+
+#[test]
+fn a_platform_that_stood_still_finds_its_agent_as_it_was() {
+    let home = Home::new();
+    let (platform, _client) = idle(&home);
+    platform.freeze();
+    let frozen = Instant::now();
+    home.until("the dead link is seen", |s| s["link"]["state"] != "up");
+    assert!(frozen.elapsed() < Duration::from_secs(12), "seen after {:?}", frozen.elapsed());
+    // Long enough for more than one attempt: the platform meets them all when it goes on.
+    std::thread::sleep(Duration::from_secs(40).saturating_sub(frozen.elapsed()));
+    platform.thaw();
+    home.wait("link-up");
+    home.wait("registered");
+    let call = platform.customer_calls("tone:440");
+    home.wait("ringing");
+    let status = home.status();
+    assert!(!status["notices"].to_string().contains("signed out"), "{}", status["notices"]);
+    platform.admin("DELETE", &format!("/calls/{call}"), Value::Null);
+    home.wait("no-call");
+}
+
+#[test]
+fn a_link_refused_for_its_token_leaves_the_shift_going_and_can_be_tried_again() {
+    let home = Home::new();
+    let (platform, _client) = idle(&home);
+    platform.fault("close_code", json!(3403), None);
+    let refused = home.until("the link is given up", |s| s["link"]["state"] == "given_up");
+    assert_eq!((&refused["agent"]["state"], &refused["sip"]["state"]), (&json!("idle"), &json!("registered")));
+    assert!(refused["agent"]["as_of"].is_string(), "{}", refused["agent"]);
+    // Nobody tells of it; that it was accepted is enough.
+    home.ctl(&["busy", "就餐"]);
+    home.wait("busy");
+    assert_eq!(home.status()["agent"]["reason"]["name"], "就餐");
+    home.ctl(&["ready"]);
+    home.wait("idle");
+    // The phone rings all the same.
+    platform.customer_calls("tone:440");
+    home.wait("ringing");
+    home.ctl(&["answer"]);
+    home.wait("talking");
+    home.ctl(&["hangup"]);
+    home.wait("no-call");
+    home.ctl(&["call", "reconnect"]);
+    home.wait("link-up");
+    let back = home.until("the platform's word counts again", |s| s["agent"]["as_of"].is_null());
+    assert!(back["notices"].to_string().contains("trying to connect again"), "{}", back["notices"]);
+}
+
+#[test]
+fn a_phone_with_a_new_password_gets_it_from_the_platform() {
+    let home = Home::new();
+    let (platform, _client) = idle(&home);
+    platform.fault("phone_password", json!(true), None);
+    platform.fault("drop_sip", json!(true), Some(300));
+    home.until("the phone is away", |s| s["sip"]["state"] != "registered");
+    home.wait("registered");
+    assert!(home.status()["notices"].to_string().contains("new password"), "{}", home.status()["notices"]);
+    platform.customer_calls("tone:440");
+    home.wait("ringing");
+}
+
+#[test]
+fn an_agent_without_a_phone_is_busy_until_it_is_back_where_that_is_wanted() {
+    let home = Home::new();
+    let platform = Platform::start(&home);
+    platform.configure("audio", &[("backend", json!("null"))]);
+    platform.configure("phone", &[("away", json!("busy"))]);
+    let _client = headless(&home, &platform.config);
+    become_idle(&home);
+    platform.fault("drop_sip", json!(true), Some(7000));
+    home.wait("busy");
+    assert_ne!(home.status()["sip"]["state"], "registered");
+    home.wait("registered");
+    home.wait("idle");
+}
+
+#[test]
+fn after_a_restart_of_everything_the_next_call_rings() {
+    let home = Home::new();
+    let (platform, _client) = idle(&home);
+    let restarted = Instant::now();
+    platform.fault("restart", json!("keep"), Some(8000));
+    home.until("the link is down", |s| s["link"]["state"] != "up");
+    home.wait("link-up");
+    home.wait("registered");
+    let took = restarted.elapsed();
+    assert!(took < Duration::from_secs(12), "the phone waited {took:?}");
+    platform.customer_calls("tone:440");
+    home.wait("ringing");
 }
 
 #[test]

@@ -120,7 +120,6 @@ async fn no_token_in_any_line() {
         reg_id: "R1".into(),
         login_state: None,
         reset: None,
-        watched: true,
     };
     let debug = format!("{settings:?} {api:?} {reply:?} {check:?} {refused:?} {refused}");
     let (tell, mut events) = unbounded_channel();

@@ -171,6 +171,7 @@ impl Actor {
                 effect @ (Effect::Request { .. }
                 | Effect::OpenLink { .. }
                 | Effect::CloseLink
+                | Effect::ProveLink
                 | Effect::Phone(_)
                 | Effect::RememberSignIn(_)
                 | Effect::Remember(_)

@@ -36,6 +36,8 @@ pub enum Effect {
     },
     /// Close the event websocket.
     CloseLink,
+    /// The event websocket must give a sign of life at once, or is given up.
+    ProveLink,
     /// Tell the softphone.
     Phone(softphone::Command),
     /// Run, or run anew, a timer.
@@ -130,6 +132,10 @@ pub enum TimerId {
     Overtime,
     /// One of the lists (reasons, caller IDs, skill groups) is to be asked for again.
     Lists,
+    /// The phone has been away for as long as nobody need know of.
+    PhoneAway,
+    /// The platform may be asked again for the phone's account.
+    Account,
 }
 
 /// An event by the SDK's name, for scripts and hooks. Number and time are added where it is published.

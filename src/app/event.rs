@@ -70,6 +70,8 @@ pub enum Event {
     },
     /// The softphone.
     Phone(softphone::Event),
+    /// The addresses of this machine are other ones.
+    NetworkChanged,
     /// A timer ran out.
     Timer(TimerId),
     /// What was asked for the panel has come, or failed; none: there is nothing to show.

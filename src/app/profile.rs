@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::{
-    config::{AudioBackend, BusyAtSignIn, Config, KeypadWay, LoginType, TokenSource},
+    config::{AudioBackend, BusyAtSignIn, Config, KeypadWay, LoginType, PhoneAway, TokenSource},
     domain::{CallerId, KnownSignIn, Remembered, TargetState},
     i18n::{Locale, Message},
     softphone::Devices,
@@ -78,6 +78,8 @@ pub struct Profile {
     pub real_sound: bool,
     /// What is legal in the config and still worth telling.
     pub config_warnings: Vec<Message>,
+    /// What becomes of an idle agent whose phone is away.
+    pub phone_away: PhoneAway,
     /// Language of notices.
     pub locale: Locale,
 }
@@ -130,6 +132,7 @@ impl Profile {
             check: platform.check,
             real_sound: config.audio.backend == AudioBackend::Device,
             config_warnings: config.warnings.clone(),
+            phone_away: config.phone.away,
             locale,
         }
     }

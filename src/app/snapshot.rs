@@ -137,6 +137,9 @@ pub struct AgentView {
     /// The same instant, to count from.
     #[serde(skip)]
     pub since_at: Instant,
+    /// When the state was last known, while the event link is down and nobody tells of changes.
+    #[serde(serialize_with = "moment::to_ms_if_known")]
+    pub as_of: Option<Timestamp>,
     /// Wrap-up time left, ms.
     pub wrap_up_left_ms: Option<u64>,
     /// When wrap-up ends.

@@ -34,6 +34,7 @@ pub struct State {
     pub(super) call: Option<Call>,
     pub(super) link: Link,
     pub(super) sip: Sip,
+    pub(super) phone_away: PhoneAbsence,
     pub(super) media: Media,
     pub(super) sound: SoundDevices,
     pub(super) health: Health,
@@ -127,6 +128,8 @@ pub(super) struct Agent {
     pub(super) reason: Option<i64>,
     pub(super) since: Timestamp,
     pub(super) since_at: Instant,
+    /// When it was last known to be so.
+    pub(super) known_at: Timestamp,
     pub(super) wrap_up_ends_at: Option<Instant>,
 }
 
@@ -139,11 +142,21 @@ pub(super) struct Link {
     pub(super) since_at: Instant,
     /// When it was lost first; reconnection is counted from here.
     pub(super) lost_at: Option<Instant>,
+    /// When it was tried again after having been given up: reconnection is counted from here instead.
+    pub(super) window_from: Option<Instant>,
+    /// A newer token has come since it was opened.
+    pub(super) token_is_old: bool,
     pub(super) attempts: u32,
     pub(super) last_error: Option<Message>,
     pub(super) retry_at: Option<Instant>,
     /// It has been up in this sign-in, so the next connection is a reconnect.
     pub(super) was_up: bool,
+    /// `RegID` of the newest connection.
+    pub(super) opened_for: Option<String>,
+    /// When a connection with the same `RegID` was last left for a new one: the platform may still have to deal with it.
+    pub(super) other_at: Option<Instant>,
+    /// When the platform last said "replaced" and that was taken for our own doing.
+    pub(super) replaced_at: Option<Instant>,
     /// A frame that could not be read has been told of.
     pub(super) junk_told: bool,
 }
@@ -161,6 +174,29 @@ pub(super) struct Sip {
     pub(super) leave_after_call: bool,
     /// The devices have been tried once.
     pub(super) devices_proven: bool,
+}
+
+/// The phone is wanted and not registered.
+#[derive(Debug, Default)]
+pub(super) struct PhoneAbsence {
+    /// Since when, while signed in.
+    pub(super) since: Option<Instant>,
+    /// What there is to do about it has been told, or done.
+    pub(super) told: bool,
+    /// Whether the program has made the agent busy for it.
+    pub(super) stood_in: StoodIn,
+}
+
+/// How far the program has got with making the agent busy while the phone is away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum StoodIn {
+    /// It has not.
+    #[default]
+    No,
+    /// The platform has been asked.
+    Asked,
+    /// The agent is busy for that.
+    Busy,
 }
 
 /// The sound.
@@ -234,6 +270,7 @@ impl State {
                 reason: None,
                 since: now.wall,
                 since_at: now.at,
+                known_at: now.wall,
                 wrap_up_ends_at: None,
             },
             call: None,
@@ -243,10 +280,15 @@ impl State {
                 since: now.wall,
                 since_at: now.at,
                 lost_at: None,
+                window_from: None,
+                token_is_old: false,
                 attempts: 0,
                 last_error: None,
                 retry_at: None,
                 was_up: false,
+                opened_for: None,
+                other_at: None,
+                replaced_at: None,
                 junk_told: false,
             },
             sip: Sip {
@@ -258,6 +300,7 @@ impl State {
                 leave_after_call: false,
                 devices_proven: false,
             },
+            phone_away: PhoneAbsence::default(),
             media: Media::default(),
             sound: SoundDevices::default(),
             health: Health::default(),

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{
-    AgentView, BreaksView, CallView, DirectoryView, Fetched, LinkView, MediaView, ProjectsView, Reminder, SipView,
-    Snapshot, State, Wanted,
+    AgentView, BreaksView, CallView, DirectoryView, Fetched, LinkState, LinkView, MediaView, ProjectsView, Reminder,
+    SipView, Snapshot, State, Wanted,
     state::{Call, Media, Quitting, ShownReminder},
 };
 use crate::{
@@ -28,6 +28,7 @@ impl State {
                 reason: self.busy_reason(),
                 since: self.agent.since,
                 since_at: self.agent.since_at,
+                as_of: (self.profile.websocket && self.has_lost_link()).then_some(self.agent.known_at),
                 wrap_up_left_ms: None,
                 wrap_up_ends_at: self.agent.wrap_up_ends_at,
                 signed_out_because: self.session.signed_out_because.clone(),
@@ -103,6 +104,11 @@ impl State {
     fn reminders_view(&self) -> Vec<Reminder> {
         let reason = |one: &ShownReminder| self.planned_reason(&one.plan.reason).filter(|_| one.plan.due);
         self.duties.reminders.shown.iter().map(|one| one.view(reason(one))).collect()
+    }
+
+    /// Signed in, and without the link that tells of changes.
+    fn has_lost_link(&self) -> bool {
+        self.agent.state.is_signed_in() && self.link.state != LinkState::Up && self.session.state_set
     }
 
     /// The reason shown beside "busy".

@@ -14,8 +14,9 @@ use crate::{
         link::{Link, LinkSettings},
     },
     i18n::{Locale, Message},
-    net::tls::Tls,
+    net::{self, tls::Tls},
     panel::{CallFacts, Filler},
+    softphone::media::network::Network,
     store::Store,
 };
 
@@ -26,7 +27,6 @@ const GOODBYE: Duration = Duration::from_secs(3);
 pub struct LiveWorld {
     api: Api,
     ws_server: Url,
-    watched: bool,
     tls: Tls,
     token: SecretString,
     renew: Option<TokenSource>,
@@ -37,6 +37,8 @@ pub struct LiveWorld {
     events: mpsc::UnboundedSender<Event>,
     /// Watches `token_file`.
     watch: Option<JoinHandle<()>>,
+    /// Watches the machine's addresses.
+    network: JoinHandle<()>,
 }
 
 impl LiveWorld {
@@ -71,13 +73,13 @@ impl LiveWorld {
         Ok(Self {
             api: Api::new(api_config, token.clone())?,
             ws_server: platform.ws_server.clone(),
-            watched: platform.check,
             tls,
             renew,
             link: None,
             line,
             store,
             watch: watch_token_file(&platform.token, &token, &events),
+            network: watch_network(&events),
             token,
             panel: None,
             events,
@@ -95,6 +97,7 @@ impl LiveWorld {
         if let Some(watch) = self.watch {
             watch.abort();
         }
+        self.network.abort();
         let link = async {
             if let Some(link) = self.link {
                 link.shut_down().await;
@@ -172,7 +175,6 @@ impl World for LiveWorld {
                     reg_id,
                     login_state,
                     reset,
-                    watched: self.watched,
                 };
                 let events = self.events.clone();
                 self.link = Some(Link::open(settings, move |event| {
@@ -184,6 +186,11 @@ impl World for LiveWorld {
             Effect::CloseLink => {
                 if let Some(link) = self.link.take() {
                     link.close();
+                }
+            }
+            Effect::ProveLink => {
+                if let Some(link) = &self.link {
+                    link.prove();
                 }
             }
             Effect::Phone(command) => self.line.send(command),
@@ -210,6 +217,11 @@ impl World for LiveWorld {
             | Effect::Exit => {}
         }
     }
+}
+
+fn watch_network(events: &mpsc::UnboundedSender<Event>) -> JoinHandle<()> {
+    let (network, events) = (Network::system(true), events.clone());
+    tokio::spawn(net::changes::watch(move || network.addresses(), move || events.send(Event::NetworkChanged).is_ok()))
 }
 
 fn watch_token_file(

@@ -27,6 +27,7 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
     if readable_by_others(file) && ice.servers.iter().any(|s| matches!(s.credential, Some(TokenSource::Inline(_)))) {
         warnings.push(Message::new("config.readable_by_others").with("path", file.display()));
     }
+    let phone = tables::phone(Section::new("phone", top.table("phone"), reading));
     let control = tables::control(Section::new("control", top.table("control"), reading));
     let journal = tables::journal(Section::new("journal", top.table("journal"), reading));
     let debug = top.boolean("debug").unwrap_or(false);
@@ -48,6 +49,7 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
         ice,
         panel,
         hooks,
+        phone,
         control,
         journal,
         log,

@@ -33,6 +33,8 @@ pub struct Config {
     pub panel: PanelConfig,
     /// Event name or category, or `all`, to command.
     pub hooks: BTreeMap<String, Vec<String>>,
+    /// The built-in phone.
+    pub phone: PhoneConfig,
     /// The control socket.
     pub control: ControlConfig,
     /// The journal of calls.
@@ -431,6 +433,26 @@ pub struct ControlConfig {
     pub enabled: bool,
     /// Where; unset: `$XDG_RUNTIME_DIR/wincall-tui/<ag_no>.sock`.
     pub path: Option<PathBuf>,
+}
+
+/// The built-in phone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PhoneConfig {
+    /// What becomes of an idle agent while the phone is not registered.
+    pub away: PhoneAway,
+}
+
+/// What becomes of an idle agent whose phone has been away for 5 s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhoneAway {
+    /// The agent is told and decides.
+    #[default]
+    Ask,
+    /// Busy until it is back, and then ready again.
+    Busy,
+    /// Nothing.
+    Nothing,
 }
 
 /// The journal of calls, kept per agent.

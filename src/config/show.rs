@@ -180,6 +180,9 @@ fn rest(out: &mut Output, config: &Config) {
         out.line(event, argv.clone());
     }
 
+    out.table("phone");
+    out.line("away", word(&config.phone.away));
+
     out.table("control");
     out.line("enabled", config.control.enabled);
     out.optional("path", config.control.path.as_deref().map(text));

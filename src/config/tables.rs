@@ -6,7 +6,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
     AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, KeypadWay, LogConfig,
-    Notify, PANEL_FIELDS, PanelConfig, PanelFormat, Template, ToneLevels, UiConfig,
+    Notify, PANEL_FIELDS, PanelConfig, PanelFormat, PhoneAway, PhoneConfig, Template, ToneLevels, UiConfig,
     color::parse_color,
     section::Section,
     tree::{Entry, Kind, Place},
@@ -262,6 +262,11 @@ fn tone_levels(table: &mut Section<'_>) -> ToneLevels {
         hang_up: level("hang_up_dbfs"),
         key: level("key_dbfs"),
     }
+}
+
+pub(super) fn phone(mut table: Section<'_>) -> PhoneConfig {
+    let away = [("ask", PhoneAway::Ask), ("busy", PhoneAway::Busy), ("nothing", PhoneAway::Nothing)];
+    PhoneConfig { away: table.choice("away", &away).unwrap_or_default() }
 }
 
 pub(super) fn control(mut table: Section<'_>) -> ControlConfig {

@@ -1,16 +1,20 @@
 //! One connection of the event websocket (protocol `cti.md` section 3).
 //!
 //! A [`Link`] is one connection from its opening to its end; it never opens a second one. Besides the protocol's own
-//! heartbeat, which nobody answers, it sends WebSocket pings, and so notices a connection that is only half there.
+//! heartbeat, which nobody answers, it sends WebSocket pings, and so notices a connection that is only half there. What
+//! is given up is reset: a platform that had only been slow does not find it waiting.
 
 mod conversation;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
-use tokio::task::JoinHandle;
+use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -23,6 +27,12 @@ use crate::{
         ws::{self, WsError, WsOptions},
     },
 };
+
+/// For name and TCP.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// So much longer for TLS and upgrade, where TCP stands: the platform has the request and is slow, or has stopped for a
+/// moment. One that meets five requests of ours when it wakes up may take any but the last for this agent's only link.
+const UPGRADE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What happens on one connection. `Closed` or `Failed` is the last event of a connection.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,8 +119,6 @@ pub struct LinkSettings {
     pub login_state: Option<String>,
     /// `reset`, absent on a first connection.
     pub reset: Option<bool>,
-    /// Measure the round trip more often than the heart beats.
-    pub watched: bool,
 }
 
 impl LinkSettings {
@@ -143,6 +151,7 @@ fn encoded(text: &str) -> String {
 #[derive(Debug)]
 pub struct Link {
     gate: Arc<Gate>,
+    doubt: Arc<Notify>,
     closing: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
@@ -152,15 +161,22 @@ impl Link {
     /// event at a time, and must neither block nor close this link.
     pub fn open(settings: LinkSettings, on_event: impl Fn(LinkEvent) + Send + Sync + 'static) -> Link {
         let gate = Arc::new(Gate(Mutex::new(Some(Box::new(on_event)))));
+        let doubt = Arc::new(Notify::new());
         let closing = CancellationToken::new();
         let task = tokio::spawn({
-            let (gate, closing) = (gate.clone(), closing.clone());
+            let (gate, doubt, closing) = (gate.clone(), doubt.clone(), closing.clone());
             async move {
-                run(settings, &gate, closing).await;
+                run(settings, &gate, &doubt, closing).await;
                 gate.shut();
             }
         });
-        Link { gate, closing, task: Some(task) }
+        Link { gate, doubt, closing, task: Some(task) }
+    }
+
+    /// There is reason to doubt that the connection still leads anywhere: unless the other side gives a sign of life
+    /// within a few seconds it is given up.
+    pub fn prove(&self) {
+        self.doubt.notify_one();
     }
 
     /// Closes the connection: a close frame without a code goes out, and the answer is waited for at most 1 s, in the
@@ -216,20 +232,21 @@ impl std::fmt::Debug for Gate {
     }
 }
 
-async fn run(settings: LinkSettings, gate: &Gate, closing: CancellationToken) {
+async fn run(settings: LinkSettings, gate: &Gate, doubt: &Notify, closing: CancellationToken) {
     let host = ws::host_of(&settings.ws_server);
     let url = settings.url();
     let options = WsOptions {
         subprotocol: None,
         max_message: conversation::LONGEST_MESSAGE,
-        timeout: conversation::CONNECT_LIMIT,
+        timeout: CONNECT_LIMIT,
+        patience: UPGRADE_PATIENCE,
     };
     let opened = tokio::select! {
         biased;
         () = closing.cancelled() => return,
         opened = ws::connect(&url, &settings.tls, options) => opened,
     };
-    let stream = match opened {
+    let mut stream = match opened {
         Ok(stream) => stream,
         Err(error) => {
             tracing::info!(host, %error, "the link could not be opened");
@@ -238,8 +255,11 @@ async fn run(settings: LinkSettings, gate: &Gate, closing: CancellationToken) {
         }
     };
     tracing::info!(host, "the link is open");
-    if conversation::hold(stream, settings.watched, &|event| gate.emit(event), &closing).await == End::ByUs {
-        tracing::info!(host, "the link is closed");
+    match conversation::hold(&mut stream, &|event| gate.emit(event), doubt, &closing).await {
+        End::ByUs => tracing::info!(host, "the link is closed"),
+        End::ByThem => {}
+        // It would not answer a farewell, but may wake up one day.
+        End::Silent => ws::reset(stream),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Locale;
 
 /// Catalogue keys of the reasons that are known. Their English text is what is looked for.
-const KNOWN: [&str; 50] = [
+const KNOWN: [&str; 67] = [
     "reason.refused",
     "reason.reset",
     "reason.closed_silently",
@@ -54,6 +54,23 @@ const KNOWN: [&str; 50] = [
     "reason.no_such_device",
     "reason.refused_by_system",
     "reason.default_device",
+    "reason.message_too_long",
+    "reason.bad_text",
+    "reason.no_subprotocol",
+    "reason.no_websocket_answer",
+    "reason.websocket_protocol",
+    "reason.no_prack",
+    "reason.session_timer",
+    "reason.call_unknown",
+    "reason.no_lifetime",
+    "reason.offer_no_audio",
+    "reason.offer_audio_off",
+    "reason.offer_not_rtp",
+    "reason.offer_sdes",
+    "reason.offer_no_ice",
+    "reason.offer_no_fingerprint",
+    "reason.offer_odd_fingerprint",
+    "reason.offer_no_codec",
 ];
 
 /// What a reason says in a language: what is known of it put into other words, the rest (numbers, names) as it is.
@@ -84,6 +101,8 @@ mod tests {
         assert_eq!(said("connection refused"), "软电话未注册：连接被拒绝");
         assert_eq!(said("no answer within 10000 ms"), "软电话未注册：无应答，已等待 10000 ms");
         assert_eq!(said("the server closed it (code 1001)"), "软电话未注册：服务器关闭了连接 (code 1001)");
+        assert_eq!(said("the other side no longer has this call (481)"), "软电话未注册：对方已没有这个通话 (481)");
+        assert_eq!(said("it sent a message that is too long"), "软电话未注册：对方发来的消息过长");
         assert_eq!(said("Q-17 whatever"), "软电话未注册：Q-17 whatever");
         assert_eq!(said("密码错误 connection reset"), "软电话未注册：密码错误 connection reset");
         let english = Message::new("app.sip_failed").with("reason", "no answer").render(Locale::En);

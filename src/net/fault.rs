@@ -6,6 +6,7 @@
 use std::{error::Error, io};
 
 use rustls::CertificateError;
+use tokio_tungstenite::tungstenite;
 
 /// The reason for which a certificate was refused, if that is what an error is at bottom.
 pub fn certificate_reason(error: &(dyn Error + 'static)) -> Option<String> {
@@ -24,11 +25,43 @@ pub fn reason(error: &(dyn Error + 'static)) -> String {
             other => format!("TLS: {other}"),
         };
     }
+    if let Some(reason) = error.downcast_ref().and_then(websocket_reason) {
+        return reason.into();
+    }
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
     if let Some(io) = innermost.downcast_ref::<io::Error>() { io_reason(io) } else { innermost.to_string() }
+}
+
+/// What broke a WebSocket besides the connection below it: the library's own words name details that nobody here can act
+/// on, and only in English.
+fn websocket_reason(error: &tungstenite::Error) -> Option<&'static str> {
+    use tungstenite::{Error, error::ProtocolError};
+    Some(match error {
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => "it was cut",
+        Error::Capacity(_) => "it sent a message that is too long",
+        Error::Utf8(_) => "it sent text that is no UTF-8",
+        Error::WriteBufferFull(_) => "the server does not read",
+        Error::Protocol(ProtocolError::HandshakeIncomplete) => "Handshake not finished",
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => "it does not know the subprotocol",
+        Error::AttackAttempt
+        | Error::HttpFormat(_)
+        | Error::Protocol(
+            ProtocolError::WrongHttpVersion
+            | ProtocolError::MissingConnectionUpgradeHeader
+            | ProtocolError::MissingUpgradeWebSocketHeader
+            | ProtocolError::SecWebSocketAcceptKeyMismatch
+            | ProtocolError::InvalidHeader(_)
+            | ProtocolError::JunkAfterRequest
+            | ProtocolError::HttparseError(_),
+        ) => "its answer is not that of a WebSocket server",
+        Error::Protocol(_) => "it does not keep to the WebSocket protocol",
+        _ => return None,
+    })
 }
 
 /// The reason of an input or output error, without the system's error number.
@@ -90,6 +123,34 @@ fn in_words(reason: &CertificateError) -> String {
             } else {
                 name.chars().take(120).collect()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tungstenite::error::{CapacityError, Error, ProtocolError, SubProtocolError};
+
+    use super::*;
+    use crate::i18n::{Locale, Message};
+
+    #[test]
+    fn what_breaks_a_websocket_is_said_in_the_programs_language() {
+        let errors = [
+            Error::ConnectionClosed,
+            Error::AttackAttempt,
+            Error::Capacity(CapacityError::MessageTooLong { size: 2, max_size: 1 }),
+            Error::Utf8("x".into()),
+            Error::Protocol(ProtocolError::NonZeroReservedBits),
+            Error::Protocol(ProtocolError::SecWebSocketAcceptKeyMismatch),
+            Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)),
+            Error::Protocol(ProtocolError::HandshakeIncomplete),
+        ];
+        for error in errors {
+            let said = Message::new("app.leg_failed").with("reason", reason(&error)).render(Locale::ZhCn);
+            let names = ["WebSocket", "UTF"];
+            let english = names.iter().fold(said.clone(), |said, name| said.replace(name, ""));
+            assert!(!english.contains(|c: char| c.is_ascii_alphabetic()), "{error}: {said}");
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! [`tls`] decides which certificates are accepted, [`ws`] opens a WebSocket, `dial` opens the TCP connection under
 //! it, [`fault`] turns what the network said into words, [`may_log`] keeps what travels over the wire out of the log.
-//! [`netem`] is a bad network on paper.
+//! [`netem`] is a bad network on paper, [`changes`] tells when this machine is in another one.
 
+pub mod changes;
 mod dial;
 pub mod fault;
 pub mod netem;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
     tungstenite::{
@@ -33,6 +36,9 @@ pub struct WsOptions {
     pub max_message: usize,
     /// For everything together: name, TCP, TLS, upgrade.
     pub timeout: Duration,
+    /// How much longer TLS and the upgrade may take once there is a connection. A server that is slow then has the
+    /// request already, and every further one would be one more for it to answer.
+    pub patience: Duration,
 }
 
 /// Why a WebSocket could not be opened. Never holds the URL's query, which may carry a token.
@@ -83,16 +89,19 @@ impl WsError {
 /// See [`WsError`].
 pub async fn connect(url: &Url, tls: &Tls, options: WsOptions) -> Result<WsStream, WsError> {
     let host = host_of(url);
-    match tokio::time::timeout(options.timeout, open(url, &host, tls, options)).await {
-        Ok(result) => result,
-        Err(_) => {
-            let ms = u64::try_from(options.timeout.as_millis()).unwrap_or(u64::MAX);
-            Err(WsError::Timeout { host, ms })
-        }
-    }
+    let late = |limit: Duration| {
+        let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        WsError::Timeout { host: host.clone(), ms }
+    };
+    let began = Instant::now();
+    let dialled = timeout(options.timeout, reach(url, &host)).await.map_err(|_| late(options.timeout))?;
+    let limit = options.timeout + options.patience;
+    let opened = timeout_at(began + limit, upgrade(url, &host, tls, options, dialled?)).await;
+    opened.map_err(|_| late(limit))?
 }
 
-async fn open(url: &Url, host: &str, tls: &Tls, options: WsOptions) -> Result<WsStream, WsError> {
+/// A TCP connection to the server of a URL.
+async fn reach(url: &Url, host: &str) -> Result<TcpStream, WsError> {
     let unusable = |reason: &str| WsError::Protocol { host: host.to_owned(), reason: reason.to_owned() };
     if !matches!(url.scheme(), "ws" | "wss") {
         return Err(unusable("the address begins neither with ws:// nor with wss://"));
@@ -100,14 +109,20 @@ async fn open(url: &Url, host: &str, tls: &Tls, options: WsOptions) -> Result<Ws
     let (Some(name), Some(port)) = (url.host(), url.port_or_known_default()) else {
         return Err(unusable("the address names no host"));
     };
+    dial(&name, port).await.map_err(|error| {
+        let (host, reason) = (host.to_owned(), fault::io_reason(&error));
+        if fault::is_ours(&error) { WsError::Unreachable { host, reason } } else { WsError::Connect { host, reason } }
+    })
+}
+
+/// TLS where it is wanted, and the upgrade. Given up half-way, the connection is reset: a server that was only slow must
+/// not take the request for one of a client that is still there.
+async fn upgrade(url: &Url, host: &str, tls: &Tls, options: WsOptions, socket: TcpStream) -> Result<WsStream, WsError> {
     let mut request = url.as_str().into_client_request().map_err(|error| told(host, error))?;
     if let Some(subprotocol) = options.subprotocol {
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
     }
-    let socket = dial(&name, port).await.map_err(|error| {
-        let (host, reason) = (host.to_owned(), fault::io_reason(&error));
-        if fault::is_ours(&error) { WsError::Unreachable { host, reason } } else { WsError::Connect { host, reason } }
-    })?;
+    reset_on_drop(&socket, true);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(options.max_message))
@@ -116,7 +131,23 @@ async fn open(url: &Url, host: &str, tls: &Tls, options: WsOptions) -> Result<Ws
     let (stream, _) = client_async_tls_with_config(request, socket, Some(config), Some(connector))
         .await
         .map_err(|error| told(host, error))?;
+    reset_on_drop(stream.get_ref().get_ref(), false);
     Ok(stream)
+}
+
+/// Ends the connection without another word, and so that the other side knows at once that nobody is there: what it has
+/// not read yet, it need not answer.
+pub fn reset(stream: WsStream) {
+    reset_on_drop(stream.get_ref().get_ref(), true);
+}
+
+/// Whether dropping the socket resets the connection (RFC 9293 3.10.4, abort) instead of closing it in order.
+// Tokio warns of any other time than none and zero, with which closing blocks.
+#[allow(deprecated)]
+fn reset_on_drop(socket: &TcpStream, reset: bool) {
+    if let Err(error) = socket.set_linger(reset.then_some(Duration::ZERO)) {
+        tracing::debug!(%error, "how a connection ends cannot be set");
+    }
 }
 
 /// `host` or `host:port` of a URL, for people: never its path or query.
@@ -136,8 +167,7 @@ fn told(host: &str, error: tungstenite::Error) -> WsError {
     if matches!(error, tungstenite::Error::Io(_) | tungstenite::Error::Tls(_)) {
         return WsError::Connect { host, reason: fault::reason(&error) };
     }
-    // The text of the others is the library's own and names no part of the request.
-    WsError::Protocol { host, reason: error.to_string() }
+    WsError::Protocol { host, reason: fault::reason(&error) }
 }
 
 #[cfg(test)]

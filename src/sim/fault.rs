@@ -51,6 +51,8 @@ pub enum Fault {
     ForceLogoff,
     /// Tokens expire, the given number of seconds from now.
     ExpireToken,
+    /// The phones have new passwords, told when asked for; what is registered stays so.
+    PhonePassword,
     /// The link closes with this code.
     CloseCode,
     /// A frame that is not JSON, or the given text.
@@ -87,6 +89,7 @@ impl Fault {
             "force_idle" => Fault::ForceIdle,
             "force_logoff" => Fault::ForceLogoff,
             "expire_token" => Fault::ExpireToken,
+            "phone_password" => Fault::PhonePassword,
             "close_code" => Fault::CloseCode,
             "garbage_frame" => Fault::GarbageFrame,
             "restart" => Fault::Restart,
@@ -102,6 +105,7 @@ impl Fault {
             | Fault::ForceIdle
             | Fault::ForceLogoff
             | Fault::ExpireToken
+            | Fault::PhonePassword
             | Fault::CloseCode
             | Fault::GarbageFrame
             | Fault::Restart => true,

@@ -11,7 +11,7 @@ use super::{
     delays::{Delays, Drawn, Kind},
     state::{LinkOp, Rest, Sta, Timer},
     switch::{RtpFaults, SwitchFaults},
-    world::World,
+    world::{World, sip_user},
 };
 
 /// A fault in force.
@@ -184,6 +184,9 @@ impl World {
         if order.fault == Fault::ExpireToken {
             self.tokens.expire(order.agent.as_deref(), order.value.as_u64().unwrap_or(0));
         }
+        if order.fault == Fault::PhonePassword {
+            self.new_phone_passwords();
+        }
         for ag_no in concerned {
             match order.fault {
                 Fault::Kick => self.kick(ag_no, code.unwrap_or(3405)),
@@ -208,6 +211,7 @@ impl World {
                     self.tell_link(ag_no, LinkOp::Cut);
                 }
                 Fault::ExpireToken
+                | Fault::PhonePassword
                 | Fault::DropWs
                 | Fault::StallWs
                 | Fault::RefuseHttp
@@ -228,6 +232,14 @@ impl World {
                 | Fault::DelaySip
                 | Fault::NoCallId => {}
             }
+        }
+    }
+
+    fn new_phone_passwords(&mut self) {
+        let tenant = self.scenario.vcc_id;
+        for (phone, password) in &mut self.phones {
+            *password = format!("{:016x}", rand::random::<u64>());
+            self.switch.set_account(&sip_user(tenant, phone), password);
         }
     }
 

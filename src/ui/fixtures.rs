@@ -110,6 +110,7 @@ pub fn idle(locale: Locale) -> Snapshot {
             since_at: ago(192),
             wrap_up_left_ms: None,
             wrap_up_ends_at: None,
+            as_of: None,
             signed_out_because: None,
         },
         link: LinkView {

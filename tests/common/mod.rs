@@ -331,6 +331,16 @@ impl Platform {
         self.process.is_running()
     }
 
+    /// Stands still, with all its connections open.
+    pub fn freeze(&self) {
+        self.process.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Goes on.
+    pub fn thaw(&self) {
+        self.process.signal(rustix::process::Signal::CONT);
+    }
+
     pub fn stop(self) {
         self.process.terminate();
     }

@@ -52,6 +52,7 @@ fn snapshot() -> Snapshot {
             since_at,
             wrap_up_left_ms: None,
             wrap_up_ends_at: None,
+            as_of: None,
             signed_out_because: None,
         },
         link: LinkView {

@@ -77,6 +77,8 @@ pub(in crate::app) enum Purpose {
     TokenCheck,
     /// A call that was given up here ends on the platform too; nothing depends on the answer.
     GivenUp,
+    /// The phone's account, whose password is refused.
+    Account,
     /// Only to see whether the platform answers, and how soon.
     Probe,
     /// A duty: a project, a break, a reminder, the rules of overtime.

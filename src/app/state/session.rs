@@ -64,6 +64,8 @@ pub(in crate::app) struct Session {
     pub(in crate::app) force: bool,
     /// Failed attempts in a row.
     pub(in crate::app) failures: u32,
+    /// When the first of them failed.
+    pub(in crate::app) failing_since: Option<Instant>,
     /// The request of the present step; an answer to an earlier attempt's is not for this one.
     pub(in crate::app) step: Option<RequestId>,
     /// The answer to our own sign-in was lost, so the platform may hold one that is ours without our knowing.
@@ -98,6 +100,8 @@ pub(in crate::app) struct Session {
     pub(in crate::app) vcc_code: Option<String>,
     /// Registered with, or to be registered with.
     pub(in crate::app) account: Option<Account>,
+    /// When the platform was last asked for it again.
+    pub(in crate::app) account_asked_at: Option<Instant>,
     /// Why the agent was signed out, if not by the agent.
     pub(in crate::app) signed_out_because: Option<Message>,
 }
@@ -123,6 +127,7 @@ impl Session {
             wanted: false,
             force: false,
             failures: 0,
+            failing_since: None,
             step: None,
             login_unanswered: false,
             refused: false,
@@ -139,6 +144,7 @@ impl Session {
             target: Some(profile.target),
             vcc_id: None,
             account: None,
+            account_asked_at: None,
             signed_out_because: None,
         }
     }

@@ -179,6 +179,7 @@ impl Turn<'_> {
         let agent = &mut self.state.agent;
         let changed = agent.state != state || agent.reason != reason;
         agent.wrap_up_ends_at = ends_at;
+        agent.known_at = self.now.wall;
         if changed {
             tracing::info!(from = ?agent.state, to = ?state, "agent state");
             agent.state = state;

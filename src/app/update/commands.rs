@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::{
-        Action, Command, CommandId, Effect, Possible, Refusal, RefusalKind, RequestId,
+        Action, Command, CommandId, Effect, LinkState, Possible, Refusal, RefusalKind, RequestId,
         state::{Purpose, Waiting},
     },
     cti::api::{ApiError, Reply, Request},
@@ -130,10 +130,7 @@ impl Turn<'_> {
                 self.dismiss_notices();
                 self.done(id);
             }
-            Command::ReconnectNow => {
-                self.reconnect_now();
-                self.done(id);
-            }
+            Command::ReconnectNow => self.reconnect_asked(id),
             Command::Quit => self.quit(id),
             Command::QuitNow => self.quit_now(id),
         }
@@ -160,6 +157,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn change_state(&mut self, id: CommandId, action: Action, target: TargetState) {
+        self.state_chosen();
         if self.state.live_call().is_some() {
             return self.wish_after_call(id, target);
         }
@@ -261,6 +259,7 @@ impl Turn<'_> {
             }
             Ok(reply) if action == Action::Busy && reply.code == BUSY_NEEDS_APPROVAL => {
                 let refusal = self.busy_needs_approval(&reply);
+                self.standing_in_refused();
                 self.not_done(action, waiting);
                 // Nothing has failed: there is another way to it.
                 self.info(refusal.message.clone());
@@ -275,6 +274,9 @@ impl Turn<'_> {
     }
 
     pub(super) fn command_failed(&mut self, action: Action, refusal: Refusal) {
+        if action == Action::Busy {
+            self.standing_in_refused();
+        }
         self.error(refusal.message.clone());
         self.resolve_pending(action, Err(refusal));
     }
@@ -286,8 +288,8 @@ impl Turn<'_> {
             Action::Unhold => self.hold(false),
             Action::Dial | Action::DialAgent => self.dialled(),
             Action::TakeFromQueue => self.refresh_queue(),
-            // Without the link nobody else will ever say so.
-            Action::Ready | Action::Busy if !self.state.profile.websocket => self.adopt_asked(),
+            // Without the link nobody else will say so.
+            Action::Ready | Action::Busy if self.state.link.state != LinkState::Up => self.adopt_asked(),
             Action::Consult
             | Action::ConsultReturn
             | Action::ConsultTransfer

@@ -1,12 +1,12 @@
 //! The event websocket: opened, greeted, lost, tried again (protocol `cti.md` 3.5 to 3.9, improvements of section 8).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::Turn;
 use crate::{
-    app::{Effect, LinkId, LinkState, SipState, TimerId, state::Phase},
+    app::{CommandId, Effect, LinkId, LinkState, TimerId, state::Phase},
     cti::{
         link::{LinkError, LinkEvent},
         push::{Forced, PhoneState, Push, PushMessage},
@@ -15,14 +15,22 @@ use crate::{
     i18n::Message,
 };
 
-/// The platform greets at once; without a greeting the connection is of no use.
-const GREETING: Duration = Duration::from_secs(5);
+/// The platform greets at once; without a greeting the connection is of no use. A platform that has stopped for a moment
+/// is not to be met by one connection after the other.
+const GREETING: Duration = Duration::from_secs(10);
 /// First pause before a new attempt.
 const RETRY_MIN: f64 = 0.25;
+/// An attempt that has taken so long may be given up for another one, if the agent wants it.
+const SLOW: Duration = Duration::from_secs(5);
 /// Longest pause between attempts (protocol `cti.md` 8.15), s.
 const RETRY_MAX: f64 = 3.0;
 /// "Do not come back" with this token (protocol `cti.md` 9).
 const BAD_TOKEN: u16 = 3403;
+/// A newer connection with the same `RegID` has come (protocol `cti.md` 9).
+const REPLACED: u16 = 3405;
+/// For so long after a connection of ours was left for a new one, the one that replaces it may be ours too: a platform
+/// that had stopped meets them all at once, in any order.
+const OWN_ATTEMPTS: Duration = Duration::from_secs(60);
 /// The same for any reason (protocol `cti.md` 3.8).
 const FINAL_CODES: [u16; 5] = [3403, 3404, 3405, 3406, 3412];
 
@@ -30,6 +38,14 @@ impl Turn<'_> {
     pub(super) fn open_link(&mut self) {
         let Some(reg_id) = self.state.session.reg_id.clone() else { return };
         let link = &mut self.state.link;
+        if link.state == LinkState::GivenUp {
+            // A new beginning: the time to try in is counted from here.
+            link.window_from = Some(self.now.at);
+        }
+        link.token_is_old = false;
+        if link.opened_for.replace(reg_id.clone()).is_some_and(|earlier| earlier == reg_id) {
+            link.other_at = Some(self.now.at);
+        }
         link.id = LinkId(link.id.0 + 1);
         link.attempts += 1;
         link.retry_at = None;
@@ -49,6 +65,7 @@ impl Turn<'_> {
         link.id = LinkId(link.id.0 + 1);
         link.retry_at = None;
         link.lost_at = None;
+        link.window_from = None;
         link.attempts = 0;
         link.was_up = false;
         self.effects.push(Effect::CloseLink);
@@ -136,17 +153,22 @@ impl Turn<'_> {
         let link = &mut self.state.link;
         link.attempts = 0;
         link.lost_at = None;
+        link.window_from = None;
         link.last_error = None;
         link.was_up = true;
         self.set_link(LinkState::Up);
         self.publish("linkUp", &["link"], "", json!({ "away_ms": away_ms }));
-        self.settle(&["app.link_down", "app.link_down_in_call"]);
+        self.settle(&["app.link_down", "app.link_down_in_call", "app.link_needs_token_told", "app.trying_again"]);
         if let Some(ms) = away_ms {
             self.info(Message::new("app.link_back").with("seconds", ms.div_ceil(1000)));
         }
         if away_ms.is_some() && self.state.session.phase == Phase::In {
             // The platform may have said meanwhile that they changed (MT 8).
             self.ask_for_lists();
+        }
+        if away_ms.is_some() {
+            // What cut both is over.
+            self.register_again();
         }
         self.greeted();
     }
@@ -161,14 +183,34 @@ impl Turn<'_> {
     }
 
     fn link_closed(&mut self, code: u16, reason: &str) {
-        let name = if FINAL_CODES.contains(&code) { "wsLogoutWithoutReconnect" } else { "wsLogout" };
+        let ours = code == REPLACED && self.is_replaced_by_ours();
+        let last = FINAL_CODES.contains(&code) && !ours;
+        let name = if last { "wsLogoutWithoutReconnect" } else { "wsLogout" };
+        if last {
+            // The platform has dealt with it.
+            self.state.link.opened_for = None;
+        }
         self.publish(name, &[], &format!("websocket断开[{code}]"), json!({ "code": code }));
         let mut message = Message::new("app.link_closed").with("code", code);
         if !reason.is_empty() {
             message = Message::new("app.link_closed_because").with("code", code).with("reason", super::clean(reason));
         }
         self.state.link.last_error = Some(message);
+        if ours {
+            tracing::info!("an earlier connection of this program has replaced the link; it is opened once more");
+            self.state.link.replaced_at = Some(self.now.at);
+            return self.link_lost(None);
+        }
         self.link_lost(Some(code));
+    }
+
+    /// Whether what has replaced the link is most likely an earlier connection of this program, and not another seat:
+    /// that is believed once.
+    fn is_replaced_by_ours(&self) -> bool {
+        let of_late =
+            |at: Option<Instant>| at.is_some_and(|at| self.now.at.saturating_duration_since(at) < OWN_ATTEMPTS);
+        let link = &self.state.link;
+        self.state.session.phase != Phase::Leaving && of_late(link.other_at) && !of_late(link.replaced_at)
     }
 
     fn link_lost(&mut self, code: Option<u16>) {
@@ -176,6 +218,8 @@ impl Turn<'_> {
         let was_up = self.state.link.state == LinkState::Up;
         let coming_back = !was_up && self.state.link.was_up;
         if was_up {
+            // From here on nobody says what becomes of the agent's state.
+            self.state.agent.known_at = self.now.wall;
             let error = self.state.link.last_error.as_ref().map(|m| m.render(self.state.profile.locale));
             self.publish("linkDown", &["link"], "", json!({ "error": error }));
         }
@@ -206,18 +250,23 @@ impl Turn<'_> {
             .with("code", code);
             return self.give_up(because, code == BAD_TOKEN);
         }
+        let first = self.state.link.lost_at.is_none();
         let lost_at = *self.state.link.lost_at.get_or_insert(self.now.at);
         let away = self.now.at.saturating_duration_since(lost_at);
-        if away >= self.state.profile.ws_reconnect_time {
+        let tried = self.now.at.saturating_duration_since(self.state.link.window_from.unwrap_or(lost_at));
+        if tried >= self.state.profile.ws_reconnect_time {
             return self.give_up(Message::new("app.link_given_up"), true);
         }
-        // Proportional back-off: a short outage is over soon after its cause, a long one costs the server little.
-        // The jitter keeps a whole floor of agents from coming back in the same instant.
-        let pause = (away.as_secs_f64() / 6.0).max(RETRY_MIN) * (0.8 + 0.4 * self.now.random);
-        let after = Duration::from_secs_f64(pause.min(RETRY_MAX));
+        let after = self.back_off(away);
         self.set_link(LinkState::Down);
         self.state.link.retry_at = Some(self.now.at + after);
         self.effects.push(Effect::StartTimer { timer: TimerId::Reconnect, after });
+        if self.state.session.phase == Phase::Linking && first {
+            // A sign-in that cannot be finished says why, once.
+            if let Some(why) = self.state.link.last_error.clone() {
+                self.error(why);
+            }
+        }
         if was_up {
             self.warn(Message::new(if self.state.live_call().is_some() {
                 "app.link_down_in_call"
@@ -225,6 +274,14 @@ impl Turn<'_> {
                 "app.link_down"
             }));
         }
+    }
+
+    /// The pause before the next attempt after so long an outage. Proportional: a short outage is over soon after its
+    /// cause, a long one costs the server little. The jitter keeps a whole floor of agents from coming back in the same
+    /// instant.
+    pub(super) fn back_off(&self, away: Duration) -> Duration {
+        let pause = (away.as_secs_f64() / 6.0).max(RETRY_MIN) * (0.8 + 0.4 * self.now.random);
+        Duration::from_secs_f64(pause.min(RETRY_MAX))
     }
 
     pub(super) fn reconnect_due(&mut self) {
@@ -240,15 +297,53 @@ impl Turn<'_> {
             && matches!(self.state.session.phase, Phase::Linking | Phase::Setting | Phase::In | Phase::Leaving)
     }
 
-    /// Tries at once what would be tried later.
-    pub(super) fn reconnect_now(&mut self) {
-        self.reconnect_due();
-        if self.state.sip.wanted && self.state.sip.state == SipState::Failed {
-            self.register();
+    /// Tries at once what would be tried later, or not again by itself; whether there was anything.
+    pub(super) fn reconnect_now(&mut self) -> bool {
+        let link = &self.state.link;
+        let slow = self.now.at.saturating_duration_since(link.since_at) >= SLOW;
+        let open = match link.state {
+            LinkState::Up => false,
+            // Only one attempt at a time: the one under way ends with this.
+            LinkState::Connecting => slow,
+            LinkState::Down | LinkState::GivenUp => true,
+        };
+        let open = open && self.has_session();
+        if open {
+            self.open_link();
         }
-        if self.state.session.phase == Phase::Out && self.state.session.wanted {
+        let register = self.register_again();
+        let sign_in = self.state.session.phase == Phase::Out && self.state.session.wanted;
+        if sign_in {
             self.sign_in_due();
         }
+        open || register || sign_in
+    }
+
+    /// The agent does not want to wait.
+    pub(super) fn reconnect_asked(&mut self, id: CommandId) {
+        if self.state.link.state == LinkState::GivenUp && self.has_session() {
+            // Refused for its token: a new one is asked for besides.
+            self.renew_old_token();
+        }
+        let tried = self.reconnect_now();
+        let signed_out = self.state.session.phase == Phase::Out && !tried;
+        self.info(Message::new(match (tried, signed_out) {
+            (true, _) => "app.trying_again",
+            (false, true) => "app.not_signed_in",
+            (false, false) => "app.nothing_to_try",
+        }));
+        self.done(id);
+    }
+
+    /// This machine's network is another one: what stood by the old one is doubted, and what waits is tried.
+    pub(super) fn network_changed(&mut self) {
+        tracing::info!("the network has changed");
+        match self.state.link.state {
+            LinkState::Up => self.effects.push(Effect::ProveLink),
+            LinkState::Connecting if self.has_session() => self.open_link(),
+            LinkState::Connecting | LinkState::Down | LinkState::GivenUp => self.reconnect_due(),
+        }
+        self.register_again();
     }
 
     /// Ends the session on this side. `known`: the platform may still hold it under the same `RegID`.
@@ -266,11 +361,15 @@ impl Turn<'_> {
 
     /// The token ran out in the middle of the shift: the phone and its calls go on, and the link waits for a new one.
     fn token_refused(&mut self, code: u16) {
+        if self.state.link.token_is_old {
+            // A newer one has come since this attempt began.
+            return self.open_link();
+        }
         let because = Message::new("app.link_needs_token").with("code", code);
         self.state.link.lost_at.get_or_insert(self.now.at);
         self.state.link.retry_at = None;
         if !self.renew_old_token() {
-            self.error(because.clone());
+            self.error(Message::new("app.link_needs_token_told").with("code", code));
         }
         self.state.link.last_error = Some(because);
         self.set_link(LinkState::GivenUp);

@@ -5,7 +5,7 @@
 //! `sign_out` out, `quit` ends the program; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
 //! absence; `join` says which leg and which of the platform's calls are one call, `next_call` keeps what has come for the next
 //! one; `call` begins calls and knows what they are, `deadlines` ends what waits too long, `ending` ends calls, `tones` lets them be heard. `sip` and
-//! `media` take the softphone's words, `devices` its word on sound devices, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
+//! `media` take the softphone's words, `phone_away` gets the phone back, `devices` takes its word on sound devices, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
 //! reads them), `look_ups` what is asked of them. `token` renews the token, `panel` fills the panel,
 //! `notices` tells the agent, `health` whether everything that a call needs is in order. `projects`, `breaks`, `reminders` and `overtime` are duties besides calls; `duties` runs
 //! them.
@@ -38,6 +38,7 @@ mod notices;
 mod overtime;
 mod panel;
 mod phone;
+mod phone_away;
 mod projects;
 mod queue;
 mod quit;
@@ -80,6 +81,7 @@ impl State {
         turn.follow_call_deadline();
         turn.panel_follows_call();
         turn.follow_duties();
+        turn.follow_phone();
         turn.follow_health();
         turn.follow_journal();
         turn.follow_quit();
@@ -115,6 +117,7 @@ impl Turn<'_> {
                 self.health_of_phone(&event);
                 self.phone_event(event);
             }
+            Event::NetworkChanged => self.network_changed(),
             Event::Timer(timer) => self.timer(timer),
             Event::Panel { id, result } => self.panel_filled(id, result),
             Event::JournalLoaded(entries) => self.journal_loaded(entries),
@@ -143,6 +146,7 @@ impl Turn<'_> {
             Purpose::HangUpInstead(action) => self.hang_up_instead_reply(id, action, result),
             Purpose::Dtmf => self.dtmf_reply(result),
             Purpose::TokenCheck => self.token_check_reply(result),
+            Purpose::Account => self.account_reply(result),
             Purpose::Duty(asked) => self.duty_reply(id, asked, result),
         }
     }
@@ -172,6 +176,9 @@ impl Turn<'_> {
             TimerId::Overtime => self.overtime_due(),
             TimerId::Probe => self.probe_due(),
             TimerId::JournalCheckpoint => self.journal_checkpoint(),
+            // What is to be done is seen when the input has been taken.
+            TimerId::PhoneAway => {}
+            TimerId::Account => self.ask_for_account(),
             TimerId::Exit => self.quit_due(),
         }
     }
@@ -197,6 +204,7 @@ impl Turn<'_> {
             | Purpose::LookUp { .. }
             | Purpose::Dtmf
             | Purpose::TokenCheck
+            | Purpose::Account
             | Purpose::Probe
             | Purpose::GivenUp
             | Purpose::Duty(_) => {}

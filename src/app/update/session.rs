@@ -26,8 +26,6 @@ const AFTER_SIGN_OUT: Duration = Duration::from_millis(200);
 const AGAIN_MIN: Duration = Duration::from_secs(10);
 /// That pause.
 const AGAIN_PAUSE: Duration = Duration::from_secs(3);
-/// Longest pause between two attempts to sign in, ms.
-const RETRY_MS: u64 = 3000;
 
 impl Turn<'_> {
     pub(super) fn started(&mut self) {
@@ -38,10 +36,13 @@ impl Turn<'_> {
 
     /// Starts a sign-in that is repeated until it works or is refused.
     pub(super) fn begin_sign_in(&mut self, force: bool) {
+        // Why the last sign-in ended is not why this one takes long.
+        self.state.link.last_error = None;
         let session = &mut self.state.session;
         session.wanted = true;
         session.force = force || self.state.profile.auto_force_login;
         session.failures = 0;
+        session.failing_since = None;
         session.ended_other = false;
         self.attempt_sign_in();
     }
@@ -242,6 +243,7 @@ impl Turn<'_> {
         session.phase = Phase::In;
         session.coming_back = false;
         session.failures = 0;
+        session.failing_since = None;
         session.login_unanswered = false;
         session.force = self.state.profile.auto_force_login;
         self.resolve_pending(Action::SignIn, Ok(json!({ "code": 0, "data": data })));
@@ -271,9 +273,8 @@ impl Turn<'_> {
         let session = &mut self.state.session;
         session.phase = Phase::Out;
         session.failures += 1;
-        let after = Duration::from_millis((500 << session.failures.min(4)).min(RETRY_MS));
-        // The jitter keeps a whole floor of agents from coming back in the same instant.
-        let after = after.mul_f64(0.8 + 0.2 * self.now.random);
+        let since = *session.failing_since.get_or_insert(self.now.at);
+        let after = self.back_off(self.now.at.saturating_duration_since(since));
         self.set_link(LinkState::Down);
         self.state.link.attempts = self.state.session.failures;
         self.state.link.last_error = Some(refusal.message.clone());
@@ -299,6 +300,7 @@ impl Turn<'_> {
         session.coming_back = true;
         session.force = self.state.profile.auto_force_login;
         session.failures = 0;
+        session.failing_since = None;
         session.ended_other = false;
         let before = session.again_at.replace(self.now.at);
         if before.is_some_and(|before| self.now.at.saturating_duration_since(before) < AGAIN_MIN) {

@@ -33,6 +33,7 @@ impl Turn<'_> {
                 self.state.sip.retry_at = retry_in.map(|after| self.now.at + after);
                 self.state.sip.last_error = Some(message.clone());
                 self.set_sip(SipState::Failed);
+                self.registration_refused(&error);
                 if new {
                     let text = message.render(self.state.profile.locale);
                     self.publish("sipFailed", &["sip"], "", json!({ "error": text }));

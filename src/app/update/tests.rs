@@ -19,6 +19,7 @@ mod media;
 mod monitor;
 mod overtime;
 mod panel;
+mod phone_away;
 mod projects;
 mod pushes;
 mod quit;

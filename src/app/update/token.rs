@@ -50,13 +50,18 @@ impl Turn<'_> {
         session.token_expires = None;
         session.expiring_told = false;
         session.worthless_told = false;
-        self.settle(&["app.token_renewal_failed", "app.token_expiring", "app.token_expired", "app.link_needs_token"]);
+        self.settle(&[
+            "app.token_renewal_failed",
+            "app.token_expiring",
+            "app.token_expired",
+            "app.link_needs_token_told",
+        ]);
         if matches!(self.state.session.phase, Phase::Linking | Phase::Setting | Phase::In) {
             self.request(Purpose::TokenCheck, Request::CheckToken { token: SecretToken(token) });
         }
-        if self.state.link.state == LinkState::GivenUp && self.has_session() {
-            self.open_link();
-        } else if self.state.session.refused && self.state.session.phase == Phase::Out {
+        // An attempt under way goes on with the old one, which may still do.
+        self.state.link.token_is_old = self.state.link.state == LinkState::Connecting;
+        if self.state.session.refused && self.state.session.phase == Phase::Out {
             self.begin_sign_in(false);
         } else {
             self.reconnect_now();

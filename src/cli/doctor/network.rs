@@ -170,7 +170,7 @@ async fn websocket(examined: &Examined, check: &'static str, url: &Url, subproto
         Err(finding) => return finding,
     };
     let begun = Instant::now();
-    let options = WsOptions { subprotocol, max_message: 64 * 1024, timeout: CONNECT };
+    let options = WsOptions { subprotocol, max_message: 64 * 1024, timeout: CONNECT, patience: Duration::ZERO };
     let message = |key| Message::new(key).with("host", host_of(url)).with("ms", begun.elapsed().as_millis());
     match ws::connect(url, &tls, options).await {
         // Dropped without a word: nobody was signed in on it.

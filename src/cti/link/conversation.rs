@@ -9,6 +9,7 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    sync::Notify,
     time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at},
 };
 use tokio_tungstenite::{
@@ -23,18 +24,20 @@ use crate::{
     net::fault,
 };
 
-/// For name, TCP, TLS and upgrade together.
-pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The longest message accepted, in bytes.
 pub(super) const LONGEST_MESSAGE: usize = 1 << 20;
 /// Between two heartbeats (protocol `cti.md` 3.6).
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// Between two pings where the round trip is watched.
-const WATCHED: Duration = Duration::from_secs(4);
+/// When nothing has come for so long, a ping asks whether there is anybody.
+const QUIET: Duration = Duration::from_secs(3);
 /// A ping without an answer for so long is told of.
 const LATE: Duration = Duration::from_secs(2);
-/// Without a frame or a pong for so long, the connection is taken for dead.
+/// The same means that the connection is dead, if pings were answered on it before. With `QUIET` it is 9 s.
+const ANSWER_LIMIT: Duration = Duration::from_secs(6);
+/// Without a frame for so long the connection is taken for dead, where the other side answers no pings.
 const SILENCE_LIMIT: Duration = Duration::from_secs(25);
+/// Before the verdict: this process may have stood still, and the answer may have been here all the time.
+const LAST_LOOK: Duration = Duration::from_millis(100);
 /// How often the computer's sleep is looked for: the clock that timers run by stands still meanwhile.
 const LOOK_FOR_SLEEP: Duration = Duration::from_secs(2);
 /// A wall clock ahead of the timers' by so much means sleep; less may be an adjustment.
@@ -63,15 +66,17 @@ const TOO_BIG: u16 = 1009;
 pub(super) enum End {
     /// This side, as it was told to.
     ByUs,
-    /// The other side or the network, also by silence; the last event is told.
+    /// The other side or the network; the last event is told.
     ByThem,
+    /// Nobody: the other side is silent, which is told.
+    Silent,
 }
 
-/// Greets, keeps the heart beating and tells what comes, until either side ends it.
+/// Greets, keeps the heart beating and tells what comes, until either side ends it. `doubt` demands a sign of life.
 pub(super) async fn hold<S>(
-    mut stream: WebSocketStream<S>,
-    watched: bool,
+    stream: &mut WebSocketStream<S>,
     tell: &(impl Fn(LinkEvent) + Sync),
+    doubt: &Notify,
     closing: &CancellationToken,
 ) -> End
 where
@@ -80,17 +85,20 @@ where
     let last = tokio::select! {
         biased;
         () = closing.cancelled() => None,
-        last = Conversation { watched, ..Conversation::new(&mut stream, tell) }.run() => Some(last),
+        last = Conversation::new(stream, tell, doubt).run() => Some(last),
     };
-    let end = if last.is_some() { End::ByThem } else { End::ByUs };
-    let silent = matches!(last, Some(LinkEvent::Failed(_)));
+    let end = match &last {
+        None => End::ByUs,
+        Some(LinkEvent::Failed(_)) => End::Silent,
+        Some(_) => End::ByThem,
+    };
     if let Some(last) = last {
         tracing::info!(?last, "the link is lost");
         tell(last);
     }
     // A connection that has gone silent would not answer a farewell either.
-    if !silent {
-        part(&mut stream).await;
+    if end != End::Silent {
+        part(stream).await;
     }
     end
 }
@@ -114,14 +122,17 @@ where
 struct Conversation<'c, S, T> {
     stream: &'c mut WebSocketStream<S>,
     tell: &'c T,
+    doubt: &'c Notify,
     /// When something last came.
     heard: Instant,
     /// Number and time of the last ping.
     ping: (u64, Instant),
     /// It has no answer yet.
     unanswered: bool,
-    /// Pings go out more often than the heart beats.
-    watched: bool,
+    /// The other side answers pings.
+    answers: bool,
+    /// The silence has lasted too long and is looked at once more.
+    overdue: bool,
     /// Whether something unreadable came before.
     puzzled: bool,
     /// Both clocks, when they were last compared.
@@ -136,16 +147,18 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     T: Fn(LinkEvent),
 {
-    fn new(stream: &'c mut WebSocketStream<S>, tell: &'c T) -> Self {
+    fn new(stream: &'c mut WebSocketStream<S>, tell: &'c T, doubt: &'c Notify) -> Self {
         let now = Instant::now();
         let (clocks, wall_clock) = ((now, SystemTime::now()), SystemTime::now as fn() -> SystemTime);
         Self {
             stream,
             tell,
+            doubt,
             heard: now,
             ping: (0, now),
             unanswered: false,
-            watched: false,
+            answers: false,
+            overdue: false,
             puzzled: false,
             clocks,
             probe: None,
@@ -170,51 +183,92 @@ where
     async fn talk(&mut self) -> Result<Infallible, LinkEvent> {
         self.say(Message::text(GREETING)).await?;
         (self.tell)(LinkEvent::Opened);
+        // From its answer on a missing answer means something.
+        self.ping().await?;
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let often = if self.watched { WATCHED } else { HEARTBEAT };
-        let mut watching = interval_at(Instant::now() + often, often);
-        watching.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waking = interval_at(Instant::now() + LOOK_FOR_SLEEP, LOOK_FOR_SLEEP);
         waking.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut silence = pin!(sleep_until(self.heard + SILENCE_LIMIT));
+        // Set anew only when it runs out, not with every frame.
+        let mut silence = pin!(sleep_until(self.heard + QUIET));
         loop {
             tokio::select! {
                 frame = self.stream.next() => {
                     let Some(frame) = frame else { return Err(closed(ABNORMAL, "")) };
                     self.heard = Instant::now();
+                    self.overdue = false;
                     self.probe = None;
                     self.take(frame.map_err(|error| ended_by(&error))?).await?;
                 }
                 _ = heartbeat.tick() => self.beat().await?,
-                _ = watching.tick(), if self.watched => self.ping().await?,
                 _ = waking.tick() => {
                     let now = Instant::now();
                     self.look_for_answer(now);
                     if self.slept() {
                         tracing::info!("the computer slept; the link is tried at once");
-                        self.probe = Some(now + PROBE_LIMIT);
-                        self.beat().await?;
+                        self.doubted().await?;
                     } else if self.probe.is_some_and(|limit| limit <= now) {
                         return Err(LinkEvent::Failed(LinkError::Silent(PROBE_LIMIT.as_secs())));
                     }
                 }
-                // Set anew only when it runs out, not with every frame.
+                () = self.doubt.notified() => self.doubted().await?,
                 () = &mut silence => {
-                    if self.heard.elapsed() >= SILENCE_LIMIT {
-                        return Err(silent());
-                    }
-                    silence.as_mut().reset(self.heard + SILENCE_LIMIT);
+                    let next = self.look_at_silence().await?;
+                    silence.as_mut().reset(next);
                 }
             }
         }
     }
 
+    /// What to do about the silence, and when to look again: never later than a ping may be due by then.
+    async fn look_at_silence(&mut self) -> Result<Instant, LinkEvent> {
+        let now = Instant::now();
+        let quiet = now.saturating_duration_since(self.heard);
+        if self.waits_for_answer() {
+            let limit = self.heard_by();
+            if now < limit {
+                self.overdue = false;
+                return Ok(limit.min(now + QUIET));
+            }
+            if !std::mem::replace(&mut self.overdue, true) {
+                return Ok(now + LAST_LOOK);
+            }
+            return Err(self.silent());
+        }
+        if quiet < QUIET {
+            return Ok(self.heard + QUIET);
+        }
+        self.ping().await?;
+        Ok(now + QUIET)
+    }
+
+    /// A ping is out, and nothing has come since.
+    fn waits_for_answer(&self) -> bool {
+        self.unanswered && self.heard <= self.ping.1
+    }
+
+    /// When something must have come, or the connection is dead.
+    fn heard_by(&self) -> Instant {
+        if !self.answers {
+            self.heard + SILENCE_LIMIT
+        } else if self.waits_for_answer() {
+            self.ping.1 + ANSWER_LIMIT
+        } else {
+            self.heard + QUIET + ANSWER_LIMIT
+        }
+    }
+
+    /// Asks for a sign of life, which must come soon.
+    async fn doubted(&mut self) -> Result<(), LinkEvent> {
+        self.probe = Some(Instant::now() + PROBE_LIMIT);
+        self.beat().await
+    }
+
     /// Sends a frame; a connection that takes nothing any more is as dead as one that gives nothing.
     async fn say(&mut self, frame: Message) -> Result<(), LinkEvent> {
-        match timeout_at(self.heard + SILENCE_LIMIT, self.stream.send(frame)).await {
+        match timeout_at(self.heard_by(), self.stream.send(frame)).await {
             Ok(sent) => sent.map_err(|error| ended_by(&error)),
-            Err(_) => Err(silent()),
+            Err(_) => Err(self.silent()),
         }
     }
 
@@ -226,9 +280,10 @@ where
 
     /// One ping at a time: how late its answer is would not be known otherwise.
     async fn ping(&mut self) -> Result<(), LinkEvent> {
-        if std::mem::replace(&mut self.unanswered, true) {
+        if self.waits_for_answer() {
             return Ok(());
         }
+        self.unanswered = true;
         self.ping = (self.ping.0 + 1, Instant::now());
         self.say(Message::Ping(Bytes::copy_from_slice(&self.ping.0.to_be_bytes()))).await
     }
@@ -236,9 +291,13 @@ where
     /// Tells of a ping whose answer is late, unless something else came meanwhile.
     fn look_for_answer(&self, now: Instant) {
         let waited = now.saturating_duration_since(self.ping.1);
-        if self.unanswered && waited >= LATE && self.heard < self.ping.1 {
+        if self.waits_for_answer() && waited >= LATE {
             (self.tell)(LinkEvent::Late(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)));
         }
+    }
+
+    fn silent(&self) -> LinkEvent {
+        LinkEvent::Failed(LinkError::Silent(self.heard.elapsed().as_secs()))
     }
 
     async fn take(&mut self, frame: Message) -> Result<(), LinkEvent> {
@@ -251,6 +310,7 @@ where
             Message::Binary(bytes) => self.read(&String::from_utf8_lossy(&bytes)),
             Message::Pong(payload) if payload.as_ref() == self.ping.0.to_be_bytes() => {
                 self.unanswered = false;
+                self.answers = true;
                 let ms = self.ping.1.elapsed().as_millis();
                 (self.tell)(LinkEvent::RoundTrip(u64::try_from(ms).unwrap_or(u64::MAX)));
             }
@@ -285,10 +345,6 @@ fn close_of(frame: Option<CloseFrame>) -> LinkEvent {
         Some(frame) => closed(frame.code.into(), &frame.reason),
         None => closed(NO_CODE, ""),
     }
-}
-
-fn silent() -> LinkEvent {
-    LinkEvent::Failed(LinkError::Silent(SILENCE_LIMIT.as_secs()))
 }
 
 fn closed(code: u16, reason: &str) -> LinkEvent {
@@ -342,8 +398,8 @@ mod tests {
                 std::future::pending::<()>().await;
             });
             let mut ours = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
-            let tell = |_| {};
-            let mut conversation = Conversation::new(&mut ours, &tell);
+            let (tell, doubt) = (|_| {}, Notify::new());
+            let mut conversation = Conversation::new(&mut ours, &tell, &doubt);
             conversation.wall_clock = wall_clock;
             conversation.clocks = (Instant::now(), wall_clock());
             let started = Instant::now();

@@ -3,7 +3,10 @@
 // The shape of the handshake callback is the library's.
 #![allow(clippy::result_large_err)]
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
@@ -38,7 +41,6 @@ fn settings(scheme: &str, address: impl std::fmt::Display) -> LinkSettings {
         reg_id: "R1".into(),
         login_state: Some("0".into()),
         reset: None,
-        watched: false,
     }
 }
 
@@ -48,8 +50,14 @@ fn open(settings: LinkSettings) -> (Link, UnboundedReceiver<LinkEvent>) {
     (link, events)
 }
 
+/// The next event but round trips.
 async fn next(events: &mut UnboundedReceiver<LinkEvent>) -> LinkEvent {
-    timeout(SOON, events.recv()).await.expect("no event came").expect("the link's task is gone")
+    loop {
+        let event = timeout(SOON, events.recv()).await.expect("no event came").expect("the link's task is gone");
+        if !matches!(event, LinkEvent::RoundTrip(_)) {
+            return event;
+        }
+    }
 }
 
 /// A link and the server's end of it, greeted.
@@ -65,6 +73,8 @@ async fn linked() -> (Link, UnboundedReceiver<LinkEvent>, WebSocketStream<TcpStr
     let mut server = accept_hdr_async(accept(&listener).await, check).await.unwrap();
     assert_eq!(receive(&mut server).await, Frame::text("Hello Server!"));
     assert_eq!(next(&mut events).await, LinkEvent::Opened);
+    // Read, and answered when the server next reads or writes.
+    assert!(matches!(receive(&mut server).await, Frame::Ping(_)));
     (link, events, server)
 }
 
@@ -214,6 +224,55 @@ async fn closing_while_connecting_says_nothing() {
     assert_eq!(events.recv().await, None);
 }
 
+/// What the server's end of a connection sees of its end.
+async fn end_of(socket: &mut TcpStream) -> std::io::Result<usize> {
+    let mut rest = Vec::new();
+    timeout(SOON, tokio::io::AsyncReadExt::read_to_end(socket, &mut rest)).await.expect("it is still open")
+}
+
+#[tokio::test]
+async fn an_attempt_given_up_half_way_is_reset() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (link, _events) = open(settings("ws", listener.local_addr().unwrap()));
+    let mut socket = accept(&listener).await;
+    let mut request = [0; 16];
+    tokio::io::AsyncReadExt::read_exact(&mut socket, &mut request).await.unwrap();
+    assert_eq!(&request[..], b"GET /link/v2/ws?");
+    // A platform that stood still all the time still has the request, and must see that nobody waits for an answer.
+    link.close();
+    assert_eq!(end_of(&mut socket).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_slow_upgrade_is_waited_for_and_given_up_in_the_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_link, mut events) = open(settings("ws", listener.local_addr().unwrap()));
+    let mut socket = accept(&listener).await;
+    tokio::io::AsyncReadExt::read_exact(&mut socket, &mut [0; 16]).await.unwrap();
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let last = events.recv().await;
+    assert!(matches!(last, Some(LinkEvent::Failed(LinkError::Connect { .. }))), "{last:?}");
+    assert!((24..=25).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    tokio::time::resume();
+    assert_eq!(end_of(&mut socket).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_link_that_has_gone_silent_is_reset() {
+    let (_link, mut events, server) = linked().await;
+    let mut socket = server.into_inner();
+    tokio::time::pause();
+    loop {
+        match events.recv().await {
+            Some(LinkEvent::Late(_)) => {}
+            last => break assert_eq!(last, Some(LinkEvent::Failed(LinkError::Silent(25)))),
+        }
+    }
+    tokio::time::resume();
+    assert_eq!(end_of(&mut socket).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+}
+
 #[tokio::test]
 async fn what_cannot_be_opened_says_why() {
     let discreet = |error: &LinkError| {
@@ -255,6 +314,7 @@ async fn debug_shows_no_secret() {
 struct InMemory {
     server: WebSocketStream<DuplexStream>,
     events: UnboundedReceiver<LinkEvent>,
+    doubt: Arc<Notify>,
     closing: CancellationToken,
     task: JoinHandle<End>,
     started: tokio::time::Instant,
@@ -262,22 +322,18 @@ struct InMemory {
 
 impl InMemory {
     async fn start() -> Self {
-        Self::start_as(false).await
-    }
-
-    async fn start_as(watched: bool) -> Self {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let (tell, events): (UnboundedSender<LinkEvent>, _) = unbounded_channel();
-        let closing = CancellationToken::new();
+        let (doubt, closing) = (Arc::new(Notify::new()), CancellationToken::new());
         let task = tokio::spawn({
-            let closing = closing.clone();
+            let (doubt, closing) = (doubt.clone(), closing.clone());
             async move {
-                let client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
-                hold(client, watched, &|event| drop(tell.send(event)), &closing).await
+                let mut client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+                hold(&mut client, &|event| drop(tell.send(event)), &doubt, &closing).await
             }
         });
         let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
-        let mut linked = Self { server, events, closing, task, started: tokio::time::Instant::now() };
+        let mut linked = Self { server, events, doubt, closing, task, started: tokio::time::Instant::now() };
         assert_eq!(linked.receive().await, Frame::text("Hello Server!"));
         assert_eq!(linked.events.recv().await, Some(LinkEvent::Opened));
         linked
@@ -303,59 +359,127 @@ impl InMemory {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_heart_beats_every_ten_seconds_and_the_round_trip_is_measured() {
+async fn the_heart_beats_every_ten_seconds_whatever_else_is_said() {
     let mut link = InMemory::start().await;
-    for beat in 1..=5 {
-        assert_eq!(link.receive().await, Frame::text(""));
-        let ping = link.receive().await;
-        assert!(matches!(ping, Frame::Ping(_)), "{ping:?}");
-        assert_eq!(link.seconds(), f64::from(beat) * 10.0);
-        // The answer to the ping leaves with the server's next reading.
-        tokio::time::advance(Duration::from_millis(120)).await;
-        link.server.flush().await.unwrap();
-        assert_eq!(link.events.recv().await, Some(LinkEvent::RoundTrip(120)));
+    let mut beats = Vec::new();
+    while beats.len() < 5 {
+        // Pings are answered with the next reading.
+        if link.receive().await == Frame::text("") {
+            beats.push(link.seconds());
+        }
     }
+    assert_eq!(beats, [10.0, 20.0, 30.0, 40.0, 50.0]);
     link.closing.cancel();
-    assert_eq!(link.receive().await, Frame::Close(None));
+    while link.receive().await != Frame::Close(None) {}
     assert!(link.server.next().await.is_none());
     assert_eq!(link.task.await.unwrap(), End::ByUs);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_server_is_given_up_after_25_seconds() {
+async fn a_quiet_server_is_asked_every_three_seconds_and_the_round_trip_is_measured() {
     let mut link = InMemory::start().await;
-    // Nothing is read, so nothing is answered either.
-    assert_eq!(link.after_late().await, Some(LinkEvent::Failed(LinkError::Silent(25))));
-    assert_eq!(link.seconds(), 25.0);
-    assert_eq!(link.task.await.unwrap(), End::ByThem);
-    assert_eq!(link.events.recv().await, None);
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        let ping = link.receive().await;
+        assert!(matches!(ping, Frame::Ping(_)), "{ping:?}");
+        asked.push(link.seconds());
+        // The answer to the ping leaves with the server's next reading.
+        tokio::time::advance(Duration::from_millis(120)).await;
+        link.server.flush().await.unwrap();
+        assert_eq!(link.events.recv().await, Some(LinkEvent::RoundTrip(120)));
+    }
+    assert_eq!(asked, [0.0, 3.1, 6.2], "the first at once, the others when nothing has come for 3 s");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watched_link_that_stalls_is_told_of_within_8_seconds_and_told_well_again() {
-    let mut link = InMemory::start_as(true).await;
+async fn a_server_that_answered_before_is_given_up_ten_seconds_after_its_last_word() {
+    for wait in [0, 700, 1900, 2900] {
+        let mut link = InMemory::start().await;
+        let ping = link.receive().await;
+        assert!(matches!(ping, Frame::Ping(_)), "{ping:?}");
+        link.server.flush().await.unwrap();
+        assert!(matches!(link.events.recv().await, Some(LinkEvent::RoundTrip(_))));
+        tokio::time::advance(Duration::from_millis(wait)).await;
+        link.server.send(Frame::text(r#"{"MT":0}"#)).await.unwrap();
+        assert!(matches!(link.events.recv().await, Some(LinkEvent::Push(_))));
+        let last_word = tokio::time::Instant::now();
+        // Nothing is read any more, so nothing is answered either.
+        assert_eq!(link.after_late().await, Some(LinkEvent::Failed(LinkError::Silent(9))));
+        let took = last_word.elapsed();
+        assert!((9000..9500).contains(&took.as_millis()), "{took:?}");
+        assert_eq!(link.task.await.unwrap(), End::Silent);
+        assert_eq!(link.events.recv().await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_pings_has_twenty_five_seconds() {
+    let mut link = InMemory::start().await;
+    assert_eq!(link.after_late().await, Some(LinkEvent::Failed(LinkError::Silent(25))));
+    assert_eq!(link.seconds(), 25.1);
+    assert_eq!(link.task.await.unwrap(), End::Silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn this_process_having_stood_still_is_not_the_servers_silence() {
+    let mut link = InMemory::start().await;
+    for _ in 0..2 {
+        assert!(matches!(link.receive().await, Frame::Ping(_)));
+        link.server.flush().await.unwrap();
+        assert!(matches!(link.events.recv().await, Some(LinkEvent::RoundTrip(_))));
+    }
+    assert!(matches!(link.receive().await, Frame::Ping(_)));
+    // The answer comes in time and lies there, while the clock alone goes on: all timers are late when it is read.
+    link.server.flush().await.unwrap();
+    tokio::time::advance(Duration::from_secs(20)).await;
+    assert!(matches!(link.after_late().await, Some(LinkEvent::RoundTrip(_))));
+    assert!(!link.task.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_stalls_is_told_of_within_8_seconds_and_told_well_again() {
+    let mut link = InMemory::start().await;
+    assert!(matches!(link.receive().await, Frame::Ping(_)));
+    link.server.flush().await.unwrap();
+    assert!(matches!(link.events.recv().await, Some(LinkEvent::RoundTrip(_))));
     let ping = link.receive().await;
-    assert!(matches!(ping, Frame::Ping(_)) && link.seconds() == 4.0, "{ping:?} at {}", link.seconds());
+    assert!(matches!(ping, Frame::Ping(_)) && link.seconds() == 3.0, "{ping:?} at {}", link.seconds());
     let late = link.events.recv().await;
-    assert_eq!((late, link.seconds()), (Some(LinkEvent::Late(2000)), 6.0));
-    assert_eq!(link.events.recv().await, Some(LinkEvent::Late(4000)));
+    assert_eq!((late, link.seconds()), (Some(LinkEvent::Late(3000)), 6.0));
     // The pong was put aside when the ping was read, and leaves now.
     link.server.flush().await.unwrap();
     let back = link.events.recv().await;
-    assert_eq!(back, Some(LinkEvent::RoundTrip(4000)));
+    assert_eq!(back, Some(LinkEvent::RoundTrip(3000)));
     // Something else that comes says as well that the link is alive.
     link.server.send(Frame::text(r#"{"MT":0}"#)).await.unwrap();
     assert!(matches!(link.events.recv().await, Some(LinkEvent::Push(_))));
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_link_in_doubt_must_give_a_sign_of_life_at_once() {
+    let mut link = InMemory::start().await;
+    assert!(matches!(link.receive().await, Frame::Ping(_)));
+    link.server.flush().await.unwrap();
+    assert!(matches!(link.events.recv().await, Some(LinkEvent::RoundTrip(_))));
+    link.doubt.notify_one();
+    assert_eq!(link.receive().await, Frame::text(""));
+    assert!(matches!(link.receive().await, Frame::Ping(_)));
+    link.server.flush().await.unwrap();
+    assert!(matches!(link.events.recv().await, Some(LinkEvent::RoundTrip(_))));
+    link.doubt.notify_one();
+    assert_eq!(link.after_late().await, Some(LinkEvent::Failed(LinkError::Silent(3))));
+    assert!(link.seconds() <= 6.0, "{}", link.seconds());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_takes_nothing_is_given_up_too() {
     let (ours, _theirs) = tokio::io::duplex(4);
     let (tell, mut events) = unbounded_channel();
-    let client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+    let mut client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
     let started = tokio::time::Instant::now();
-    let end = hold(client, false, &|event| drop(tell.send(event)), &CancellationToken::new()).await;
-    assert_eq!((end, started.elapsed().as_secs()), (End::ByThem, 25));
+    let (doubt, closing) = (Notify::new(), CancellationToken::new());
+    let end = hold(&mut client, &|event| drop(tell.send(event)), &doubt, &closing).await;
+    assert_eq!((end, started.elapsed().as_secs()), (End::Silent, 25));
     assert_eq!(events.try_recv(), Ok(LinkEvent::Failed(LinkError::Silent(25))));
 }
 
@@ -371,7 +495,7 @@ async fn any_frame_keeps_a_server_without_pongs_alive() {
         assert!(matches!(event, LinkEvent::Push(_)), "{event:?}");
     }
     assert_eq!(link.after_late().await, Some(LinkEvent::Failed(LinkError::Silent(25))));
-    assert_eq!(link.seconds(), 225.0);
+    assert_eq!(link.seconds(), 225.1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ use crate::{
 
 const SECRET: &str = "s3cr3t-t0ken";
 
-const OPTIONS: WsOptions = WsOptions { subprotocol: None, max_message: 1024, timeout: SOON };
+const OPTIONS: WsOptions = WsOptions { subprotocol: None, max_message: 1024, timeout: SOON, patience: Duration::ZERO };
 
 fn url(scheme: &str, address: impl std::fmt::Display) -> Url {
     Url::parse(&format!("{scheme}://{address}/link?token={SECRET}")).unwrap()

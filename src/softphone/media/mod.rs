@@ -12,7 +12,7 @@
 mod beginning;
 mod far_end;
 mod ice;
-mod network;
+pub(crate) mod network;
 mod peer;
 mod reception;
 mod reporter;

@@ -8,7 +8,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
-use tokio_tungstenite::tungstenite::{self, Message, error::ProtocolError, protocol::frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
 use url::Url;
 
 use super::message::redact;
@@ -136,7 +136,12 @@ async fn run(
     events: &mpsc::Sender<LinkEvent>,
 ) -> Down {
     let host = url.host_str().unwrap_or_default();
-    let options = WsOptions { subprotocol: Some("sip"), max_message: MAX_MESSAGE, timeout: CONNECT_TIMEOUT };
+    let options = WsOptions {
+        subprotocol: Some("sip"),
+        max_message: MAX_MESSAGE,
+        timeout: CONNECT_TIMEOUT,
+        patience: Duration::ZERO,
+    };
     let connected = tokio::select! {
         connected = ws::connect(url, tls, options) => connected,
         () = events.closed() => return cut("given up"),
@@ -195,7 +200,7 @@ async fn talk(
                 }
                 let event = match message {
                     None => return cut("the server ended it"),
-                    Some(Err(error)) => return cut(plain(&error)),
+                    Some(Err(error)) => return cut(fault::reason(&error)),
                     Some(Ok(Message::Text(text))) => LinkEvent::Frame(Bytes::from(text)),
                     Some(Ok(Message::Binary(bytes))) => LinkEvent::Frame(bytes),
                     Some(Ok(Message::Close(frame))) => return closed(frame.map(|frame| frame.code)),
@@ -255,7 +260,7 @@ async fn drain(stream: &mut WsStream, orders: &mut mpsc::UnboundedReceiver<Order
 async fn write(stream: &mut WsStream, message: Message) -> Result<(), Down> {
     match timeout(WRITE_TIMEOUT, stream.send(message)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(cut(plain(&error))),
+        Ok(Err(error)) => Err(cut(fault::reason(&error))),
         Err(_) => Err(cut("the server does not read")),
     }
 }
@@ -264,18 +269,6 @@ async fn write(stream: &mut WsStream, message: Message) -> Result<(), Down> {
 /// limit, and not all phones at once.
 fn next_keep_alive(flow_timer: Duration) -> Instant {
     Instant::now() + flow_timer.min(Duration::from_secs(30)).mul_f64(rand::random_range(0.8..1.0))
-}
-
-/// What went wrong on an open connection, in words.
-#[allow(clippy::wildcard_enum_match_arm)] // another crate's enum, far wider than what matters
-fn plain(error: &tungstenite::Error) -> String {
-    match error {
-        tungstenite::Error::Io(error) => fault::io_reason(error),
-        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
-        | tungstenite::Error::ConnectionClosed
-        | tungstenite::Error::AlreadyClosed => "it was cut".into(),
-        other => other.to_string().chars().filter(|c| !c.is_control()).take(200).collect(),
-    }
 }
 
 fn told(host: &str, error: &WsError) -> Down {

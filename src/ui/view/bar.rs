@@ -36,7 +36,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
 /// State, clock, number or peer; at the right caller ID, auto-answer, agent.
 fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let (y, right) = (area.y, area.right().saturating_sub(1));
-    let shown = words::shown(canvas.snapshot, canvas.glyphs, now);
+    let mut shown = words::shown(canvas.snapshot, canvas.glyphs, now);
+    if let Some(as_of) = words::as_of(canvas.snapshot, &canvas.state.zone, now) {
+        shown.clock = Some(as_of);
+    }
     let mut x = area.x + 1;
     let pill = format!(" {} {} ", shown.glyph, shown.word);
     x += canvas.put(x, y, right.saturating_sub(x), &pill, shown.scope);
@@ -263,7 +266,7 @@ fn actions(canvas: &mut Canvas<'_>, area: Rect) {
         right = canvas.put_right(right, y, area.width, &text, Scope::BarDanger);
         canvas.hit(right, y, text::width(&text), Target::Act(UiAction::HangUp));
         right = right.saturating_sub(2);
-    } else if snapshot.agent.state == AgentState::SigningIn {
+    } else if snapshot.agent.state == AgentState::SigningIn && words::sign_in_fails(snapshot).is_none() {
         let text = canvas.t("ui.please_wait");
         right = canvas.put_right(right, y, area.width, &text, Scope::BarDim).saturating_sub(2);
     }

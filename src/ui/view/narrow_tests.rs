@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::{
-    app::NoticeLevel,
+    app::{LinkState, NoticeLevel},
     domain::{AgentState, CallPhase, Outcome},
     i18n::Locale,
     ui::{
@@ -201,4 +201,60 @@ fn figures_of_the_sound_are_graded() {
     let (good, fair, poor) = (look(119.0, 0.0), look(240.0, 1.5), look(480.0, 6.0));
     assert!(good.0 != fair.0 && fair.0 != poor.0 && good.0 != poor.0, "{good:?} {fair:?} {poor:?}");
     assert_eq!((good.0, fair.0, poor.0), (good.1, fair.1, poor.1), "loss has the same grades");
+}
+
+#[test]
+fn a_state_that_is_old_news_says_as_of_when_and_what_an_agent_can_do() {
+    let mut snapshot = fixtures::idle(Locale::ZhCn);
+    snapshot.agent.as_of = Some("2026-01-02T14:03:20Z".parse().unwrap());
+    snapshot.link.last_error = Some("平台不再接受本次签入（代码 3403）".into());
+    snapshot.link.state = LinkState::GivenUp;
+    for (width, height) in [(120, 36), (80, 24), (100, 3), (24, 2)] {
+        let screen = text(&snapshot, &fixtures::state(), width, height);
+        assert!(screen.contains("空闲") && screen.contains("截至 14:03"), "{screen}");
+    }
+    let screen = text(&snapshot, &fixtures::state(), 120, 36);
+    for said in ["按 R 重试", "仍不行请签出后重新签入，或联系管理员", "代码 3403"] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+    // A link that is tried again may be back at any moment; after a minute the state is old all the same.
+    snapshot.link.state = LinkState::Down;
+    for (seconds, old) in [(5, false), (61, true)] {
+        snapshot.link.since_at = fixtures::ago(seconds);
+        let screen = text(&snapshot, &fixtures::state(), 120, 36);
+        assert_eq!(screen.contains("截至 14:03"), old, "{screen}");
+    }
+    // What a call shows is the phone's own word.
+    let mut talking = fixtures::talking(Locale::ZhCn);
+    (talking.agent.as_of, talking.link) = (snapshot.agent.as_of, snapshot.link);
+    assert!(!text(&talking, &fixtures::state(), 120, 36).contains("截至"));
+}
+
+#[test]
+fn a_sign_in_that_fails_says_why_instead_of_asking_for_patience() {
+    let mut snapshot = fixtures::signed_out(Locale::ZhCn);
+    snapshot.agent.state = AgentState::SigningIn;
+    snapshot.agent.signed_out_because = None;
+    fixtures::allow(&mut snapshot, &[]);
+    for state in [LinkState::Down, LinkState::Connecting] {
+        snapshot.link.state = state;
+        snapshot.link.last_error = None;
+        assert!(text(&snapshot, &fixtures::state(), 120, 36).contains("请稍候"));
+        snapshot.link.last_error = Some("平台拒绝建立链路（HTTP 状态 403）。请检查 ws_server 和令牌。".into());
+        for (width, height) in [(120, 36), (80, 24), (100, 3)] {
+            let screen = text(&snapshot, &fixtures::state(), width, height);
+            assert!(screen.contains("签入未完成：平台拒绝建立链路（HTTP 状态 403）"), "{screen}");
+            assert!(!screen.contains("请稍候"), "{screen}");
+        }
+    }
+}
+
+#[test]
+fn an_idle_agent_without_a_phone_is_offered_busy() {
+    let mut snapshot = fixtures::idle(Locale::En);
+    snapshot.sip.state = crate::app::SipState::Failed;
+    snapshot.sip.last_error = Some("it was cut".into());
+    assert!(text(&snapshot, &fixtures::state(), 120, 36).contains("b goes busy until then"));
+    snapshot.agent.state = AgentState::Busy;
+    assert!(!text(&snapshot, &fixtures::state(), 120, 36).contains("goes busy until then"));
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::{Action, LinkState, NoticeView, SipState},
-    domain::CallPhase,
+    domain::{AgentState, CallPhase},
     i18n::Message,
     ui::{act::Target, dial, input::UiAction, text, theme::Scope},
 };
@@ -130,6 +130,7 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
         let key = canvas.key(UiAction::Reconnect).unwrap_or_default();
         let mut parts = vec![canvas.t("ui.link_given_up")];
         parts.push(Message::new("ui.link_press").with("key", key).render(locale));
+        parts.push(canvas.t("ui.link_else"));
         parts.extend((!reason.is_empty()).then_some(reason));
         return Some((parts, Scope::BannerBad));
     }
@@ -160,7 +161,21 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
             let left = text::seconds_left(words::ms_until(at, now));
             parts.push(Message::new("ui.sip_retry").with("seconds", left).render(locale));
         }
+        if snapshot.agent.state == AgentState::Idle
+            && let Some(key) = canvas.key(UiAction::Busy)
+        {
+            parts.push(Message::new("ui.sip_go_busy").with("key", key).render(locale));
+        }
         parts.extend(snapshot.sip.last_error.clone());
+        return Some((parts, Scope::BannerWarn));
+    }
+    if let Some(reason) = words::sign_in_fails(snapshot) {
+        let mut parts = vec![Message::new("ui.sign_in_waits").with("reason", reason).render(locale)];
+        if let Some(at) = link.retry_at.filter(|at| *at > now) {
+            let left = text::seconds_left(words::ms_until(at, now));
+            let attempt = link.attempts + 1;
+            parts.push(Message::new("ui.link_retry").with("seconds", left).with("attempt", attempt).render(locale));
+        }
         return Some((parts, Scope::BannerWarn));
     }
     if let Some(because) = &snapshot.agent.signed_out_because
@@ -207,6 +222,7 @@ pub fn says(canvas: &Canvas<'_>, notice: &NoticeView, now: Instant) -> bool {
     let snapshot = canvas.snapshot;
     match notice.kind {
         "app.link_down" | "app.link_down_in_call" => snapshot.link.state != LinkState::Up,
+        "app.link_needs_token_told" => snapshot.link.state == LinkState::GivenUp,
         "app.sip_failed" => snapshot.link.state == LinkState::Up && snapshot.sip.state == SipState::Failed,
         _ => parts.contains(&notice.text),
     }

@@ -106,7 +106,10 @@ fn latest(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16) {
 /// Not even the bar fits: the state, the clock, who; and what size is needed.
 pub fn draw_tiny(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     canvas.clear(area, Scope::Bar);
-    let shown = words::shown(canvas.snapshot, canvas.glyphs, now);
+    let mut shown = words::shown(canvas.snapshot, canvas.glyphs, now);
+    if let Some(as_of) = words::as_of(canvas.snapshot, &canvas.state.zone, now) {
+        shown.clock = Some(as_of);
+    }
     let mut run = Run::default();
     run.push(format!("{} {}", shown.glyph, shown.word), shown.scope);
     if let Some(clock) = shown.clock {

@@ -2,13 +2,18 @@
 
 use std::time::Instant;
 
+use jiff::tz::TimeZone;
+
 use super::glyphs::Glyphs;
 use crate::{
     app::{CallView, JournalEntry, LinkState, MediaState, SipState, Snapshot},
     domain::{AgentState, CallPhase, Direction, HungUpBy, Outcome, Party, RingKind, SkillGroup, Unreached},
-    i18n::{self, Locale},
+    i18n::{self, Locale, Message},
     ui::{text, theme::Scope},
 };
+
+/// A state without the link for so long is said to be as of then; before that the link may be back at any moment, ms.
+const OLD_NEWS_MS: u64 = 60_000;
 
 /// The one state shown first, made of call and agent.
 #[derive(Clone, Debug)]
@@ -92,6 +97,23 @@ fn agent(snapshot: &Snapshot, glyphs: &'static Glyphs, now: Instant) -> Shown {
         }
     };
     Shown { scope, glyph, word, clock }
+}
+
+/// Why a sign-in that is under way has not come to its end yet, if something has failed.
+pub fn sign_in_fails(snapshot: &Snapshot) -> Option<&str> {
+    let fails = snapshot.agent.state == AgentState::SigningIn && snapshot.link.state != LinkState::Up;
+    snapshot.link.last_error.as_deref().filter(|_| fails)
+}
+
+/// That the agent's state is old news, where it is: told instead of a clock that would run on.
+pub fn as_of(snapshot: &Snapshot, zone: &TimeZone, now: Instant) -> Option<String> {
+    let at = snapshot.agent.as_of.filter(|_| !snapshot.call.phase.is_live())?;
+    let link = &snapshot.link;
+    if link.state != LinkState::GivenUp && ms_since(link.since_at, now) < OLD_NEWS_MS {
+        return None;
+    }
+    let time = at.to_zoned(zone.clone()).strftime("%H:%M").to_string();
+    Some(Message::new("ui.as_of").with("time", time).render(snapshot.locale))
 }
 
 /// What kind of call is ringing: of all kinds, each its own word.

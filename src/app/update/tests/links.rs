@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::rig::Rig;
 use crate::{
-    app::{Effect, LinkState, TimerId},
+    app::{Command, Effect, LinkState, TimerId},
     cti::{
         api::Request,
         link::{LinkError, LinkEvent},
@@ -209,4 +211,217 @@ fn what_changed_while_the_link_was_away_is_read_again() {
     rig.effects.clear();
     rig.push(PushMessage::Established);
     assert_eq!(lists(&rig), [false; 4], "a second MT 0 changes nothing");
+}
+
+fn replaced() -> LinkEvent {
+    LinkEvent::Closed { code: 3405, reason: String::new() }
+}
+
+/// Lost, and up again.
+fn reconnect(rig: &mut Rig) {
+    rig.link(LinkEvent::Failed(LinkError::Silent(9)));
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+}
+
+fn opened(rig: &Rig) -> usize {
+    rig.count(|e| matches!(e, Effect::OpenLink { reg_id, reset: Some(false), .. } if reg_id == "R1"))
+}
+
+#[test]
+fn replaced_by_an_attempt_of_its_own_it_comes_back_once_and_stays_signed_in() {
+    let mut rig = Rig::idle();
+    reconnect(&mut rig);
+    rig.effects.clear();
+    rig.later(Duration::from_secs(50));
+    rig.link(replaced());
+    assert_eq!(rig.shown().agent.state, AgentState::Idle, "{}", rig.notices());
+    assert_eq!((rig.published("wsLogout"), rig.published("wsLogoutWithoutReconnect")), (1, 0));
+    rig.timer(TimerId::Reconnect);
+    assert_eq!(opened(&rig), 1, "same RegID, reset=false");
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    assert_eq!(rig.shown().link.state, LinkState::Up);
+    // Whoever replaces it now sits somewhere else.
+    rig.later(Duration::from_secs(50));
+    rig.link(replaced());
+    assert_eq!((rig.shown().agent.state, rig.shown().link.state), (AgentState::SignedOut, LinkState::GivenUp));
+    assert_eq!((rig.published("wsLogoutWithoutReconnect"), opened(&rig)), (1, 1));
+}
+
+#[test]
+fn replaced_while_it_is_still_connecting_it_comes_back_too() {
+    let mut rig = Rig::idle();
+    rig.link(LinkEvent::Failed(LinkError::Silent(9)));
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Opened);
+    rig.link(replaced());
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
+    rig.timer(TimerId::Reconnect);
+    assert_eq!(opened(&rig), 2);
+}
+
+#[test]
+fn long_after_an_attempt_of_its_own_another_seat_has_replaced_it() {
+    let mut rig = Rig::idle();
+    reconnect(&mut rig);
+    rig.later(Duration::from_secs(61));
+    rig.link(replaced());
+    assert_eq!((rig.shown().agent.state, rig.shown().link.state), (AgentState::SignedOut, LinkState::GivenUp));
+}
+
+#[test]
+fn a_seat_taken_back_is_not_fought_over() {
+    let mut rig = Rig::idle();
+    rig.link(replaced());
+    assert_eq!(rig.shown().agent.state, AgentState::SignedOut);
+    rig.command(Command::SignIn { force: true });
+    rig.reply(json!({ "vccCode": "VC", "vccId": 77, "phopass": "pw", "expires": 99_999_999 }));
+    let held = json!({ "regId": "R1", "agSta": "1", "agType": "1", "phoNum": "9001", "wsLink": "1" });
+    rig.reply_to(|r| matches!(r, Request::Login { .. }), 40101, held);
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
+    rig.later(Duration::from_secs(5));
+    rig.link(replaced());
+    assert_eq!(rig.shown().agent.state, AgentState::SignedOut, "the other seat has it again");
+}
+
+fn token_refused() -> LinkEvent {
+    LinkEvent::Closed { code: 3403, reason: String::new() }
+}
+
+/// Refused for its token in the middle of the shift, an hour after the sign-in.
+fn without_a_token() -> Rig {
+    let mut rig = Rig::idle();
+    rig.later(Duration::from_secs(3600));
+    rig.link(token_refused());
+    assert_eq!(rig.shown().link.state, LinkState::GivenUp);
+    rig.effects.clear();
+    rig
+}
+
+#[test]
+fn a_state_that_nobody_tells_of_any_more_is_as_of_its_last_word_and_follows_what_is_accepted() {
+    let mut rig = Rig::idle();
+    assert_eq!(rig.shown().agent.as_of, None);
+    rig.later(Duration::from_secs(3600));
+    let refused_at = rig.wall();
+    rig.link(token_refused());
+    assert_eq!((rig.shown().agent.state, rig.shown().agent.as_of), (AgentState::Idle, Some(refused_at)));
+    let id = rig.command(Command::Busy { reason: Some(12) });
+    rig.later(Duration::from_secs(60));
+    rig.reply_to(|r| matches!(r, Request::Busy { .. }), 0, serde_json::Value::Null);
+    assert!(rig.outcome(id).is_some_and(|o| o.is_ok()));
+    let shown = rig.shown();
+    assert_eq!((shown.agent.state, shown.agent.reason.map(|r| r.id)), (AgentState::Busy, Some(12)));
+    assert_eq!(shown.agent.as_of, Some(rig.wall()), "what was accepted is news");
+    rig.command(Command::Ready);
+    rig.reply_to(|r| matches!(r, Request::Ready), 0, serde_json::Value::Null);
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
+    // What is refused changes nothing.
+    rig.command(Command::Busy { reason: Some(12) });
+    rig.reply_to(|r| matches!(r, Request::Busy { .. }), 40400, serde_json::Value::Null);
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
+}
+
+#[test]
+fn with_the_link_up_only_the_platforms_word_counts() {
+    let mut rig = Rig::idle();
+    rig.command(Command::Busy { reason: Some(12) });
+    rig.reply_to(|r| matches!(r, Request::Busy { .. }), 0, serde_json::Value::Null);
+    assert_eq!(rig.shown().agent.state, AgentState::Idle, "the message follows");
+}
+
+#[test]
+fn after_a_call_without_the_link_the_agent_can_be_ready_again() {
+    let mut rig = Rig::talking();
+    rig.link(token_refused());
+    assert!(rig.shown().call.phase.is_connected(), "the phone and its calls go on");
+    rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: softphone::EndCause::RemoteBye });
+    assert_eq!(rig.shown().agent.state, AgentState::Occupied);
+    let id = rig.command(Command::Ready);
+    rig.timer(TimerId::CommandDeadline);
+    rig.reply_to(|r| matches!(r, Request::Ready), 0, serde_json::Value::Null);
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
+    assert!(rig.outcome(id).is_some_and(|o| o.is_ok()));
+}
+
+#[test]
+fn the_agent_can_try_again_what_was_given_up() {
+    let mut rig = without_a_token();
+    assert!(rig.notices().contains("call your administrator"), "{}", rig.notices());
+    rig.command(Command::ReconnectNow);
+    assert_eq!((opened(&rig), rig.shown().link.state), (1, LinkState::Connecting));
+    assert!(rig.notices().contains("trying to connect again"), "{}", rig.notices());
+    // The platform has not changed its mind.
+    rig.later(Duration::from_secs(4));
+    rig.link(token_refused());
+    assert_eq!(rig.shown().link.state, LinkState::GivenUp);
+    assert_eq!(rig.notices().matches("call your administrator").count(), 2, "{}", rig.notices());
+    // Now it has.
+    rig.command(Command::ReconnectNow);
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    rig.push(PushMessage::InitState { ag_sta: 2, pho_sta: None, param: Some(12) });
+    let shown = rig.shown();
+    assert_eq!((shown.link.state, shown.agent.state, shown.agent.as_of), (LinkState::Up, AgentState::Busy, None));
+    assert!(shown.notices.iter().all(|n| n.dismissed || n.kind == "app.link_back"), "{}", rig.notices());
+}
+
+#[test]
+fn a_link_tried_again_by_hand_has_the_whole_time_once_more() {
+    let mut rig = without_a_token();
+    rig.later(Duration::from_secs(4 * 3600));
+    rig.command(Command::ReconnectNow);
+    rig.link(LinkEvent::Failed(LinkError::Refused { status: 503 }));
+    assert_eq!((rig.shown().link.state, rig.shown().agent.state), (LinkState::Down, AgentState::Idle));
+    rig.later(Duration::from_secs(3 * 3600));
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Failed(LinkError::Refused { status: 503 }));
+    assert_eq!(rig.shown().link.state, LinkState::GivenUp);
+}
+
+#[test]
+fn trying_again_says_when_there_is_nothing_to_try() {
+    let mut rig = Rig::idle();
+    rig.command(Command::ReconnectNow);
+    assert!(rig.notices().contains("nothing to connect again"), "{}", rig.notices());
+    assert_eq!(opened(&rig), 0);
+    rig.link(LinkEvent::Failed(LinkError::Silent(9)));
+    rig.timer(TimerId::Reconnect);
+    rig.command(Command::ReconnectNow);
+    assert_eq!(opened(&rig), 1, "the attempt under way is a moment old");
+    rig.later(Duration::from_secs(5));
+    rig.command(Command::ReconnectNow);
+    assert_eq!(opened(&rig), 2, "it takes long");
+}
+
+#[test]
+fn a_token_that_comes_during_an_attempt_with_the_old_one_is_used_for_the_next() {
+    let mut rig = without_a_token();
+    rig.command(Command::ReconnectNow);
+    rig.command(Command::SetToken { token: super::rig::token() });
+    assert_eq!(opened(&rig), 1, "the attempt under way may do");
+    rig.link(token_refused());
+    assert_eq!((opened(&rig), rig.shown().link.state), (2, LinkState::Connecting));
+    rig.link(token_refused());
+    assert_eq!((opened(&rig), rig.shown().link.state), (2, LinkState::GivenUp), "not in a circle");
+}
+
+#[test]
+fn a_sign_in_whose_link_is_refused_says_why_once_and_goes_on() {
+    let mut rig = Rig::new(super::rig::profile());
+    rig.event(crate::app::Event::Started);
+    rig.reply(json!({ "vccCode": "VC", "vccId": 77, "phopass": "pw", "expires": 99_999_999 }));
+    rig.reply_to(|r| matches!(r, Request::Login { .. }), 0, json!({ "regId": "R1", "agSta": "0" }));
+    for _ in 0..3 {
+        rig.link(LinkEvent::Failed(LinkError::Refused { status: 403 }));
+        let shown = rig.shown();
+        assert_eq!(shown.agent.state, AgentState::SigningIn);
+        assert!(shown.link.last_error.is_some_and(|why| why.contains("403")));
+        rig.timer(TimerId::Reconnect);
+    }
+    assert_eq!(rig.notices().matches("403").count(), 1, "{}", rig.notices());
 }

@@ -66,6 +66,7 @@ pub(in crate::app) fn profile() -> Profile {
         check: false,
         real_sound: true,
         config_warnings: Vec::new(),
+        phone_away: crate::config::PhoneAway::Ask,
         locale: Locale::En,
     }
 }

@@ -196,7 +196,7 @@ fn an_expired_token_is_said_once_and_the_shift_goes_on() {
     let shown = rig.shown();
     assert_eq!((shown.agent.state, shown.link.state), (AgentState::Idle, LinkState::GivenUp));
     assert!(!rig.phone_told(&softphone::Command::Unregister));
-    assert_eq!(rig.notices().matches("ctl token").count(), 1, "{}", rig.notices());
+    assert_eq!(rig.notices().matches("call your administrator").count(), 1, "{}", rig.notices());
     rig.effects.clear();
     rig.command(Command::SetToken { token: token() });
     let order: Vec<bool> = rig
@@ -224,7 +224,7 @@ fn a_token_source_is_asked_when_the_token_is_worth_nothing_but_not_in_a_circle()
     rig.timer(TimerId::Reconnect);
     rig.link(closed(3403));
     assert_eq!(renewals(&rig), 1, "one at a time");
-    assert!(!rig.notices().contains("the phone goes on"), "nothing to do for the agent yet: {}", rig.notices());
+    assert!(!rig.notices().contains("call your administrator"), "nothing to do for the agent yet: {}", rig.notices());
     rig.event(Event::Token(Ok(token())));
     unauthorized(&mut rig, |r| matches!(r, Request::CheckToken { .. }));
     assert_eq!(renewals(&rig), 1, "the same again would not help");
