@@ -53,6 +53,7 @@ pub fn talking(now: Instant) -> Snapshot {
         quiet: false,
         version: "0",
         agent: AgentView {
+            as_of: None,
             phone: "9001".into(),
             web_phone: true,
             login_type: wincall_tui::config::LoginType::Dynamic,

@@ -24,7 +24,7 @@ use super::{
     message::{self, Incoming},
     registration::{Outcome, Registration},
 };
-use crate::softphone::{Account, EndCause, Event, SipError, media::MediaError};
+use crate::softphone::{Account, EndCause, Event, SipError, media::MediaError, media_port::OfferCheck};
 
 /// Whoever asks for it, a connection is tried no oftener than this.
 const LEAST_BETWEEN: Duration = Duration::from_secs(1);
@@ -94,6 +94,7 @@ enum Link {
 
 /// The user agent.
 pub(crate) struct Agent {
+    offer_check: OfferCheck,
     identity: Identity,
     account: Option<Account>,
     registration: Option<Registration>,
@@ -116,8 +117,9 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// An agent that does nothing yet. `domain` is the SIP domain; `secure` tells `wss` from `ws`.
-    pub(crate) fn new(domain: &str, secure: bool) -> Self {
+    pub(crate) fn new(domain: &str, secure: bool, offer_check: OfferCheck) -> Self {
         Self {
+            offer_check,
             identity: Identity::new(domain, secure),
             account: None,
             registration: None,

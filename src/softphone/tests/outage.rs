@@ -215,9 +215,16 @@ impl Call {
             },
             ice: IceConfig::default(),
         };
-        let (tell, events) = mpsc::unbounded_channel();
+        let (tell, mut events) = mpsc::unbounded_channel();
         let softphone = Softphone::start(settings, move |event| tell.send(event).unwrap_or_default());
         softphone.send(Command::Register(account()));
+        let call_id = loop {
+            let event = timeout(LIMIT, events.recv()).await.expect("no call").expect("ended");
+            if let Event::Incoming { call_id, .. } = event {
+                break call_id;
+            }
+        };
+        softphone.send(Command::Answer { call_id });
         let mut call = Self { platform, events, softphone };
         call.sound(Duration::from_secs(10)).await;
         call
