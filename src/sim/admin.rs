@@ -19,7 +19,7 @@ use super::{
     faults::{Fault, Order, Way},
     people::{Behaviour, Outcome, parse_voice},
     platform::Shared,
-    switch::{Heard, PartyId, Voice},
+    switch::{LegNow, PartyId, Voice},
     world::World,
 };
 
@@ -28,7 +28,7 @@ pub fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/calls", post(call_in).get(list_calls))
         .route("/calls/{id}", delete(customer_hangs_up))
-        .route("/late_legs", get(late_legs))
+        .route("/legs", get(legs))
         .route("/outbound", post(outbound))
         .route("/faults", post(arm).delete(clear))
         .route("/tokens", post(token))
@@ -147,11 +147,16 @@ fn leg_json(world: &World, who: &str, party: Option<PartyId>) -> Value {
     })
 }
 
-/// What phones still say whose call is over and whose BYE is late.
-async fn late_legs(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let legs = shared.read(|w| w.switch.late_legs());
-    let leg_json = |(user, said): &(String, Heard)| json!({"user": user, "packets_in": said.packets_in, "said_hz": said.hz, "said_dbfs": said.dbfs});
-    Json(legs.iter().map(leg_json).collect())
+/// The legs at the switch, and what a phone still says whose call is over and whose BYE is late.
+async fn legs(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let leg_json = |leg: LegNow| {
+        let (over, said) = (leg.over.is_some(), leg.over.unwrap_or_default());
+        json!({
+            "leg": leg.leg.0, "user": leg.user, "over": over, "packets_in": said.packets_in, "said_hz": said.hz,
+            "said_dbfs": said.dbfs,
+        })
+    };
+    Json(shared.read(|w| w.switch.legs()).into_iter().map(leg_json).collect())
 }
 
 #[derive(Deserialize)]

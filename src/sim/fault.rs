@@ -41,6 +41,8 @@ pub enum Fault {
     DelaySip,
     /// Pushes do not say which call they are about, as some platforms do not.
     NoCallId,
+    /// INVITEs name this caller instead of the customer: a gateway, as on many platforms.
+    SipFrom,
     /// Replaced by a sign-in elsewhere: the link closes with 3405 (or the code given).
     Kick,
     /// Busy by a supervisor.
@@ -84,6 +86,7 @@ impl Fault {
             "delay_push_ms" => Fault::DelayPush,
             "delay_sip_ms" => Fault::DelaySip,
             "no_call_id" => Fault::NoCallId,
+            "sip_from" => Fault::SipFrom,
             "kick" => Fault::Kick,
             "force_busy" => Fault::ForceBusy,
             "force_idle" => Fault::ForceIdle,
@@ -127,7 +130,8 @@ impl Fault {
             | Fault::RtpDelay
             | Fault::DelayPush
             | Fault::DelaySip
-            | Fault::NoCallId => false,
+            | Fault::NoCallId
+            | Fault::SipFrom => false,
         }
     }
 

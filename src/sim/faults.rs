@@ -230,7 +230,8 @@ impl World {
                 | Fault::RtpDelay
                 | Fault::DelayPush
                 | Fault::DelaySip
-                | Fault::NoCallId => {}
+                | Fault::NoCallId
+                | Fault::SipFrom => {}
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::switch::{Heard, LegId, PartyId, Switch, SwitchFaults, Voice};
+use super::switch::{Heard, LegId, LegNow, PartyId, Switch, SwitchFaults, Voice};
 
 /// A telephone switch: accounts, legs to the agents' phones, virtual parties, and who hears whom.
 pub trait Telephony: Send + Sync + 'static {
@@ -30,8 +30,8 @@ pub trait Telephony: Send + Sync + 'static {
     fn route(&self, listener: PartyId, speakers: &[PartyId]);
     /// What a party hears.
     fn heard(&self, party: PartyId) -> Heard;
-    /// Legs whose call is over and whose BYE is late: whose, and what the phone says; `packets_in` are the phone's.
-    fn late_legs(&self) -> Vec<(String, Heard)> {
+    /// Every leg that is not over for both sides.
+    fn legs(&self) -> Vec<LegNow> {
         Vec::new()
     }
     /// Sets the faults in force.
@@ -83,8 +83,8 @@ impl Telephony for Switch {
         Switch::heard(self, party)
     }
 
-    fn late_legs(&self) -> Vec<(String, Heard)> {
-        Switch::late_legs(self)
+    fn legs(&self) -> Vec<LegNow> {
+        Switch::legs(self)
     }
 
     fn set_faults(&self, faults: SwitchFaults) {

@@ -25,6 +25,7 @@ pub use self::{
     monitor::Listening,
 };
 use super::{
+    faults::Fault,
     state::{Agent, Sta, Timer},
     switch::{LegId, PartyId, SwitchEvent, Voice},
     world::World,
@@ -154,7 +155,10 @@ impl World {
     pub(super) fn ring_leg(&mut self, no: u64, ag_no: &str, from: &str, auto_answer: bool, role: Role) {
         self.drop_legs_now(ag_no);
         let line = match self.phone_user(ag_no) {
-            Some(user) => Line::Phone(self.switch.call(&user, from, auto_answer)),
+            Some(user) => {
+                let from = self.faults.get(Fault::SipFrom, Some(ag_no)).and_then(Value::as_str).unwrap_or(from);
+                Line::Phone(self.switch.call(&user, from, auto_answer))
+            }
             None => {
                 self.colleague_rings(no, ag_no);
                 Line::Voice(None)

@@ -1,6 +1,6 @@
 //! The heart of the switch: the books of sockets, accounts and calls, and where each message goes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,7 +58,7 @@ pub(super) struct Core {
 #[derive(Default)]
 struct Calls {
     by_call_id: HashMap<String, mpsc::UnboundedSender<Input>>,
-    by_leg: HashMap<LegId, mpsc::UnboundedSender<Input>>,
+    by_leg: BTreeMap<LegId, (String, mpsc::UnboundedSender<Input>)>,
 }
 
 impl Core {
@@ -158,14 +158,14 @@ impl Core {
         {
             let mut calls = locked(&self.calls);
             calls.by_call_id.insert(call_id.clone(), inputs.clone());
-            calls.by_leg.insert(call.leg, inputs);
+            calls.by_leg.insert(call.leg, (call.user.clone(), inputs));
         }
         self.spawn(leg::run(Arc::clone(self), call, call_id, receiver));
     }
 
     /// Asks a call to end; nothing happens if it has.
     pub fn hang_up(&self, leg: LegId, cause: Option<u16>) {
-        if let Some(inputs) = locked(&self.calls).by_leg.get(&leg) {
+        if let Some((_, inputs)) = locked(&self.calls).by_leg.get(&leg) {
             // The task is ending by itself if it listens no more.
             inputs.send(Input::HangUp(cause)).ok();
         }
@@ -173,9 +173,14 @@ impl Core {
 
     /// Asks every call to end.
     pub fn hang_up_all(&self) {
-        for inputs in locked(&self.calls).by_leg.values() {
+        for (_, inputs) in locked(&self.calls).by_leg.values() {
             inputs.send(Input::HangUp(None)).ok();
         }
+    }
+
+    /// Every leg that is not over for both sides, and whose it is.
+    pub(super) fn legs(&self) -> Vec<(LegId, String)> {
+        locked(&self.calls).by_leg.iter().map(|(leg, (user, _))| (*leg, user.clone())).collect()
     }
 
     /// Whether a call is still up or saying goodbye.

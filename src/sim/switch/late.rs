@@ -14,8 +14,8 @@ use super::sip::Message;
 use super::{LegId, PartyId, Voice};
 use crate::sim::delays::Kind;
 
-/// Legs whose BYE is late: whose, and who listens to what the phone says.
-pub(super) type LateLegs = BTreeMap<LegId, (String, PartyId)>;
+/// Legs whose BYE is late, and who listens to what the phone says.
+pub(super) type LateLegs = BTreeMap<LegId, PartyId>;
 
 /// A request that waits for its time.
 #[derive(Debug)]
@@ -24,15 +24,26 @@ pub(super) struct Held {
     request: Message,
 }
 
+/// A leg as it stands at the switch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LegNow {
+    /// Which.
+    pub leg: LegId,
+    /// Whose.
+    pub user: String,
+    /// What the phone still says although its call is over, BYE being late; `packets_in` are the phone's.
+    pub over: Option<Heard>,
+}
+
 impl Core {
-    /// Legs whose BYE is late: whose, and what the phone still says.
-    pub fn late_legs(&self) -> Vec<(String, Heard)> {
-        let legs: Vec<_> = locked(&self.late_legs).iter().map(|(leg, entry)| (*leg, entry.clone())).collect();
-        let said = |(leg, (user, witness)): (LegId, (String, PartyId))| {
+    /// Every leg that is not over for both sides.
+    pub fn legs_now(&self) -> Vec<LegNow> {
+        let said = |leg: LegId| {
+            let witness = *locked(&self.late_legs).get(&leg)?;
             let packets_in = self.mixer.heard(leg.party()).packets_in;
-            (user, Heard { packets_in, ..self.mixer.heard(witness) })
+            Some(Heard { packets_in, ..self.mixer.heard(witness) })
         };
-        legs.into_iter().map(said).collect()
+        self.legs().into_iter().map(|(leg, user)| LegNow { leg, user, over: said(leg) }).collect()
     }
 }
 
@@ -77,12 +88,12 @@ impl Leg {
         self.core.mixer.add_voice(witness, Voice::Silence);
         self.core.mixer.route(party, &[]);
         self.core.mixer.route(witness, &[party]);
-        locked(&self.core.late_legs).insert(self.id, (self.user.clone(), witness));
+        locked(&self.core.late_legs).insert(self.id, witness);
     }
 
     /// The phone knows.
     pub(super) fn stop_lingering(&mut self) {
-        if let Some((_, witness)) = locked(&self.core.late_legs).remove(&self.id) {
+        if let Some(witness) = locked(&self.core.late_legs).remove(&self.id) {
             self.core.mixer.remove(witness);
             self.core.mixer.remove(self.id.party());
         }

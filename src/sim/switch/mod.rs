@@ -37,6 +37,7 @@ use tokio::sync::mpsc;
 
 use self::core::Core;
 pub use self::faults::{RtpFaults, SwitchFaults};
+pub use self::late::LegNow;
 pub use self::measure::Heard;
 use self::socket::LinkFault;
 use super::log::Log;
@@ -187,9 +188,9 @@ impl Switch {
         self.core.mixer.heard(party)
     }
 
-    /// Legs whose call is over and whose BYE is late: whose, and what the phone still says (`packets_in` are the phone's).
-    pub fn late_legs(&self) -> Vec<(String, Heard)> {
-        self.core.late_legs()
+    /// Every leg that is not over for both sides.
+    pub fn legs(&self) -> Vec<LegNow> {
+        self.core.legs_now()
     }
 
     /// Puts faults in force, and ends those that are off in `faults`.

@@ -86,6 +86,17 @@ async fn pushes_may_leave_out_which_call_they_are_about() {
 }
 
 #[tokio::test]
+async fn an_invite_may_name_a_gateway() {
+    let s = stage().await;
+    let mut link = s.signed_in("8001").await;
+    s.fault(json!({"fault": "sip_from", "value": "gw01"})).await;
+    customer(&s).await;
+    assert_eq!(s.switch.call(0).await.1, "gw01");
+    assert_eq!(link.next().await["State"], "4");
+    assert_eq!(link.phone().await["Caller"], "13800138000");
+}
+
+#[tokio::test]
 async fn delays_that_make_no_sense_are_refused() {
     let s = stage().await;
     let url = format!("{}/faults", s.ready.admin);
