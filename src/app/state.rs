@@ -74,6 +74,7 @@ pub struct State {
     pub(super) platform: PlatformCalls,
     /// What has come for the next call.
     pub(super) next_call: Option<NextCall>,
+    pub(super) just_ended: Option<JustEnded>,
     /// When the phase of the call has lasted too long, as the timer was last set.
     pub(super) call_deadline: Option<Instant>,
 }
@@ -327,6 +328,7 @@ impl State {
             line: None,
             platform: PlatformCalls::default(),
             next_call: None,
+            just_ended: None,
             call_deadline: None,
             profile,
         }

@@ -49,11 +49,30 @@ pub(in crate::app) struct Leg {
     pub(in crate::app) beeped: bool,
 }
 
+/// The call that has ended last, as far as it matters for what still comes of it.
+#[derive(Debug)]
+pub(in crate::app) struct JustEnded {
+    pub(in crate::app) at: Instant,
+    pub(in crate::app) journal_id: u64,
+    /// The platform's call that it was; none if the platform has never spoken of it.
+    pub(in crate::app) platform: Option<PlatformKey>,
+    /// The agent's own leg is the first of it, as of a call that is dialled or listened to.
+    pub(in crate::app) own: bool,
+    /// The platform has announced its ring.
+    pub(in crate::app) rung: bool,
+    /// It had a leg.
+    pub(in crate::app) leg_came: bool,
+    /// Number of the other end.
+    pub(in crate::app) number: Option<String>,
+}
+
 /// What has come for the next call while the call on the screen is not known to be over: one of each at most.
 #[derive(Debug)]
 pub(in crate::app) struct NextCall {
     pub(in crate::app) leg: Option<Leg>,
     pub(in crate::app) ring: Option<NextRing>,
+    /// It may as well be the last of a call that is over.
+    pub(in crate::app) doubted: bool,
 }
 
 /// A ring that the platform has pushed for a call that is not on the screen yet.
@@ -124,6 +143,8 @@ pub(in crate::app) struct Call {
     pub(in crate::app) clocks: CallClocks,
     pub(in crate::app) far_ringing: bool,
     pub(in crate::app) leg: Option<Leg>,
+    /// It has, or had, a leg.
+    pub(in crate::app) leg_came: bool,
     /// Its leg was lost while the platform still held the call, and why.
     pub(in crate::app) leg_lost: Option<Message>,
     /// Its leg was taken back because somebody else has answered it.

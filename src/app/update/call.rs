@@ -53,6 +53,7 @@ impl Turn<'_> {
             clocks: CallClocks { started_at: Some(self.now.at), ..CallClocks::default() },
             far_ringing: false,
             leg: None,
+            leg_came: false,
             leg_lost: None,
             elsewhere: false,
             unheld: false,

@@ -95,6 +95,8 @@ impl Turn<'_> {
             (false, _, false) => Outcome::Unanswered,
         };
         let unreached = call.unreached.filter(|_| outcome == Outcome::Unanswered);
+        self.remember_ended();
+        let Some(call) = self.state.call.as_ref() else { return };
         let entry = JournalEntry { outcome, hung_up_by: by, unreached, ..journal::entry(call, at) };
         let call_id = call.call_id.clone();
         let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());

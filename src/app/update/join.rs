@@ -56,6 +56,8 @@ pub(super) enum Beginning {
     Waits,
     /// A call that nothing tells from the one on the screen, which is connected on a phone of its own.
     Ignored,
+    /// Perhaps the call that has just ended, perhaps the next one.
+    Doubted,
     /// A call of its own; the one on the screen, if there is one, has ended unheard.
     New,
 }
@@ -84,7 +86,7 @@ impl State {
         match self.platform.newest() {
             Some(newest) if Some(newest.key) == own => Subject::Shown,
             // Either may be meant; each has a leg whose own end will say it.
-            Some(newest) if self.waits(newest.key) && end => Subject::Over,
+            Some(newest) if self.waits(newest.key) && end && shown.is_some() => Subject::Over,
             Some(newest) if self.waits(newest.key) => Subject::Waiting(newest.key),
             Some(newest) if self.is_late_tearing_down(newest.key, event.state) => Subject::Shown,
             Some(newest) if own.is_none() => {
@@ -130,7 +132,9 @@ impl State {
         if known.is_some_and(|key| self.waits(key)) {
             return Beginning::WaitsAgain;
         }
-        let Some(call) = self.live_call() else { return Beginning::New };
+        let Some(call) = self.live_call() else {
+            return if self.ring_may_be_over(kind, event, now) { Beginning::Doubted } else { Beginning::New };
+        };
         if known.is_some() && known == call.platform {
             return Beginning::Again;
         }
@@ -190,7 +194,7 @@ fn joins(call: &Call, event: &PhoneEvent, now: Instant) -> bool {
 }
 
 /// Whether two telephone numbers are known and are not the same. What has no digits names no caller: a gateway.
-fn differ(one: Option<&str>, other: Option<&str>) -> bool {
+pub(super) fn differ(one: Option<&str>, other: Option<&str>) -> bool {
     fn digits(text: Option<&str>) -> Option<String> {
         let digits: String = text?.chars().filter(char::is_ascii_digit).collect();
         (digits.len() >= 3).then_some(digits)

@@ -22,6 +22,7 @@ mod devices;
 mod dialling;
 mod directory;
 mod duties;
+mod echo;
 mod ending;
 mod hanging_up;
 mod health;

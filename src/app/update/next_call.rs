@@ -26,7 +26,7 @@ impl Turn<'_> {
         if self.state.next_call.is_none() {
             self.effects.push(Effect::StartTimer { timer: TimerId::NextCall, after: PATIENCE });
         }
-        self.state.next_call.get_or_insert(NextCall { leg: None, ring: None })
+        self.state.next_call.get_or_insert(NextCall { leg: None, ring: None, doubted: false })
     }
 
     /// A leg came beside the one that lives.
@@ -53,6 +53,9 @@ impl Turn<'_> {
 
     /// The platform has ended the call that waits: CANCEL is on its way to the leg.
     pub(super) fn next_call_over(&mut self) {
+        if self.state.next_call.as_ref().is_some_and(|waiting| waiting.doubted) {
+            return self.doubted_ring_over();
+        }
         if let Some(waiting) = self.state.next_call.take() {
             self.effects.push(Effect::StopTimer(TimerId::NextCall));
             if let Some(ring) = &waiting.ring {
@@ -65,6 +68,10 @@ impl Turn<'_> {
     /// The leg that waits has ended; whether it was that one.
     pub(super) fn next_leg_over(&mut self, call_id: &str) -> bool {
         let is_this = |waiting: &mut NextCall| waiting.leg.as_ref().is_some_and(|leg| leg.call_id == call_id);
+        if self.state.next_call.as_mut().is_some_and(|waiting| waiting.doubted && is_this(waiting)) {
+            self.doubted_leg_over();
+            return true;
+        }
         let Some(waiting) = self.state.next_call.take_if(is_this) else { return false };
         self.effects.push(Effect::StopTimer(TimerId::NextCall));
         let from = waiting.leg.map(|leg| leg.from).unwrap_or_default();
@@ -73,8 +80,13 @@ impl Turn<'_> {
         true
     }
 
-    /// The call on the screen goes on: it was no late end.
+    /// The call on the screen goes on: it was no late end. Without one nothing has told that it is over: it is a call.
     pub(super) fn next_call_due(&mut self) {
+        let nothing_shown = self.state.live_call().is_none();
+        if let Some(waiting) = self.state.next_call.as_mut().filter(|_| nothing_shown) {
+            waiting.doubted = false;
+            return;
+        }
         if let Some(waiting) = self.state.next_call.take() {
             self.nobody_took(waiting);
         }
@@ -94,13 +106,13 @@ impl Turn<'_> {
         if self.state.live_call().is_some() {
             return;
         }
-        let Some(NextCall { leg, ring, .. }) = self.state.next_call.take() else { return };
+        let Some(NextCall { leg, ring, .. }) = self.state.next_call.take_if(|waiting| !waiting.doubted) else { return };
         self.effects.push(Effect::StopTimer(TimerId::NextCall));
         if let Some(NextRing { key, kind, event }) = ring {
             self.ring_begins(key, kind, &event);
         }
         if let Some(leg) = leg {
-            self.leg_came(leg);
+            self.take_leg(leg);
         }
     }
 

@@ -25,7 +25,7 @@ impl Turn<'_> {
             return self.rings(kind, event);
         }
         if event.state == PhoneState::CallOut {
-            return self.call_out(&event);
+            return self.call_out(event);
         }
         match self.state.subject(&event, self.now.at) {
             Subject::Shown => self.shown_call_push(event),
@@ -109,26 +109,27 @@ impl Turn<'_> {
     }
 
     /// PhoSta 4.
-    fn call_out(&mut self, event: &PhoneEvent) {
+    fn call_out(&mut self, event: PhoneEvent) {
         let direction = if event.agent_no.is_some() { Direction::Inner } else { Direction::Out };
-        match self.state.beginning(None, event, self.now.at) {
+        match self.state.beginning(None, &event, self.now.at) {
             Beginning::Waits | Beginning::WaitsAgain | Beginning::Ignored => {
                 return tracing::info!("a call out is announced during a call; the call goes on");
             }
+            Beginning::Doubted => return self.doubt_ring(RingKind::Outbound, event),
             Beginning::New => {
                 self.call_before_is_over();
                 self.new_call(CallPhase::Dialing, direction);
             }
             Beginning::Again | Beginning::Joins => {}
         }
-        self.platform_call_begins(event);
+        self.platform_call_begins(&event);
         if let Some(call) = self.state.live_call_mut()
             && call.phase == CallPhase::Dialing
             && call.direction != Direction::Spy
         {
             call.direction = direction;
         }
-        self.know_more(event);
+        self.know_more(&event);
         self.answer_by_itself();
     }
 
@@ -156,9 +157,11 @@ impl Turn<'_> {
         match self.state.beginning(Some(kind), &event, self.now.at) {
             Beginning::Waits => self.ring_waits(kind, event),
             Beginning::WaitsAgain => self.ring_waits_again(kind, event),
+            Beginning::Doubted => self.doubt_ring(kind, event),
             Beginning::Again | Beginning::Joins => self.shown_call_rings(kind, &event),
             Beginning::Ignored => tracing::info!("a ring is announced during a call; the call goes on"),
             Beginning::New => {
+                let Some(event) = self.ring_ends_doubt(kind, event) else { return };
                 self.call_before_is_over();
                 let key = self.state.platform.begin(event.call_id.as_deref());
                 self.ring_begins(key, kind, &event);

@@ -87,8 +87,21 @@ impl Turn<'_> {
         self.leg_came(Leg { call_id, from, since, asks, answered: false, answering: false, beeped: false });
     }
 
-    /// A leg finds its call, or is the first that is known of one.
-    pub(super) fn leg_came(&mut self, leg: Leg) {
+    /// A leg finds its call, or is the first that is known of one, unless it may be the last of one that is over.
+    fn leg_came(&mut self, leg: Leg) {
+        if self.state.live_call().is_some() {
+            return self.take_leg(leg);
+        }
+        if self.state.leg_may_be_over(&leg, self.now.at) {
+            return self.doubt_leg(leg);
+        }
+        if let Some(leg) = self.leg_ends_doubt(leg) {
+            self.take_leg(leg);
+        }
+    }
+
+    /// A leg is that of the call on the screen, or begins one.
+    pub(super) fn take_leg(&mut self, leg: Leg) {
         if self.state.live_call().is_some_and(|call| call.guessed) {
             self.call_over();
         }
@@ -108,6 +121,7 @@ impl Turn<'_> {
         let call_id = leg.call_id.clone();
         call.call_id.get_or_insert_with(|| call_id.clone());
         call.leg = Some(leg);
+        call.leg_came = true;
         if call.leg_lost.take().is_some() {
             call.hung_up_by = None;
         }

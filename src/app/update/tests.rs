@@ -9,6 +9,7 @@ mod breaks;
 mod calls;
 mod consult;
 mod devices;
+mod echo;
 mod found;
 mod hanging_up;
 mod health;

@@ -1,0 +1,238 @@
+//! What comes late of a call that is over begins no call, and what comes early of the next one is not taken for that.
+
+use std::time::Duration;
+
+use super::rig::Rig;
+use crate::{
+    app::{Command, Effect, TimerId},
+    cti::{
+        api::Request,
+        push::{PhoneEvent, PhoneState, PushMessage},
+    },
+    domain::{CallPhase, Outcome, RingKind, Unreached},
+    softphone::{self, EndCause},
+};
+
+const A: &str = "13900139000";
+const B: &str = "13711111111";
+
+fn push(rig: &mut Rig, state: PhoneState, number: &str, id: Option<&str>) {
+    let offered = matches!(state, PhoneState::Ring(kind) if kind.is_offered());
+    let number = Some(number.to_owned());
+    let (caller, called) = if offered { (number, None) } else { (None, number) };
+    rig.push(PushMessage::Phone(PhoneEvent {
+        state,
+        caller,
+        called,
+        area: offered.then(|| "北京".into()),
+        queue_id: offered.then_some(1),
+        call_id: id.map(str::to_owned),
+        ..PhoneEvent::default()
+    }));
+}
+
+fn ring(rig: &mut Rig, number: &str, id: Option<&str>) {
+    rig.agent("4");
+    push(rig, PhoneState::Ring(RingKind::Queue), number, id);
+}
+
+/// The platform's end of a call, and the agent's state after it.
+fn over(rig: &mut Rig, id: Option<&str>) {
+    rig.push(PushMessage::Phone(PhoneEvent {
+        state: PhoneState::HungUp,
+        call_id: id.map(str::to_owned),
+        ..PhoneEvent::default()
+    }));
+    rig.agent("1");
+}
+
+fn invite(rig: &mut Rig, call_id: &str, own: bool) {
+    rig.phone(softphone::Event::Incoming { call_id: call_id.into(), from: "gw01".into(), auto_answer: own });
+}
+
+fn ended(rig: &mut Rig, call_id: &str, cause: EndCause) {
+    rig.phone(softphone::Event::Ended { call_id: call_id.into(), cause });
+}
+
+fn shows(rig: &Rig) -> (CallPhase, Option<String>) {
+    let call = rig.shown().call;
+    (call.phase, call.peer.number)
+}
+
+fn nothing_shown(rig: &Rig) -> bool {
+    !rig.shown().call.phase.is_live()
+}
+
+fn turned_away(rig: &Rig) -> usize {
+    rig.count(|effect| matches!(effect, Effect::Phone(softphone::Command::TurnAway { .. })))
+}
+
+fn names() -> [(Option<&'static str>, Option<&'static str>); 2] {
+    [(None, None), (Some("pa"), Some("pb"))]
+}
+
+#[test]
+fn a_leg_that_comes_after_its_customer_has_given_up_is_no_second_call() {
+    for (id, _) in names() {
+        let mut rig = Rig::idle();
+        ring(&mut rig, A, id);
+        over(&mut rig, id);
+        rig.later(Duration::from_millis(400));
+        invite(&mut rig, "a", false);
+        assert!(nothing_shown(&rig));
+        ended(&mut rig, "a", EndCause::Cancelled);
+        assert!(nothing_shown(&rig));
+        let journal = rig.shown().journal;
+        assert_eq!((journal.len(), journal[0].outcome), (1, Outcome::Missed));
+        assert_eq!((rig.published("callStarted"), rig.published("callEnded"), turned_away(&rig)), (1, 1, 0));
+    }
+}
+
+#[test]
+fn a_leg_that_comes_after_its_call_was_refused_is_no_second_call() {
+    for (id, _) in names() {
+        let mut rig = Rig::idle();
+        ring(&mut rig, A, id);
+        rig.command(Command::Reject);
+        rig.reply_to(|r| matches!(r, Request::Refuse), 0, serde_json::Value::Null);
+        over(&mut rig, id);
+        invite(&mut rig, "a", false);
+        ended(&mut rig, "a", EndCause::Cancelled);
+        assert!(nothing_shown(&rig));
+        assert_eq!((rig.shown().journal.len(), rig.shown().journal[0].outcome), (1, Outcome::Rejected));
+    }
+}
+
+#[test]
+fn it_rings_if_nobody_cancels_it_or_the_next_customer_is_announced() {
+    for (id, next) in names() {
+        let mut rig = Rig::idle();
+        ring(&mut rig, A, id);
+        over(&mut rig, id);
+        invite(&mut rig, "b", false);
+        rig.timer(TimerId::NextCall);
+        assert_eq!(shows(&rig).0, CallPhase::Ringing);
+        assert!(rig.has_leg("b"));
+
+        let mut rig = Rig::idle();
+        ring(&mut rig, A, id);
+        over(&mut rig, id);
+        invite(&mut rig, "b", false);
+        rig.later(Duration::from_millis(300));
+        ring(&mut rig, B, next);
+        assert_eq!(shows(&rig), (CallPhase::Ringing, Some(B.to_owned())));
+        assert!(rig.has_leg("b"), "the two are one");
+        rig.command(Command::Answer);
+        assert_eq!((rig.answers(), turned_away(&rig)), (1, 0));
+    }
+}
+
+#[test]
+fn a_ring_that_comes_after_its_leg_was_cancelled_is_no_second_call_and_says_who_it_was() {
+    for (id, _) in names() {
+        let mut rig = Rig::idle();
+        rig.agent("4");
+        invite(&mut rig, "a", false);
+        ended(&mut rig, "a", EndCause::Cancelled);
+        rig.later(Duration::from_millis(400));
+        ring(&mut rig, A, id);
+        assert!(nothing_shown(&rig));
+        over(&mut rig, id);
+        assert!(nothing_shown(&rig));
+        let journal = rig.shown().journal;
+        assert_eq!((journal.len(), journal[0].outcome), (1, Outcome::Missed));
+        assert_eq!((journal[0].peer.number.as_deref(), journal[0].peer.area.as_deref()), (Some(A), Some("北京")));
+        assert_eq!(journal[0].queue.as_ref().map(|queue| queue.id), Some(1));
+        assert_eq!((rig.published("callStarted"), rig.published("callEnded")), (1, 1));
+    }
+}
+
+#[test]
+fn a_ring_after_a_cancelled_leg_is_a_call_if_another_leg_comes_or_nothing_ends_it() {
+    for (id, _) in names() {
+        let mut rig = Rig::idle();
+        invite(&mut rig, "a", false);
+        ended(&mut rig, "a", EndCause::Cancelled);
+        ring(&mut rig, B, id);
+        invite(&mut rig, "b", false);
+        assert_eq!(shows(&rig), (CallPhase::Ringing, Some(B.to_owned())));
+        assert!(rig.has_leg("b"));
+
+        let mut rig = Rig::idle();
+        invite(&mut rig, "a", false);
+        ended(&mut rig, "a", EndCause::Cancelled);
+        ring(&mut rig, B, id);
+        rig.timer(TimerId::NextCall);
+        assert_eq!(shows(&rig), (CallPhase::Ringing, Some(B.to_owned())));
+    }
+}
+
+#[test]
+fn another_customers_ring_is_shown_at_once() {
+    let mut rig = Rig::idle();
+    ring(&mut rig, A, None);
+    over(&mut rig, None);
+    ring(&mut rig, B, None);
+    assert_eq!(shows(&rig), (CallPhase::Ringing, Some(B.to_owned())));
+    // The same one again, whom the platform had ended.
+    over(&mut rig, None);
+    ring(&mut rig, B, None);
+    assert_eq!(shows(&rig), (CallPhase::Ringing, Some(B.to_owned())));
+}
+
+#[test]
+fn what_is_pushed_late_of_a_call_that_was_cancelled_is_no_second_call() {
+    for (id, _) in names() {
+        for leg_first in [true, false] {
+            let mut rig = Rig::idle();
+            rig.command(Command::Dial { number: A.into(), caller_id: None, queue_id: None, user_data: None });
+            rig.reply_to(|r| matches!(r, Request::CallOut { .. }), 0, serde_json::Value::Null);
+            if leg_first {
+                invite(&mut rig, "own", true);
+                rig.phone(softphone::Event::Answered { call_id: "own".into() });
+            }
+            rig.command(Command::CancelDial);
+            rig.reply_to(|r| matches!(r, Request::CallOutCancel), 0, serde_json::Value::Null);
+            if leg_first {
+                ended(&mut rig, "own", EndCause::Local);
+            } else {
+                rig.timer(TimerId::StrayCall);
+            }
+            assert!(nothing_shown(&rig));
+            rig.agent("4");
+            push(&mut rig, PhoneState::CallOut, A, id);
+            push(&mut rig, PhoneState::Ring(RingKind::Outbound), A, id);
+            if !leg_first {
+                invite(&mut rig, "own", true);
+                assert_eq!(rig.answers(), 0, "no microphone is opened for it");
+            }
+            assert!(nothing_shown(&rig));
+            over(&mut rig, id);
+            if !leg_first {
+                ended(&mut rig, "own", EndCause::Cancelled);
+            }
+            assert!(nothing_shown(&rig));
+            let journal = rig.shown().journal;
+            assert_eq!((journal.len(), journal[0].outcome), (1, Outcome::Cancelled));
+        }
+    }
+}
+
+#[test]
+fn the_ring_of_an_own_leg_that_is_over_already_is_no_second_call() {
+    for (id, _) in names() {
+        let mut rig = Rig::idle();
+        rig.command(Command::Dial { number: A.into(), caller_id: None, queue_id: None, user_data: None });
+        rig.reply_to(|r| matches!(r, Request::CallOut { .. }), 0, serde_json::Value::Null);
+        rig.agent("4");
+        push(&mut rig, PhoneState::CallOut, A, id);
+        invite(&mut rig, "own", true);
+        rig.phone(softphone::Event::Answered { call_id: "own".into() });
+        ended(&mut rig, "own", EndCause::Unreached(Unreached::Busy));
+        push(&mut rig, PhoneState::Ring(RingKind::Outbound), A, id);
+        over(&mut rig, id);
+        assert!(nothing_shown(&rig));
+        let journal = rig.shown().journal;
+        assert_eq!((journal.len(), journal[0].unreached), (1, Some(Unreached::Busy)));
+    }
+}
