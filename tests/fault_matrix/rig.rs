@@ -1,0 +1,454 @@
+//! One platform and one phone bar, both real, driven and watched without blocking: many run side by side.
+//!
+//! The phone bar is asked over its control socket, the platform over its admin interface. What goes wrong is a text.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Map, Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt},
+    net::UnixStream,
+    time::{sleep, timeout},
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_wincall-tui");
+/// Between two looks at a condition.
+pub const STEP: Duration = Duration::from_millis(40);
+/// The customer's voice, Hz.
+pub const CUSTOMER_HZ: f64 = 440.0;
+/// The agent's microphone, Hz.
+pub const AGENT_HZ: f64 = 1000.0;
+
+pub type Done<T = ()> = Result<T, String>;
+
+/// A process that is ended with its cell.
+pub struct Running(Child);
+
+impl Running {
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+
+    pub fn signal(&self, signal: Signal) -> Done {
+        kill_process(self.pid(), signal).map_err(|error| format!("signal: {error}"))
+    }
+
+    /// SIGTERM, and the exit code.
+    pub async fn terminate(mut self) -> Done<Option<i32>> {
+        self.signal(Signal::TERM)?;
+        let begun = Instant::now();
+        loop {
+            match self.0.try_wait() {
+                Ok(Some(status)) => return Ok(status.code()),
+                Ok(None) if begun.elapsed() < Duration::from_secs(10) => sleep(STEP).await,
+                Ok(None) => return Err("does not end on SIGTERM".into()),
+                Err(error) => return Err(format!("wait: {error}")),
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A stopped process dies of SIGKILL too.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// What a rig is to be like.
+#[derive(Clone, Default)]
+pub struct Wish {
+    /// Lines of the platform's scenario.
+    pub scenario: String,
+    /// The token comes from a file, which [`Rig::renew_token`] writes.
+    pub token_file: bool,
+    /// What the agent hears is not written to a file.
+    pub deaf: bool,
+    /// The phone bar is told of a full disk by an error, and not ended by a signal (RLIMIT_FSIZE stands for the disk).
+    pub survives_full_disk: bool,
+}
+
+pub struct Rig {
+    home: tempfile::TempDir,
+    wish: Wish,
+    pub sim: Option<Running>,
+    pub client: Option<Running>,
+    /// The platform's ready line.
+    ready: Value,
+    pub ag_no: String,
+}
+
+impl Rig {
+    /// A platform, and the config of its first agent.
+    pub async fn new(wish: Wish) -> Done<Self> {
+        let home = tempfile::Builder::new().prefix("wc-").tempdir().map_err(|error| error.to_string())?;
+        let mut rig = Self { home, wish, sim: None, client: None, ready: Value::Null, ag_no: String::new() };
+        fs::create_dir(rig.path("run")).map_err(|error| error.to_string())?;
+        fs::write(rig.path("scenario.toml"), &rig.wish.scenario).map_err(|error| error.to_string())?;
+        rig.start_sim("127.0.0.1:0", "127.0.0.1:0").await?;
+        rig.configure()?;
+        Ok(rig)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = if self.wish.survives_full_disk {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", PROGRAM]);
+            shell
+        } else {
+            Command::new(PROGRAM)
+        };
+        command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        let dirs = [("CONFIG_HOME", "config"), ("STATE_HOME", "state"), ("CACHE_HOME", "cache"), ("DATA_HOME", "data")];
+        for (name, dir) in dirs {
+            command.env(format!("XDG_{name}"), self.path(dir));
+        }
+        command.env("XDG_RUNTIME_DIR", self.path("run")).env("HOME", self.path(""));
+        command.env("LC_ALL", "en_US.UTF-8").stdin(Stdio::null());
+        command
+    }
+
+    async fn start_sim(&mut self, listen: &str, sip_listen: &str) -> Done {
+        let path = |name| self.path(name).to_string_lossy().into_owned();
+        let (scenario, config) = (path("scenario.toml"), path("platform.toml"));
+        let args = ["sim", "--listen", listen, "--sip-listen", sip_listen, "--scenario", &scenario];
+        let mut command = self.command(&args);
+        command.args(["--config-out", &config]).env("WINCALL_LOG", "info");
+        let log = fs::File::create(self.path("sim.log")).map_err(|error| error.to_string())?;
+        let spawned = command.stdout(Stdio::piped()).stderr(log).spawn();
+        let mut child = spawned.map_err(|error| format!("the platform: {error}"))?;
+        let output = child.stdout.take().ok_or("the platform's output")?;
+        self.sim = Some(Running(child));
+        let line = tokio::task::spawn_blocking(move || {
+            let mut lines = BufReader::new(output);
+            let mut line = String::new();
+            let read = lines.read_line(&mut line).map(|_| line);
+            std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+            read
+        });
+        let line = line.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        self.ready = serde_json::from_str(&line).map_err(|_| format!("the platform's ready line: {line:?}"))?;
+        self.ag_no = self.ready["agents"][0]["ag_no"].as_str().ok_or("an agent")?.to_owned();
+        Ok(())
+    }
+
+    /// The platform, killed, is there again on the same ports; it knows nothing of before.
+    pub async fn revive_sim(&mut self) -> Done {
+        let at = |key: &str| -> Done<String> {
+            let url = url::Url::parse(self.ready[key].as_str().unwrap_or_default()).map_err(|e| e.to_string())?;
+            Ok(format!("127.0.0.1:{}", url.port().unwrap_or_default()))
+        };
+        let (listen, sip_listen) = (at("api_server")?, at("sip_ws_server")?);
+        self.start_sim(&listen, &sip_listen).await
+    }
+
+    fn configure(&self) -> Done {
+        let mut config = fs::read_to_string(self.path("platform.toml")).map_err(|error| error.to_string())?;
+        if self.wish.token_file {
+            self.write_token(self.ready["agents"][0]["token"].as_str().unwrap_or_default())?;
+            let line = format!("token_file = {}", json!(self.path("token")));
+            let lines = config.lines().map(|old| if old.starts_with("token = ") { line.as_str() } else { old });
+            config = lines.collect::<Vec<_>>().join("\n");
+        }
+        self.restore_microphone();
+        let mic = self.path("mic.wav");
+        let ear =
+            if self.wish.deaf { String::new() } else { format!("output_file = {}\n", json!(self.path("ear.wav"))) };
+        let audio = format!("\n[audio]\nbackend = \"file\"\ninput_file = {}\n{ear}", json!(mic));
+        fs::write(self.path("client.toml"), format!("{config}\n{audio}")).map_err(|e| e.to_string())
+    }
+
+    /// The microphone hears its tone.
+    pub fn restore_microphone(&self) {
+        tone(&self.path("mic.wav"));
+    }
+
+    pub fn start_client(&mut self) -> Done {
+        let config = self.path("client.toml").to_string_lossy().into_owned();
+        let log = fs::File::options().append(true).create(true).open(self.path("client.log"));
+        let log = log.map_err(|error| error.to_string())?;
+        let mut command = self.command(&["run", "--headless", "--config", &config]);
+        let more = log.try_clone().map_err(|error| error.to_string())?;
+        let child = command.env("WINCALL_LOG", "debug").stdout(more).stderr(log).spawn();
+        self.client = Some(Running(child.map_err(|error| format!("the phone bar: {error}"))?));
+        Ok(())
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.path("run").join("wincall-tui").join(format!("{}.sock", self.ag_no))
+    }
+
+    /// A request to the phone bar; its error is a text.
+    pub async fn ask(&self, method: &str, params: Value) -> Done<Value> {
+        let exchange = async {
+            let (read, mut write) = UnixStream::connect(self.socket()).await?.into_split();
+            let line = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string() + "\n";
+            write.write_all(line.as_bytes()).await?;
+            let mut answer = String::new();
+            tokio::io::BufReader::new(read).read_line(&mut answer).await?;
+            std::io::Result::Ok(answer)
+        };
+        let answer =
+            timeout(Duration::from_secs(12), exchange).await.map_err(|_| format!("{method}: no answer in 12 s"))?;
+        let answer = answer.map_err(|error| format!("{method}: {error}"))?;
+        let mut answer: Value = serde_json::from_str(&answer).map_err(|_| format!("{method}: answer {answer:?}"))?;
+        match answer.get_mut("result") {
+            Some(result) => Ok(result.take()),
+            None => Err(format!("{method}: {}", answer["error"]["message"].as_str().unwrap_or_default())),
+        }
+    }
+
+    pub async fn status(&self) -> Done<Value> {
+        self.ask("status", json!({})).await
+    }
+
+    /// A request to the platform's admin interface.
+    pub async fn admin(&self, method: reqwest::Method, path: &str, body: Value) -> Done<Value> {
+        let base = self.ready["admin"].as_str().unwrap_or_default();
+        let mut request = http().request(method, format!("{base}{path}")).timeout(Duration::from_secs(5));
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.map_err(|error| format!("admin {path}: {error}"))?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| format!("admin {path}: {error}"))?;
+        if !status.is_success() {
+            return Err(format!("admin {path}: {status} {text}"));
+        }
+        serde_json::from_str(&text).map_err(|error| format!("admin {path}: {error}"))
+    }
+
+    async fn look(&self, path: &str) -> Done<Value> {
+        self.admin(reqwest::Method::GET, path, Value::Null).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Done<Value> {
+        self.admin(reqwest::Method::POST, path, body).await
+    }
+
+    pub async fn fault(&self, fault: &str, value: &Value, for_ms: u64) -> Done {
+        let for_ms = (for_ms > 0).then_some(for_ms);
+        self.post("/faults", json!({"fault": fault, "value": value, "for_ms": for_ms})).await.map(drop)
+    }
+
+    pub async fn truth(&self) -> Done<Truth> {
+        self.truth_from("/calls?legs=false").await
+    }
+
+    /// With what each leg hears, which takes the platform some time to measure.
+    pub async fn sounding_truth(&self) -> Done<Truth> {
+        self.truth_from("/calls").await
+    }
+
+    async fn truth_from(&self, calls: &str) -> Done<Truth> {
+        let (agents, calls) = (self.look("/agents").await?, self.look(calls).await?);
+        let agents = agents.as_array().cloned().unwrap_or_default();
+        let agent = agents.into_iter().find(|a| a["ag_no"] == self.ag_no.as_str()).ok_or("the agent is unknown")?;
+        let calls = calls.as_array().cloned().unwrap_or_default();
+        let calls: Vec<Value> = calls.into_iter().filter(|call| call["phase"] != "ended").collect();
+        Ok(Truth { agent, calls })
+    }
+
+    pub async fn customer_calls(&self, more: Value) -> Done<String> {
+        let mut body = json!({
+            "to_agent": self.ag_no, "from": "13800138000", "area": "北京", "audio": format!("tone:{CUSTOMER_HZ}"),
+            "answer_timeout_s": 120,
+        });
+        if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+            body.extend::<Map<_, _>>(more);
+        }
+        Ok(self.post("/calls", body).await?["call_id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// A token that is good again, for the token file.
+    pub async fn fresh_token(&self) -> Done<String> {
+        let token = self.post("/tokens", json!({"agent": self.ag_no})).await?;
+        Ok(token["token"].as_str().unwrap_or_default().to_owned())
+    }
+
+    pub async fn renew_token(&self) -> Done {
+        self.write_token(&self.fresh_token().await?)
+    }
+
+    fn write_token(&self, token: &str) -> Done {
+        let file = self.path("token");
+        fs::write(&file, format!("{token}\n")).map_err(|error| error.to_string())?;
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(&file, mode).map_err(|error| error.to_string())
+    }
+
+    /// Waits until the phone bar's status is as wanted; the status, and how long it took.
+    pub async fn until(&self, what: &str, limit: f64, wanted: impl Fn(&Value) -> bool) -> Done<(Value, f64)> {
+        let begun = Instant::now();
+        loop {
+            let status = self.status().await;
+            let took = begun.elapsed().as_secs_f64();
+            match status {
+                Ok(status) if wanted(&status) => return Ok((status, took)),
+                Ok(status) if took > limit => return Err(format!("not within {limit} s: {what} ({})", brief(&status))),
+                Err(error) if took > limit => return Err(format!("not within {limit} s: {what} ({error})")),
+                Ok(_) | Err(_) => sleep(STEP).await,
+            }
+        }
+    }
+
+    pub async fn until_phase(&self, phase: &str, limit: f64) -> Done<f64> {
+        Ok(self.until(phase, limit, |s| s["call"]["phase"] == phase).await?.1)
+    }
+
+    /// Waits until neither side has a call.
+    pub async fn until_no_call(&self, limit: f64) -> Done<f64> {
+        let begun = Instant::now();
+        loop {
+            let here = self.status().await.map(|s| shown_phase(&s).to_owned());
+            let there = self.truth().await.map(|t| t.phases());
+            let took = begun.elapsed().as_secs_f64();
+            if here.as_deref() == Ok("none") && there.as_deref() == Ok(&[]) {
+                return Ok(took);
+            }
+            if took > limit {
+                return Err(format!("a call is left after {limit} s: here {here:?}, platform {there:?}"));
+            }
+            sleep(STEP).await;
+        }
+    }
+
+    /// Sound both ways: the customer hears the agent's microphone, and packets with the customer's voice come in.
+    pub async fn until_sound(&self, limit: f64) -> Done<f64> {
+        let begun = Instant::now();
+        let mut packets = None;
+        loop {
+            let status = self.status().await?;
+            let media = &status["media"];
+            let came = media["packets_received"].as_u64();
+            let loud = media["level_out_dbfs"].as_f64().is_some_and(|level| level > -40.0);
+            let here = packets.is_some() && came > packets && loud && media["state"] == "up";
+            packets = packets.or(came);
+            let took = begun.elapsed().as_secs_f64();
+            if here || took > limit {
+                let truth = self.sounding_truth().await?;
+                if here && truth.is_heard(AGENT_HZ) {
+                    return Ok(begun.elapsed().as_secs_f64());
+                }
+                if took > limit {
+                    return Err(format!("no sound both ways within {limit} s: {media}, heard {:?}", truth.hearing()));
+                }
+            }
+            sleep(STEP).await;
+        }
+    }
+
+    /// Everything that is known of what happened, into a directory.
+    pub async fn keep(&self, dir: &Path, said: &str) -> Done {
+        fs::create_dir_all(dir).map_err(|error| error.to_string())?;
+        fs::write(dir.join("cell.txt"), said).map_err(|error| error.to_string())?;
+        let mut log = String::new();
+        for entry in self.look("/log").await.unwrap_or_default().as_array().into_iter().flatten() {
+            let word = |key: &str| entry[key].as_str().unwrap_or_default();
+            log.push_str(&format!("{} {} {} {}\n", word("time"), word("source"), word("direction"), word("text")));
+        }
+        fs::write(dir.join("platform.txt"), log).map_err(|error| error.to_string())?;
+        if let Ok(status) = self.status().await {
+            fs::write(dir.join("status.json"), format!("{status:#}")).map_err(|error| error.to_string())?;
+        }
+        let logs = fs::read_dir(self.path("state/wincall-tui")).into_iter().flatten().flatten();
+        let logs = logs.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e != "lock"));
+        for file in logs.chain([self.path("client.log"), self.path("sim.log"), self.path("ear.wav")]) {
+            if let (true, Some(name)) = (file.is_file(), file.file_name()) {
+                fs::copy(&file, dir.join(name)).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the platform has of the agent.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    pub agent: Value,
+    /// Without those that are over.
+    pub calls: Vec<Value>,
+}
+
+impl Truth {
+    pub fn phases(&self) -> Vec<String> {
+        self.calls.iter().filter_map(|call| call["phase"].as_str().map(str::to_owned)).collect()
+    }
+
+    fn hearing(&self) -> Vec<(String, Vec<f64>)> {
+        let legs = self.calls.iter().flat_map(|call| call["legs"].as_array().into_iter().flatten());
+        let tones = |leg: &Value| {
+            leg["heard_tones"].as_array().into_iter().flatten().filter_map(|tone| tone[0].as_f64()).collect()
+        };
+        legs.map(|leg| (leg["who"].as_str().unwrap_or_default().to_owned(), tones(leg))).collect()
+    }
+
+    /// Whether anybody but the agent hears this tone.
+    pub fn is_heard(&self, hz: f64) -> bool {
+        let hearing = self.hearing();
+        let mut others = hearing.iter().filter(|(who, _)| !who.starts_with("agent:"));
+        others.any(|(_, tones)| tones.iter().any(|tone| (tone - hz).abs() < 5.0))
+    }
+
+    pub fn state(&self) -> Option<u64> {
+        self.agent["state"].as_u64()
+    }
+
+    /// The link and the phone are there, as the platform sees it.
+    pub fn reaches(&self) -> (bool, bool) {
+        (self.agent["linked"] == true, self.agent["phone_registered"] == true)
+    }
+}
+
+/// The phase of the call that is shown; a call that is over is none.
+pub fn shown_phase(status: &Value) -> &str {
+    match status["call"]["phase"].as_str().unwrap_or_default() {
+        "ended" => "none",
+        phase => phase,
+    }
+}
+
+/// A status in a line.
+pub fn brief(status: &Value) -> String {
+    let state = |group: &str| status[group]["state"].as_str().unwrap_or("?").to_owned();
+    let (agent, link, sip, media) = (state("agent"), state("link"), state("sip"), state("media"));
+    format!("agent {agent}, call {}, link {link}, phone {sip}, sound {media}", shown_phase(status))
+}
+
+/// One client for all: making one reads the system's certificates.
+fn http() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        wincall_tui::net::tls::install_provider();
+        reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("an HTTP client")
+    })
+}
+
+/// A second of the agent's tone: whole periods, so that it goes round and round without a click.
+fn tone(path: &Path) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 48_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(path, spec).expect("a WAV file");
+    for n in 0..48_000 {
+        let turn = std::f64::consts::TAU * AGENT_HZ * f64::from(n) / 48_000.0;
+        wav.write_sample((turn.sin() * 8000.0) as i16).expect("a sample");
+    }
+    wav.finalize().expect("a WAV file");
+}
