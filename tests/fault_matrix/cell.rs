@@ -27,8 +27,9 @@ const NOTICED_S: f64 = 11.5;
 const SILENT_S: f64 = 2.5;
 /// Longest time that something else may be shown than the platform says while the link is up, s.
 const ASTRAY_S: f64 = 2.5;
-/// Longest silence in a call of which only the signalling broke, ms; a lost path is seconds.
-const GAP_MS: f64 = 250.0;
+/// Longest silence in a call of which only the signalling broke, ms. Zero is right and what is measured on a machine that
+/// keeps up; a path that was lost is seconds.
+const GAP_MS: f64 = 1000.0;
 
 /// What was measured, s unless said otherwise.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,7 +65,16 @@ pub async fn run(phase: Phase, fault: Fault, kept: &std::path::Path) -> Outcome 
     let mut measured = Measured::default();
     let wrong = match Rig::new(wish(phase, &fault)).await {
         Ok(rig) => {
-            let mut cell = Cell { rig, phase, fault: fault.clone(), begun, said: Vec::new(), measured, marks: (0, 0) };
+            let mut cell = Cell {
+                rig,
+                phase,
+                fault: fault.clone(),
+                begun,
+                said: Vec::new(),
+                measured,
+                struck: begun,
+                since: (0, 0),
+            };
             let result = cell.whole().await;
             measured = cell.measured;
             if let Err(wrong) = &result {
@@ -102,8 +112,9 @@ struct Cell {
     /// What was done and seen, for the reader of a failure.
     said: Vec<String>,
     measured: Measured,
-    /// Where in the file of what was heard the fault begins and is got over, while somebody speaks.
-    marks: (usize, usize),
+    /// When the fault began, and what part of what was heard is since then, in samples.
+    struck: Instant,
+    since: (usize, usize),
 }
 
 impl Cell {
@@ -124,6 +135,7 @@ impl Cell {
         }
         self.ends_the_call().await?;
         self.takes_the_next_call().await?;
+        self.has_kept_the_journal().await?;
         self.leaves().await
     }
 
@@ -147,7 +159,7 @@ impl Cell {
             phases::reach(&self.rig, self.phase).await?;
         }
         self.say(format!("{}: {}", self.phase.name(), brief(&self.rig.status().await?)));
-        self.marks.0 = sound::written(&self.rig.path("ear.wav"));
+        self.struck = Instant::now();
         self.inject().await?;
         self.say(format!("{} strikes", self.fault.name));
         Ok(Instant::now())
@@ -156,12 +168,7 @@ impl Cell {
     async fn inject(&mut self) -> Done {
         let io = |error: std::io::Error| error.to_string();
         match self.fault.act.clone() {
-            Act::Platform(name, value) => {
-                if name == "restart" || name == "expire_token" {
-                    self.say(name);
-                }
-                self.rig.fault(name, &value, self.fault.lasts_ms).await
-            }
+            Act::Platform(name, value) => self.rig.fault(name, &value, self.fault.lasts_ms).await,
             Act::Freeze { client, platform } => {
                 for (process, wanted) in [(&self.rig.client, client), (&self.rig.sim, platform)] {
                     if let Some(process) = process.as_ref().filter(|_| wanted) {
@@ -347,7 +354,7 @@ impl Cell {
                     }
                     let wrong = agree(&status, &truth);
                     let wrong = wrong.or_else(|| (!(link && phone)).then(|| "link or phone away".to_owned()));
-                    wrong.map(|wrong| format!("{wrong} ({}; platform {:?})", brief(&status), truth.agent))
+                    wrong.map(|wrong| format!("{wrong} ({}; platform: {})", brief(&status), truth.brief()))
                 }
                 (Err(error), _) | (_, Err(error)) => Some(error),
             };
@@ -392,13 +399,13 @@ impl Cell {
             if there.is_empty() {
                 return Err("the call was lost".into());
             }
+            if self.fault.act == Act::Microphone && self.phase.is_answered() {
+                return self.is_told("warn").await;
+            }
             if self.phase.speaks() {
                 let sound = self.rig.until_sound(RECOVERY_S).await?;
                 self.measured.sound = Some(sound);
             }
-        }
-        if self.fault.act == Act::Microphone && self.phase.is_answered() {
-            self.is_told("warn").await?;
         }
         Ok(())
     }
@@ -424,7 +431,8 @@ impl Cell {
             let (status, truth) = (self.rig.status().await?, self.rig.truth().await?);
             match call_differs(&status, &truth) {
                 None => {
-                    if self.phase.is_answered() && truth.calls.is_empty() {
+                    let kept = !truth.calls.is_empty() || self.fault.ends_calls();
+                    if self.phase.is_answered() && !kept {
                         return Err("the call was lost".into());
                     }
                     return Ok(());
@@ -463,12 +471,15 @@ impl Cell {
     async fn ends_the_call(&mut self) -> Done {
         let (status, truth) = (self.rig.status().await?, self.rig.truth().await?);
         if shown_phase(&status) != "none" || !truth.calls.is_empty() {
-            if self.phase.speaks() {
-                self.marks.1 = sound::written(&self.rig.path("ear.wav"));
-            }
             let answer = self.rig.ask("Session.hangup", json!({})).await;
             self.say(format!("hangup: {answer:?}"));
             self.rig.until_no_call(AT_ONCE_S).await?;
+            if self.phase.speaks() {
+                let lasted = self.struck.elapsed();
+                // Written out when the call is over.
+                sleep(Duration::from_millis(200)).await;
+                self.since = sound::last_of(&self.rig.path("ear.wav"), lasted);
+            }
         }
         Ok(())
     }
@@ -488,6 +499,19 @@ impl Cell {
         Ok(())
     }
 
+    /// One line a call.
+    async fn has_kept_the_journal(&mut self) -> Done {
+        if self.fault.act == Act::KillClient {
+            // What was found again may have a line of its own.
+            return Ok(());
+        }
+        let before = self.phase.has_call() || self.phase == Phase::WrapUp;
+        let meanwhile = self.fault.meanwhile == Meanwhile::NewCall;
+        let wanted = 1 + u64::from(before) + u64::from(meanwhile);
+        let journal = self.rig.ask("journal.list", json!({})).await?;
+        if journal["found"] == wanted { Ok(()) } else { Err(format!("{wanted} calls, and in the journal: {journal}")) }
+    }
+
     /// The phone bar ends as it should, and what it heard is whole.
     async fn leaves(&mut self) -> Done {
         let client = self.rig.client.take().ok_or("no phone bar")?;
@@ -498,19 +522,21 @@ impl Cell {
         if self.fault.act == Act::DiskFull {
             return Ok(());
         }
-        let (ear, marks) = (self.rig.path("ear.wav"), self.marks);
+        let (ear, since) = (self.rig.path("ear.wav"), self.since);
         let heard = tokio::task::spawn_blocking(move || {
             let ear = sound::Recording::read(&ear)?;
-            Ok::<_, String>((ear.last_hz(&[CUSTOMER_HZ, 700.0, AGENT_HZ]), ear.longest_gap_ms(marks.0, marks.1)))
+            Ok::<_, String>((ear.last_hz(&[CUSTOMER_HZ, 700.0, AGENT_HZ]), ear.longest_gap_ms(since.0, since.1)))
         });
         let (hz, gap) = heard.await.map_err(|error| error.to_string())??;
         if hz != Some(CUSTOMER_HZ) {
             return Err(format!("the last call sounded of {hz:?} Hz"));
         }
-        if marks.1 > marks.0 && !self.fault.breaks.sound {
+        if since.1 > since.0 && !self.fault.breaks.sound {
             self.measured.gap_ms = Some(gap);
             if gap > GAP_MS {
-                return Err(format!("{gap} ms of silence between samples {marks:?} while only the signalling was broken"));
+                return Err(format!(
+                    "{gap} ms of silence between samples {since:?} while only the signalling was broken"
+                ));
             }
         }
         Ok(())

@@ -116,6 +116,16 @@ impl Fault {
         self.lasts_ms == 0
     }
 
+    /// Whether the platform ends the call with it.
+    pub fn ends_calls(&self) -> bool {
+        self.act == Act::Platform("force_logoff", Value::Null)
+    }
+
+    /// How much of the machine it takes: most of a long one is waiting.
+    pub fn weight(&self) -> u32 {
+        if self.lasts_ms >= 8000 { 1 } else { 2 }
+    }
+
     /// Whether it strikes the phone bar itself, which must be there for that.
     pub fn strikes_client(&self) -> bool {
         !matches!(self.act, Act::Platform(..) | Act::KillPlatform | Act::Freeze { client: false, .. })

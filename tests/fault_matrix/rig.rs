@@ -167,7 +167,12 @@ impl Rig {
         let mic = self.path("mic.wav");
         let ear =
             if self.wish.deaf { String::new() } else { format!("output_file = {}\n", json!(self.path("ear.wav"))) };
-        let audio = format!("\n[audio]\nbackend = \"file\"\ninput_file = {}\n{ear}", json!(mic));
+        // As cheap as sound can be: many do this side by side.
+        let audio = format!(
+            "\n[audio]\nbackend = \"file\"\ncodecs = [\"PCMA\"]\necho_cancellation = false\n\
+             noise_suppression = false\ngain_control = false\ninput_file = {}\n{ear}",
+            json!(mic)
+        );
         fs::write(self.path("client.toml"), format!("{config}\n{audio}")).map_err(|e| e.to_string())
     }
 
@@ -191,10 +196,14 @@ impl Rig {
         self.path("run").join("wincall-tui").join(format!("{}.sock", self.ag_no))
     }
 
+    pub async fn connect(&self) -> std::io::Result<UnixStream> {
+        UnixStream::connect(self.socket()).await
+    }
+
     /// A request to the phone bar; its error is a text.
     pub async fn ask(&self, method: &str, params: Value) -> Done<Value> {
         let exchange = async {
-            let (read, mut write) = UnixStream::connect(self.socket()).await?.into_split();
+            let (read, mut write) = self.connect().await?.into_split();
             let line = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string() + "\n";
             write.write_all(line.as_bytes()).await?;
             let mut answer = String::new();
@@ -405,6 +414,11 @@ impl Truth {
 
     pub fn state(&self) -> Option<u64> {
         self.agent["state"].as_u64()
+    }
+
+    pub fn brief(&self) -> String {
+        let (linked, registered) = self.reaches();
+        format!("state {:?}, calls {:?}, link {linked}, phone {registered}", self.state(), self.phases())
     }
 
     /// The link and the phone are there, as the platform sees it.

@@ -1,6 +1,6 @@
 //! What an agent heard, from the file that the phone bar wrote.
 
-use std::{f64::consts::TAU, path::Path};
+use std::{f64::consts::TAU, path::Path, time::Duration};
 
 use super::rig::Done;
 
@@ -8,6 +8,10 @@ use super::rig::Done;
 const SILENCE_DBFS: f64 = -40.0;
 /// Stretches that are looked at, a second's part.
 const STRETCH: usize = 200;
+
+/// Samples a second, and bytes before the first one, of the files that the phone bar writes.
+const RATE: f64 = 48_000.0;
+const HEADER: u64 = 44;
 
 /// A recording, mono, -1.0 to 1.0.
 pub struct Recording {
@@ -23,16 +27,12 @@ impl Recording {
         Ok(Self { samples: samples.map_err(|error| format!("what was heard: {error}"))?, rate })
     }
 
-    /// Longest silence between two samples of the file, ms; from 0.3 s after the first sound on.
+    /// Longest silence between two samples of the file, ms.
     pub fn longest_gap_ms(&self, from: usize, to: usize) -> f64 {
         let part = self.samples.get(from.min(self.samples.len())..to.min(self.samples.len())).unwrap_or_default();
-        let block = self.rate / STRETCH;
-        let is_loud = |stretch: &&[f64]| level(stretch) > SILENCE_DBFS;
-        let skipped = if from == 0 { STRETCH * 3 / 10 } else { 0 };
-        let stretches = part.chunks_exact(block).skip_while(|stretch| from == 0 && !is_loud(stretch)).skip(skipped);
         let (mut longest, mut run) = (0, 0);
-        for stretch in stretches {
-            run = if is_loud(&stretch) { 0 } else { run + 1 };
+        for stretch in part.chunks_exact(self.rate / STRETCH) {
+            run = if level(stretch) > SILENCE_DBFS { 0 } else { run + 1 };
             longest = longest.max(run);
         }
         f64::from(longest) * 1000.0 / STRETCH as f64
@@ -59,8 +59,10 @@ fn level(samples: &[f64]) -> f64 {
     if power < 1e-12 { -120.0 } else { 10.0 * (2.0 * power).log10() }
 }
 
-/// Samples written so far into a file that is being written, within 0.1 s.
-pub fn written(path: &Path) -> usize {
+/// Which samples of a file whose call has just ended are the last so long, without its very end.
+pub fn last_of(path: &Path, lasted: Duration) -> (usize, usize) {
     let bytes = std::fs::metadata(path).map_or(0, |meta| meta.len());
-    usize::try_from(bytes.saturating_sub(44) / 2).unwrap_or_default()
+    let written = usize::try_from(bytes.saturating_sub(HEADER) / 2).unwrap_or_default();
+    let samples = (lasted.as_secs_f64() * RATE) as usize;
+    (written.saturating_sub(samples), written.saturating_sub(RATE as usize / 5))
 }
