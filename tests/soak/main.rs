@@ -16,12 +16,12 @@ mod rig;
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     task::JoinSet,
@@ -68,7 +68,7 @@ fn held(rig: &Rig) -> Done<Held> {
     })
 }
 
-/// Names of the events about calls, as they came.
+/// The events about calls, as they came.
 type Events = Arc<Mutex<Vec<String>>>;
 
 /// Listens until the phone bar ends.
@@ -85,22 +85,29 @@ async fn listen(rig: &Rig) -> Done<Events> {
         let _write = write;
         let mut lines = BufReader::new(read).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            let event: Value = serde_json::from_str(&line).unwrap_or_default();
-            if let Some(name) = event["params"]["eventName"].as_str() {
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
-            }
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
     });
     Ok(events)
 }
 
-/// One phone bar's row of calls; what it held at each tenth of them.
-async fn row(bar: usize, calls: usize) -> Done<String> {
+/// One phone bar's row of calls; logs of both sides are kept if something is wrong.
+async fn row(bar: usize, calls: usize, kept: PathBuf) -> Done<String> {
     let wish = Wish { scenario: "wrap_up_s = 0\n".into(), deaf: true, ..Wish::default() };
     let mut rig = Rig::new(wish).await?;
     rig.start_client()?;
     become_idle(&rig, 20.0).await?;
     let events = listen(&rig).await?;
+    let result = whole_row(bar, calls, &mut rig, &events).await;
+    if let Err(error) = &result {
+        let events = events.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
+        rig.keep(&kept.join(format!("{bar}")), &format!("{error}\n{events}")).await?;
+    }
+    result
+}
+
+/// What it held on the way and at the end.
+async fn whole_row(bar: usize, calls: usize, rig: &mut Rig, events: &Events) -> Done<String> {
     let begun = Instant::now();
     let (mut made, mut settled) = (0, None);
     let mut faults = Faults::from(bar);
@@ -108,23 +115,23 @@ async fn row(bar: usize, calls: usize) -> Done<String> {
     while made < calls {
         let kind = KINDS[(made + bar) % KINDS.len()];
         let result = match made % 10 == 9 {
-            true => faults.strike(&rig).await,
-            false => calls::make(&rig, kind, made % 5 == 0).await.map(|()| 1),
+            true => faults.strike(rig).await,
+            false => calls::make(rig, kind, made % 5 == 0).await.map(|()| 1),
         };
         made += result.map_err(|error| format!("bar {bar}, call {made} ({kind:?}): {error}"))?;
         if settled.is_none() && made >= SETTLED.min(calls / 2) {
-            settled = Some(held(&rig)?);
+            settled = Some(held(rig)?);
         }
         if made % (calls / 5).max(1) == 0 {
-            sizes.push(held(&rig)?.kib);
+            sizes.push(held(rig)?.kib);
         }
     }
     let took = begun.elapsed().as_secs_f64();
     let before = settled.ok_or("no call")?;
-    let after = quiet(&rig, before).await?;
+    let after = quiet(rig, before).await?;
     let journal = rig.ask("journal.list", json!({"limit": 1})).await?["found"].as_u64();
     let events = events.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let count = |name: &str| events.iter().filter(|event| *event == name).count();
+    let count = |name: &str| events.iter().filter(|event| event.contains(name)).count();
     let (started, ended) = (count("callStarted"), count("callEnded"));
     if (started, ended, journal) != (made, made, Some(made as u64)) {
         return Err(format!("bar {bar}: {made} calls, {started} started, {ended} ended, {journal:?} in the journal"));
@@ -161,15 +168,17 @@ fn five_hundred_calls_leave_nothing_behind_but_a_line_each() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let begun = Instant::now();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
+    let kept = target.join("soak");
+    fs::remove_dir_all(&kept).ok();
     let mut rows: Vec<Done<String>> = runtime.block_on(async {
         let mut running = JoinSet::new();
         for bar in 0..BARS {
-            running.spawn(row(bar, all / BARS));
+            running.spawn(row(bar, all / BARS, kept.clone()));
         }
         running.join_all().await
     });
     rows.sort();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
     let mut text =
         String::from("| bar | calls | took | memory on the way, KiB | memory, KiB | descriptors | threads |\n");
     text.push_str("|---|---|---|---|---|---|---|\n");
