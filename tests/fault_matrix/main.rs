@@ -11,12 +11,14 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod after;
 mod cell;
 mod faults;
 mod phases;
 mod report;
 mod rig;
 mod sound;
+mod truth;
 
 use std::{fs, path::Path, sync::Arc, time::Instant};
 

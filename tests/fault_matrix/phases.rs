@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::rig::{Done, Rig, Truth, shown_phase};
+use super::{
+    rig::{Done, Rig, STEP},
+    truth::{Truth, shown_phase},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -140,7 +143,7 @@ async fn settled(rig: &Rig, wanted: impl Fn(&Truth) -> bool) -> Done {
         if wanted(&rig.truth().await?) {
             return Ok(());
         }
-        sleep(super::rig::STEP).await;
+        sleep(STEP).await;
     }
     Err("the platform does not get there".into())
 }

@@ -1,13 +1,14 @@
 //! The calls of the row: one of each kind, and those with a fault in them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{
     phases::{become_idle, differences},
-    rig::{Done, Rig, STEP, brief, shown_phase},
+    rig::{Done, Rig, STEP},
+    truth::{Truth, brief, shown_phase},
 };
 
 /// Everything happens within this, s; each of them within a small part of it on a machine that keeps up.
@@ -146,9 +147,11 @@ impl Faults {
                 return late_words(rig).await.map(|()| 2);
             }
             rig.fault(fault, &value, for_ms).await?;
+            let over = Instant::now() + Duration::from_millis(for_ms);
             sleep(Duration::from_millis(60)).await;
             // What the platform answers does not matter.
             rig.ask("Session.hangup", json!({})).await.ok();
+            sleep(over.saturating_duration_since(Instant::now())).await;
             recovered(rig).await.map(|()| 1)
         };
         made.await.map_err(|error: String| format!("{fault}: {error}"))
@@ -169,7 +172,7 @@ async fn late_words(rig: &Rig) -> Done {
     take(rig, false).await?;
     // Until the link has caught up, and longer than a leg without a call is left alone.
     sleep(Duration::from_millis(1200)).await;
-    let calls = |truth: super::rig::Truth| truth.phases();
+    let calls = |truth: Truth| truth.phases();
     for _ in 0..60 {
         if calls(rig.truth().await?) != ["talking"] || rig.status().await?["call"]["phase"] != "talking" {
             return Err(format!("the second call was cut: {}", brief(&rig.status().await?)));
@@ -182,7 +185,7 @@ async fn late_words(rig: &Rig) -> Done {
 
 /// Everything is up, agrees and is ready again.
 async fn recovered(rig: &Rig) -> Done {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     loop {
         let (status, truth) = (rig.status().await?, rig.truth().await?);
         let up = status["link"]["state"] == "up" && status["sip"]["state"] == "registered";

@@ -13,6 +13,9 @@ mod phases;
 #[allow(dead_code)]
 #[path = "../fault_matrix/rig.rs"]
 mod rig;
+#[allow(dead_code)]
+#[path = "../fault_matrix/truth.rs"]
+mod truth;
 
 use std::{
     fs,
@@ -131,7 +134,10 @@ async fn whole_row(bar: usize, calls: usize, rig: &mut Rig, events: &Events) -> 
     let after = quiet(rig, before).await?;
     let journal = rig.ask("journal.list", json!({"limit": 1})).await?["found"].as_u64();
     let events = events.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let count = |name: &str| events.iter().filter(|event| event.contains(name)).count();
+    let count = |name: &str| {
+        let field = format!("\"eventName\":\"{name}\"");
+        events.iter().filter(|event| event.contains(&field)).count()
+    };
     let (started, ended) = (count("callStarted"), count("callEnded"));
     if (started, ended, journal) != (made, made, Some(made as u64)) {
         return Err(format!("bar {bar}: {made} calls, {started} started, {ended} ended, {journal:?} in the journal"));
