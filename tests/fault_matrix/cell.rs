@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     time::{Duration, Instant},
 };
 
@@ -148,6 +149,10 @@ impl Cell {
                 self.rig.start_client()?;
                 let here = |s: &Value| s["link"]["state"] == "up" && s["agent"]["state"] == "signing_in";
                 self.rig.until("in the middle of the sign-in", 10.0, here).await?;
+                if self.fault.act == Act::KillClient {
+                    // Killed before it has noted its sign-in, it could not know it again.
+                    self.rig.until_file("state/wincall-tui/session-8001", 5.0).await?;
+                }
             } else {
                 self.inject().await?;
                 let begun = Instant::now();
@@ -189,9 +194,9 @@ impl Cell {
                 fs::remove_dir_all(self.rig.path("run")).map_err(io)?;
                 fs::create_dir(self.rig.path("run")).map_err(io)
             }
-            Act::StateFolder => fs::remove_dir_all(self.rig.path("state")).map_err(io),
+            Act::StateFolder => self.remove_state().map_err(io),
             Act::StateIsAFile => {
-                fs::remove_dir_all(self.rig.path("state")).map_err(io)?;
+                self.remove_state().map_err(io)?;
                 fs::write(self.rig.path("state"), "not a folder").map_err(io)
             }
             Act::DiskFull => self.limit_files(Some(0)),
@@ -218,6 +223,13 @@ impl Cell {
             }
             Act::Platform(..) | Act::KillClient | Act::RuntimeFolder | Act::StateFolder | Act::StateIsAFile => Ok(()),
         }
+    }
+
+    /// The folder of state and logs, whole and at once: while it is emptied, something new is written into it.
+    fn remove_state(&self) -> std::io::Result<()> {
+        fs::rename(self.rig.path("state"), self.rig.path("removed"))?;
+        let removed = fs::remove_dir_all(self.rig.path("removed"));
+        removed.or_else(|error| if error.kind() == ErrorKind::DirectoryNotEmpty { Ok(()) } else { Err(error) })
     }
 
     fn limit_files(&self, most: Option<u64>) -> Done {

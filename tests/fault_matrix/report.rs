@@ -57,11 +57,16 @@ fn entry(outcomes: &[Outcome], fault: &Fault, phase: Phase) -> String {
     text
 }
 
-/// What was wrong, a line a cell.
-pub fn wrong(outcomes: &[Outcome]) -> Vec<String> {
-    let line = |outcome: &Outcome| {
-        let wrong = outcome.wrong.as_ref()?;
-        Some(format!("{} while {}: {wrong}", outcome.fault.name, outcome.phase.name()))
-    };
-    outcomes.iter().filter_map(line).collect()
+/// What was wrong, a line a cell: where nothing is known to be, and where something is.
+pub fn wrong(outcomes: &[Outcome]) -> (Vec<String>, Vec<String>) {
+    let (mut wrong, mut known) = (Vec::new(), Vec::new());
+    for outcome in outcomes {
+        let (fault, phase) = (outcome.fault.name, outcome.phase);
+        let Some(text) = &outcome.wrong else { continue };
+        match faults::open(fault, phase) {
+            None => wrong.push(format!("{fault} while {}: {text}", phase.name())),
+            Some(why) => known.push(format!("{fault} while {} ({why}): {text}", phase.name())),
+        }
+    }
+    (wrong, known)
 }

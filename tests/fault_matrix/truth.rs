@@ -44,6 +44,17 @@ impl Rig {
         }
     }
 
+    pub async fn until_file(&self, name: &str, limit: f64) -> Done {
+        let begun = Instant::now();
+        while !self.path(name).exists() {
+            if begun.elapsed().as_secs_f64() > limit {
+                return Err(format!("there is no {name}"));
+            }
+            sleep(STEP).await;
+        }
+        Ok(())
+    }
+
     /// Sound both ways: the customer hears the agent's microphone, and packets with the customer's voice come in.
     pub async fn until_sound(&self, limit: f64) -> Done<f64> {
         let begun = Instant::now();
