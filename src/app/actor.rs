@@ -169,6 +169,7 @@ impl Actor {
                 Effect::Publish(event) => self.outbox.push(Outgoing::Event(event)),
                 Effect::Exit => self.exit = true,
                 effect @ (Effect::Request { .. }
+                | Effect::Abandon(_)
                 | Effect::OpenLink { .. }
                 | Effect::CloseLink
                 | Effect::ProveLink

@@ -23,6 +23,8 @@ pub enum Effect {
         /// What.
         request: cti::api::Request,
     },
+    /// Send the HTTP command no more, if it is still under way: its connection is closed and its answer not awaited.
+    Abandon(RequestId),
     /// Open the event websocket; an older one is closed first.
     OpenLink {
         /// To know its events by.

@@ -1,12 +1,15 @@
 //! The real world: HTTP, the event websocket, the softphone, the token source.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinHandle},
+};
 use url::Url;
 
-use super::{Effect, Event, PanelId, PhoneLine, World, token_file};
+use super::{Effect, Event, PanelId, PhoneLine, RequestId, World, token_file};
 use crate::{
     config::{self, PlatformConfig, TokenSource},
     cti::{
@@ -34,6 +37,8 @@ pub struct LiveWorld {
     line: PhoneLine,
     store: Option<Store>,
     panel: Option<Filler>,
+    /// Commands under way.
+    requests: HashMap<RequestId, AbortHandle>,
     events: mpsc::UnboundedSender<Event>,
     /// Watches `token_file`.
     watch: Option<JoinHandle<()>>,
@@ -83,6 +88,7 @@ impl LiveWorld {
             token,
             panel: None,
             events,
+            requests: HashMap::new(),
         })
     }
 
@@ -157,12 +163,19 @@ impl World for LiveWorld {
         match effect {
             Effect::Request { id, request } => {
                 let (api, events) = (self.api.clone(), self.events.clone());
-                tokio::spawn(async move {
+                let task = tokio::spawn(async move {
                     let result = api.send(&request).await;
                     if events.send(Event::Replied { id, result }).is_err() {
                         tracing::debug!("an answer came after the end");
                     }
                 });
+                self.requests.retain(|_, task| !task.is_finished());
+                self.requests.insert(id, task.abort_handle());
+            }
+            Effect::Abandon(id) => {
+                if let Some(task) = self.requests.remove(&id) {
+                    task.abort();
+                }
             }
             Effect::OpenLink { id, reg_id, login_state, reset } => {
                 if let Some(old) = self.link.take() {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{delete, get, post},
@@ -117,11 +117,23 @@ async fn customer_hangs_up(State(shared): State<Arc<Shared>>, Path(id): Path<Str
     })
 }
 
-async fn list_calls(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(shared.read(|w| w.calls.values().map(|call| call_json(w, call)).collect()))
+/// What is to be told of calls.
+#[derive(Deserialize)]
+struct CallsAsked {
+    /// Without it nothing is measured, which is much quicker.
+    #[serde(default = "yes")]
+    legs: bool,
 }
 
-fn call_json(world: &World, call: &Call) -> Value {
+fn yes() -> bool {
+    true
+}
+
+async fn list_calls(State(shared): State<Arc<Shared>>, Query(asked): Query<CallsAsked>) -> Json<Value> {
+    Json(shared.read(|w| w.calls.values().map(|call| call_json(w, call, asked.legs)).collect()))
+}
+
+fn call_json(world: &World, call: &Call, legs: bool) -> Value {
     let agents = call.legs.iter().filter(|l| l.up).map(|l| {
         let what = if matches!(l.role, Role::Spy { .. }) { "spy" } else { "agent" };
         (format!("{what}:{}", l.ag_no), world.party_of(l))
@@ -130,7 +142,8 @@ fn call_json(world: &World, call: &Call) -> Value {
     let third = call.third.iter().filter(|c| c.party.is_some()).map(|c| (format!("number:{}", c.number), c.party));
     let script = call.script.iter().map(|s| (s.who.clone(), Some(s.party)));
     let outside = customer.chain(third).chain(script);
-    let legs: Vec<Value> = agents.chain(outside).map(|(who, party)| leg_json(world, &who, party)).collect();
+    let measured = agents.chain(outside).filter(|_| legs);
+    let legs: Vec<Value> = measured.map(|(who, party)| leg_json(world, &who, party)).collect();
     json!({
         "call_id": call.id, "phase": call.phase.word(), "legs": legs,
         "queue": call.queue, "to_agent": call.to_agent, "caller_id": call.shown, "digits": call.digits,

@@ -15,6 +15,8 @@ pub enum Fault {
     HttpStatus,
     /// Commands are answered with an HTML page.
     HttpHtml,
+    /// Commands are answered with 200 and JSON that means nothing, or the given text.
+    HttpGarbage,
     /// SIP connections are cut and refused.
     DropSip,
     /// SIP connections stay open and nothing goes in or out.
@@ -73,6 +75,7 @@ impl Fault {
             "http_delay_ms" => Fault::HttpDelay,
             "http_status" => Fault::HttpStatus,
             "http_html" => Fault::HttpHtml,
+            "http_garbage" => Fault::HttpGarbage,
             "drop_sip" => Fault::DropSip,
             "stall_sip" => Fault::StallSip,
             "rtp_loss_pct" => Fault::RtpLoss,
@@ -118,6 +121,7 @@ impl Fault {
             | Fault::HttpDelay
             | Fault::HttpStatus
             | Fault::HttpHtml
+            | Fault::HttpGarbage
             | Fault::DropSip
             | Fault::StallSip
             | Fault::RtpLoss

@@ -218,6 +218,7 @@ impl World {
                 | Fault::HttpDelay
                 | Fault::HttpStatus
                 | Fault::HttpHtml
+                | Fault::HttpGarbage
                 | Fault::DropSip
                 | Fault::StallSip
                 | Fault::RtpLoss

@@ -54,6 +54,11 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may be without a request: also between two, so it is as long as usual servers keep them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
+/// What a gateway answers with when the platform behind it is gone.
+const HTML_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n";
+/// JSON of another service: every name of an answer is there, and none has a value of its kind.
+const NO_ENVELOPE: &str = r#"{"code":{"value":[0]},"message":false,"data":"up","regId":7,"agSta":[]}"#;
+
 /// Serves connections until the platform stops.
 pub async fn serve(shared: Arc<Shared>, listener: TcpListener, tls: Option<TlsAcceptor>) {
     let router = router(&shared);
@@ -165,13 +170,15 @@ async fn faulty(shared: &Shared, asker: Option<&str>) -> Option<Response<Body>> 
             status.and_then(|s| StatusCode::from_u16(s).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         return Some(response);
     }
-    value(Fault::HttpHtml).map(|_| {
-        let page = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>\n";
-        let mut response = Response::new(Body::from(page));
-        let html = HeaderValue::from_static("text/html; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, html);
+    let page = |body: String, kind| {
+        let mut response = Response::new(Body::from(body));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         response
-    })
+    };
+    if let Some(text) = value(Fault::HttpGarbage) {
+        return Some(page(text.as_str().unwrap_or(NO_ENVELOPE).to_owned(), "application/json; charset=utf-8"));
+    }
+    value(Fault::HttpHtml).map(|_| page(HTML_PAGE.to_owned(), "text/html; charset=utf-8"))
 }
 
 fn router(shared: &Arc<Shared>) -> Router {

@@ -102,6 +102,30 @@ impl Turn<'_> {
         self.resolve_pending(action, Ok(json!({ "code": 0, "local": true })));
     }
 
+    /// Orders to end a call do not say which (protocol `cti.md` 2.4): those for calls of before that are still on their
+    /// way must not meet the one that begins.
+    pub(super) fn abandon_endings(&mut self) {
+        use Action::{CancelDial, HangUp, Reject};
+        let ends = |purpose: &Purpose| {
+            matches!(
+                purpose,
+                Purpose::Command(HangUp | Reject | CancelDial) | Purpose::HangUpInstead(_) | Purpose::GivenUp
+            )
+        };
+        let pending = &mut self.state.pending;
+        let old: Vec<RequestId> = pending.requests.iter().filter(|(_, p)| ends(p)).map(|(id, _)| *id).collect();
+        for id in old {
+            self.state.pending.requests.remove(&id);
+            self.state.health.asked.remove(&id);
+            self.effects.push(Effect::Abandon(id));
+            for action in [HangUp, Reject, CancelDial] {
+                if self.state.pending.commands.get(&action).is_some_and(|waiting| waiting.request == Some(id)) {
+                    self.resolve_pending(action, Ok(json!({ "code": 0, "local": true })));
+                }
+            }
+        }
+    }
+
     /// Nothing more was heard of a call whose end the platform accepted.
     pub(super) fn stray_call_due(&mut self) {
         let Some(call) = self.state.live_call().filter(|call| call.hang_up_asked) else { return };

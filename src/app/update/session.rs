@@ -193,6 +193,11 @@ impl Turn<'_> {
             let wanted = self.wanted_state();
             self.state.pending.after_call.get_or_insert(wanted);
             self.state.pending.state_owed = true;
+            // The new sign-in holds no call: when the leg ends, the call is over, whatever the platform says.
+            self.end_platform_call();
+            if let Some(call) = self.state.live_call_mut().filter(|call| call.leg.is_some()) {
+                call.platform = None;
+            }
             self.set_agent(AgentState::Occupied, None, None);
         }
         if self.state.session.state_set {

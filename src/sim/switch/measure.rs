@@ -1,6 +1,6 @@
 //! Measuring what a party hears: the strongest frequency and the level of the last half second.
 
-use std::f32::consts::TAU;
+use std::{f32::consts::TAU, sync::OnceLock};
 
 use super::arrivals::Pace;
 use super::mixer::RATE;
@@ -55,8 +55,8 @@ pub(super) fn tones(samples: &[f32]) -> Vec<(f32, f32)> {
     let windowed =
         halved.iter().enumerate().map(|(at, sample)| Complex(sample * (1.0 - (scale * at as f32).cos()), 0.0));
     let padding = std::iter::repeat_n(Complex(0.0, 0.0), POINTS - halved.len());
-    let turns: Vec<Complex> = (0..POINTS / 2).map(|at| Complex::turn(-TAU * at as f32 / POINTS as f32)).collect();
-    let spectrum = transform(&windowed.chain(padding).collect::<Vec<_>>(), &turns);
+    let mut spectrum: Vec<Complex> = windowed.chain(padding).collect();
+    transform(&mut spectrum);
     let power: Vec<f32> =
         spectrum.iter().take(POINTS / 2).map(|bin| (bin.0 * bin.0 + bin.1 * bin.1).max(1e-20)).collect();
 
@@ -110,23 +110,33 @@ impl Complex {
     }
 }
 
-/// Recursive transform of a power-of-two length; `turns` are the unit roots of the first half, one per point.
-fn transform(input: &[Complex], turns: &[Complex]) -> Vec<Complex> {
-    if input.len() <= 1 {
-        return input.to_vec();
+/// The unit roots of the first half, one per point.
+fn turns() -> &'static [Complex] {
+    static TURNS: OnceLock<Vec<Complex>> = OnceLock::new();
+    TURNS.get_or_init(|| (0..POINTS / 2).map(|at| Complex::turn(-TAU * at as f32 / POINTS as f32)).collect())
+}
+
+/// Transform in place, of [`POINTS`] points.
+fn transform(data: &mut [Complex]) {
+    let bits = data.len().trailing_zeros();
+    for at in 0..data.len() {
+        let mirrored = at.reverse_bits() >> (usize::BITS - bits);
+        if at < mirrored {
+            data.swap(at, mirrored);
+        }
     }
-    let every_second = |from: usize| input.iter().skip(from).step_by(2).copied().collect::<Vec<_>>();
-    let rarer: Vec<Complex> = turns.iter().step_by(2).copied().collect();
-    let even = transform(&every_second(0), &rarer);
-    let odd = transform(&every_second(1), &rarer);
-    let turned: Vec<Complex> = odd
-        .iter()
-        .zip(turns)
-        .map(|(value, turn)| Complex(value.0 * turn.0 - value.1 * turn.1, value.0 * turn.1 + value.1 * turn.0))
-        .collect();
-    let upper = even.iter().zip(&turned).map(|(a, b)| Complex(a.0 + b.0, a.1 + b.1));
-    let lower = even.iter().zip(&turned).map(|(a, b)| Complex(a.0 - b.0, a.1 - b.1));
-    upper.chain(lower).collect()
+    let mut half = 1;
+    while half < data.len() {
+        let stage: Vec<Complex> = turns().iter().step_by(POINTS / 2 / half).copied().collect();
+        for block in data.chunks_exact_mut(2 * half) {
+            let (even, odd) = block.split_at_mut(half);
+            for ((a, b), turn) in even.iter_mut().zip(odd).zip(&stage) {
+                let turned = Complex(b.0 * turn.0 - b.1 * turn.1, b.0 * turn.1 + b.1 * turn.0);
+                (*a, *b) = (Complex(a.0 + turned.0, a.1 + turned.1), Complex(a.0 - turned.0, a.1 - turned.1));
+            }
+        }
+        half *= 2;
+    }
 }
 
 #[cfg(test)]

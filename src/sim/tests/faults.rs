@@ -55,6 +55,13 @@ async fn http_faults() {
     let page = ask().await.unwrap();
     assert!(page.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
     assert!(page.text().await.unwrap().starts_with("<!DOCTYPE html>"));
+    s.admin(reqwest::Method::DELETE, "/faults", json!({})).await;
+
+    s.fault(json!({"fault": "http_garbage"})).await;
+    let garbage: Value = serde_json::from_str(&ask().await.unwrap().text().await.unwrap()).unwrap();
+    assert!(!garbage["code"].is_number() && !garbage["message"].is_string(), "{garbage}");
+    s.fault(json!({"fault": "http_garbage", "value": "[]"})).await;
+    assert_eq!(ask().await.unwrap().text().await.unwrap(), "[]");
 }
 
 #[tokio::test]

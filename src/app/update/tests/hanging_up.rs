@@ -58,6 +58,35 @@ fn requests(rig: &Rig) -> Vec<Request> {
         .collect()
 }
 
+/// The platform's commands are slow, so the leg was ended without waiting; the next customer rings before the order to
+/// hang up has got there. Carried out then, it would end the new call: it does not name one.
+#[test]
+fn an_order_to_hang_up_does_not_meet_the_next_call() {
+    let mut rig = Rig::talking();
+    let id = rig.command(Command::HangUp);
+    let Some(Effect::Request { id: request, .. }) =
+        rig.effects.iter().find(|e| matches!(e, Effect::Request { request: Request::HangUp, .. })).cloned()
+    else {
+        panic!("it is asked to hang up")
+    };
+    local_end(&mut rig);
+    rig.agent("1");
+    let abandoned = |rig: &Rig| rig.count(|e| matches!(e, Effect::Abandon(id) if *id == request));
+    assert_eq!(abandoned(&rig), 0, "nothing stands in its way yet");
+    rig.phone(softphone::Event::Incoming { call_id: "c2".into(), from: "139".into(), auto_answer: false });
+    assert_eq!(abandoned(&rig), 1);
+    assert!(rig.outcome(id).is_some_and(|outcome| outcome.is_ok()));
+    assert_eq!(rig.shown().call.phase, CallPhase::Ringing);
+    // On time, it has nothing to be abandoned for.
+    let mut rig = Rig::talking();
+    rig.command(Command::HangUp);
+    rig.reply_to(|r| *r == Request::HangUp, 0, Value::Null);
+    local_end(&mut rig);
+    rig.agent("1");
+    rig.phone(softphone::Event::Incoming { call_id: "c2".into(), from: "139".into(), auto_answer: false });
+    assert_eq!(rig.count(|e| matches!(e, Effect::Abandon(_))), 0);
+}
+
 #[test]
 fn a_call_is_refused_in_the_platforms_words_and_the_leg_with_it() {
     // Accepted, refused, unanswered: the leg is refused in any case.

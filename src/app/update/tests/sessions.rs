@@ -13,7 +13,7 @@ use crate::{
         push::{Forced, PushMessage},
     },
     domain::AgentState,
-    softphone,
+    softphone::{self, EndCause},
 };
 
 fn login(r: &Request) -> bool {
@@ -317,4 +317,26 @@ fn a_late_answer_to_a_wish_does_not_undo_a_sign_out() {
     rig.reply_to(|r| *r == Request::Logout, 40403, Value::Null);
     assert_eq!((rig.shown().agent.state, rig.shown().link.state), (AgentState::SignedOut, LinkState::Down));
     assert!(rig.shown().can(crate::app::Action::SignIn));
+}
+
+/// The platform died and is back without its memory: when the leg of the call ends, there is no call any more, and the
+/// platform is asked for the first state.
+#[test]
+fn a_platform_without_memory_leaves_no_call_behind() {
+    let mut rig = Rig::talking();
+    rig.link(closed(1006));
+    rig.timer(TimerId::Reconnect);
+    rig.link(closed(3404));
+    rig.reply_to(phone_info, 0, json!({ "vccId": 77, "phopass": "pw" }));
+    rig.reply_to(login, 0, json!({ "regId": "R2", "agSta": "0" }));
+    rig.push(PushMessage::Established);
+    let shown = rig.shown();
+    assert!(shown.call.phase.is_live() && shown.agent.state == AgentState::Occupied, "a leg that lives is not ended");
+    rig.effects.clear();
+    rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: EndCause::Failed("481".into()) });
+    assert!(!rig.shown().call.phase.is_live());
+    rig.timer(TimerId::AfterCall);
+    rig.reply_to(|r| *r == Request::Ready, 0, Value::Null);
+    rig.agent("1");
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
 }
