@@ -18,17 +18,14 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Seen {
     /// The call.
-    pub call: Option<CallKey>,
+    pub call: Option<u64>,
     /// What can be clicked, and where.
     pub drawn: Drawn,
 }
 
-/// Tells one call from the next.
-pub type CallKey = Instant;
-
 /// The call that a snapshot shows, as long as something can be done to it.
-pub fn call_of(snapshot: &Snapshot) -> Option<CallKey> {
-    snapshot.call.clocks.started_at.filter(|_| snapshot.call.phase.is_live())
+pub fn call_of(snapshot: &Snapshot) -> Option<u64> {
+    snapshot.call.id.filter(|_| snapshot.call.phase.is_live())
 }
 
 /// Does what was typed when `typed_at` was the call on the screen. If there is another call by now, or none any more,
@@ -36,7 +33,7 @@ pub fn call_of(snapshot: &Snapshot) -> Option<CallKey> {
 pub fn for_the_call_seen(
     state: &mut ViewState,
     snapshot: &Snapshot,
-    typed_at: Option<CallKey>,
+    typed_at: Option<u64>,
     now: Instant,
     act: impl FnOnce(&mut ViewState) -> Option<Ask>,
 ) -> Option<Ask> {

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 use crate::{
     i18n::Locale,
@@ -14,16 +12,22 @@ fn typed(state: &mut ViewState, typed_at: &Snapshot, now_at: &Snapshot, key: &st
     ask.map(|ask| format!("{ask:?}"))
 }
 
+/// A snapshot in which the first caller is on the line.
+fn first(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.call.id = Some(1);
+    snapshot
+}
+
 /// The next caller, who began to ring after the call before.
 fn next_caller() -> Snapshot {
     let mut next = fixtures::ringing(Locale::En);
-    next.call.clocks.started_at = Some(fixtures::now() - Duration::from_millis(1));
+    next.call.id = Some(2);
     next
 }
 
 #[test]
 fn a_key_typed_at_the_old_call_never_reaches_the_next() {
-    let (old, next) = (fixtures::talking(Locale::En), next_caller());
+    let (old, next) = (first(fixtures::talking(Locale::En)), next_caller());
     for key in ["x", "a", "f4", "f2", "alt-x", "m", "h", "enter", "A"] {
         let mut state = fixtures::state();
         if key == "enter" {
@@ -46,7 +50,7 @@ fn a_key_typed_before_a_call_was_shown_does_nothing_to_it() {
     }
     // Nor does one open a window about it.
     let mut state = fixtures::state();
-    assert_eq!(typed(&mut state, &idle, &fixtures::talking(Locale::En), "t"), None);
+    assert_eq!(typed(&mut state, &idle, &first(fixtures::in_talk(Locale::En)), "t"), None);
     assert!(state.dialog.is_none());
 }
 
@@ -64,14 +68,15 @@ fn what_is_only_typed_or_looked_at_is_not_lost() {
     assert!(matches!(state.dialog, Some(Dialog::Help(_))));
     // Quitting without a call hurts nobody, and asks first where there is one.
     assert_eq!(
-        typed(&mut fixtures::state(), &fixtures::talking(Locale::En), &fixtures::wrap_up(Locale::En), "q").as_deref(),
+        typed(&mut fixtures::state(), &first(fixtures::talking(Locale::En)), &fixtures::wrap_up(Locale::En), "q")
+            .as_deref(),
         Some("Tell(Quit)")
     );
 }
 
 #[test]
 fn the_answer_to_a_question_about_the_old_call_is_no_answer_for_the_next() {
-    let (old, next) = (fixtures::talking(Locale::En), next_caller());
+    let (old, next) = (first(fixtures::talking(Locale::En)), next_caller());
     let mut state = fixtures::state();
     state.dialog = Some(Dialog::Question(Question::Quit));
     assert_eq!(typed(&mut state, &old, &next, "y"), None);
@@ -80,7 +85,7 @@ fn the_answer_to_a_question_about_the_old_call_is_no_answer_for_the_next() {
 
 #[test]
 fn windows_about_a_call_close_with_it_although_the_next_one_is_there_at_once() {
-    let (old, next) = (fixtures::in_talk(Locale::En), next_caller());
+    let (old, next) = (first(fixtures::in_talk(Locale::En)), next_caller());
     for key in ["k", "t", "c", "K"] {
         let mut state = fixtures::state();
         typed(&mut state, &old, &old, key);

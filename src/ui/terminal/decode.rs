@@ -339,14 +339,11 @@ fn chord(letter: char, opening: Opening, events: &mut Vec<Event>) {
     }
 }
 
-fn with_alt(event: Event, opening: Opening) -> Event {
-    match event {
-        Event::Key(mut key) if opening == Opening::Alt => {
-            key.modifiers |= KeyModifiers::ALT;
-            Event::Key(key)
-        }
-        other => other,
+fn with_alt(mut event: Event, opening: Opening) -> Event {
+    if let (Event::Key(key), Opening::Alt) = (&mut event, opening) {
+        key.modifiers |= KeyModifiers::ALT;
     }
+    event
 }
 
 #[cfg(test)]

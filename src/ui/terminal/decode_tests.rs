@@ -15,7 +15,7 @@ fn shown(event: &Event) -> Option<String> {
         Event::Key(key) => Chord::of(key).to_string(),
         Event::Paste(text) => format!("paste {text}"),
         Event::Mouse(mouse) => format!("{:?} {},{}", mouse.kind, mouse.column, mouse.row),
-        other => format!("{other:?}"),
+        Event::FocusGained | Event::FocusLost | Event::Resize(..) => format!("{event:?}"),
     })
 }
 

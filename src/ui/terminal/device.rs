@@ -113,10 +113,9 @@ impl Device {
         while !bytes.is_empty() {
             let taken = self.write(bytes)?;
             bytes = bytes.get(taken..).unwrap_or_default();
-            if taken == 0 && !self.has_room(deadline.saturating_duration_since(Instant::now()))? {
-                if Instant::now() >= deadline {
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
+            let has_room = taken > 0 || self.has_room(deadline.saturating_duration_since(Instant::now()))?;
+            if !has_room && Instant::now() >= deadline {
+                return Err(io::ErrorKind::TimedOut.into());
             }
         }
         Ok(())

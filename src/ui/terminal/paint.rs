@@ -113,10 +113,9 @@ const PLAIN: Look = Look { fg: Color::Reset, bg: Color::Reset, modifier: Modifie
 fn without_halves<'a>(old: &'a Buffer, new: &Buffer) -> Cow<'a, Buffer> {
     let mut known = Cow::Borrowed(old);
     for (at, (was, is)) in old.content.iter().zip(&new.content).enumerate() {
-        if was != is && was.symbol().len() > 1 && text::width(was.symbol()) > 1 {
-            if let Some(half) = known.to_mut().content.get_mut(at + 1) {
-                half.set_symbol("\u{fffd}");
-            }
+        let goes = was != is && was.symbol().len() > 1 && text::width(was.symbol()) > 1;
+        if goes && let Some(half) = known.to_mut().content.get_mut(at + 1) {
+            half.set_symbol("\u{fffd}");
         }
     }
     known
