@@ -21,7 +21,7 @@ struct Row {
 fn rows() -> Vec<Row> {
     let rows: Vec<Row> = TABLE
         .lines()
-        .filter(|line| ["| bar ", "| cti ", "| sound: "].iter().any(|kind| line.starts_with(kind)))
+        .filter(|line| ["| bar ", "| cti ", "| sound: ", "| terminal: "].iter().any(|kind| line.starts_with(kind)))
         .map(|line| {
             let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
             let [feature, place, test] = cells.as_slice() else { panic!("not three cells: {line}") };

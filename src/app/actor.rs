@@ -73,23 +73,22 @@ impl Actor {
         (actor, handle)
     }
 
-    /// Runs until the program is to end, and gives the world back to be closed.
-    pub async fn run<W: World>(mut self, mut world: W) -> W {
-        self.input(&mut world, Input::Event(Event::Started));
+    /// Runs until the program is to end. The world stays the caller's, to be closed whatever happens here.
+    pub async fn run(mut self, world: &mut impl World) {
+        self.input(world, Input::Event(Event::Started));
         for asked in std::mem::take(&mut self.early) {
-            self.command(&mut world, asked);
+            self.command(world, asked);
         }
         self.publish_snapshot();
         while !self.exit {
-            self.receive(&mut world).await;
+            self.receive(world).await;
             for _ in 0..BATCH {
-                if !self.drain_one(&mut world) {
+                if !self.drain_one(world) {
                     break;
                 }
             }
             self.publish_snapshot();
         }
-        world
     }
 
     /// Returns once somebody asks for the end, for as long as there is no world to [`Actor::run`] with; what else is
@@ -278,7 +277,12 @@ mod tests {
         let (events, received) = mpsc::unbounded_channel();
         let profile = Profile { websocket: false, ..crate::app::update::tests::rig::profile() };
         let (actor, handle) = Actor::new(profile, received);
-        (handle, tokio::spawn(actor.run(FakeWorld { events, tries: 0, reachable_from })))
+        let mut world = FakeWorld { events, tries: 0, reachable_from };
+        let task = async move {
+            actor.run(&mut world).await;
+            world
+        };
+        (handle, tokio::spawn(task))
     }
 
     #[tokio::test(start_paused = true)]

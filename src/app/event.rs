@@ -85,6 +85,8 @@ pub enum Event {
     JournalLoaded(Vec<JournalEntry>),
     /// Something could not be kept on disk, or not be read from there: what, why, and what to do.
     NotKept(crate::i18n::Message),
+    /// The screen does not reach the agent: why, and what goes on.
+    NotShown(crate::i18n::Message),
     /// The token source gave a token, or failed.
     Token(Result<secrecy::SecretString, crate::i18n::Message>),
 }

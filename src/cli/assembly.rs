@@ -8,7 +8,7 @@ use tokio::{sync::mpsc, task::JoinError};
 
 use super::{CliError, exits};
 use crate::{
-    app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile},
+    app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile, World},
     config::{self, Config, JournalConfig, paths::Paths},
     control::server::{self, Server},
     domain::Remembered,
@@ -18,7 +18,7 @@ use crate::{
     panel::Filler,
     softphone::Settings,
     store::{self, Places, Said, Store},
-    ui::{self, UiSetup},
+    ui::{self, Exit, UiError, UiSetup, terminal::fit},
 };
 
 /// Worker threads: network and timers are little work, and sound has threads of its own.
@@ -61,15 +61,38 @@ pub(super) fn run(work: impl Future<Output = Result<(), CliError>>) -> Result<()
     outcome
 }
 
+/// Hears what the screen has to say to those who do not see it.
+type Complain = Box<dyn Fn(Message) + Send>;
+
 /// Runs a phone bar to its end. `trouble` is what the log has to say about itself.
 ///
 /// # Errors
-/// Exit code 2 for the config (theme, keys, token, certificate), 1 for another phone bar of this agent or a lost terminal.
+/// Exit code 2 for the config (theme, keys, token, certificate), 1 for another phone bar of this agent or a terminal that
+/// is lost or cannot show the screen.
 pub(super) async fn phone_bar(
+    mut config: Config,
+    manner: &Manner,
+    paths: &Paths,
+    trouble: Option<mpsc::UnboundedReceiver<Message>>,
+) -> Result<(), CliError> {
+    if !manner.headless {
+        // Where the terminal cannot show more, ASCII is drawn.
+        config.ui.ascii |= fit::look(manner.locale).map_err(|why| told(&why.into(), manner.locale))?;
+    }
+    shown_by(config, manner, paths, trouble, async |handle, setup, complain: Complain| {
+        quiet_standard_error(paths);
+        ui::run(handle, setup, complain).await
+    })
+    .await
+}
+
+/// The same with any screen.
+async fn shown_by(
     config: Config,
     manner: &Manner,
     paths: &Paths,
     trouble: Option<mpsc::UnboundedReceiver<Message>>,
+    show: impl AsyncFnOnce(Handle, UiSetup, Complain) -> Result<Exit, UiError>,
 ) -> Result<(), CliError> {
     let locale = manner.locale;
     let places = (!manner.demo).then(|| Places::of(paths, &config.platform.ag_no));
@@ -88,6 +111,7 @@ pub(super) async fn phone_bar(
     let config = with_devices(config, &remembered);
     let known = places.as_ref().and_then(|places| store::read_reg_id(&places.session));
     let (events, received) = mpsc::unbounded_channel();
+    let from_screen = events.clone();
     if let Some(message) = broken {
         told_to(&events, app::Event::NotKept(message));
     }
@@ -105,15 +129,18 @@ pub(super) async fn phone_bar(
             () = actor.asked_to_quit() => return Ok(()),
         };
         match world {
-            Ok(world) => {
-                actor.run(world).await.close().await;
-                Ok(())
-            }
+            Ok(world) => to_the_end(actor, world, LiveWorld::close)
+                .await
+                .map_err(|ActorFailed| CliError::failed(Message::new("ui.program_gone").render(locale))),
             Err(message) => Err(CliError::usage(message.render(locale))),
         }
     });
-    let shown =
-        if manner.headless { Shown::Over(Ok(())) } else { screen(handle, setup, paths, &mut actor, locale).await };
+    let shown = if manner.headless {
+        Shown::Over(Ok(()))
+    } else {
+        let complain = Box::new(move |message| told_to(&from_screen, app::Event::NotShown(message)));
+        screen(show(handle.clone(), setup, complain), &handle, &mut actor, locale).await
+    };
     // However the screen ended, the call and the journal are brought to their end first.
     let (ended, panic) = match shown {
         Shown::ProgramEnded(ended) => (ended, None),
@@ -191,21 +218,48 @@ enum Shown {
 }
 
 /// Shows the screen until the program ends. If the world cannot be put together, the terminal is given back first.
-async fn screen(handle: Handle, setup: UiSetup, paths: &Paths, actor: &mut ActorTask, locale: Locale) -> Shown {
-    quiet_standard_error(paths);
+async fn screen(
+    shown: impl Future<Output = Result<Exit, UiError>>,
+    handle: &Handle,
+    actor: &mut ActorTask,
+    locale: Locale,
+) -> Shown {
     let shown = tokio::select! {
-        shown = AssertUnwindSafe(ui::run(handle.clone(), setup)).catch_unwind() => match shown {
+        shown = AssertUnwindSafe(shown).catch_unwind() => match shown {
             Ok(shown) => Shown::Over(shown.map(drop).map_err(|error| told(&error, locale))),
             Err(panic) => Shown::Panicked(panic),
         },
         ended = actor => Shown::ProgramEnded(joined(ended).await),
     };
     ui::restore_terminal();
-    if !matches!(shown, Shown::ProgramEnded(_) | Shown::Over(Ok(()))) && !handle.tell(Command::Quit) {
-        // A screen that cannot be drawn any more must not leave a phone behind that nobody sees.
-        tracing::error!("the program behind the screen takes no commands");
+    if !matches!(shown, Shown::ProgramEnded(_) | Shown::Over(Ok(()))) {
+        // A screen that cannot be drawn any more must not leave a phone behind that nobody sees, nor a customer who hears
+        // nothing: it ends as on SIGTERM, also where commands wait in a row.
+        exits::end_within_limit();
+        let handle = handle.clone();
+        tokio::spawn(async move {
+            if handle.ask(Command::Quit).await.is_err() {
+                tracing::warn!("the program behind the screen takes no commands");
+            }
+        });
     }
     shown
+}
+
+/// Something in the actor failed for good.
+#[derive(Debug)]
+struct ActorFailed;
+
+/// Runs the actor to its end. Whatever fails in it, the world is closed: the far end gets its BYE, the journal its last
+/// lines.
+async fn to_the_end<W: World, C: Future<Output = ()> + Send>(
+    actor: Actor,
+    mut world: W,
+    close: impl FnOnce(W) -> C + Send,
+) -> Result<(), ActorFailed> {
+    let ended = AssertUnwindSafe(actor.run(&mut world)).catch_unwind().await;
+    close(world).await;
+    ended.map_err(|_| ActorFailed)
 }
 
 /// What became of the actor. After a panic there its softphone still says BYE, which takes a moment.
@@ -233,7 +287,8 @@ pub(super) fn quiet_standard_error(paths: &Paths) {
     }
 }
 
-fn told(error: &ui::UiError, locale: Locale) -> CliError {
+fn told(error: &UiError, locale: Locale) -> CliError {
+    let locale = error.language(locale);
     let text = error.messages().iter().map(|message| message.render(locale)).collect::<Vec<_>>().join("\n");
     if error.is_config() { CliError::usage(text) } else { CliError::failed(text) }
 }
@@ -298,3 +353,7 @@ fn off_the_main_path<T: Send + 'static>(
     let task = tokio::task::spawn_blocking(work);
     async { task.await.map_err(|error| Message::verbatim(&error.to_string())) }
 }
+
+#[cfg(test)]
+#[path = "assembly_tests.rs"]
+mod tests;

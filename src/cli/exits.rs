@@ -33,6 +33,8 @@ enum End {
     Interrupt,
     /// SIGHUP: comes with the end of the terminal, which asks for the end as well.
     HangUp,
+    /// SIGQUIT; SIGABRT where it was sent from outside.
+    Quit,
 }
 
 /// The process ends [`LIMIT`] from the first call on, if it has not ended by itself: in order if it can, by force if not.
@@ -68,7 +70,7 @@ fn end_by_force() {
     exit(1);
 }
 
-/// Asks the program to end on SIGTERM, SIGINT and SIGHUP, and sees to it that it does, also when it is asked otherwise.
+/// Asks the program to end on SIGTERM, SIGINT, SIGHUP, SIGQUIT and SIGABRT, and sees to it that it does, also when it is asked otherwise.
 ///
 /// The thread has a runtime of its own: the program's could be what hangs.
 ///
@@ -79,6 +81,7 @@ pub(super) fn watch(handle: Handle) -> io::Result<()> {
     // Before the screen takes the terminal: a signal's own way to end a program would not give it back.
     let signals = {
         let _inside = runtime.enter();
+        ignore_strays();
         Signals::listen()?
     };
     thread::Builder::new().name("signals".into()).spawn(move || {
@@ -104,7 +107,7 @@ async fn ask_on_signals(mut signals: Signals, handle: &Handle) {
         let hurry = match end {
             End::Terminate => std::mem::replace(&mut terminated, true),
             End::Interrupt => ending,
-            End::HangUp => false,
+            End::HangUp | End::Quit => false,
         };
         tracing::info!(?end, hurry, "asked to end");
         end_within_limit();
@@ -114,7 +117,7 @@ async fn ask_on_signals(mut signals: Signals, handle: &Handle) {
     }
 }
 
-/// Waits for SIGTERM, SIGINT or SIGHUP; returns at once if they cannot be listened for.
+/// Waits for a signal that ends the program; returns at once if they cannot be listened for.
 pub(super) async fn wait_for_end() {
     if let Ok(mut signals) = Signals::listen() {
         signals.next().await;
@@ -125,6 +128,18 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
+    quit: tokio::signal::unix::Signal,
+    abort: tokio::signal::unix::Signal,
+}
+
+/// Signals that mean nothing here and would end the program without a word, with the terminal as it is and a customer on
+/// the line. To listen once is enough for them to do nothing.
+fn ignore_strays() {
+    for stray in [Signal::USR1, Signal::USR2, Signal::ALARM, Signal::VTALARM, Signal::PROF, Signal::IO, Signal::XFSZ] {
+        if let Err(error) = signal(SignalKind::from_raw(stray.as_raw())) {
+            tracing::debug!(%error, ?stray, "a signal cannot be listened for");
+        }
+    }
 }
 
 impl Signals {
@@ -134,6 +149,8 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             hang_up: listen(SignalKind::hangup())?,
+            quit: listen(SignalKind::quit())?,
+            abort: listen(SignalKind::from_raw(Signal::ABORT.as_raw()))?,
         })
     }
 
@@ -142,6 +159,8 @@ impl Signals {
             _ = self.terminate.recv() => End::Terminate,
             _ = self.interrupt.recv() => End::Interrupt,
             _ = self.hang_up.recv() => End::HangUp,
+            _ = self.quit.recv() => End::Quit,
+            _ = self.abort.recv() => End::Quit,
         }
     }
 }

@@ -45,6 +45,8 @@ pub enum Ask {
     Copy(String),
     /// Draw every cell anew.
     Redraw,
+    /// Suspend the program.
+    Suspend,
 }
 
 /// What can be clicked.
@@ -143,6 +145,7 @@ pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
         | UiAction::Quality
         | UiAction::Mouse
         | UiAction::Redraw
+        | UiAction::Suspend
         | UiAction::Quit => return None,
     })
 }
@@ -301,6 +304,7 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
             return Some(Ask::SetMouse(state.mouse));
         }
         UiAction::Redraw => return Some(Ask::Redraw),
+        UiAction::Suspend => return Some(Ask::Suspend),
         UiAction::Consult => {
             calls::pick(state, snapshot, PickKind::Consult, now);
             None

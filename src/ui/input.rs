@@ -185,6 +185,8 @@ actions! {
     Mouse = "mouse", Screen, ["M", "alt-M"], "ui.do_mouse";
     /// Draw everything anew.
     Redraw = "redraw", Screen, ["ctrl-l"], "ui.do_redraw";
+    /// Suspend the program, back to the shell.
+    Suspend = "suspend", Screen, ["ctrl-z"], "ui.do_suspend";
     /// Quit.
     Quit = "quit", Screen, ["q", "alt-q", "ctrl-c"], "ui.do_quit";
 }

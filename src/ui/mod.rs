@@ -8,12 +8,12 @@
 pub mod act;
 mod alarm;
 mod app;
+mod asking;
 mod calls;
 pub mod color;
 pub mod dial;
 pub mod dialog;
 mod duty;
-pub mod guard;
 pub mod input;
 pub mod keys;
 mod lists;
@@ -22,16 +22,22 @@ mod notify;
 mod press;
 mod reading;
 pub mod rich;
+mod screen;
+mod seen;
+mod setup;
 pub mod state;
+mod suspend;
+pub mod terminal;
 pub mod text;
 pub mod theme;
 pub mod view;
 mod watch;
 
-pub use app::{Exit, UiError, UiSetup, run};
+pub use app::run;
 pub use color::profile as color_profile;
-pub use guard::{redirect_stderr, restore as restore_terminal};
 pub use notify::kind as notification;
+pub use setup::{Exit, UiError, UiSetup};
+pub use terminal::guard::{redirect_stderr, restore as restore_terminal};
 
 #[cfg(test)]
 mod catalogue_tests;

@@ -1,16 +1,12 @@
 //! What reaches a person who looks elsewhere: the window title, the bell, a notification of the terminal's (OSC 9, 777 or
 //! 99). In quiet mode only the title.
 
-use std::{
-    io::{self, Write},
-    time::Instant,
-};
-
-use crossterm::{queue, terminal::SetTitle};
+use std::time::Instant;
 
 use super::{
     alarm::Alarm,
     state::ViewState,
+    terminal::paint::Beside,
     text,
     view::{self, words_of},
 };
@@ -62,7 +58,7 @@ pub fn kind(wanted: Notify) -> &'static str {
     }
 }
 
-/// Tells only what changed.
+/// Says only what changed.
 #[derive(Debug)]
 pub struct Notifier {
     bell: bool,
@@ -79,17 +75,14 @@ impl Notifier {
         Self { bell, title, way, shown: String::new(), ringing: false, alarm: Alarm::default() }
     }
 
-    /// Writes what changed since the last time.
-    ///
-    /// # Errors
-    /// When the terminal cannot be written to.
-    pub fn tell(
-        &mut self,
-        out: &mut impl Write,
-        snapshot: &Snapshot,
-        state: &ViewState,
-        now: Instant,
-    ) -> io::Result<()> {
+    /// Whether the window title is kept.
+    pub fn has_title(&self) -> bool {
+        self.title
+    }
+
+    /// What changed since the last time.
+    pub fn news(&mut self, snapshot: &Snapshot, state: &ViewState, now: Instant) -> Beside {
+        let mut news = Beside::default();
         let (word, peer) = words_of(snapshot, now);
         if self.title {
             let mut title = word.clone();
@@ -101,24 +94,28 @@ impl Notifier {
             }
             let title = text::clean(&title).into_owned();
             if title != self.shown {
-                queue!(out, SetTitle(&title))?;
+                news.title = Some(title.clone());
                 self.shown = title;
             }
         }
         let ringing = view::is_offered(snapshot);
         if ringing && !self.ringing && !snapshot.quiet {
-            if self.bell {
-                out.write_all(b"\x07")?;
-            }
+            news.bell = self.bell;
             if !state.looked_at {
-                out.write_all(self.way.sequence(&text::clean(&word), &text::clean(&peer)).as_bytes())?;
+                let sequence = self.way.sequence(&text::clean(&word), &text::clean(&peer));
+                news.notification = Some(sequence).filter(|sequence| !sequence.is_empty());
             }
         }
         self.ringing = ringing;
         if self.alarm.is_new(snapshot) && self.bell && !snapshot.quiet {
-            out.write_all(b"\x07")?;
+            news.bell = true;
         }
-        Ok(())
+        news
+    }
+
+    /// The terminal has been somebody else's: the title has to be told again.
+    pub fn forget(&mut self) {
+        self.shown.clear();
     }
 }
 
@@ -126,6 +123,12 @@ impl Notifier {
 mod tests {
     use super::*;
     use crate::{i18n::Locale, ui::fixtures};
+
+    fn written(news: &Beside) -> String {
+        let mut out = Vec::new();
+        news.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
 
     const OSC9: Way = Way { kind: Notify::Osc9, in_tmux: false };
 
@@ -136,11 +139,7 @@ mod tests {
         snapshot.call.peer.area = None;
         snapshot.call.peer.number = Some("138\u{1b}]0;evil\u{7}00".into());
         let mut notifier = Notifier::new(true, true, OSC9);
-        let mut said = |snapshot: &Snapshot, state: &ViewState| {
-            let mut out = Vec::new();
-            notifier.tell(&mut out, snapshot, state, now).unwrap();
-            String::from_utf8(out).unwrap()
-        };
+        let mut said = |snapshot: &Snapshot, state: &ViewState| written(&notifier.news(snapshot, state, now));
         assert_eq!(said(&fixtures::idle(Locale::ZhCn), &state), "\u{1b}]0;空闲\u{7}");
         assert_eq!(said(&snapshot, &state), "\u{1b}]0;客户来电 138]0;evil00\u{7}\u{7}");
         assert_eq!(said(&snapshot, &state), "", "nothing changed, nothing is said");
@@ -152,10 +151,9 @@ mod tests {
 
     #[test]
     fn the_title_says_muted() {
-        let mut out = Vec::new();
         let snapshot = fixtures::held_and_muted(Locale::En);
-        Notifier::new(false, true, OSC9).tell(&mut out, &snapshot, &fixtures::state(), fixtures::now()).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "\u{1b}]0;on hold 13800138000 [muted]\u{7}");
+        let news = Notifier::new(false, true, OSC9).news(&snapshot, &fixtures::state(), fixtures::now());
+        assert_eq!(written(&news), "\u{1b}]0;on hold 13800138000 [muted]\u{7}");
     }
 
     #[test]
@@ -194,9 +192,7 @@ mod tests {
         state.looked_at = false;
         let mut snapshot = fixtures::ringing(Locale::En);
         snapshot.quiet = true;
-        let mut out = Vec::new();
-        Notifier::new(true, true, OSC9).tell(&mut out, &snapshot, &state, fixtures::now()).unwrap();
-        let said = String::from_utf8(out).unwrap();
+        let said = written(&Notifier::new(true, true, OSC9).news(&snapshot, &state, fixtures::now()));
         assert!(said.starts_with("\u{1b}]0;") && said.matches('\u{7}').count() == 1, "{said:?}");
     }
 }

@@ -11,6 +11,7 @@ use super::{
     input::{KeyMap, UiAction},
     lists,
     reading::Reading,
+    seen,
     theme::Theme,
 };
 use crate::{
@@ -280,7 +281,14 @@ impl ViewState {
         if let (Some(list), Some(place)) = (dialog.list_mut(), place) {
             list.selected = place;
         }
-        match over(&dialog, new) {
+        let (before, after) = (seen::call_of(old), seen::call_of(new));
+        let other_call = before.is_some() && after.is_some() && before != after;
+        let over = if other_call && seen::is_about_call(&dialog) {
+            Over::Because("ui.call_is_over")
+        } else {
+            over(&dialog, new)
+        };
+        match over {
             Over::No => self.dialog = Some(dialog),
             Over::Quietly => {}
             Over::Because(why) => self.hint(i18n::text(new.locale, why), now),

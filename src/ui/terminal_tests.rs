@@ -12,7 +12,7 @@ use std::{
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tokio::sync::{broadcast, mpsc, watch};
 
-use super::{Exit, UiSetup, fixtures, guard, run};
+use super::{Exit, UiSetup, fixtures, run, terminal::guard};
 use crate::{
     app::{Command, Handle, Refusal, RefusalKind},
     i18n::{Locale, Message},
@@ -86,7 +86,7 @@ fn child() {
             std::future::pending::<()>().await;
         };
         let exit = tokio::select! {
-            exit = run(handle, setup) => exit,
+            exit = run(handle, setup, |_| {}) => exit,
             () = trouble => unreachable!(),
         };
         part.abort();

@@ -25,18 +25,35 @@ pub struct Terminal {
     modes_before: String,
     /// Asks the reader to give its end of the terminal up.
     hang_up: Arc<AtomicBool>,
+    /// Nothing of what the program writes is taken.
+    paused: Arc<AtomicBool>,
     reader: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Terminal {
     pub fn start(home: &Home, args: &[&str], columns: u16, rows: u16) -> Self {
+        Self::start_in(home, PROGRAM, args, columns, rows, &[])
+    }
+
+    /// Any program, with more in its environment.
+    pub fn start_in(
+        home: &Home,
+        program: &str,
+        args: &[&str],
+        columns: u16,
+        rows: u16,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let modes_before = format!("{:?}", pair.master.get_termios());
-        let mut command = CommandBuilder::new(PROGRAM);
+        let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env_clear();
         for (name, value) in home.env() {
+            command.env(name, value);
+        }
+        for (name, value) in environment {
             command.env(name, value);
         }
         let child = pair.slave.spawn_command(command).expect("the program starts");
@@ -45,7 +62,8 @@ impl Terminal {
         let raw = Arc::new(Mutex::new(Vec::new()));
         let mut reader = pair.master.try_clone_reader().expect("its output");
         let hang_up = Arc::new(AtomicBool::new(false));
-        let (screen, bytes, stop) = (parser.clone(), raw.clone(), hang_up.clone());
+        let paused = Arc::new(AtomicBool::new(false));
+        let (screen, bytes, stop, wait) = (parser.clone(), raw.clone(), hang_up.clone(), paused.clone());
         let reading = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             while let Ok(n) = reader.read(&mut buffer) {
@@ -54,6 +72,9 @@ impl Terminal {
                 }
                 screen.lock().expect("the screen").process(&buffer[..n]);
                 bytes.lock().expect("the bytes").extend(&buffer[..n]);
+                while wait.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
                 if stop.load(Ordering::SeqCst) {
                     break;
                 }
@@ -61,7 +82,7 @@ impl Terminal {
         });
         let writer = Some(pair.master.take_writer().expect("its keyboard"));
         let (master, reader) = (Some(pair.master), Some(reading));
-        Self { parser, raw, writer, master, child, modes_before, hang_up, reader }
+        Self { parser, raw, writer, master, child, modes_before, hang_up, paused, reader }
     }
 
     pub fn phone_bar(home: &Home, config: &Path, locale: &str, columns: u16, rows: u16) -> Self {
@@ -97,6 +118,34 @@ impl Terminal {
         self.parser.lock().expect("the screen").screen_mut().set_size(rows, columns);
         let master = self.master.as_ref().expect("a terminal that was not closed");
         master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).expect("a new size");
+    }
+
+    /// From now on nothing of what the program writes is taken, and there is no room for more.
+    pub fn stop_taking(&mut self) {
+        self.paused.store(true, Ordering::SeqCst);
+        // Whole screens, until a pseudo-terminal holds no more.
+        for round in 0..40 {
+            let (columns, rows) = if round % 2 == 0 { (180, 50) } else { (200, 60) };
+            let master = self.master.as_ref().expect("a terminal that was not closed");
+            master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).expect("a new size");
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        self.parser.lock().expect("the screen").screen_mut().set_size(60, 200);
+    }
+
+    /// What the program writes is taken again.
+    pub fn take_again(&self) {
+        self.paused.store(false, Ordering::SeqCst);
+    }
+
+    /// Sends the program a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = self.process_id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
+        rustix::process::kill_process(pid.expect("a process"), signal).expect("the process is there");
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Closes the terminal's other side, as a window that is closed or a lost connection does.

@@ -122,7 +122,7 @@ impl Turn<'_> {
             Event::Timer(timer) => self.timer(timer),
             Event::Panel { id, result } => self.panel_filled(id, result),
             Event::JournalLoaded(entries) => self.journal_loaded(entries),
-            Event::NotKept(message) => self.error(message),
+            Event::NotKept(message) | Event::NotShown(message) => self.error(message),
             Event::Token(result) => self.token_came(result),
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     config::{ColorDepth, Config},
     control::client::Client,
     i18n::{Locale, Message, text},
-    ui,
+    ui::{self, terminal::fit},
 };
 
 /// The status of a phone bar of this agent, if one runs here, and the finding about its socket.
@@ -94,7 +94,7 @@ pub(super) fn terminal_of(config: Option<&Config>, locale: Locale) -> Finding {
             .with("rows", size.1)
             .with("notify", notify)
     };
-    if !is_utf8(|name| std::env::var(name).ok()) && !config.is_some_and(|config| config.ui.ascii) {
+    if !fit::utf8(|name| std::env::var(name).ok()) && !config.is_some_and(|config| config.ui.ascii) {
         let hint = Some(text(locale, "cli.doctor_do_utf8"));
         return Finding { hint, ..warn(described("cli.terminal_no_utf8")) };
     }
@@ -105,28 +105,9 @@ pub(super) fn terminal_of(config: Option<&Config>, locale: Locale) -> Finding {
     Finding::plain("terminal", Level::Ok, described("cli.terminal_ok").render(locale))
 }
 
-/// Whether the environment says that text is UTF-8 (POSIX: the first of these that is set counts), which Chinese needs.
-fn is_utf8(env: impl Fn(&str) -> Option<String>) -> bool {
-    let locale =
-        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env(name).filter(|value| !value.is_empty()));
-    let locale = locale.unwrap_or_default().to_ascii_lowercase();
-    locale.ends_with("utf-8") || locale.ends_with("utf8")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_variable_that_is_set_tells_the_character_set() {
-        let env = |set: &'static [(&str, &str)]| {
-            is_utf8(move |name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()))
-        };
-        assert!(env(&[("LANG", "zh_CN.UTF-8")]));
-        assert!(env(&[("LC_ALL", ""), ("LANG", "en_US.utf8")]));
-        assert!(!env(&[("LC_ALL", "C"), ("LANG", "zh_CN.UTF-8")]));
-        assert!(!env(&[]));
-    }
 
     #[test]
     fn a_directory_is_tried_by_writing() {

@@ -44,6 +44,7 @@ use std::time::Instant;
 
 use ratatui::{
     Frame,
+    buffer::Buffer,
     layout::{Position, Rect},
 };
 
@@ -94,21 +95,26 @@ pub fn words_of(snapshot: &Snapshot, now: Instant) -> (String, String) {
     (word, if live { parties::with_whom(snapshot) } else { String::new() })
 }
 
-/// Draws one frame.
+/// Draws one frame of ratatui's.
 pub fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &ViewState, now: Instant) -> Drawn {
-    let area = frame.area();
+    let (drawn, cursor) = draw_on(frame.buffer_mut(), snapshot, state, now);
+    if let Some(cursor) = cursor {
+        frame.set_cursor_position(cursor);
+    }
+    drawn
+}
+
+/// Draws on cells; what a frame holds besides them, and where the cursor stands, if anywhere.
+pub fn draw_on(buffer: &mut Buffer, snapshot: &Snapshot, state: &ViewState, now: Instant) -> (Drawn, Option<Position>) {
+    let area = buffer.area;
     let glyphs = if state.ascii { &glyphs::ASCII } else { &glyphs::UNICODE };
-    let mut canvas =
-        Canvas { buffer: frame.buffer_mut(), snapshot, state, glyphs, hits: Vec::new(), cursor: None, help_end: None };
+    let mut canvas = Canvas { buffer, snapshot, state, glyphs, hits: Vec::new(), cursor: None, help_end: None };
     if area.width > 0 && area.height > 0 {
         canvas.clear(area, Scope::Base);
         screen(&mut canvas, area, now);
     }
     let Canvas { hits, cursor, help_end, .. } = canvas;
-    if let Some(cursor) = cursor.filter(|at| area.contains(*at)) {
-        frame.set_cursor_position(cursor);
-    }
-    Drawn { hits, help_end }
+    (Drawn { hits, help_end }, cursor.filter(|at| area.contains(*at)))
 }
 
 fn screen(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {

@@ -1,0 +1,132 @@
+//! Carrying out what keys ask for, without ever holding the screen up: what becomes of it comes back as an [`Answer`].
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::{
+    act::Ask,
+    dial,
+    dialog::{Dialog, Question},
+    duty,
+    screen::Screen,
+    state::ViewState,
+    suspend,
+};
+use crate::{
+    app::{Command, CommandOutcome, Handle, Snapshot},
+    domain::Preference,
+    i18n::Message,
+};
+
+/// How long quitting waits for the hang-up before it.
+const HANG_UP_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// `40101`: signed in elsewhere (protocol `cti.md`, errors of `/agent/login`).
+const SIGNED_IN_ELSEWHERE: i64 = 40101;
+
+/// What became of a command the screen waited for.
+pub enum Answer {
+    /// The call came about; what stood in the field.
+    Dialled(String),
+    /// It did not.
+    Refused(Message),
+    /// The agent is signed in elsewhere.
+    SignedInElsewhere,
+    /// Accepted, or why not.
+    HandRaised(Option<Message>),
+}
+
+/// Asks without waiting.
+pub fn tell(handle: &Handle, command: Command) {
+    if !handle.tell(command) {
+        tracing::warn!("a key had no effect: the program is ending or far behind");
+    }
+}
+
+/// Does what a key asked for.
+pub fn carry_out(
+    ask: Ask,
+    handle: &Handle,
+    answers: &mpsc::UnboundedSender<Answer>,
+    state: &mut ViewState,
+    snapshot: &Snapshot,
+    screen: &mut Screen,
+) {
+    match ask {
+        Ask::Tell(command) => tell(handle, command),
+        Ask::TellAll(commands) => commands.into_iter().for_each(|command| tell(handle, command)),
+        Ask::RaiseHand(wish) => {
+            wait_for(handle, Command::RaiseHand(wish), answers, |outcome| {
+                Answer::HandRaised(outcome.err().map(|refusal| refusal.message))
+            });
+        }
+        Ask::Dial { command, typed } => {
+            wait_for(handle, command, answers, move |outcome| match outcome {
+                Ok(_) => Answer::Dialled(typed),
+                Err(refusal) => Answer::Refused(refusal.message),
+            });
+        }
+        Ask::SignIn => {
+            wait_for(handle, Command::SignIn { force: false }, answers, |outcome| match outcome {
+                Ok(_) => Answer::Dialled(String::new()),
+                Err(refusal) if refusal.platform.as_ref().is_some_and(|(code, _)| *code == SIGNED_IN_ELSEWHERE) => {
+                    Answer::SignedInElsewhere
+                }
+                Err(refusal) => Answer::Refused(refusal.message),
+            });
+        }
+        Ask::HangUpThenQuit => {
+            let handle = handle.clone();
+            tokio::spawn(async move {
+                match tokio::time::timeout(HANG_UP_PATIENCE, handle.ask(Command::HangUp)).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(refusal)) => tracing::warn!(reason = ?refusal.kind, "not hung up before quitting"),
+                    Err(_) => tracing::warn!("hang-up not answered before quitting"),
+                }
+                tell(&handle, Command::Quit);
+            });
+        }
+        Ask::SetMouse(on) => {
+            screen.set_mouse(on);
+            tell(handle, Command::Prefer(Preference::Mouse(on)));
+        }
+        Ask::Copy(text) => screen.copy(text),
+        Ask::Redraw => screen.draw_anew(),
+        Ask::Suspend => match suspend::refused(snapshot) {
+            None => suspend::ask_job(),
+            Some(why) => state.hint(why.render(snapshot.locale), Instant::now()),
+        },
+    }
+}
+
+/// Asks without holding the screen up; what becomes of it comes back as an [`Answer`].
+fn wait_for(
+    handle: &Handle,
+    command: Command,
+    answers: &mpsc::UnboundedSender<Answer>,
+    answer: impl FnOnce(CommandOutcome) -> Answer + Send + 'static,
+) {
+    let (handle, answers) = (handle.clone(), answers.clone());
+    tokio::spawn(async move {
+        let outcome = handle.ask(command).await;
+        // The screen may be gone by now; then nobody wants to know.
+        drop(answers.send(answer(outcome)));
+    });
+}
+
+/// Shows what became of it.
+pub fn on_answer(state: &mut ViewState, snapshot: &Snapshot, answer: Answer) {
+    match answer {
+        Answer::Dialled(typed) => dial::dialled(state, &typed),
+        Answer::Refused(message) => {
+            let text = message.render(snapshot.locale);
+            let told = snapshot.notices.iter().rev().take(3).any(|notice| notice.text == text);
+            if !told {
+                state.hint(text, Instant::now());
+            }
+        }
+        Answer::HandRaised(refused) => duty::answered(state, refused.map(|why| why.render(snapshot.locale))),
+        Answer::SignedInElsewhere => state.dialog = Some(Dialog::Question(Question::TakeOver)),
+    }
+}

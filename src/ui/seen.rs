@@ -1,0 +1,151 @@
+//! What was on the screen when a key was typed. A key belongs to the call that the agent saw then: on a slow line, or
+//! with a key typed ahead, the next caller must not get what was meant for the last one.
+
+use std::time::Instant;
+
+use super::{
+    act::Ask,
+    dialog::{Dialog, PickKind, Question},
+    state::ViewState,
+    view::Drawn,
+};
+use crate::{
+    app::{Command, Snapshot},
+    i18n,
+};
+
+/// What a picture shows besides its cells.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The call.
+    pub call: Option<u64>,
+    /// What can be clicked, and where.
+    pub drawn: Drawn,
+}
+
+/// The call that a snapshot shows, as long as something can be done to it.
+pub fn call_of(snapshot: &Snapshot) -> Option<u64> {
+    snapshot.call.id.filter(|_| snapshot.call.phase.is_live())
+}
+
+/// Does what was typed when `typed_at` was the call on the screen. If there is another call by now, or none any more,
+/// nothing that concerns a call comes of it, and the agent is told; what is only typed or looked at is not lost.
+pub fn for_the_call_seen(
+    state: &mut ViewState,
+    snapshot: &Snapshot,
+    typed_at: Option<u64>,
+    now: Instant,
+    act: impl FnOnce(&mut ViewState) -> Option<Ask>,
+) -> Option<Ask> {
+    if typed_at == call_of(snapshot) {
+        return act(state);
+    }
+    let mut tried = state.clone();
+    let ask = act(&mut tried);
+    let opens = tried.dialog.as_ref().is_some_and(is_about_call) && !state.dialog.as_ref().is_some_and(is_about_call);
+    if opens || ask.as_ref().is_some_and(concerns_call) {
+        state.prefix_typed = false;
+        state.hint(i18n::text(snapshot.locale, "ui.typed_before"), now);
+        return None;
+    }
+    *state = tried;
+    ask
+}
+
+/// Whether a dialog is about the present call: with it, it is over.
+pub fn is_about_call(dialog: &Dialog) -> bool {
+    match dialog {
+        Dialog::Keypad(_) | Dialog::Quality => true,
+        Dialog::Pick(pick) => matches!(pick.kind, PickKind::Consult | PickKind::Transfer),
+        Dialog::Question(question) => match question {
+            Question::Quit | Question::SignOut | Question::TakeOver => false,
+            Question::Disconnect { .. } => true,
+            Question::TakeFromQueue { .. } => false,
+        },
+        Dialog::Busy(_)
+        | Dialog::CallerId(_)
+        | Dialog::Palette(_)
+        | Dialog::Help(_)
+        | Dialog::Duty(_)
+        | Dialog::Numbers(_)
+        | Dialog::Devices(_)
+        | Dialog::Health(_) => false,
+    }
+}
+
+/// Whether something is asked for that begins a call, ends one, or changes who hears whom.
+fn concerns_call(ask: &Ask) -> bool {
+    match ask {
+        Ask::Tell(command) => command_concerns_call(command),
+        Ask::TellAll(commands) => commands.iter().any(command_concerns_call),
+        Ask::Dial { .. } | Ask::HangUpThenQuit => true,
+        Ask::SignIn | Ask::RaiseHand(_) | Ask::SetMouse(_) | Ask::Copy(_) | Ask::Redraw | Ask::Suspend => false,
+    }
+}
+
+fn command_concerns_call(command: &Command) -> bool {
+    match command {
+        Command::Dial { .. }
+        | Command::DialAgent { .. }
+        | Command::CancelDial
+        | Command::Answer
+        | Command::Reject
+        | Command::HangUp
+        | Command::Hold
+        | Command::Unhold
+        | Command::Mute
+        | Command::Unmute
+        | Command::SendDtmf { .. }
+        | Command::Consult { .. }
+        | Command::ConsultReturn
+        | Command::ConsultTransfer
+        | Command::ThreeWay
+        | Command::ThreeWayReturn
+        | Command::Transfer { .. }
+        | Command::Evaluate
+        | Command::Interact { .. }
+        | Command::Spy { .. }
+        | Command::Whisper { .. }
+        | Command::WhisperCancel
+        | Command::Barge { .. }
+        | Command::Disconnect { .. }
+        | Command::SignOut
+        | Command::SetAutoAnswer { .. }
+        | Command::ChangePhone { .. }
+        | Command::SwitchMode { .. } => true,
+        Command::SignIn { .. }
+        | Command::Ready
+        | Command::ReadyAnyway
+        | Command::Busy { .. }
+        | Command::ForgetAfterCall
+        | Command::JoinProject { .. }
+        | Command::LeaveProject
+        | Command::RaiseHand(_)
+        | Command::ReadBreakNews
+        | Command::TakeReminder { .. }
+        | Command::SnoozeReminder { .. }
+        | Command::DismissReminder { .. }
+        | Command::AcknowledgeOvertime
+        | Command::TakeFromQueue { .. }
+        | Command::LookUp(_)
+        | Command::Watch(_)
+        | Command::ClearJournal
+        | Command::SetDevices(_)
+        | Command::TestDevice(_)
+        | Command::TestSound { .. }
+        | Command::CheckHealth
+        | Command::Prefer(_)
+        | Command::ChooseCallerId { .. }
+        | Command::SetToken { .. }
+        | Command::SetPanel { .. }
+        | Command::ClearPanel
+        | Command::DismissNotices
+        | Command::ReconnectNow
+        // In a call it is asked about first, and the answer is another command.
+        | Command::Quit => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "seen_tests.rs"]
+mod tests;

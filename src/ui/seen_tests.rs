@@ -1,0 +1,96 @@
+use super::*;
+use crate::{
+    i18n::Locale,
+    ui::{act::on_key, fixtures, keys::Chord},
+};
+
+/// A key typed when `typed_at` was on the screen, taken when `now_at` is there.
+fn typed(state: &mut ViewState, typed_at: &Snapshot, now_at: &Snapshot, key: &str) -> Option<String> {
+    let chord: Chord = key.parse().unwrap();
+    let now = fixtures::now();
+    let ask = for_the_call_seen(state, now_at, call_of(typed_at), now, |state| on_key(state, now_at, chord, now));
+    ask.map(|ask| format!("{ask:?}"))
+}
+
+/// A snapshot in which the first caller is on the line.
+fn first(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.call.id = Some(1);
+    snapshot
+}
+
+/// The next caller, who began to ring after the call before.
+fn next_caller() -> Snapshot {
+    let mut next = fixtures::ringing(Locale::En);
+    next.call.id = Some(2);
+    next
+}
+
+#[test]
+fn a_key_typed_at_the_old_call_never_reaches_the_next() {
+    let (old, next) = (first(fixtures::talking(Locale::En)), next_caller());
+    for key in ["x", "a", "f4", "f2", "alt-x", "m", "h", "enter", "A"] {
+        let mut state = fixtures::state();
+        if key == "enter" {
+            state.number = "13900139000".into();
+        }
+        assert_eq!(typed(&mut state, &old, &next, key), None, "{key}");
+        let told = state.flash_at(fixtures::now()).unwrap_or_default();
+        assert!(!told.is_empty(), "{key}: told why nothing was done");
+    }
+    // The same keys, typed at the call that is there, do what they are for.
+    assert_eq!(typed(&mut fixtures::state(), &next, &next, "x").as_deref(), Some("Tell(Reject)"));
+    assert_eq!(typed(&mut fixtures::state(), &old, &old, "x").as_deref(), Some("Tell(HangUp)"));
+}
+
+#[test]
+fn a_key_typed_before_a_call_was_shown_does_nothing_to_it() {
+    let (idle, next) = (fixtures::idle(Locale::En), next_caller());
+    for key in ["a", "x", "f2"] {
+        assert_eq!(typed(&mut fixtures::state(), &idle, &next, key), None, "{key}");
+    }
+    // Nor does one open a window about it.
+    let mut state = fixtures::state();
+    assert_eq!(typed(&mut state, &idle, &first(fixtures::in_talk(Locale::En)), "t"), None);
+    assert!(state.dialog.is_none());
+}
+
+#[test]
+fn what_is_only_typed_or_looked_at_is_not_lost() {
+    let (idle, next) = (fixtures::idle(Locale::En), next_caller());
+    let mut state = fixtures::state();
+    for key in ["1", "3", "8"] {
+        assert_eq!(typed(&mut state, &idle, &next, key), None);
+    }
+    assert_eq!(state.number.value(), "138");
+    assert!(state.flash_at(fixtures::now()).is_none());
+    let mut state = fixtures::state();
+    typed(&mut state, &idle, &next, "?");
+    assert!(matches!(state.dialog, Some(Dialog::Help(_))));
+    // Quitting without a call hurts nobody, and asks first where there is one.
+    assert_eq!(
+        typed(&mut fixtures::state(), &first(fixtures::talking(Locale::En)), &fixtures::wrap_up(Locale::En), "q")
+            .as_deref(),
+        Some("Tell(Quit)")
+    );
+}
+
+#[test]
+fn the_answer_to_a_question_about_the_old_call_is_no_answer_for_the_next() {
+    let (old, next) = (first(fixtures::talking(Locale::En)), next_caller());
+    let mut state = fixtures::state();
+    state.dialog = Some(Dialog::Question(Question::Quit));
+    assert_eq!(typed(&mut state, &old, &next, "y"), None);
+    assert!(state.dialog.is_some(), "the question stands: it has to be answered for this call");
+}
+
+#[test]
+fn windows_about_a_call_close_with_it_although_the_next_one_is_there_at_once() {
+    let (old, next) = (first(fixtures::in_talk(Locale::En)), next_caller());
+    for key in ["k", "t", "c", "K"] {
+        let mut state = fixtures::state();
+        typed(&mut state, &old, &old, key);
+        assert!(state.dialog.is_some(), "{key}");
+        state.follow(&old, &next, fixtures::now());
+        assert!(state.dialog.is_none(), "{key}: a digit or a choice would go to the next caller");
+    }
+}

@@ -1,0 +1,351 @@
+//! From the bytes of a terminal to events, by the grammar of control sequences (ECMA-48 5.4 and 5.6, xterm's "Control
+//! Sequences"): one that is finished is swallowed whole, whether it means something here or not, so that no part of it
+//! ever becomes a key. Only time tells a lone ESC from the start of a sequence; [`Decoder::due`] says when.
+//!
+//! crossterm's own reader cannot be used: it takes a lone ESC at the end of a read for the key, and waits for ever for
+//! the end of a report that it does not know.
+
+use std::time::{Duration, Instant};
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+
+use super::sequence;
+
+/// How long an ESC waits for what would make it a sequence, as in most terminal programs.
+const ESCAPE: Duration = Duration::from_millis(25);
+/// How long the start of a sequence that is also a chord (Alt-[, Alt-O, Alt-P) waits for its next byte.
+const CHORD: Duration = Duration::from_millis(100);
+/// How long a sequence, a string or a paste that is under way may be silent; it counts as lost then.
+const SILENCE: Duration = Duration::from_secs(1);
+/// How long after a lone ESC its sequence may still come, on a line that is slower than [`ESCAPE`].
+const LATE: Duration = Duration::from_millis(250);
+
+/// Most bytes of a control sequence that are read; of a longer one nothing is of use.
+const SEQUENCE_MAX: usize = 128;
+/// Most bytes that are kept of a paste; a telephone number, a name or a remark is shorter.
+const PASTE_MAX: usize = 64 * 1024;
+
+const ESC: u8 = 0x1b;
+const PASTE_END: &[u8] = b"\x1b[201~";
+
+/// Where in the grammar the next byte stands.
+#[derive(Debug)]
+enum State {
+    Ground,
+    /// After an ESC, or after two.
+    Escape {
+        twice: bool,
+    },
+    /// Within a character of more than one byte.
+    Character {
+        bytes: Vec<u8>,
+        alt: bool,
+    },
+    /// After `CSI`.
+    Csi {
+        body: Vec<u8>,
+        opening: Opening,
+    },
+    /// After `SS3`.
+    Ss3 {
+        body: Vec<u8>,
+        opening: Opening,
+    },
+    /// After `CSI [`: the Linux console's F1 to F5.
+    Console,
+    /// After `CSI M`: a mouse report of three raw bytes.
+    Mouse(Vec<u8>),
+    /// Within an OSC, DCS, APC, PM or SOS string; of no use, so nothing of it is kept.
+    Text {
+        kind: u8,
+        empty: bool,
+        escape: bool,
+    },
+    /// Between the marks of a paste; how much of the end mark stands at its end.
+    Paste {
+        text: Vec<u8>,
+        mark: usize,
+    },
+}
+
+/// How a sequence began, which tells what it is if nothing follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    /// `ESC` and a letter: with Alt, if it is a chord.
+    Escape,
+    /// `ESC ESC` and a letter: Alt and the key of the sequence.
+    Alt,
+    /// The ESC was given as a key already; the letter alone is left.
+    Late,
+    /// One byte of eight bits.
+    EightBit,
+}
+
+/// The decoder. Memory is bounded whatever comes.
+#[derive(Debug)]
+pub struct Decoder {
+    state: State,
+    /// When the last byte came.
+    last: Option<Instant>,
+    /// When an ESC came that was given as a key.
+    lone: Option<Instant>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self { state: State::Ground, last: None, lone: None }
+    }
+}
+
+impl Decoder {
+    /// Takes the bytes of one read. Whether what is under way has waited too long is not asked here: it has not, if
+    /// its next byte is there.
+    pub fn feed(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<Event>) {
+        for (at, byte) in bytes.iter().enumerate() {
+            self.byte(*byte, at + 1 < bytes.len(), now, events);
+            self.last = Some(now);
+        }
+    }
+
+    /// When something under way has waited long enough, if nothing comes.
+    pub fn due(&self) -> Option<Instant> {
+        let patience = match &self.state {
+            State::Ground => return None,
+            State::Escape { .. } => ESCAPE,
+            State::Character { .. } | State::Console | State::Mouse(_) => CHORD,
+            State::Csi { body, .. } | State::Ss3 { body, .. } if body.is_empty() => CHORD,
+            State::Text { empty: true, .. } => CHORD,
+            State::Csi { .. } | State::Ss3 { .. } | State::Text { .. } | State::Paste { .. } => SILENCE,
+        };
+        self.last.map(|last| last + patience)
+    }
+
+    /// Nothing more has come until now: what has waited long enough ends.
+    pub fn elapsed(&mut self, now: Instant, events: &mut Vec<Event>) {
+        if self.due().is_none_or(|due| due > now) {
+            return;
+        }
+        match std::mem::replace(&mut self.state, State::Ground) {
+            State::Escape { twice } => {
+                for _ in 0..=usize::from(twice) {
+                    events.push(key(KeyCode::Esc, KeyModifiers::NONE));
+                }
+                self.lone = self.last;
+            }
+            State::Csi { body, opening } if body.is_empty() => chord('[', opening, events),
+            State::Ss3 { body, opening } if body.is_empty() => chord('O', opening, events),
+            State::Text { kind, empty: true, .. } => chord(char::from(kind), Opening::Escape, events),
+            State::Paste { text, .. } => events.push(pasted(&text)),
+            State::Ground
+            | State::Character { .. }
+            | State::Csi { .. }
+            | State::Ss3 { .. }
+            | State::Console
+            | State::Mouse(_)
+            | State::Text { .. } => {}
+        }
+    }
+
+    fn byte(&mut self, byte: u8, more: bool, now: Instant, events: &mut Vec<Event>) {
+        match std::mem::replace(&mut self.state, State::Ground) {
+            State::Ground => self.ground(byte, more, now, events),
+            State::Escape { twice } => self.after_escape(byte, twice, events),
+            State::Character { mut bytes, alt } => {
+                if byte & 0xc0 != 0x80 {
+                    // Cut short; what comes now is something else.
+                    return self.ground(byte, more, now, events);
+                }
+                bytes.push(byte);
+                match std::str::from_utf8(&bytes) {
+                    Ok(text) => events.extend(text.chars().map(|c| character(c, alt))),
+                    Err(error) if error.error_len().is_none() => self.state = State::Character { bytes, alt },
+                    Err(_) => {}
+                }
+            }
+            State::Csi { mut body, opening } => match byte {
+                0x20..=0x3f => {
+                    if body.len() <= SEQUENCE_MAX {
+                        body.push(byte);
+                    }
+                    self.state = State::Csi { body, opening };
+                }
+                b'[' if body.is_empty() => self.state = State::Console,
+                b'M' if body.is_empty() => self.state = State::Mouse(Vec::new()),
+                b'~' if body == b"200" => self.state = State::Paste { text: Vec::new(), mark: 0 },
+                0x40..=0x7e if body.len() <= SEQUENCE_MAX => {
+                    body.push(byte);
+                    events.extend(sequence::csi(&body).map(|event| with_alt(event, opening)));
+                }
+                0x40..=0x7e => {}
+                _ => self.torn(byte, more, now, events),
+            },
+            State::Ss3 { mut body, opening } => match byte {
+                0x20..=0x3f => {
+                    if body.len() <= SEQUENCE_MAX {
+                        body.push(byte);
+                    }
+                    self.state = State::Ss3 { body, opening };
+                }
+                0x40..=0x7e => events.extend(sequence::ss3(&body, byte).map(|event| with_alt(event, opening))),
+                _ => self.torn(byte, more, now, events),
+            },
+            State::Console => {
+                if byte < 0x20 {
+                    return self.torn(byte, more, now, events);
+                }
+                events.extend(sequence::console(byte));
+            }
+            State::Mouse(mut bytes) => {
+                if byte < 0x20 {
+                    return self.torn(byte, more, now, events);
+                }
+                bytes.push(byte);
+                if let [button, x, y] = *bytes.as_slice() {
+                    events.extend(sequence::raw_mouse(button, x, y));
+                } else {
+                    self.state = State::Mouse(bytes);
+                }
+            }
+            State::Text { kind, escape, .. } => match byte {
+                b'\\' if escape => {}
+                // Something else begins: the string is over.
+                _ if escape => self.after_escape(byte, false, events),
+                0x07 if kind == b']' => {}
+                0x18 | 0x1a => {}
+                _ => self.state = State::Text { kind, empty: false, escape: byte == ESC },
+            },
+            State::Paste { mut text, mark } => {
+                let mark = match PASTE_END.get(mark) {
+                    Some(expected) if *expected == byte => mark + 1,
+                    _ => {
+                        // What looked like the end mark was none; it belongs to the text.
+                        keep(&mut text, PASTE_END.get(..mark).unwrap_or_default());
+                        if byte == ESC {
+                            1
+                        } else {
+                            keep(&mut text, &[byte]);
+                            0
+                        }
+                    }
+                };
+                if mark == PASTE_END.len() {
+                    events.push(pasted(&text));
+                } else {
+                    self.state = State::Paste { text, mark };
+                }
+            }
+        }
+    }
+
+    fn ground(&mut self, byte: u8, more: bool, now: Instant, events: &mut Vec<Event>) {
+        let late = self.lone.take().is_some_and(|at| now.saturating_duration_since(at) < LATE);
+        let string = |kind| State::Text { kind, empty: false, escape: false };
+        match byte {
+            ESC => self.state = State::Escape { twice: false },
+            b'[' if late => self.state = State::Csi { body: Vec::new(), opening: Opening::Late },
+            b'O' if late => self.state = State::Ss3 { body: Vec::new(), opening: Opening::Late },
+            b']' | b'P' | b'X' | b'^' | b'_' if late && more => self.state = string(byte),
+            // The same with eight bits, from a terminal that is told to use them.
+            0x9b => self.state = State::Csi { body: Vec::new(), opening: Opening::EightBit },
+            0x8f => self.state = State::Ss3 { body: Vec::new(), opening: Opening::EightBit },
+            0x90 | 0x98 | 0x9d | 0x9e | 0x9f => self.state = string(byte - 0x40),
+            0x00..=0x1f | 0x7f => events.push(control(byte, KeyModifiers::NONE)),
+            0x20..=0x7e => events.push(character(char::from(byte), false)),
+            0xc2..=0xf4 => self.state = State::Character { bytes: vec![byte], alt: false },
+            // No character of UTF-8 begins so.
+            0x80..=0xc1 | 0xf5..=0xff => {}
+        }
+    }
+
+    fn after_escape(&mut self, byte: u8, twice: bool, events: &mut Vec<Event>) {
+        let opening = if twice { Opening::Alt } else { Opening::Escape };
+        match byte {
+            b'[' => self.state = State::Csi { body: Vec::new(), opening },
+            b'O' => self.state = State::Ss3 { body: Vec::new(), opening },
+            ESC => {
+                if twice {
+                    events.push(key(KeyCode::Esc, KeyModifiers::NONE));
+                }
+                self.state = State::Escape { twice: true };
+            }
+            _ => {
+                if twice {
+                    events.push(key(KeyCode::Esc, KeyModifiers::NONE));
+                }
+                match byte {
+                    b']' | b'P' | b'X' | b'^' | b'_' => {
+                        self.state = State::Text { kind: byte, empty: true, escape: false };
+                    }
+                    0x00..=0x1f | 0x7f => events.push(control(byte, KeyModifiers::ALT)),
+                    0x20..=0x7e => events.push(character(char::from(byte), true)),
+                    0xc2..=0xf4 => self.state = State::Character { bytes: vec![byte], alt: true },
+                    0x80..=0xc1 | 0xf5..=0xff => {}
+                }
+            }
+        }
+    }
+
+    /// A byte that no sequence has within: the sequence is lost, the byte is what it is.
+    fn torn(&mut self, byte: u8, more: bool, now: Instant, events: &mut Vec<Event>) {
+        if !matches!(byte, 0x18 | 0x1a) {
+            self.ground(byte, more, now, events);
+        }
+    }
+}
+
+fn keep(text: &mut Vec<u8>, bytes: &[u8]) {
+    if text.len() + bytes.len() <= PASTE_MAX {
+        text.extend_from_slice(bytes);
+    }
+}
+
+fn pasted(text: &[u8]) -> Event {
+    Event::Paste(String::from_utf8_lossy(text).into_owned())
+}
+
+pub(super) fn key(code: KeyCode, modifiers: KeyModifiers) -> Event {
+    Event::Key(KeyEvent::new(code, modifiers))
+}
+
+/// A character as typed.
+pub(super) fn character(c: char, alt: bool) -> Event {
+    let mut modifiers = if alt { KeyModifiers::ALT } else { KeyModifiers::NONE };
+    modifiers.set(KeyModifiers::SHIFT, c.is_uppercase());
+    key(KeyCode::Char(c), modifiers)
+}
+
+/// A control character: the keys that have one, else Ctrl and a letter.
+fn control(byte: u8, modifiers: KeyModifiers) -> Event {
+    match byte {
+        b'\r' => key(KeyCode::Enter, modifiers),
+        b'\t' => key(KeyCode::Tab, modifiers),
+        0x7f => key(KeyCode::Backspace, modifiers),
+        0 => key(KeyCode::Char(' '), modifiers | KeyModifiers::CONTROL),
+        0x01..=0x1a => key(KeyCode::Char(char::from(byte - 1 + b'a')), modifiers | KeyModifiers::CONTROL),
+        _ => key(KeyCode::Char(char::from((byte & 0x1f).wrapping_sub(0x1c) + b'4')), modifiers | KeyModifiers::CONTROL),
+    }
+}
+
+/// A letter that could have begun a sequence and did not.
+fn chord(letter: char, opening: Opening, events: &mut Vec<Event>) {
+    match opening {
+        Opening::Escape => events.push(character(letter, true)),
+        Opening::Alt => {
+            events.push(key(KeyCode::Esc, KeyModifiers::NONE));
+            events.push(character(letter, true));
+        }
+        Opening::Late => events.push(character(letter, false)),
+        Opening::EightBit => {}
+    }
+}
+
+fn with_alt(mut event: Event, opening: Opening) -> Event {
+    if let (Event::Key(key), Opening::Alt) = (&mut event, opening) {
+        key.modifiers |= KeyModifiers::ALT;
+    }
+    event
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;
