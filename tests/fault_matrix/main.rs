@@ -9,7 +9,7 @@
 //! commas), `FAULT_MATRIX_JOBS` at most so many at a time.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 
 mod after;
 mod cell;
