@@ -70,6 +70,8 @@ pub struct State {
     pub(super) quitting: Quitting,
     /// The line of the call under way as it is on disk.
     pub(super) line: Option<OpenLine>,
+    /// The legs of this platform come from the caller's number, as far as was seen, and not from a gateway's.
+    pub(super) from_is_caller: bool,
     /// The platform's calls as pushed.
     pub(super) platform: PlatformCalls,
     /// What has come for the next call.
@@ -326,6 +328,7 @@ impl State {
             untold: None,
             quitting: Quitting::default(),
             line: None,
+            from_is_caller: false,
             platform: PlatformCalls::default(),
             next_call: None,
             just_ended: None,

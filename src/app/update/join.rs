@@ -8,7 +8,8 @@
 //!    about nothing;
 //! 2. by having been asked for: the own leg of a call that this program dialled, or listens in by;
 //! 3. by number: the leg's From is the caller or the called party that the platform names;
-//! 4. by being the only ones: a leg that the platform has said nothing of, and a call without a leg, within [`WINDOW`].
+//! 4. by being the only ones: a leg that the platform has said nothing of, and a call without a leg, within [`WINDOW`],
+//!    unless their numbers differ and the legs of this platform are known to come from their callers.
 //!
 //! A leg whose call is over, and a call that is over, never take part. A call that has ended here stays the subject of
 //! the platform's messages without a name until the platform ends it or speaks of the next one.
@@ -142,7 +143,7 @@ impl State {
         let Some(own) = call.platform else {
             return if call.guessed {
                 Beginning::New
-            } else if joins(call, event, now) || call.leg.is_none() {
+            } else if self.joins(call, event, now) || call.leg.is_none() {
                 Beginning::Joins
             } else {
                 Beginning::Waits
@@ -178,19 +179,32 @@ impl State {
             [Action::Dial, Action::DialAgent, Action::Spy].iter().any(|a| self.pending.commands.contains_key(a));
         let fresh = now.saturating_duration_since(call.phase_at) < WINDOW;
         let number = call.caller.as_deref().or(call.peer.number.as_deref());
-        ((call.asked || asked) && leg.asks) || fresh || !differ(number, Some(&leg.from))
+        let differs = differ(number, Some(&leg.from));
+        ((call.asked || asked) && leg.asks) || (fresh && !(self.from_is_caller && differs)) || !differs
     }
-}
 
-/// Whether the platform's first message about a call is about this one, which only its leg, or who asked for it, speaks
-/// for.
-fn joins(call: &Call, event: &PhoneEvent, now: Instant) -> bool {
-    let from = call.leg.as_ref().map(|leg| leg.from.as_str()).filter(|from| !from.is_empty());
-    let parties = [event.caller.as_deref(), event.called.as_deref()];
-    let same_number = from.is_some() && parties.contains(&from);
-    let since = call.leg.as_ref().map(|leg| leg.since).or(call.clocks.started_at);
-    let fresh = since.is_none_or(|since| now.saturating_duration_since(since) < WINDOW);
-    call.asked || same_number || fresh
+    /// Whether the platform's first message about a call is about this one, which only its leg, or who asked for it,
+    /// speaks for.
+    fn joins(&self, call: &Call, event: &PhoneEvent, now: Instant) -> bool {
+        let from = call.leg.as_ref().map(|leg| leg.from.as_str()).filter(|from| !from.is_empty());
+        let parties = [event.caller.as_deref(), event.called.as_deref()];
+        let same_number = from.is_some() && parties.contains(&from);
+        let since = call.leg.as_ref().map(|leg| leg.since).or(call.clocks.started_at);
+        let fresh = since.is_none_or(|since| now.saturating_duration_since(since) < WINDOW);
+        let stranger = self.from_is_caller && parties.iter().all(|party| differ(from, *party));
+        call.asked || same_number || (fresh && !stranger)
+    }
+
+    /// A leg and the platform's call are one: whether the legs of this platform come from their callers, or from a
+    /// gateway, whose number says nothing of who calls.
+    pub(super) fn learn_where_legs_come_from(&mut self) {
+        let Some(call) = self.live_call() else { return };
+        let Some(from) = call.leg.as_ref().map(|leg| leg.from.as_str()).filter(|from| !from.is_empty()) else { return };
+        let parties = [call.caller.as_deref(), call.called.as_deref()];
+        if parties.iter().any(Option::is_some) {
+            self.from_is_caller = parties.contains(&Some(from));
+        }
+    }
 }
 
 /// Whether two telephone numbers are known and are not the same. What has no digits names no caller: a gateway.

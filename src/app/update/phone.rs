@@ -211,6 +211,7 @@ impl Turn<'_> {
             self.set_phase(phase);
         }
         self.know_more(event);
+        self.state.learn_where_legs_come_from();
         if begins && phase == CallPhase::Ringing && answered {
             // The leg was answered before anybody said that it was a call for this agent.
             self.talking();

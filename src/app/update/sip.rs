@@ -126,6 +126,7 @@ impl Turn<'_> {
             call.hung_up_by = None;
         }
         let hang_up_asked = call.hang_up_asked;
+        self.state.learn_where_legs_come_from();
         let ways = [Action::HangUp, Action::Reject, Action::CancelDial];
         let asking = ways.iter().any(|action| {
             self.is_under_way(&Purpose::Command(*action)) || self.is_under_way(&Purpose::HangUpInstead(*action))

@@ -368,6 +368,33 @@ fn a_leg_that_wants_to_be_answered_opens_no_microphone_unless_somebody_has_spoke
 }
 
 #[test]
+fn a_leg_of_another_caller_is_not_that_of_a_ring_without_a_leg() {
+    // From earlier calls it is known that legs come from their callers here.
+    let mut rig = talking(Some("pz"));
+    bye(&mut rig, "a");
+    pho(&mut rig, PhoneState::HungUp, Some("pz"));
+    rig.agent("1");
+    ring(&mut rig, A, Some("pa"));
+    invite(&mut rig, "b", B);
+    let shown = rig.shown();
+    assert_eq!((shown.call.phase, shown.call.peer.number.as_deref()), (CallPhase::Ringing, Some(B)));
+    rig.command(Command::Answer);
+    answered(&mut rig, "b");
+    pho(&mut rig, PhoneState::HungUp, Some("pa"));
+    assert_eq!(rig.shown().call.phase, CallPhase::Talking, "the end of the ring is not the end of this call");
+    assert_eq!(told_about(&rig, "b"), ["answer"]);
+    ring(&mut rig, B, Some("pb"));
+    assert_eq!(rig.shown().call.peer.area.as_deref(), Some("北京"));
+
+    // Behind a gateway a number says nothing.
+    let mut rig = Rig::idle();
+    ring(&mut rig, A, None);
+    invite(&mut rig, "a", "4008001234");
+    assert_eq!(rig.shown().call.peer.number.as_deref(), Some(A));
+    assert!(rig.shown().journal.is_empty());
+}
+
+#[test]
 fn everything_that_was_learnt_late_is_in_the_journal_and_the_events() {
     let mut rig = Rig::idle();
     invite(&mut rig, "a", "gw01");
