@@ -74,6 +74,10 @@ impl Turn<'_> {
         self.older_calls_are_over();
         let before = self.state.call_phase();
         let (live, connected) = (before.is_live(), before.is_connected());
+        // A leg that rings is in no conversation: that is the call before it, whose end is on the way.
+        if before == CallPhase::Ringing && self.state.has_ringing_leg() && matches!(pho_sta, 6 | 23 | 24 | 26 | 35) {
+            return tracing::info!(pho_sta, "the platform still speaks of the call before the one that rings");
+        }
         match pho_sta {
             // A leg is better known here than by a figure that may stand for "nothing to tell".
             0 if has_leg => {}

@@ -187,6 +187,12 @@ impl Turn<'_> {
         if self.state.session.rejoining {
             return self.rejoin_greeted();
         }
+        let (state_set, web_phone) = (self.state.session.state_set, self.state.session.web_phone);
+        if !state_set && web_phone && self.state.live_call().is_some_and(|call| call.leg.is_none()) {
+            // The new sign-in holds no call, and there is none on this phone.
+            self.end_platform_call();
+            self.call_over();
+        }
         if self.state.live_call().is_some() && !self.state.session.state_set {
             // Signed in anew in the middle of a call: the wanted state is asked for when the call is over.
             self.state.session.state_set = true;

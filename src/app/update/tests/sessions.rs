@@ -319,6 +319,22 @@ fn a_late_answer_to_a_wish_does_not_undo_a_sign_out() {
     assert!(rig.shown().can(crate::app::Action::SignIn));
 }
 
+/// A call of which only the platform knew is over when the platform has begun anew.
+#[test]
+fn a_new_sign_in_keeps_no_ring_without_a_leg() {
+    let mut rig = Rig::idle();
+    rig.agent("4");
+    rig.pho(crate::cti::push::PhoneState::Ring(crate::domain::RingKind::Queue));
+    rig.link(closed(1006));
+    rig.timer(TimerId::Reconnect);
+    rig.link(closed(3404));
+    rig.reply_to(phone_info, 0, json!({ "vccId": 77, "phopass": "pw" }));
+    rig.reply_to(login, 0, json!({ "regId": "R2", "agSta": "0" }));
+    rig.push(PushMessage::Established);
+    assert!(!rig.shown().call.phase.is_live());
+    assert!(rig.sent(|r| *r == Request::Ready).is_some(), "the phone is free for the next call");
+}
+
 /// The platform died and is back without its memory: when the leg of the call ends, there is no call any more, and the
 /// platform is asked for the first state.
 #[test]

@@ -395,6 +395,22 @@ fn a_leg_of_another_caller_is_not_that_of_a_ring_without_a_leg() {
 }
 
 #[test]
+fn what_a_resync_says_of_the_call_before_is_not_said_of_the_one_that_rings() {
+    let mut rig = talking(None);
+    bye(&mut rig, "a");
+    rig.link(crate::cti::link::LinkEvent::Closed { code: 1006, reason: String::new() });
+    invite(&mut rig, "b", B);
+    rig.timer(TimerId::Reconnect);
+    rig.push(PushMessage::Established);
+    rig.push(PushMessage::InitState { ag_sta: 4, pho_sta: Some(6), param: None });
+    assert_eq!(rig.shown().call.phase, CallPhase::Ringing);
+    pho(&mut rig, PhoneState::HungUp, None);
+    let shown = rig.shown().call;
+    assert_eq!((shown.phase, shown.peer.number.as_deref()), (CallPhase::Ringing, Some(B)));
+    assert_eq!(told_about(&rig, "b"), [""; 0]);
+}
+
+#[test]
 fn everything_that_was_learnt_late_is_in_the_journal_and_the_events() {
     let mut rig = Rig::idle();
     invite(&mut rig, "a", "gw01");
