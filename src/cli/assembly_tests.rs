@@ -1,7 +1,10 @@
 use std::{
     path::Path,
-    sync::Arc,
-    sync::atomic::{AtomicBool, Ordering},
+    process::{Command as Program, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::Value;
@@ -14,6 +17,13 @@ use crate::{
     sim::{Options, Platform},
 };
 
+/// How the played screen fails.
+const MODE: &str = "WINCALL_FAILING_SCREEN";
+/// The directory of the played phone bar.
+const PLACE: &str = "WINCALL_FAILING_PLACE";
+/// What the played phone bar says in the call.
+const TALKED: &str = "the screen fails in a call";
+
 /// Calls that the platform knows of.
 async fn calls(platform: &Platform) -> usize {
     let url = format!("{}/calls", platform.ready().admin.trim_end_matches('/'));
@@ -22,40 +32,48 @@ async fn calls(platform: &Platform) -> usize {
     calls.as_array().unwrap().len()
 }
 
+/// A phone bar whose screen fails in a call, played when the other test starts this one in a process of its own: a phone
+/// bar that ends takes its process with it.
+#[test]
+fn child() {
+    let (Ok(mode), Ok(place)) = (std::env::var(MODE), std::env::var(PLACE)) else { return };
+    let at = |name: &str| Path::new(&place).join(name);
+    let set = [("audio.backend".to_owned(), "null".to_owned())];
+    let mut config =
+        load::from_str(&std::fs::read_to_string(at("client.toml")).unwrap(), Path::new("test"), &set).unwrap();
+    config.control.path = Some(at("control"));
+    let paths = Paths { config_dir: at("config"), state_dir: at("state"), runtime_dir: at("run") };
+    let manner = Manner { locale: Locale::En, headless: false, demo: true };
+    let ended = run(shown_by(config, &manner, &paths, None, async |handle, _, _| {
+        let mut snapshots = handle.snapshots();
+        snapshots.wait_for(|s| s.agent.state == AgentState::Idle).await.unwrap();
+        let number = "13912345678".to_owned();
+        let dial = Command::Dial { number, caller_id: None, queue_id: None, user_data: None };
+        handle.ask(dial).await.unwrap();
+        snapshots.wait_for(|s| s.call.phase == CallPhase::Talking).await.unwrap();
+        eprintln!("{TALKED}");
+        assert_ne!(mode, "panic", "the screen fails");
+        Err(UiError::Terminal(std::io::Error::other("the screen fails")))
+    }));
+    assert_eq!(ended.unwrap_err().exit_code, 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_screen_that_fails_in_a_call_ends_it_in_order() {
     crate::net::tls::install_provider();
-    for panics in [true, false] {
+    for mode in ["panic", "error"] {
         let platform = Platform::start(Options::default()).await.unwrap();
-        let set = [("audio.backend".to_owned(), "null".to_owned())];
-        let mut config = load::from_str(&platform.client_config(), Path::new("test"), &set).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let at = |name: &str| dir.path().join(name);
-        config.control.path = Some(at("control"));
-        let paths = Paths { config_dir: at("config"), state_dir: at("state"), runtime_dir: at("run") };
-        let manner = Manner { locale: Locale::En, headless: false, demo: true };
-        let talked = AtomicBool::new(false);
-        let ended = AssertUnwindSafe(shown_by(config, &manner, &paths, None, async |handle, _, _| {
-            let mut snapshots = handle.snapshots();
-            snapshots.wait_for(|s| s.agent.state == AgentState::Idle).await.unwrap();
-            let number = "13912345678".to_owned();
-            let dial = Command::Dial { number, caller_id: None, queue_id: None, user_data: None };
-            handle.ask(dial).await.unwrap();
-            snapshots.wait_for(|s| s.call.phase == CallPhase::Talking).await.unwrap();
-            assert_eq!(calls(&platform).await, 1);
-            talked.store(true, Ordering::SeqCst);
-            assert!(!panics, "the screen fails");
-            Err(UiError::Terminal(std::io::Error::other("the screen fails")))
-        }))
-        .catch_unwind()
-        .await;
-        match &ended {
-            Ok(ended) => assert_eq!(ended.as_ref().unwrap_err().exit_code, 1),
-            Err(_) => assert!(panics, "a panic goes on to the end of the program"),
-        }
-        assert!(talked.load(Ordering::SeqCst), "it failed before that");
-        // Nobody is left in silence: the far end has its BYE before the program is gone.
-        assert_eq!(calls(&platform).await, 0, "panics: {panics}");
+        std::fs::write(dir.path().join("client.toml"), platform.client_config()).unwrap();
+        let mut program = Program::new(std::env::current_exe().unwrap());
+        program.args(["--exact", "cli::assembly::tests::child", "--nocapture", "--test-threads=1"]);
+        program.env(MODE, mode).env(PLACE, dir.path()).stdin(Stdio::null());
+        let output = tokio::task::spawn_blocking(move || program.output()).await.unwrap().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(TALKED), "it failed before that: {said}");
+        assert_eq!(output.status.success(), mode == "error", "{said}");
+        // Nobody is left in silence: the far end had its BYE before the program was gone.
+        assert_eq!(calls(&platform).await, 0, "{mode}");
         platform.stop().await;
     }
 }

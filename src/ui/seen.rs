@@ -142,7 +142,8 @@ fn command_concerns_call(command: &Command) -> bool {
         | Command::DismissNotices
         | Command::ReconnectNow
         // In a call it is asked about first, and the answer is another command.
-        | Command::Quit => false,
+        | Command::Quit
+        | Command::QuitNow => false,
     }
 }
 
