@@ -1,6 +1,14 @@
 //! Redrawing, a terminal that takes nothing, a flag that another program left on it.
 
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, process::Stdio};
+use std::{
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use portable_pty::{PtySize, native_pty_system};
 use rustix::{fs::OFlags, process::Signal};
@@ -109,7 +117,7 @@ fn a_flag_that_another_program_left_on_the_terminal_ends_nothing() {
     rustix::fs::fcntl_setfl(&shared, flags | OFlags::NONBLOCK).expect("the flag");
     crate::common::become_idle(&home);
     crate::common::talking(&home, &platform, "silence");
-    // A terminal that is slow to take whole screens.
+    // Nothing is taken while whole screens are wanted; then everything is, and still whole screens are wanted.
     let mut reader = pair.master.try_clone_reader().expect("its output");
     let mut keys = pair.master.take_writer().expect("its keyboard");
     for round in 0..20 {
@@ -118,17 +126,20 @@ fn a_flag_that_another_program_left_on_the_terminal_ends_nothing() {
         pair.master.resize(size(columns, rows)).expect("a new size");
         std::thread::sleep(std::time::Duration::from_millis(30));
     }
-    let mut buffer = [0; 4096];
-    let mut taken = 0;
-    while taken < 200_000 {
-        taken += std::io::Read::read(&mut reader, &mut buffer).expect("the screen goes on");
-        if taken > 60_000 {
-            std::io::Write::write_all(&mut keys, b"\x0c").expect("keys go in");
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = taken.clone();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(n @ 1..) = std::io::Read::read(&mut reader, &mut buffer) {
+            count.fetch_add(n, Ordering::SeqCst);
         }
-    }
+    });
+    until("the screen goes on", std::time::Duration::from_secs(20), || {
+        std::io::Write::write_all(&mut keys, b"\x0c").expect("keys go in");
+        taken.load(Ordering::SeqCst) > 200_000
+    });
     assert!(bar.is_running(), "ended by another program's flag");
     assert_eq!(home.status()["call"]["phase"], "talking");
     assert_eq!(calls(&platform), 1);
-    std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
     assert_eq!(bar.terminate(), Some(0));
 }
