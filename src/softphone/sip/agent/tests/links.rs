@@ -97,9 +97,10 @@ fn a_whole_floor_does_not_come_back_in_the_same_second() {
         back.iter().map(|at| until(*at)).max().unwrap_or_default()
     };
     let tenth = share(8.0, 0.1);
-    assert!(tenth <= 200, "{tenth} of 1,000 in a tenth of the second in which they may come");
+    assert!(tenth <= 230, "{tenth} of 1,000 in a tenth of the second in which they may come");
+    // 50 on average; the fullest of all seconds that could be chosen has more, by chance.
     let second = share(300.0, 1.0);
-    assert!(second <= 90, "{second} of 1,000 in one second after five minutes");
+    assert!(second <= 130, "{second} of 1,000 in one second after five minutes");
 }
 
 #[test]
