@@ -15,16 +15,24 @@ use crate::{
 /// A call whose end the platform has accepted is over after this time, said or not.
 const STRAY_CALL: Duration = Duration::from_secs(3);
 
+/// A leg that rings is ended without the platform's answer after this time.
+const SLOW_PLATFORM: Duration = Duration::from_secs(1);
+
 impl Turn<'_> {
     /// `request`: the platform's word for this way to end a call. For refusing and cancelling it has one of its own
     /// (protocol `cti.md` 2.4); the original bar hangs up instead, which is done here where its own is refused.
     pub(super) fn hang_up(&mut self, id: CommandId, action: Action, request: Request) {
         if let Some(call) = self.state.live_call_mut() {
             call.hang_up_asked = true;
-            if let Some(leg) = call.leg.as_ref().filter(|leg| leg.answered) {
-                // Nobody hears the agent from this moment, however long the platform takes.
-                let call_id = leg.call_id.clone();
-                self.phone(softphone::Command::Release { call_id });
+            if let Some(leg) = &call.leg {
+                let (call_id, answered) = (leg.call_id.clone(), leg.answered);
+                if answered {
+                    // Nobody hears the agent from this moment, however long the platform takes.
+                    self.phone(softphone::Command::Release { call_id });
+                } else {
+                    // The platform's own way is the better one while a leg only rings, but not for ever.
+                    self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: SLOW_PLATFORM });
+                }
             }
         }
         self.send(id, action, request);

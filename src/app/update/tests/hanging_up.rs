@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::rig::Rig;
 use crate::{
-    app::{Action, Command, Effect, RefusalKind},
+    app::{Action, Command, Effect, RefusalKind, TimerId},
     cti::{
         api::Request,
         push::{PhoneEvent, PhoneState, PushMessage},
@@ -56,6 +56,15 @@ fn requests(rig: &Rig) -> Vec<Request> {
             _ => None,
         })
         .collect()
+}
+
+#[test]
+fn a_slow_platform_does_not_keep_a_ringing_leg() {
+    let mut rig = Rig::ringing();
+    rig.command(Command::Reject);
+    assert_eq!(rig.hang_ups(), 0, "the platform's own way is tried first");
+    rig.timer(TimerId::StrayCall);
+    assert_eq!(rig.hang_ups(), 1);
 }
 
 /// The platform's commands are slow, so the leg was ended without waiting; the next customer rings before the order to
