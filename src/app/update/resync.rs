@@ -3,6 +3,8 @@
 //! It tells less than the messages it stands for: never who is at the other end, never a hold or a whisper, and a
 //! platform may give a consultation as plain "in conversation". So what is known better here stays, marked as uncertain.
 
+use std::time::Duration;
+
 use super::Turn;
 use crate::{
     app::{
@@ -14,6 +16,8 @@ use crate::{
     i18n::Message,
 };
 
+/// For so long after its end here the platform may still hold a call: its end is on the way.
+const JUST_ENDED: Duration = Duration::from_secs(5);
 /// No packet for so long is no sound, ms.
 const SILENT_MS: u32 = 2000;
 
@@ -69,6 +73,12 @@ impl Turn<'_> {
         if guessed {
             // Now it is known, or known not to be.
             self.call_over();
+        }
+        let at = self.now.at;
+        let just_ended = self.state.platform.newest().and_then(|call| call.ended_here);
+        let ends = just_ended.is_some_and(|ended| at.saturating_duration_since(ended) < JUST_ENDED);
+        if ends && self.state.live_call().is_none() && matches!(pho_sta, 6 | 21..=26 | 35) {
+            return tracing::info!(pho_sta, "the platform still speaks of the call that has ended here");
         }
         // It is what there is now: whatever was to be said of older calls was said while the link was away.
         self.older_calls_are_over();

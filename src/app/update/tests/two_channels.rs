@@ -411,6 +411,22 @@ fn what_a_resync_says_of_the_call_before_is_not_said_of_the_one_that_rings() {
 }
 
 #[test]
+fn a_call_hung_up_while_the_link_was_away_does_not_come_back_with_it() {
+    let mut rig = talking(None);
+    rig.link(crate::cti::link::LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.command(Command::HangUp);
+    ended(&mut rig, "a", EndCause::Local);
+    rig.later(Duration::from_secs(1));
+    rig.timer(TimerId::Reconnect);
+    rig.push(PushMessage::Established);
+    rig.push(PushMessage::InitState { ag_sta: 4, pho_sta: Some(6), param: None });
+    assert!(!rig.shown().call.phase.is_live());
+    pho(&mut rig, PhoneState::HungUp, None);
+    rig.agent("1");
+    assert_eq!(rig.shown().journal.len(), 1);
+}
+
+#[test]
 fn everything_that_was_learnt_late_is_in_the_journal_and_the_events() {
     let mut rig = Rig::idle();
     invite(&mut rig, "a", "gw01");
