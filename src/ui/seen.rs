@@ -42,6 +42,11 @@ pub fn for_the_call_seen(
     }
     let mut tried = state.clone();
     let ask = act(&mut tried);
+    // Without a call on the screen it can only be meant for the one that comes up in this moment.
+    if typed_at.is_none() && matches!(ask, Some(Ask::Tell(Command::Answer))) {
+        *state = tried;
+        return ask;
+    }
     let opens = tried.dialog.as_ref().is_some_and(is_about_call) && !state.dialog.as_ref().is_some_and(is_about_call);
     if opens || ask.as_ref().is_some_and(concerns_call) {
         state.prefix_typed = false;
