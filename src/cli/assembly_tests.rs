@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    app::Effect,
+    app::{Effect, SipState, Snapshot},
     config::load,
     domain::{AgentState, CallPhase},
     sim::{Options, Platform},
@@ -46,7 +46,9 @@ fn child() {
     let manner = Manner { locale: Locale::En, headless: false, demo: true };
     let ended = run(shown_by(config, &manner, &paths, None, async |handle, _, _| {
         let mut snapshots = handle.snapshots();
-        snapshots.wait_for(|s| s.agent.state == AgentState::Idle).await.unwrap();
+        // The phone and the sign-in are two connections: either may be first.
+        let ready = |s: &Snapshot| s.agent.state == AgentState::Idle && s.sip.state == SipState::Registered;
+        snapshots.wait_for(ready).await.unwrap();
         let number = "13912345678".to_owned();
         let dial = Command::Dial { number, caller_id: None, queue_id: None, user_data: None };
         handle.ask(dial).await.unwrap();

@@ -111,6 +111,14 @@ fn wait_for(events: &Events, what: impl Fn(&Event) -> bool) -> Event {
     }
 }
 
+/// The median level of one frequency over stretches of 100 ms, dBFS. A packet that this machine sent late moves the phase
+/// of what follows, which takes from the level of a long stretch and says nothing of the sound.
+fn usual_level(samples: &[f32], hz: f64) -> f64 {
+    let mut levels: Vec<f64> = samples.chunks_exact(4800).map(|stretch| level_at(stretch, hz)).collect();
+    levels.sort_by(f64::total_cmp);
+    levels[levels.len() / 2]
+}
+
 /// Both directions keep frequency and level, without gaps, and the meters show it.
 fn a_call(codec: Codec) {
     let dir = tempfile::tempdir().unwrap();
@@ -133,7 +141,7 @@ fn a_call(codec: Codec) {
     assert!((5.5..6.5).contains(&(out.len() as f64 / 48_000.0)), "{} samples", out.len());
     let steady = &out[48_000..];
     assert!((strongest_near(steady, 440.0) - 440.0).abs() <= 0.5);
-    assert!((level_at(&steady[..48_000], 440.0) + 12.0).abs() < 1.0);
+    assert!((usual_level(steady, 440.0) + 12.0).abs() < 1.0, "{}", usual_level(steady, 440.0));
     assert!(longest_gap_ms(steady, -15.0) <= 20, "a gap of {} ms", longest_gap_ms(steady, -15.0));
 
     assert!(quality.packets_received >= 290, "{quality:?}");
