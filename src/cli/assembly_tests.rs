@@ -47,8 +47,8 @@ fn child() {
     let ended = run(shown_by(config, &manner, &paths, None, async |handle, _, _| {
         let mut snapshots = handle.snapshots();
         // The phone and the sign-in are two connections: either may be first.
-        let ready = |s: &Snapshot| s.agent.state == AgentState::Idle && s.sip.state == SipState::Registered;
-        snapshots.wait_for(ready).await.unwrap();
+        let registered = |s: &Arc<Snapshot>| s.sip.state == SipState::Registered;
+        snapshots.wait_for(|s| s.agent.state == AgentState::Idle && registered(s)).await.unwrap();
         let number = "13912345678".to_owned();
         let dial = Command::Dial { number, caller_id: None, queue_id: None, user_data: None };
         handle.ask(dial).await.unwrap();
