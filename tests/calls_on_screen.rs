@@ -38,7 +38,7 @@ fn a_colleague_is_consulted_joined_and_given_the_call() {
     terminal.keys("\r");
     terminal.shows("咨询呼叫中");
     terminal.shows("客户听等待音");
-    terminal.shows("x 挂机");
+    terminal.shows("x 挂断 8002");
     colleague.until_phase("ringing");
     colleague.ctl(&["answer"]);
     terminal.shows("w 三方");

@@ -107,7 +107,7 @@ fn a_command_fills_it_for_the_customer_who_rings() {
     terminal.shows("Gold customer");
     terminal.keys("X");
     terminal.shows_no_more("Gold customer");
-    terminal.keys("q");
+    terminal.quit();
     assert_eq!(terminal.ended(), 0);
     terminal.is_as_it_was();
 }
@@ -143,7 +143,7 @@ fn a_slow_command_is_ended_with_the_call_and_a_failed_one_tells_why() {
     terminal.shows("such customer");
     terminal.keys("x");
     home.wait("no-call");
-    terminal.keys("q");
+    terminal.quit();
     assert_eq!(terminal.ended(), 0);
 }
 
@@ -205,7 +205,7 @@ fn an_address_fills_it_and_a_script_wins_for_its_call() {
     home.ctl(&["hangup"]);
     home.ctl(&["panel", "clear"]);
     terminal.shows_no_more("王小明");
-    terminal.keys("q");
+    terminal.quit();
     assert_eq!(terminal.ended(), 0);
 }
 
@@ -228,14 +228,14 @@ fn its_width_is_changed_by_keys_and_found_again() {
         second = edge(screen);
         second.is_some_and(|at| first.is_some_and(|before| at + 5 < before))
     });
-    terminal.keys("q");
+    terminal.quit();
     assert_eq!(terminal.ended(), 0);
     let mut again = Terminal::phone_bar(&home, &platform.config, "en", COLUMNS, 36);
     again.shows("ready");
     again.until("the width of last time", |screen| edge(screen) == second);
     again.keys("p");
     again.until("no panel", |screen| edge(screen).is_none());
-    again.keys("q");
+    again.quit();
     assert_eq!(again.ended(), 0);
 }
 

@@ -58,7 +58,7 @@ fn a_call_by_keys_at_every_size_in_both_languages() {
         });
         assert!(left.is_sorted_by(|a, b| a > b), "wrap-up counts down, not {left:?}");
         terminal.shows(say("ready", "空闲"));
-        terminal.keys("q");
+        terminal.quit();
         assert_eq!(terminal.ended(), 0, "{columns}x{rows} {locale}");
         terminal.is_as_it_was();
     }
@@ -180,7 +180,7 @@ fn help_palette_resize_and_a_terminal_that_is_too_small() {
     terminal.until("what is too small", |screen| screen.to_lowercase().contains("small") || screen.contains("40"));
     terminal.resize(100, 3);
     terminal.shows("ready");
-    terminal.keys("q");
+    terminal.quit();
     assert_eq!(terminal.ended(), 0);
 }
 
@@ -198,7 +198,7 @@ fn a_key_pressed_while_the_window_changes_its_size_is_not_lost() {
         terminal.keys(&"\x7f".repeat(8));
         terminal.shows_no_more("55");
     }
-    terminal.keys("\x03");
+    terminal.quit_by("\x03");
     assert_eq!(terminal.ended(), 0);
 }
 
@@ -228,9 +228,9 @@ fn a_signal_in_a_call_and_ctrl_c_give_the_terminal_back_too() {
     home.wait("talking");
     // Ctrl-C is a key like q: with a call up it asks.
     terminal.keys("\x03");
-    terminal.shows("Hang up and quit?");
+    terminal.shows("hang up and quit");
     terminal.keys("\x1b");
-    terminal.shows_no_more("Hang up and quit?");
+    terminal.shows_no_more("hang up and quit");
     let pid = terminal.process_id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process");
     kill_process(pid, Signal::TERM).expect("the process is there");
     assert_eq!(terminal.ended(), 0);
@@ -238,7 +238,7 @@ fn a_signal_in_a_call_and_ctrl_c_give_the_terminal_back_too() {
 
     let mut terminal = Terminal::phone_bar(&home, &platform.config, "en", 80, 24);
     terminal.until("the bar", |screen| screen.contains("8001"));
-    terminal.keys("\x03");
+    terminal.quit_by("\x03");
     assert_eq!(terminal.ended(), 0);
     terminal.is_as_it_was();
 }

@@ -103,6 +103,7 @@ async fn shown_by(
         keys: config.keys.clone(),
         bar: config.bar.clone(),
         demo: manner.demo,
+        quit_signs_out: config.platform.sign_out_on_exit,
         remembered: remembered.clone(),
     };
     if !manner.headless {

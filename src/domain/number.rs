@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::numbers_in::numbers_in;
+
 /// Most digits a telephone number may have here: E.164 allows 15, platforms add prefixes and extensions.
 const MAX_DIGITS: usize = 31;
 
@@ -17,10 +19,16 @@ pub enum NumberError {
     /// More digits than any number has.
     #[error("the number has {0} digits; at most {MAX_DIGITS} are possible")]
     TooLong(usize),
+    /// More than one number.
+    #[error("'{0}' and another number: only one can be called")]
+    Several(String),
 }
 
+/// Digits from which on two groups are two numbers.
+const WHOLE: usize = 7;
+
 /// Cleans a telephone number: `tel:` is taken off, blanks, dashes, dots and brackets go, full-width digits become plain.
-/// Of a `tel:` link (RFC 3966) the number counts; its parameters go, see [`tel_extension`].
+/// Of a `tel:` link (RFC 3966) the number counts; its parameters and every extension go, see [`extension`].
 ///
 /// A leading `+` stays, and so do `*`, `#` and `,` (a pause, [`cti.md` 2.3]).
 ///
@@ -31,6 +39,16 @@ pub fn clean_number(typed: &str) -> Result<String, NumberError> {
     let link = of_link(typed);
     let typed = link.as_deref().unwrap_or(typed).trim_start_matches('/');
     let typed = typed.split(';').next().unwrap_or(typed);
+    let found = numbers_in(typed);
+    let mut whole = found.iter().filter(|one| one.number.len() >= WHOLE);
+    if let (Some(first), Some(_)) = (whole.next(), whole.next()) {
+        return Err(NumberError::Several(first.number.clone()));
+    }
+    let end = match found.as_slice() {
+        [one] => one.extension.as_ref().filter(|extension| extension.sure).map(|extension| extension.at),
+        _ => None,
+    };
+    let typed = end.and_then(|end| typed.get(..end)).unwrap_or(typed);
     let mut number = String::with_capacity(typed.len());
     for c in typed.chars() {
         match c {
@@ -62,9 +80,13 @@ pub fn clean_number(typed: &str) -> Result<String, NumberError> {
     Ok(number)
 }
 
-/// The extension that a `tel:` link names (`;ext=`): nothing can dial it together with the number, so the agent is told.
-pub fn tel_extension(typed: &str) -> Option<String> {
-    let link = of_link(typed.trim())?;
+/// The extension in what was typed: that of a `tel:` link (`;ext=`), or one behind the number. Nothing can dial it together
+/// with the number, so the agent is told.
+pub fn extension(typed: &str) -> Option<String> {
+    let Some(link) = of_link(typed.trim()) else {
+        let [one] = <[_; 1]>::try_from(numbers_in(typed.split(';').next()?)).ok()?;
+        return one.extension.filter(|extension| extension.sure).map(|extension| extension.digits);
+    };
     let extension = link.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.eq_ignore_ascii_case("ext").then_some(value)
@@ -112,6 +134,10 @@ mod tests {
             ("TEL:%2B86%20138-0013-8000", "+8613800138000"),
             ("tel://10086", "10086"),
             ("tel:863-1234;phone-context=+1-914-555;isub=7", "8631234"),
+            ("021-64700000-801", "02164700000"),
+            ("400-811-1111转3", "4008111111"),
+            ("138/0013/8000", "13800138000"),
+            ("02164700000,801", "02164700000,801"),
         ] {
             assert_eq!(clean_number(typed).as_deref(), Ok(dialled), "{typed}");
         }
@@ -124,14 +150,19 @@ mod tests {
         assert_eq!(clean_number("张三"), Err(NumberError::BadCharacter('张')));
         assert_eq!(clean_number("1+2"), Err(NumberError::BadCharacter('+')));
         assert_eq!(clean_number(&"1".repeat(32)), Err(NumberError::TooLong(32)));
+        for two in ["13800138000 13900139000", "138-0013-8000/139-0013-9000", "13800138000,13900139000"] {
+            assert_eq!(clean_number(two), Err(NumberError::Several("13800138000".into())), "{two}");
+        }
     }
 
     #[test]
     fn the_extension_of_a_link_is_known() {
-        assert_eq!(tel_extension("tel:+86-10-5854-5832;ext=12").as_deref(), Some("12"));
-        assert_eq!(tel_extension("tel:10086;isub=1;EXT=1-2%3B").as_deref(), Some("12"));
+        assert_eq!(extension("tel:+86-10-5854-5832;ext=12").as_deref(), Some("12"));
+        assert_eq!(extension("tel:10086;isub=1;EXT=1-2%3B").as_deref(), Some("12"));
+        assert_eq!(extension("021-64700000-801").as_deref(), Some("801"));
+        assert_eq!(extension("400-811-1111 ext 3").as_deref(), Some("3"));
         for none in ["tel:10086", "tel:10086;ext=", "10086;ext=12", "tel:10086;next=1", ""] {
-            assert_eq!(tel_extension(none), None, "{none}");
+            assert_eq!(extension(none), None, "{none}");
         }
     }
 

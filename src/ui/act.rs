@@ -6,7 +6,7 @@ use std::time::Instant;
 pub use super::press::{on_click, on_key, on_wheel};
 use super::{
     calls, dial,
-    dialog::{Choice, DevicesDialog, Dialog, ListDialog, PickKind, Question},
+    dialog::{Choice, DevicesDialog, Dialog, ListDialog, PickKind, Question, question},
     duty::{self, ReminderAnswer},
     input::UiAction,
     look::{self, Step},
@@ -39,6 +39,8 @@ pub enum Ask {
     RaiseHand(BreakWish),
     /// Hang up, then quit.
     HangUpThenQuit,
+    /// Do this, then quit; if it fails, ask.
+    ThenQuit(Command),
     /// Switch mouse reports.
     SetMouse(bool),
     /// Copy a text through the terminal.
@@ -60,8 +62,8 @@ pub enum Target {
     Item(usize),
     /// A page of the open dialog.
     Page(usize),
-    /// The answer to the open question.
-    Answer(bool),
+    /// The answer to the open question with this letter.
+    Answer(char),
     /// A field of the open form.
     Field(usize),
     /// An answer to the reminder on the screen.
@@ -84,7 +86,10 @@ pub fn app_action(snapshot: &Snapshot, action: UiAction) -> Option<Action> {
     Some(match action {
         UiAction::Answer => Action::Answer,
         UiAction::HangUp if call.phase == CallPhase::Ringing && snapshot.can(Action::Reject) => Action::Reject,
-        UiAction::HangUp => Action::HangUp,
+        // The colleague first: whoever hangs up then does not mean the customer who waits.
+        UiAction::HangUp if snapshot.can(Action::ConsultReturn) => Action::ConsultReturn,
+        UiAction::HangUp if snapshot.can(Action::ThreeWayReturn) => Action::ThreeWayReturn,
+        UiAction::HangUp | UiAction::HangUpAll => Action::HangUp,
         UiAction::Hold if call.phase == CallPhase::Held => Action::Unhold,
         UiAction::Hold => Action::Hold,
         UiAction::Mute if call.muted => Action::Unmute,
@@ -165,9 +170,14 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         Choice::Act(action) => perform(state, snapshot, action, now),
         // Digits queue in the program: one that is still pending does not keep the next from being asked for.
         Choice::Digit(digit) => Some(Ask::Tell(Command::SendDtmf { digits: digit.to_string() })),
-        Choice::Yes(Question::Quit) => {
+        Choice::Extension(digits) => Some(Ask::Tell(Command::SendDtmf { digits })),
+        Choice::Yes(Question::Quit | Question::QuitAnyway { .. }) => {
             Some(if snapshot.call.phase.is_live() { Ask::HangUpThenQuit } else { Ask::Tell(Command::Quit) })
         }
+        Choice::SignOutAndQuit => then_quit(state, snapshot, Action::SignOut, Command::SignOut, now),
+        Choice::BusyAndQuit => then_quit(state, snapshot, Action::Busy, Command::Busy { reason: None }, now),
+        Choice::Yes(Question::HangUpAll) => tell(state, snapshot, Action::HangUp, Command::HangUp, now),
+        Choice::Yes(Question::Evaluate) => tell(state, snapshot, Action::Evaluate, Command::Evaluate, now),
         Choice::Device(choice) => Some(Ask::Tell(choice.command())),
         Choice::Duty(choice) => duty::choose(state, snapshot, choice, now),
         Choice::ForgetAfterCall => Some(Ask::Tell(Command::ForgetAfterCall)),
@@ -200,6 +210,25 @@ pub(super) fn tell(
     is_possible(state, snapshot, action, now).then_some(Ask::Tell(command))
 }
 
+/// Quits after this, unless it is known that it would be refused: then the reason is shown.
+fn then_quit(
+    state: &mut ViewState,
+    snapshot: &Snapshot,
+    action: Action,
+    command: Command,
+    now: Instant,
+) -> Option<Ask> {
+    is_possible(state, snapshot, action, now).then_some(Ask::ThenQuit(command))
+}
+
+/// Opens a question, unless it is known that its yes would be refused: then the reason is shown.
+fn ask(state: &mut ViewState, snapshot: &Snapshot, action: Action, question: Question, now: Instant) -> Option<Ask> {
+    if is_possible(state, snapshot, action, now) {
+        state.dialog = Some(Dialog::Question(question));
+    }
+    None
+}
+
 /// Whether nothing is known to speak against it; otherwise the reason is shown.
 pub(super) fn is_possible(state: &mut ViewState, snapshot: &Snapshot, action: Action, now: Instant) -> bool {
     if snapshot.is_pending(action) {
@@ -219,11 +248,23 @@ pub(super) fn is_possible(state: &mut ViewState, snapshot: &Snapshot, action: Ac
 pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now: Instant) -> Option<Ask> {
     let simple = |command| app_action(snapshot, action).map(|needed| (needed, command));
     let wanted = match action {
-        UiAction::Answer => simple(Command::Answer),
+        UiAction::Answer => {
+            // What is typed from now on is meant for the call.
+            if snapshot.can(Action::Answer) && state.focus == Focus::Number {
+                state.focus = Focus::None;
+            }
+            simple(Command::Answer)
+        }
         UiAction::HangUp => match app_action(snapshot, action) {
             Some(Action::Reject) => Some((Action::Reject, Command::Reject)),
+            Some(Action::ConsultReturn) => Some((Action::ConsultReturn, Command::ConsultReturn)),
+            Some(Action::ThreeWayReturn) => Some((Action::ThreeWayReturn, Command::ThreeWayReturn)),
             Some(_) | None => Some((Action::HangUp, Command::HangUp)),
         },
+        UiAction::HangUpAll if snapshot.can(Action::ConsultReturn) || snapshot.can(Action::ThreeWayReturn) => {
+            return ask(state, snapshot, Action::HangUp, Question::HangUpAll, now);
+        }
+        UiAction::HangUpAll => return perform(state, snapshot, UiAction::HangUp, now),
         UiAction::Hold if snapshot.call.phase == CallPhase::Held => Some((Action::Unhold, Command::Unhold)),
         UiAction::Hold => Some((Action::Hold, Command::Hold)),
         UiAction::Mute if snapshot.call.muted => Some((Action::Unmute, Command::Unmute)),
@@ -244,12 +285,7 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::Dial => return dial::dial(state, snapshot, now),
         UiAction::DialAgent => return dial::dial_agent(state, snapshot, now),
         UiAction::SignIn => return is_possible(state, snapshot, Action::SignIn, now).then_some(Ask::SignIn),
-        UiAction::SignOut => {
-            if is_possible(state, snapshot, Action::SignOut, now) {
-                state.dialog = Some(Dialog::Question(Question::SignOut));
-            }
-            None
-        }
+        UiAction::SignOut => return ask(state, snapshot, Action::SignOut, Question::SignOut, now),
         UiAction::Busy => {
             if snapshot.busy_reasons.is_empty() && snapshot.after_call == Some(Wanted::Busy(None)) {
                 // The same key takes back what it asked for.
@@ -282,7 +318,7 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
             None
         }
         UiAction::Quit => {
-            if !snapshot.call.phase.is_live() {
+            if !snapshot.call.phase.is_live() && !question::leaves_customers(state, snapshot) {
                 return Some(Ask::Tell(Command::Quit));
             }
             state.dialog = Some(Dialog::Question(Question::Quit));
@@ -328,7 +364,7 @@ pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now
         UiAction::Return => simple(Command::ConsultReturn),
         UiAction::ConsultTransfer => simple(Command::ConsultTransfer),
         UiAction::ThreeWay => simple(Command::ThreeWay),
-        UiAction::Evaluate => simple(Command::Evaluate),
+        UiAction::Evaluate => return ask(state, snapshot, Action::Evaluate, Question::Evaluate, now),
         UiAction::Whisper if snapshot.call.phase == CallPhase::Whispering => simple(Command::WhisperCancel),
         UiAction::Whisper => simple(Command::Whisper { ag_no: None }),
         UiAction::Barge => simple(Command::Barge { ag_no: None }),

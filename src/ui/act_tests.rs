@@ -92,7 +92,7 @@ fn pasted_numbers_land_clean_in_the_field() {
     assert_eq!((state.number.value(), state.focus), ("+8613800138000", Focus::Number));
     let mut state = fixtures::state();
     on_paste(&mut state, &snapshot, "张三\u{1b}[31m 8002", now());
-    assert_eq!(state.number.value(), "31m8002");
+    assert_eq!(state.number.value(), "8002", "nor does the colour of a terminal become a number");
     let mut state = fixtures::state();
     on_paste(&mut state, &snapshot, "张三", now());
     assert_eq!((state.number.value(), state.focus), ("", Focus::None));
@@ -142,14 +142,181 @@ fn keypad_digits_go_out_in_order_and_the_call_keys_still_work() {
 #[test]
 fn quitting_asks_only_in_a_call_and_esc_never_ends_one() {
     let mut state = fixtures::state();
-    assert_eq!(press(&mut state, &fixtures::idle(Locale::En), "q"), tells(&["Quit"]));
-    assert_eq!(press(&mut state, &fixtures::idle(Locale::En), "ctrl-c"), tells(&["Quit"]));
+    assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "q"), tells(&["Quit"]));
+    assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "ctrl-c"), tells(&["Quit"]));
     let talking = fixtures::talking(Locale::En);
     assert!(press(&mut state, &talking, "q enter n").is_empty());
     assert!(press(&mut state, &talking, "q esc esc esc").is_empty());
     assert_eq!(press(&mut state, &talking, "q y"), ["HangUpThenQuit"]);
     press(&mut state, &talking, "q");
-    assert_eq!(press(&mut state, &fixtures::wrap_up(Locale::En), "y"), tells(&["Quit"]), "the call ended meanwhile");
+    assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "y"), tells(&["Quit"]), "the call ended meanwhile");
+}
+
+#[test]
+fn quitting_while_customers_are_sent_here_asks_what_becomes_of_them() {
+    let then = |command: &str| vec![format!("ThenQuit({command})")];
+    for snapshot in [fixtures::idle(Locale::En), fixtures::wrap_up(Locale::En)] {
+        for key in ["q", "ctrl-c"] {
+            let mut state = fixtures::state();
+            assert!(press(&mut state, &snapshot, key).is_empty(), "{key}");
+            assert!(matches!(state.dialog, Some(Dialog::Question(Question::Quit))));
+            assert!(press(&mut state, &snapshot, "enter space n").is_empty());
+            assert!(state.dialog.is_none());
+        }
+        assert_eq!(press(&mut fixtures::state(), &snapshot, "q y"), then("SignOut"));
+        assert_eq!(press(&mut fixtures::state(), &snapshot, "q b"), then("Busy { reason: None }"));
+    }
+    // Locked until the end of the shift: what is left is going busy, or quitting as it is.
+    let mut locked = fixtures::idle(Locale::En);
+    locked.actions.insert(Action::SignOut, Possible::No(crate::i18n::Message::verbatim("locked")));
+    assert_eq!(press(&mut fixtures::state(), &locked, "q y"), tells(&["Quit"]));
+    assert_eq!(press(&mut fixtures::state(), &locked, "q b"), then("Busy { reason: None }"));
+    // Where nobody is sent to a phone that is gone, nothing is asked.
+    let mut busy = fixtures::idle(Locale::En);
+    busy.agent.state = crate::domain::AgentState::Busy;
+    let mut at_the_desk = fixtures::idle(Locale::En);
+    at_the_desk.agent.web_phone = false;
+    for snapshot in [busy, at_the_desk] {
+        assert_eq!(press(&mut fixtures::state(), &snapshot, "q"), tells(&["Quit"]));
+    }
+    for state in
+        [ViewState { quit_signs_out: true, ..fixtures::state() }, ViewState { demo: true, ..fixtures::state() }]
+    {
+        assert_eq!(press(&mut state.clone(), &fixtures::idle(Locale::En), "q"), tells(&["Quit"]));
+    }
+}
+
+#[test]
+fn what_ends_a_call_names_whom_it_ends_for() {
+    let asked = |snapshot: &Snapshot, keys: &str| {
+        let mut state = fixtures::state();
+        assert!(press(&mut state, snapshot, keys).is_empty(), "{keys} asks first");
+        let Some(Dialog::Question(question)) = &state.dialog else { panic!("{keys}: no question") };
+        question.text(&state, snapshot).render(Locale::En)
+    };
+    let mut talk = fixtures::in_talk(Locale::En);
+    talk.actions.insert(Action::SignOut, Possible::Yes);
+    for keys in ["q", "S", "e"] {
+        let text = asked(&talk, keys);
+        assert!(text.contains("13800138000"), "{keys}: {text}");
+    }
+    assert!(asked(&talk, "S").contains("hangs up"));
+    assert!(asked(&fixtures::idle(Locale::En), "S").contains("No more calls"));
+    assert!(asked(&fixtures::ringing(Locale::En), "q").contains("13800138000 is ringing"));
+    assert_eq!(press(&mut fixtures::state(), &talk, "e y"), tells(&["Evaluate"]));
+    // A call that comes up under the question is named, too.
+    let mut state = fixtures::state();
+    press(&mut state, &fixtures::idle(Locale::En), "S");
+    let Some(Dialog::Question(question)) = &state.dialog else { panic!("no question") };
+    assert!(question.text(&state, &talk).render(Locale::En).contains("13800138000"));
+}
+
+#[test]
+fn in_a_consultation_hanging_up_means_the_colleague_first() {
+    use crate::domain::CallPhase;
+    let at = |phase| fixtures::consulting(Locale::En, phase);
+    for key in ["x", "f4", "alt-x"] {
+        for phase in [CallPhase::ConsultOut, CallPhase::Consulting] {
+            assert_eq!(press(&mut fixtures::state(), &at(phase), key), tells(&["ConsultReturn"]), "{phase:?}");
+        }
+        assert_eq!(press(&mut fixtures::state(), &at(CallPhase::ThreeWay), key), tells(&["ThreeWayReturn"]));
+        assert_eq!(press(&mut fixtures::state(), &fixtures::in_talk(Locale::En), key), tells(&["HangUp"]));
+    }
+    // Pressed twice it is still the colleague alone.
+    let mut pending = at(CallPhase::Consulting);
+    pending.pending.push(Action::ConsultReturn);
+    assert!(press(&mut fixtures::state(), &pending, "x").is_empty());
+    // All at once has a key of its own, and asks.
+    let mut state = fixtures::state();
+    assert!(press(&mut state, &at(CallPhase::Consulting), "ctrl-x").is_empty());
+    assert_eq!(press(&mut state, &at(CallPhase::Consulting), "y"), tells(&["HangUp"]));
+    assert_eq!(press(&mut state, &fixtures::in_talk(Locale::En), "ctrl-x"), tells(&["HangUp"]));
+}
+
+#[test]
+fn a_digit_in_a_conversation_goes_to_the_other_end() {
+    let digit = |d: &str| format!("Tell(SendDtmf {{ digits: {d:?} }})");
+    let talk = fixtures::in_talk(Locale::En);
+    let mut state = fixtures::state();
+    assert_eq!(press(&mut state, &talk, "5 ８ * m"), [digit("5"), digit("8"), digit("*"), "Tell(Mute)".to_owned()]);
+    let Some(Dialog::Keypad(sent)) = &state.dialog else { panic!("the keypad is open") };
+    assert_eq!((sent.as_str(), state.number.value(), state.focus), ("58*", "", Focus::None));
+    // Whoever goes to the field first types a number.
+    let mut state = fixtures::state();
+    assert!(press(&mut state, &talk, "/ 5").is_empty());
+    assert_eq!(state.number.value(), "5");
+    // Without a conversation digits are a number.
+    let mut state = fixtures::state();
+    assert!(press(&mut state, &fixtures::ringing(Locale::En), "5").is_empty());
+    assert_eq!(state.number.value(), "5");
+}
+
+#[test]
+fn answering_takes_the_keyboard_out_of_the_number_field() {
+    let mut state = fixtures::state();
+    let ringing = fixtures::ringing(Locale::En);
+    assert_eq!(press(&mut state, &ringing, "1 3 f2"), tells(&["Answer"]));
+    assert_eq!((state.number.value(), state.focus), ("13", Focus::None), "what was typed stays");
+    assert_eq!(press(&mut state, &fixtures::in_talk(Locale::En), "x"), tells(&["HangUp"]), "not typed");
+}
+
+#[test]
+fn a_pasted_extension_is_no_part_of_the_number_and_is_sent_on_request() {
+    let idle = fixtures::idle(Locale::En);
+    for (pasted, number, extension) in [
+        ("400-811-1111转3", "4008111111", "3"),
+        ("021-64700000-801", "02164700000", "801"),
+        ("02164700000,801", "02164700000", "801"),
+        ("02164700000#801", "02164700000", "801"),
+        ("tel:+86-10-5854-5832;ext=1", "+861058545832", "1"),
+    ] {
+        let mut state = fixtures::state();
+        on_paste(&mut state, &idle, pasted, now());
+        assert_eq!(state.number.value(), number, "{pasted}");
+        assert!(state.flash_at(now()).is_some_and(|hint| hint.contains(extension)), "{pasted}");
+        let asked = press(&mut state, &idle, "enter");
+        assert!(asked[0].contains(&format!("number: \"{number}\"")), "{asked:?}");
+        dialled(&mut state, number);
+        let mut talk = fixtures::in_talk(Locale::En);
+        talk.call.direction = Some(crate::domain::Direction::Out);
+        state.follow(&idle, &talk, now());
+        assert!(state.flash_at(now()).is_some_and(|hint| hint.contains(extension)), "offered when it answers");
+        let sent = format!("Tell(SendDtmf {{ digits: {extension:?} }})");
+        assert_eq!(press(&mut state, &talk, "k enter enter"), [sent], "once");
+        state.follow(&talk, &idle, now());
+        assert!(state.extension.is_none(), "with the call it is forgotten");
+    }
+    // One that came with another number is not offered.
+    let mut state = fixtures::state();
+    on_paste(&mut state, &idle, "400-811-1111转3", now());
+    press(&mut state, &idle, "backspace 9 enter");
+    assert!(state.extension.is_none());
+    // Nor does the hint of the last paste stay over the next.
+    on_paste(&mut state, &idle, "400-811-1111转3", now());
+    state.number.reset();
+    on_paste(&mut state, &idle, "10086", now());
+    assert!(state.flash_at(now()).is_none());
+}
+
+#[test]
+fn of_two_pasted_numbers_one_is_chosen() {
+    let idle = fixtures::idle(Locale::En);
+    for pasted in ["138-0013-8000/139-0013-9000", "13800138000 13900139000", "张 13800138000\n李 13900139000转7"] {
+        let mut state = fixtures::state();
+        on_paste(&mut state, &idle, pasted, now());
+        assert_eq!(state.number.value(), "", "{pasted}");
+        let items = state.dialog.as_ref().map(|dialog| dialog.items(&state, &idle)).unwrap_or_default();
+        let labels: Vec<&str> = items.iter().map(|item| item.label.as_str()).collect();
+        assert_eq!(labels, ["13800138000", "13900139000"], "{pasted}");
+        assert!(press(&mut state, &idle, "down enter").is_empty());
+        assert_eq!((state.number.value(), state.focus), ("13900139000", Focus::Number));
+        assert_eq!(state.extension.is_some(), pasted.ends_with('7'));
+    }
+    // Typed, they are not called either.
+    let mut state = fixtures::state();
+    state.number = "13800138000/13900139000".into();
+    assert!(press(&mut state, &idle, "enter").is_empty());
+    assert!(state.flash_at(now()).is_some_and(|hint| hint.contains("only one")));
 }
 
 #[test]

@@ -19,6 +19,9 @@ use crate::{
     i18n::Message,
 };
 
+/// How long quitting waits for what is to be done before it; the platform has 4 s for an answer.
+const LAST_COMMAND: Duration = Duration::from_millis(4500);
+
 /// How long quitting waits for the hang-up before it.
 const HANG_UP_PATIENCE: Duration = Duration::from_millis(1500);
 
@@ -35,6 +38,8 @@ pub enum Answer {
     SignedInElsewhere,
     /// Accepted, or why not.
     HandRaised(Option<Message>),
+    /// Not quit: why what was to be done before it failed.
+    NotQuit(Message),
 }
 
 /// Asks without waiting.
@@ -87,6 +92,18 @@ pub fn carry_out(
                 tell(&handle, Command::Quit);
             });
         }
+        Ask::ThenQuit(command) => {
+            let (handle, answers) = (handle.clone(), answers.clone());
+            tokio::spawn(async move {
+                let failed = match tokio::time::timeout(LAST_COMMAND, handle.ask(command)).await {
+                    Ok(Ok(_)) => return tell(&handle, Command::Quit),
+                    Ok(Err(refusal)) => refusal.message,
+                    Err(_) => Message::new("ui.no_answer"),
+                };
+                // The screen may be gone by now; then nobody wants to know.
+                drop(answers.send(Answer::NotQuit(failed)));
+            });
+        }
         Ask::SetMouse(on) => {
             screen.set_mouse(on);
             tell(handle, Command::Prefer(Preference::Mouse(on)));
@@ -127,6 +144,10 @@ pub fn on_answer(state: &mut ViewState, snapshot: &Snapshot, answer: Answer) {
             }
         }
         Answer::HandRaised(refused) => duty::answered(state, refused.map(|why| why.render(snapshot.locale))),
+        Answer::NotQuit(why) => {
+            let why = why.render(snapshot.locale);
+            state.dialog = Some(Dialog::Question(Question::QuitAnyway { why }));
+        }
         Answer::SignedInElsewhere => state.dialog = Some(Dialog::Question(Question::TakeOver)),
     }
 }

@@ -50,6 +50,9 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         | Choice::Duty(_)
         | Choice::Device(_)
         | Choice::Yes(_)
+        | Choice::SignOutAndQuit
+        | Choice::BusyAndQuit
+        | Choice::Extension(_)
         | Choice::TestSound(_)
         | Choice::CheckHealth
         | Choice::ReadyAnyway

@@ -7,17 +7,23 @@ use tui_input::{Input, InputRequest};
 use super::{
     act::{Ask, is_possible, tell},
     calls,
-    dialog::Dialog,
+    dialog::{Dialog, ListDialog},
+    input::UiAction,
     lists::{self, Listed},
     look,
-    state::{Focus, NUMBER_MAX, ViewState},
+    state::{Extension, Focus, NUMBER_MAX, Pasted, ViewState},
     text,
 };
 use crate::{
     app::{Action, Command, JournalEntry, Snapshot},
-    domain::{Callee, Direction, NumberError, REMARK_MAX, clean_agent_number, clean_number, tel_extension},
+    domain::{Callee, Direction, NumberError, REMARK_MAX, clean_agent_number, clean_number, extension, numbers_in},
     i18n::{self, Message},
 };
+
+/// Numbers from this length on are outside numbers more often than not.
+const OUTSIDE: usize = 5;
+/// Most numbers of a paste that are offered.
+const PASTED_MAX: usize = 20;
 
 /// Most numbers that are remembered as dialled at this screen.
 const DIALLED_MAX: usize = 50;
@@ -43,21 +49,92 @@ pub fn on_paste(state: &mut ViewState, snapshot: &Snapshot, text: &str, now: Ins
     if state.dialog.is_some() {
         return;
     }
-    let text = text::clean(text);
-    let cleaned = match clean_number(&text) {
-        Ok(number) => number,
-        Err(_) => text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '*' | '#' | ',')).collect(),
-    };
-    if cleaned.is_empty() {
-        state.hint(i18n::text(snapshot.locale, "ui.paste_empty"), now);
-        return;
+    // Of the last paste.
+    state.flash = None;
+    let mut numbers = pasted(&strip_escapes(text));
+    match numbers.len() {
+        0 => state.hint(i18n::text(snapshot.locale, "ui.paste_empty"), now),
+        1 => take_pasted(state, snapshot, numbers.remove(0), now),
+        _ => {
+            state.pasted = numbers;
+            state.dialog = Some(Dialog::Numbers(ListDialog::default()));
+        }
     }
+}
+
+/// The numbers of a pasted text, those first that are longer than an inner one.
+fn pasted(text: &str) -> Vec<Pasted> {
+    let text = text.trim();
+    let is_agent = text.starts_with(|c: char| c.is_ascii_alphabetic()) && clean_agent_number(text).is_ok();
+    if is_agent && !text.contains(char::is_whitespace) {
+        return vec![Pasted { number: text.to_owned(), extension: None }];
+    }
+    if text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:")) {
+        let link = text.split_whitespace().next().unwrap_or(text);
+        if let Ok(number) = clean_number(link) {
+            return vec![Pasted { number, extension: extension(link) }];
+        }
+    }
+    let mut found: Vec<Pasted> = Vec::new();
+    for one in numbers_in(text) {
+        let one = Pasted { number: one.number, extension: one.extension.map(|extension| extension.digits) };
+        if one.number.chars().count() <= NUMBER_MAX && !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    found.sort_by_key(|one| one.number.len() < OUTSIDE);
+    found.truncate(PASTED_MAX);
+    found
+}
+
+/// A text without the sequences that colour it or move the cursor: their figures are no numbers.
+fn strip_escapes(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        kept.push_str(before);
+        rest = match after.strip_prefix('[') {
+            Some(sequence) => sequence
+                .char_indices()
+                .find(|(_, c)| matches!(c, '@'..='~'))
+                .and_then(|(at, _)| sequence.get(at + 1..))
+                .unwrap_or_default(),
+            None => after,
+        };
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// A number that was pasted goes into the field, at the cursor as any text does; its extension is kept for the keypad.
+pub(super) fn take_pasted(state: &mut ViewState, snapshot: &Snapshot, pasted: Pasted, now: Instant) {
     state.focus = Focus::Number;
-    for c in cleaned.chars() {
+    for c in pasted.number.chars() {
         insert(state, c);
     }
-    if let Some(extension) = tel_extension(&text) {
-        state.hint(Message::new("app.extension").with("extension", extension).render(snapshot.locale), now);
+    state.extension = pasted.extension.map(|digits| {
+        state.hint(Message::new("app.extension").with("extension", &digits).render(snapshot.locale), now);
+        Extension { number: state.number.value().to_owned(), digits, dialled: false }
+    });
+}
+
+/// The extension that can be sent in this call: the one that came with the number that was dialled.
+pub fn extension_offered<'a>(state: &'a ViewState, snapshot: &Snapshot) -> Option<&'a str> {
+    let own = snapshot.call.direction == Some(Direction::Out) && snapshot.can(Action::SendDtmf);
+    state.extension.as_ref().filter(|extension| extension.dialled && own).map(|extension| extension.digits.as_str())
+}
+
+/// Offers the extension when the number has answered, and forgets it with the call.
+pub(super) fn follow(state: &mut ViewState, old: &Snapshot, new: &Snapshot, now: Instant) {
+    let ended = old.call.phase.is_live() && !new.call.phase.is_live();
+    if ended && state.extension.as_ref().is_some_and(|extension| extension.dialled) {
+        state.extension = None;
+    }
+    let answered = extension_offered(state, old).is_none();
+    if answered && let Some(extension) = extension_offered(state, new).map(ToOwned::to_owned) {
+        let key = state.key_hint(UiAction::Keypad, state.is_typing()).unwrap_or_default();
+        let told = Message::new("ui.extension_offered").with("extension", extension).with("key", key);
+        state.hint(told.render(new.locale), now);
     }
 }
 
@@ -97,6 +174,10 @@ pub fn dial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<
                 return None;
             }
             state.focus = Focus::None;
+            let known = state.extension.take().filter(|extension| extension.number == typed);
+            let typed_too =
+                || extension(&typed).map(|digits| Extension { number: typed.clone(), digits, dialled: true });
+            state.extension = known.map(|known| Extension { dialled: true, ..known }).or_else(typed_too);
             remember(state, Callee::Number(number.clone()));
             let command = Command::Dial { number, caller_id: None, queue_id: None, user_data: None };
             Some(Ask::Dial { command, typed })
@@ -129,6 +210,7 @@ pub(super) fn call(state: &mut ViewState, snapshot: &Snapshot, callee: Callee, n
     };
     let ask = tell(state, snapshot, needed, command, now);
     if ask.is_some() {
+        state.extension = None;
         remember(state, callee);
     }
     ask
@@ -188,7 +270,9 @@ pub fn problem(state: &ViewState, agent_key: Option<&str>) -> Option<Message> {
             let key = agent_key.unwrap_or_default();
             Some(Message::new("ui.number_is_agent").with("character", c).with("key", key))
         }
-        error @ (NumberError::BadCharacter(_) | NumberError::TooLong(_)) => Some(number_error(&error)),
+        error @ (NumberError::BadCharacter(_) | NumberError::TooLong(_) | NumberError::Several(_)) => {
+            Some(number_error(&error))
+        }
     }
 }
 
@@ -218,6 +302,7 @@ pub(super) fn number_error(error: &NumberError) -> Message {
         NumberError::Empty => Message::new("ui.number_empty"),
         NumberError::BadCharacter(c) => Message::new("ui.number_bad_character").with("character", c),
         NumberError::TooLong(digits) => Message::new("ui.number_too_long").with("digits", digits),
+        NumberError::Several(first) => Message::new("app.number_several").with("number", first),
     }
 }
 

@@ -73,6 +73,8 @@ actions! {
     Answer = "answer", Call, ["a", "alt-a", "f2"], "ui.do_answer";
     /// Hang up, or refuse while it rings.
     HangUp = "hang_up", Call, ["x", "alt-x", "f4"], "ui.do_hang_up";
+    /// Hang up on everybody, in a consultation too.
+    HangUpAll = "hang_up_all", Call, ["ctrl-x"], "ui.do_hang_up_all";
     /// Hold or resume.
     Hold = "hold", Call, ["h", "alt-h", "f6"], "ui.do_hold";
     /// Mute or unmute.

@@ -8,7 +8,7 @@ use tui_input::backend::crossterm::EventHandler;
 use super::{
     act::{Ask, Target, choose, perform},
     dial,
-    dialog::{self, Choice, Dialog, Outcome},
+    dialog::{self, Choice, Dialog, Outcome, keypad},
     duty,
     input::{KeyMap, UiAction},
     keys::Chord,
@@ -17,7 +17,7 @@ use super::{
     state::{self, Focus, ViewState},
 };
 use crate::{
-    app::{Command, Snapshot},
+    app::{Action, Command, Snapshot},
     domain::DeviceRole,
     i18n::Message,
 };
@@ -56,6 +56,9 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
             return None;
         }
     } else {
+        if let Some(ask) = dtmf(state, snapshot, chord) {
+            return Some(ask);
+        }
         match chord.text() {
             Some(c) if c.is_ascii_digit() || matches!(c, '\u{ff10}'..='\u{ff19}') => {
                 state.focus = Focus::Number;
@@ -83,6 +86,21 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
     }
     let action = state.keymap.action(chord).filter(|_| allowed)?;
     perform(state, snapshot, action, now)
+}
+
+/// As on a telephone: a digit in a conversation goes to the other end. It opens the keypad, which shows what was sent.
+fn dtmf(state: &mut ViewState, snapshot: &Snapshot, chord: Chord) -> Option<Ask> {
+    if !snapshot.can(Action::SendDtmf) {
+        return None;
+    }
+    let digit = match chord.text()? {
+        wide @ '\u{ff10}'..='\u{ff19}' => char::from_digit(u32::from(wide) - 0xff10, 10)?,
+        mark @ ('*' | '#') if state.keymap.action(chord).is_none() => mark,
+        digit if digit.is_ascii_digit() => digit,
+        _ => return None,
+    };
+    state.dialog = Some(Dialog::Keypad(digit.to_string()));
+    Some(Ask::Tell(Command::SendDtmf { digits: digit.to_string() }))
 }
 
 /// A key while the number field or the search has the keyboard; whether it is still to be looked up as an action.
@@ -195,10 +213,12 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
             }
             None
         }
-        Target::Answer(yes) => match state.dialog.take() {
-            Some(Dialog::Question(question)) if yes => choose(state, snapshot, Choice::Yes(question), now),
-            Some(_) | None => None,
-        },
+        Target::Answer(letter) => {
+            let dialog = state.dialog.take()?;
+            let Dialog::Question(question) = &dialog else { return None };
+            let outcome = question.answered(state, snapshot, letter);
+            come_of(state, snapshot, dialog, outcome, now)
+        }
         Target::Window | Target::Panel => None,
         Target::PanelNumber(index) => {
             reading::take_number(state, snapshot, index);
@@ -210,7 +230,7 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
         }
         Target::Digit(digit) => {
             if let Some(Dialog::Keypad(sent)) = &mut state.dialog {
-                sent.push(digit);
+                keypad::note(sent, digit.encode_utf8(&mut [0; 4]));
             }
             choose(state, snapshot, Choice::Digit(digit), now)
         }

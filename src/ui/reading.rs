@@ -112,6 +112,7 @@ pub(super) fn pick(state: &mut ViewState, snapshot: &Snapshot, now: Instant) {
     if view::panel_document(state, snapshot).numbers.is_empty() {
         state.hint(i18n::text(snapshot.locale, "ui.no_numbers"), now);
     } else {
+        state.pasted.clear();
         state.dialog = Some(Dialog::Numbers(ListDialog::default()));
     }
 }
@@ -187,7 +188,11 @@ pub(super) fn use_number(
 ) -> Option<Ask> {
     match wanted {
         NumberUse::Take => {
-            take(state, number);
+            let pasted = std::mem::take(&mut state.pasted);
+            match pasted.into_iter().find(|pasted| pasted.number == number) {
+                Some(pasted) => dial::take_pasted(state, snapshot, pasted, now),
+                None => take(state, number),
+            }
             None
         }
         NumberUse::Copy => copy_number(state, snapshot, &number, now),

@@ -120,7 +120,7 @@ fn what_is_looked_at_is_what_is_copied() {
     let mut state = ViewState { focus: Focus::List, selected: 1, ..fixtures::state() };
     copies(press(&mut state, &talking, "y"), &second);
     let mut state = fixtures::state();
-    press(&mut state, &talking, "1234");
+    press(&mut state, &talking, "/1234");
     let alt_y = Chord::new(KeyCode::Char('y'), KeyModifiers::ALT);
     copies(act::on_key(&mut state, &talking, alt_y, now()), "1234");
     let mut empty = idle.clone();

@@ -68,7 +68,7 @@ impl Screen {
         let mut cells = Buffer::empty(Rect::new(0, 0, columns, rows));
         let (drawn, cursor) = view::draw_on(&mut cells, snapshot, state, now);
         let beside = self.notifier.news(snapshot, state, now);
-        self.latest = Arc::new(Seen { call: seen::call_of(snapshot), drawn });
+        self.latest = Arc::new(Seen { call: seen::CallSeen::of(snapshot), drawn });
         self.writer.show(Frame {
             cells,
             cursor,

@@ -10,15 +10,32 @@ use super::{
     view::Drawn,
 };
 use crate::{
-    app::{Command, Snapshot},
+    app::{Action, Command, Snapshot},
     i18n,
 };
+
+/// What of a call a picture shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallSeen {
+    /// The call.
+    pub call: Option<u64>,
+    /// Hanging up would have ended the part of a colleague only.
+    pub colleague_first: bool,
+}
+
+impl CallSeen {
+    /// What of its call a snapshot shows.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let first = |action| snapshot.can(action);
+        Self { call: call_of(snapshot), colleague_first: first(Action::ConsultReturn) || first(Action::ThreeWayReturn) }
+    }
+}
 
 /// What a picture shows besides its cells.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// The call.
-    pub call: Option<u64>,
+    /// Its call.
+    pub call: CallSeen,
     /// What can be clicked, and where.
     pub drawn: Drawn,
 }
@@ -33,21 +50,31 @@ pub fn call_of(snapshot: &Snapshot) -> Option<u64> {
 pub fn for_the_call_seen(
     state: &mut ViewState,
     snapshot: &Snapshot,
-    typed_at: Option<u64>,
+    typed_at: CallSeen,
     now: Instant,
     act: impl FnOnce(&mut ViewState) -> Option<Ask>,
 ) -> Option<Ask> {
-    if typed_at == call_of(snapshot) {
+    let present = CallSeen::of(snapshot);
+    if typed_at == present {
         return act(state);
     }
     let mut tried = state.clone();
     let ask = act(&mut tried);
     // Without a call on the screen it can only be meant for the one that comes up in this moment.
-    if typed_at.is_none() && matches!(ask, Some(Ask::Tell(Command::Answer))) {
+    if typed_at.call.is_none() && matches!(ask, Some(Ask::Tell(Command::Answer))) {
         *state = tried;
         return ask;
     }
     let opens = tried.dialog.as_ref().is_some_and(is_about_call) && !state.dialog.as_ref().is_some_and(is_about_call);
+    if typed_at.call == present.call {
+        // Meant for the colleague, who is gone by now: the customer must not get it.
+        if !matches!(ask, Some(Ask::Tell(Command::HangUp))) {
+            *state = tried;
+            return ask;
+        }
+        state.hint(i18n::text(snapshot.locale, "ui.typed_before"), now);
+        return None;
+    }
     if opens || ask.as_ref().is_some_and(concerns_call) {
         state.prefix_typed = false;
         state.hint(i18n::text(snapshot.locale, "ui.typed_before"), now);
@@ -63,8 +90,8 @@ pub fn is_about_call(dialog: &Dialog) -> bool {
         Dialog::Keypad(_) | Dialog::Quality => true,
         Dialog::Pick(pick) => matches!(pick.kind, PickKind::Consult | PickKind::Transfer),
         Dialog::Question(question) => match question {
-            Question::Quit | Question::SignOut | Question::TakeOver => false,
-            Question::Disconnect { .. } => true,
+            Question::Quit | Question::QuitAnyway { .. } | Question::SignOut | Question::TakeOver => false,
+            Question::Disconnect { .. } | Question::HangUpAll | Question::Evaluate => true,
             Question::TakeFromQueue { .. } => false,
         },
         Dialog::Busy(_)
@@ -81,7 +108,7 @@ pub fn is_about_call(dialog: &Dialog) -> bool {
 /// Whether something is asked for that begins a call, ends one, or changes who hears whom.
 fn concerns_call(ask: &Ask) -> bool {
     match ask {
-        Ask::Tell(command) => command_concerns_call(command),
+        Ask::Tell(command) | Ask::ThenQuit(command) => command_concerns_call(command),
         Ask::TellAll(commands) => commands.iter().any(command_concerns_call),
         Ask::Dial { .. } | Ask::HangUpThenQuit => true,
         Ask::SignIn | Ask::RaiseHand(_) | Ask::SetMouse(_) | Ask::Copy(_) | Ask::Redraw | Ask::Suspend => false,

@@ -8,7 +8,7 @@ use crate::{
 fn typed(state: &mut ViewState, typed_at: &Snapshot, now_at: &Snapshot, key: &str) -> Option<String> {
     let chord: Chord = key.parse().unwrap();
     let now = fixtures::now();
-    let ask = for_the_call_seen(state, now_at, call_of(typed_at), now, |state| on_key(state, now_at, chord, now));
+    let ask = for_the_call_seen(state, now_at, CallSeen::of(typed_at), now, |state| on_key(state, now_at, chord, now));
     ask.map(|ask| format!("{ask:?}"))
 }
 
@@ -69,9 +69,9 @@ fn what_is_only_typed_or_looked_at_is_not_lost() {
     let mut state = fixtures::state();
     typed(&mut state, &idle, &next, "?");
     assert!(matches!(state.dialog, Some(Dialog::Help(_))));
-    // Quitting without a call hurts nobody, and asks first where there is one.
+    // Quitting asks first where it hurts somebody.
     assert_eq!(
-        typed(&mut fixtures::state(), &first(fixtures::talking(Locale::En)), &fixtures::wrap_up(Locale::En), "q")
+        typed(&mut fixtures::state(), &first(fixtures::talking(Locale::En)), &fixtures::signed_out(Locale::En), "q")
             .as_deref(),
         Some("Tell(Quit)")
     );
@@ -84,6 +84,20 @@ fn the_answer_to_a_question_about_the_old_call_is_no_answer_for_the_next() {
     state.dialog = Some(Dialog::Question(Question::Quit));
     assert_eq!(typed(&mut state, &old, &next, "y"), None);
     assert!(state.dialog.is_some(), "the question stands: it has to be answered for this call");
+}
+
+#[test]
+fn a_hang_up_meant_for_the_colleague_never_reaches_the_customer() {
+    let consulting = first(fixtures::consulting(Locale::En, crate::domain::CallPhase::Consulting));
+    let back = first(fixtures::in_talk(Locale::En));
+    for key in ["x", "f4", "alt-x"] {
+        let mut state = fixtures::state();
+        assert_eq!(typed(&mut state, &consulting, &back, key), None, "{key}: the colleague hung up in this moment");
+        assert!(state.flash_at(fixtures::now()).is_some());
+    }
+    // What hurts nobody is done at once.
+    assert_eq!(typed(&mut fixtures::state(), &consulting, &back, "m").as_deref(), Some("Tell(Mute)"));
+    assert_eq!(typed(&mut fixtures::state(), &back, &back, "x").as_deref(), Some("Tell(HangUp)"));
 }
 
 #[test]

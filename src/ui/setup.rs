@@ -30,6 +30,8 @@ pub struct UiSetup {
     pub bar: BarConfig,
     /// This is the demonstration.
     pub demo: bool,
+    /// The end of the program signs out (`sign_out_on_exit`).
+    pub quit_signs_out: bool,
     /// What the agent chose in an earlier run; it counts before `[ui]`.
     pub remembered: Remembered,
 }
@@ -53,6 +55,7 @@ impl UiSetup {
         state.pop_up = self.bar.pop_up;
         state.show_sign_out = self.bar.show_logout_btn;
         state.demo = self.demo;
+        state.quit_signs_out = self.quit_signs_out;
         state.panel = self.remembered.panel.unwrap_or(self.ui.panel);
         state.panel_width = self.remembered.panel_width.unwrap_or(self.ui.panel_width).clamp(NARROWEST, WIDEST);
         state.mouse = self.remembered.mouse.unwrap_or(self.ui.mouse);

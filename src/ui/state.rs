@@ -6,6 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tui_input::Input;
 
 use super::{
+    dial,
     dialog::{Dialog, Duty, PickKind, Question, reminders},
     duty,
     input::{KeyMap, UiAction},
@@ -121,6 +122,26 @@ impl BothClocks {
     }
 }
 
+/// A number of what was pasted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pasted {
+    /// The number.
+    pub number: String,
+    /// The extension behind it.
+    pub extension: Option<String>,
+}
+
+/// An extension that is to be sent when the number behind which it stood has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// The number.
+    pub number: String,
+    /// Its digits.
+    pub digits: String,
+    /// The number has been dialled.
+    pub dialled: bool,
+}
+
 /// What the screen remembers.
 #[derive(Clone, Debug)]
 pub struct ViewState {
@@ -164,6 +185,12 @@ pub struct ViewState {
     pub dialled: Vec<Callee>,
     /// Which of what was dialled stands in the number field, and what stood there before.
     pub recalled: Option<(usize, String)>,
+    /// The extension that came with the number in the field, or with the one that was dialled.
+    pub extension: Option<Extension>,
+    /// The numbers of what was pasted, while one of them is to be chosen.
+    pub pasted: Vec<Pasted>,
+    /// Quitting signs out, so nobody is sent to a phone that is gone.
+    pub quit_signs_out: bool,
     /// The open dialog.
     pub dialog: Option<Dialog>,
     /// The prefix chord has been typed and its key has not.
@@ -204,6 +231,9 @@ impl ViewState {
             number: Input::default(),
             dialled: Vec::new(),
             recalled: None,
+            extension: None,
+            pasted: Vec::new(),
+            quit_signs_out: false,
             dialog: None,
             prefix_typed: false,
             flash: None,
@@ -274,6 +304,7 @@ impl ViewState {
         self.selected = lists::follow(self, old, new);
         self.locale = new.locale;
         duty::follow(self, old, new, now);
+        dial::follow(self, old, new, now);
         let Some(mut dialog) = self.dialog.take() else { return };
         let selected = dialog.list_mut().map_or(0, |list| list.selected);
         let choice = dialog.choices(self, old).into_iter().nth(selected);
@@ -317,12 +348,13 @@ fn over(dialog: &Dialog, snapshot: &Snapshot) -> Over {
             PickKind::Spy => quietly(phase.is_connected()),
         },
         Dialog::Question(Question::Disconnect { .. }) => quietly(!snapshot.can(Action::Disconnect)),
+        Dialog::Question(Question::HangUpAll | Question::Evaluate) => quietly(!phase.is_live()),
         Dialog::Question(Question::TakeFromQueue { number, .. }) => {
             let waits = snapshot.queue.rows.iter().any(|row| row.number == *number);
             let known = matches!(snapshot.queue.fetched, Fetched::At(_));
             if known && !waits { Over::Because("ui.left_queue") } else { Over::No }
         }
-        Dialog::Question(Question::Quit | Question::SignOut | Question::TakeOver)
+        Dialog::Question(Question::Quit | Question::QuitAnyway { .. } | Question::SignOut | Question::TakeOver)
         | Dialog::Busy(_)
         | Dialog::CallerId(_)
         | Dialog::Palette(_)

@@ -159,6 +159,19 @@ impl Terminal {
         writer.flush().unwrap();
     }
 
+    /// Quits while ready.
+    #[track_caller]
+    fn quit(&mut self) {
+        self.quit_by("q");
+    }
+
+    #[track_caller]
+    fn quit_by(&mut self, key: &str) {
+        self.press(key);
+        self.until_shown("签出并退出");
+        self.press("y");
+    }
+
     #[track_caller]
     fn until(&self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -226,7 +239,7 @@ fn the_screen_comes_up_follows_keys_and_leaves_the_terminal_as_it_was() {
     terminal.until("the strip", |t| t.screen().contains("对方") && t.screen().contains("x 挂机"));
     terminal.press("x");
     terminal.until_shown("空闲");
-    terminal.press("q");
+    terminal.quit();
     assert_eq!(terminal.expect_clean_end(), 0);
     let raw = String::from_utf8_lossy(&terminal.raw.lock().unwrap()).into_owned();
     assert!(raw.contains("\u{7}"), "the bell rang for the call");
@@ -247,7 +260,7 @@ fn lists_are_asked_for_while_they_are_looked_at() {
     terminal.until_shown("13700137000");
     terminal.press("n");
     terminal.until("nobody looks again", |t| !t.screen().contains("排队 3"));
-    terminal.press("q");
+    terminal.quit();
     assert_eq!(terminal.expect_clean_end(), 0);
 }
 
@@ -260,7 +273,7 @@ fn a_number_refused_stays_in_the_field_and_a_paste_lands_clean() {
     terminal.press("\r");
     terminal.until_shown("refused");
     assert!(terminal.screen().contains("13800138000"));
-    terminal.press("\x03");
+    terminal.quit_by("\x03");
     assert_eq!(terminal.expect_clean_end(), 0);
 }
 
@@ -294,7 +307,7 @@ fn standard_error_goes_to_the_file_and_comes_back() {
     let noise = || std::fs::read_to_string(&file).unwrap_or_default();
     terminal.until("the noise", |_| noise().contains("noise of a library"));
     assert!(!terminal.screen().contains("noise"), "it is on the screen:\n{}", terminal.screen());
-    terminal.press("q");
+    terminal.quit();
     terminal.until("the last words", |t| t.screen().contains("left with Asked"));
     assert_eq!(terminal.expect_clean_end(), 0);
     assert!(!noise().contains("left with"));

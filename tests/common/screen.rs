@@ -114,6 +114,28 @@ impl Terminal {
         writer.flush().expect("keys go in");
     }
 
+    /// Quits by key. Whoever is ready is asked, and signs out; whoever is in a call hangs up.
+    pub fn quit(&mut self) {
+        self.quit_by("q");
+    }
+
+    pub fn quit_by(&mut self, key: &str) {
+        self.keys(key);
+        let begun = Instant::now();
+        loop {
+            let text = self.text();
+            let asked = ["签出并退出", "sign out and quit", "挂机并退出", "hang up and quit"];
+            if asked.iter().any(|answer| text.contains(answer)) {
+                return self.keys("y");
+            }
+            if !self.is_running() {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(15), "neither asked nor quit\n{text}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub fn resize(&mut self, columns: u16, rows: u16) {
         self.parser.lock().expect("the screen").screen_mut().set_size(rows, columns);
         let master = self.master.as_ref().expect("a terminal that was not closed");

@@ -32,7 +32,7 @@ fn a_stray_signal_ends_no_call() {
 #[test]
 fn without_an_alternate_screen_the_prompt_comes_on_the_last_row_of_an_empty_one() {
     let (_home, _platform, mut terminal) = stage(80, 24);
-    terminal.keys("q");
+    terminal.quit();
     assert_eq!(terminal.ended(), 0);
     terminal.is_as_it_was();
     let bytes = terminal.bytes();

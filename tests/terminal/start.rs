@@ -46,6 +46,6 @@ fn without_utf_8_signs_and_frames_are_drawn_in_ascii_by_themselves() {
     assert_eq!(signs, "", "{}", terminal.text());
     terminal.keys("\x1b");
     terminal.shows_no_more("Keys");
-    terminal.keys("q");
+    terminal.quit();
     assert_eq!(terminal.ended(), 0);
 }

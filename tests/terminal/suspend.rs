@@ -40,7 +40,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
     assert_eq!(home.status()["call"]["phase"], "talking");
     terminal.keys("x");
     home.until("no call", |s| s["call"]["phase"] != "talking");
-    terminal.keys("q");
+    terminal.quit();
     terminal.shows("prompt>");
     assert!(!terminal.is_alternate() && !terminal.cursor_is_hidden());
     terminal.keys("exit\r");

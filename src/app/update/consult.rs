@@ -76,7 +76,12 @@ impl Turn<'_> {
     fn clean_callee(&mut self, id: CommandId, callee: Callee) -> Option<Callee> {
         let cleaned: Result<Callee, NumberError> = match callee {
             Callee::Agent(typed) => return self.other_agent(id, &typed, "app.own_number").map(Callee::Agent),
-            Callee::Number(typed) => domain::clean_number(&typed).map(Callee::Number),
+            Callee::Number(typed) => {
+                if let Some(extension) = domain::extension(&typed) {
+                    self.info(Message::new("app.extension").with("extension", extension));
+                }
+                domain::clean_number(&typed).map(Callee::Number)
+            }
         };
         cleaned.map_err(|error| self.bad_number(id, &error)).ok()
     }

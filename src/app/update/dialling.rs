@@ -21,7 +21,7 @@ impl Turn<'_> {
             Ok(tel) => tel,
             Err(error) => return self.bad_number(id, &error),
         };
-        if let Some(extension) = domain::tel_extension(number) {
+        if let Some(extension) = domain::extension(number) {
             self.info(Message::new("app.extension").with("extension", extension));
         }
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
@@ -45,6 +45,7 @@ impl Turn<'_> {
             NumberError::Empty => Message::new("app.number_empty"),
             NumberError::BadCharacter(c) => Message::new("app.number_bad").with("character", c),
             NumberError::TooLong(digits) => Message::new("app.number_long").with("digits", digits),
+            NumberError::Several(first) => Message::new("app.number_several").with("number", first),
         };
         self.warn(message.clone());
         self.resolve(id, Err(refusal(RefusalKind::Invalid, message)));

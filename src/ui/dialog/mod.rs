@@ -89,6 +89,12 @@ pub enum Choice {
     Digit(char),
     /// The question is answered with yes.
     Yes(Question),
+    /// Sign out, then quit.
+    SignOutAndQuit,
+    /// Go busy, then quit.
+    BusyAndQuit,
+    /// Send the extension that came with the number.
+    Extension(String),
     /// Something of a duty.
     Duty(DutyChoice),
     /// Something about sound devices.
@@ -228,8 +234,8 @@ pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord
         Dialog::Devices(devices) => devices.on_key(state, snapshot, chord),
         Dialog::Help(scroll) => help::on_key(scroll, state, chord),
         Dialog::Health(first) => health::on_key(first, state, snapshot, chord),
-        Dialog::Keypad(sent) => keypad::on_key(sent, state, chord),
-        Dialog::Question(question) => question.on_key(chord),
+        Dialog::Keypad(sent) => keypad::on_key(sent, state, snapshot, chord),
+        Dialog::Question(question) => question.on_key(state, snapshot, chord),
         Dialog::Numbers(list) => numbers::on_key(list, &items, chord),
         Dialog::Quality => quality::on_key(state, chord),
     }

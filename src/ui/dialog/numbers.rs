@@ -1,11 +1,16 @@
-//! The numbers that stand in the panel: Enter takes one into the number field, `y` copies it, Alt-Enter dials it.
+//! The numbers that stand in the panel, or in what was pasted: Enter takes one into the number field, `y` copies it, Alt-Enter dials it.
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::{Choice, Item, ListDialog, Outcome};
 use crate::{
     app::Snapshot,
-    ui::{keys::Chord, state::ViewState, view},
+    i18n::Message,
+    ui::{
+        keys::Chord,
+        state::{Pasted, ViewState},
+        view,
+    },
 };
 
 /// What becomes of a number.
@@ -21,6 +26,9 @@ pub enum NumberUse {
 
 /// The numbers, each with what stands beside it.
 pub fn items(state: &ViewState, snapshot: &Snapshot) -> Vec<Item> {
+    if !state.pasted.is_empty() {
+        return state.pasted.iter().map(|pasted| pasted_item(snapshot, pasted)).collect();
+    }
     let document = view::panel_document(state, snapshot);
     let item = |number: &crate::ui::rich::Number| Item {
         label: number.dial.clone(),
@@ -30,6 +38,17 @@ pub fn items(state: &ViewState, snapshot: &Snapshot) -> Vec<Item> {
         choice: Choice::Number(NumberUse::Take, number.dial.clone()),
     };
     document.numbers.iter().map(item).collect()
+}
+
+fn pasted_item(snapshot: &Snapshot, pasted: &Pasted) -> Item {
+    let extension = |digits| Message::new("ui.extension").with("extension", digits).render(snapshot.locale);
+    Item {
+        label: pasted.number.clone(),
+        remark: pasted.extension.as_ref().map(extension).unwrap_or_default(),
+        enabled: true,
+        current: false,
+        choice: Choice::Number(NumberUse::Take, pasted.number.clone()),
+    }
 }
 
 /// `y` copies while nothing is typed to filter by, Alt-y always.

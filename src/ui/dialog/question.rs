@@ -1,19 +1,36 @@
-//! Questions before something that hurts: quitting in a call, signing out, taking over a sign-in elsewhere, tearing
-//! somebody's call down, taking a customer out of the queue.
+//! Questions before something that hurts: quitting in a call or while customers are sent here, signing out, hanging up on
+//! everybody, sending the customer away, taking over a sign-in elsewhere, tearing somebody's call down, taking a customer
+//! out of the queue.
 
 use crossterm::event::KeyCode;
 use serde_json::{Map, Value};
 
 use super::{Choice, Outcome};
-use crate::{i18n::Message, ui::keys::Chord};
+use crate::{
+    app::{Action, Possible, Snapshot},
+    domain::{AgentState, CallPhase},
+    i18n::Message,
+    ui::{keys::Chord, state::ViewState, view},
+};
 
-/// A question to answer with `y` or `n`; Enter answers nothing, so that no reflex does.
+/// A question to answer with the letter of an answer or with `n`; Enter answers nothing, so that no reflex does.
+///
+/// What it says follows the call and the agent's state: a call that comes up under it is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Hang up and quit?
+    /// Quit?
     Quit,
+    /// What was to be done before quitting failed: quit nevertheless?
+    QuitAnyway {
+        /// Why it failed.
+        why: String,
+    },
     /// Sign out?
     SignOut,
+    /// Hang up on everybody, the waiting customer too?
+    HangUpAll,
+    /// Send the other side to the satisfaction survey?
+    Evaluate,
     /// The agent is signed in elsewhere: take over?
     TakeOver,
     /// Tear the monitored call down?
@@ -32,37 +49,91 @@ pub enum Question {
     },
 }
 
+/// An answer that does something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its letter.
+    pub key: char,
+    /// Catalogue key of what it does.
+    pub label: &'static str,
+    /// What it does.
+    pub choice: Choice,
+}
+
+/// The letter that goes back.
+pub const NO: char = 'n';
+
+/// Whether customers would go on being sent to a phone that is not there any more: ready, or ready by itself when
+/// wrap-up ends. A telephone of the desk's own goes on ringing, and the demonstration ends with its customers.
+pub fn leaves_customers(state: &ViewState, snapshot: &Snapshot) -> bool {
+    let ready = matches!(snapshot.agent.state, AgentState::Idle | AgentState::WrapUp);
+    ready && snapshot.agent.web_phone && !state.demo && !state.quit_signs_out && !snapshot.call.phase.is_live()
+}
+
 impl Question {
     /// The question.
-    pub fn text(&self) -> Message {
+    pub fn text(&self, state: &ViewState, snapshot: &Snapshot) -> Message {
+        let (rings, live) = (snapshot.call.phase == CallPhase::Ringing, snapshot.call.phase.is_live());
+        let with_whom = |key| Message::new(key).with("who", view::with_whom(snapshot));
         match self {
-            Question::Quit => Message::new("ui.ask_quit"),
+            Question::Quit if rings => with_whom("ui.ask_quit_ringing"),
+            Question::Quit if live => with_whom("ui.ask_quit_call"),
+            Question::Quit if !leaves_customers(state, snapshot) => Message::new("ui.ask_quit"),
+            Question::Quit if snapshot.agent.state == AgentState::WrapUp => Message::new("ui.ask_quit_wrap_up"),
+            Question::Quit => Message::new("ui.ask_quit_ready"),
+            Question::QuitAnyway { why } => Message::new("ui.ask_quit_anyway").with("why", why),
+            Question::SignOut if live => with_whom("ui.ask_sign_out_call"),
             Question::SignOut => Message::new("ui.ask_sign_out"),
+            Question::HangUpAll => {
+                with_whom("ui.ask_hang_up_all").with("other", view::consulted(snapshot).unwrap_or_default())
+            }
+            Question::Evaluate => with_whom("ui.ask_evaluate"),
             Question::TakeOver => Message::new("ui.ask_take_over"),
             Question::Disconnect { who } => Message::new("ui.ask_disconnect").with("who", who),
             Question::TakeFromQueue { who, .. } => Message::new("ui.ask_take").with("who", who),
         }
     }
 
-    /// Catalogue key of what "yes" does.
-    pub fn yes(&self) -> &'static str {
+    /// Its answers besides the way back, as things stand.
+    pub fn answers(&self, state: &ViewState, snapshot: &Snapshot) -> Vec<Answer> {
+        let may = |action| !matches!(snapshot.actions.get(&action), Some(Possible::No(_)));
+        let yes = |label| Answer { key: 'y', label, choice: Choice::Yes(self.clone()) };
         match self {
-            Question::Quit => "ui.yes_quit",
-            Question::SignOut => "ui.yes_sign_out",
-            Question::TakeOver => "ui.yes_take_over",
-            Question::Disconnect { .. } => "ui.yes_disconnect",
-            Question::TakeFromQueue { .. } => "ui.yes_take",
+            Question::Quit if snapshot.call.phase.is_live() => vec![yes("ui.yes_quit_call")],
+            Question::Quit if leaves_customers(state, snapshot) => {
+                let sign_out = Answer { key: 'y', label: "ui.yes_sign_out_quit", choice: Choice::SignOutAndQuit };
+                let busy = Answer { key: 'b', label: "ui.yes_busy_quit", choice: Choice::BusyAndQuit };
+                let mut answers = vec![if may(Action::SignOut) { sign_out } else { yes("ui.yes_quit") }];
+                answers.extend(may(Action::Busy).then_some(busy));
+                answers
+            }
+            Question::Quit | Question::QuitAnyway { .. } => vec![yes("ui.yes_quit")],
+            Question::SignOut => vec![yes("ui.yes_sign_out")],
+            Question::HangUpAll => vec![yes("ui.yes_hang_up_all")],
+            Question::Evaluate => vec![yes("ui.yes_evaluate")],
+            Question::TakeOver => vec![yes("ui.yes_take_over")],
+            Question::Disconnect { .. } => vec![yes("ui.yes_disconnect")],
+            Question::TakeFromQueue { .. } => vec![yes("ui.yes_take")],
         }
     }
 
-    /// `y` is yes, `n` and Esc are no; function keys and Alt chords go through.
-    pub fn on_key(&self, chord: Chord) -> Outcome {
+    /// What comes of an answer's letter: [`NO`] goes back.
+    pub fn answered(&self, state: &ViewState, snapshot: &Snapshot, letter: char) -> Outcome {
+        let letter = letter.to_ascii_lowercase();
+        if letter == NO {
+            return Outcome::Close;
+        }
+        let answer = self.answers(state, snapshot).into_iter().find(|answer| answer.key == letter);
+        answer.map_or(Outcome::Stay, |answer| Outcome::Do(answer.choice))
+    }
+
+    /// The letters answer, Esc goes back; function keys and Alt chords go through.
+    pub fn on_key(&self, state: &ViewState, snapshot: &Snapshot, chord: Chord) -> Outcome {
         let chord = chord.on_latin();
         match (chord.code, chord.text()) {
-            (KeyCode::Esc, _) | (_, Some('n' | 'N')) => Outcome::Close,
-            (_, Some('y' | 'Y')) => Outcome::Do(Choice::Yes(self.clone())),
-            (KeyCode::F(_), _) => Outcome::Pass,
-            (KeyCode::Char(_), None) => Outcome::Pass,
+            (KeyCode::Esc, _) => Outcome::Close,
+            (_, Some(letter)) => self.answered(state, snapshot, letter),
+            (KeyCode::F(_) | KeyCode::Char(_), None) => Outcome::Pass,
             _ => Outcome::Stay,
         }
     }

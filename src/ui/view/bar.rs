@@ -259,7 +259,7 @@ fn actions(canvas: &mut Canvas<'_>, area: Rect) {
     let needed = act::app_action(snapshot, UiAction::HangUp).unwrap_or(Action::HangUp);
     let pending = snapshot.is_pending(needed);
     if pending || snapshot.can(needed) {
-        let label = canvas.t(if needed == Action::Reject { "ui.act_reject" } else { "ui.act_hang_up" });
+        let label = parties::hang_up_label(snapshot, needed);
         let mark = if pending { canvas.glyphs.more } else { "" };
         let key = canvas.key(UiAction::HangUp).map(|key| format!("{key} ")).unwrap_or_default();
         let text = format!(" {key}{label}{mark} ");

@@ -9,11 +9,15 @@ use super::{
     canvas::{Canvas, Run, centred},
     devices, forms, health, picker, quality,
 };
-use crate::ui::{
-    act::Target,
-    dialog::{Dialog, Item, ListDialog, Question, help, keypad},
-    text,
-    theme::Scope,
+use crate::{
+    i18n::Message,
+    ui::{
+        act::Target,
+        dial,
+        dialog::{Dialog, Item, ListDialog, Question, help, keypad, question},
+        text,
+        theme::Scope,
+    },
 };
 
 /// Draws the open dialog, if one.
@@ -89,7 +93,7 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
         Dialog::Keypad(sent) => {
             run.push(canvas.t("ui.keypad_title"), Scope::WindowTitle).push("   ", Scope::Window);
             if sent.is_empty() {
-                run.push(canvas.t("ui.keypad_hint"), Scope::WindowDim);
+                run.push(keypad_hint(canvas), Scope::WindowDim);
             } else {
                 run.push(sent, Scope::WindowStrong);
             }
@@ -97,10 +101,12 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
         // The strip shows it anyway.
         Dialog::Quality => quality::in_row(canvas, &mut run),
         Dialog::Question(question) => {
-            let words = question.text().render(canvas.snapshot.locale);
-            let (yes, no) = answers(canvas, question);
-            run.push(words, Scope::WindowStrong).push("   ", Scope::Window);
-            run.append(&yes).push("   ", Scope::Window).append(&no);
+            // The answers first: a long question is cut, they are not.
+            for (_, answer) in answers(canvas, question) {
+                run.append(&answer).push("   ", Scope::Window);
+            }
+            let words = question.text(state, canvas.snapshot).render(canvas.snapshot.locale);
+            run.push(text::clean(&words), Scope::WindowStrong);
         }
     }
     selected = selected.min(items.len().saturating_sub(1));
@@ -112,14 +118,25 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.run(area.x + 2, area.y, area.width.saturating_sub(4), &run);
 }
 
-/// The two answers of a question.
-fn answers(canvas: &Canvas<'_>, question: &Question) -> (Run, Run) {
-    let answer = |key: &str, label: &'static str| {
+/// The answers of a question with their letters, the way back last.
+fn answers(canvas: &Canvas<'_>, question: &Question) -> Vec<(char, Run)> {
+    let answers = question.answers(canvas.state, canvas.snapshot).into_iter().map(|answer| (answer.key, answer.label));
+    let shown = answers.chain([(question::NO, "ui.no")]).map(|(key, label)| {
         let mut run = Run::default();
-        run.push(key, Scope::WindowKey).push(" ", Scope::Window).push(canvas.t(label), Scope::Window);
-        run
-    };
-    (answer("y", question.yes()), answer("n", "ui.no"))
+        run.push(key.to_string(), Scope::WindowKey).push(" ", Scope::Window).push(canvas.t(label), Scope::Window);
+        (key, run)
+    });
+    shown.collect()
+}
+
+/// What the keypad says before anything is sent.
+fn keypad_hint(canvas: &Canvas<'_>) -> String {
+    match dial::extension_offered(canvas.state, canvas.snapshot) {
+        Some(extension) => {
+            Message::new("ui.keypad_extension").with("extension", extension).render(canvas.snapshot.locale)
+        }
+        None => canvas.t("ui.keypad_hint"),
+    }
 }
 
 /// A dialog's frame; a click on its edge or its ground does nothing, one on the way back goes back.
@@ -272,7 +289,7 @@ fn draw_keypad(canvas: &mut Canvas<'_>, area: Rect, sent: &str) {
     if inner.height < 3 || inner.width < 16 {
         return;
     }
-    let shown = if sent.is_empty() { canvas.t("ui.keypad_hint") } else { sent.to_owned() };
+    let shown = if sent.is_empty() { keypad_hint(canvas) } else { sent.to_owned() };
     let scope = if sent.is_empty() { Scope::WindowDim } else { Scope::WindowStrong };
     canvas.put(inner.x + 2, inner.y, inner.width - 4, &shown, scope);
     canvas.horizontal(inner.x, inner.y + 1, inner.width, Scope::WindowFrame);
@@ -291,8 +308,8 @@ fn draw_keypad(canvas: &mut Canvas<'_>, area: Rect, sent: &str) {
 }
 
 fn draw_question(canvas: &mut Canvas<'_>, area: Rect, question: &Question) {
-    let words = question.text().render(canvas.snapshot.locale);
-    let (yes, no) = answers(canvas, question);
+    let words = question.text(canvas.state, canvas.snapshot).render(canvas.snapshot.locale);
+    let answers = answers(canvas, question);
     let width = area.width.min(56);
     let lines = text::wrap(&text::clean(&words), width.saturating_sub(8));
     let rows = u16::try_from(lines.len()).unwrap_or(1);
@@ -303,13 +320,14 @@ fn draw_question(canvas: &mut Canvas<'_>, area: Rect, question: &Question) {
     }
     let y = inner.y + 2 + rows;
     if y < inner.bottom() {
-        let between = 6;
-        let cells = yes.cells() + between + no.cells();
-        let x = inner.x + inner.width.saturating_sub(cells) / 2;
-        let used = canvas.run(x, y, inner.width, &yes);
-        canvas.hit(x, y, used, Target::Answer(true));
-        let x = x + used + between;
-        let used = canvas.run(x, y, inner.right().saturating_sub(x), &no);
-        canvas.hit(x, y, used, Target::Answer(false));
+        let cells: u16 = answers.iter().map(|(_, run)| run.cells()).sum();
+        let gaps = u16::try_from(answers.len().saturating_sub(1)).unwrap_or(0);
+        let between = if cells + 6 * gaps <= inner.width { 6 } else { 3 };
+        let mut x = inner.x + inner.width.saturating_sub(cells + between * gaps) / 2;
+        for (key, run) in &answers {
+            let used = canvas.run(x, y, inner.right().saturating_sub(x), run);
+            canvas.hit(x, y, used, Target::Answer(*key));
+            x += used + between;
+        }
     }
 }

@@ -51,7 +51,7 @@ use ratatui::{
 use self::canvas::Canvas;
 pub use self::{
     panel::{cells as panel_cells, document as panel_document},
-    parties::{monitored, waiting_who},
+    parties::{consulted, monitored, waiting_who, with_whom},
     ringing::is_offered,
     tick::next_change,
     words::who,

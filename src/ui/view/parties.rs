@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::words;
 use crate::{
-    app::{Snapshot, WaitingRow, Wanted},
+    app::{Action, Snapshot, WaitingRow, Wanted},
     domain::{CallPhase, Direction, RingKind},
     i18n::{self, Locale, Message},
     ui::{input::UiAction, state::ViewState, text},
@@ -36,6 +36,20 @@ fn is_monitoring(snapshot: &Snapshot) -> bool {
 pub fn consulted(snapshot: &Snapshot) -> Option<String> {
     let consult = &snapshot.call.consult;
     consult.ag_no.as_deref().map(|ag_no| agent(snapshot, ag_no)).or_else(|| consult.number.clone())
+}
+
+/// What hanging up does now: in a consultation its label names the colleague, who goes first.
+pub fn hang_up_label(snapshot: &Snapshot, needed: Action) -> String {
+    let locale = snapshot.locale;
+    if !matches!(needed, Action::ConsultReturn | Action::ThreeWayReturn) {
+        let label = if needed == Action::Reject { "ui.act_reject" } else { "ui.act_hang_up" };
+        return i18n::text(locale, label);
+    }
+    let consult = &snapshot.call.consult;
+    match consult.ag_no.as_ref().or(consult.number.as_ref()) {
+        Some(who) => Message::new("ui.act_hang_up_who").with("who", text::clean(who)).render(locale),
+        None => i18n::text(locale, "ui.act_hang_up_colleague"),
+    }
 }
 
 /// Whoever the call is with: the monitored agent for a supervisor, else the other end.

@@ -314,7 +314,7 @@ fn typing_goes_on_while_a_call_rings_and_the_window_shows_keys_that_work_then() 
     assert!(frame.contains("F2 answer") && frame.contains("10a"), "{frame}");
     let ask = act::on_key(&mut state, &snapshot, "f2".parse().unwrap(), now());
     assert!(matches!(ask, Some(Ask::Tell(crate::app::Command::Answer))), "{ask:?}");
-    assert_eq!((state.number.value(), state.focus), ("10a", Focus::Number));
+    assert_eq!((state.number.value(), state.focus), ("10a", Focus::None), "what comes now is meant for the call");
 }
 
 #[test]
