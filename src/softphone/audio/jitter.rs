@@ -170,6 +170,11 @@ impl JitterBuffer {
         self.packets.first_key_value().map(|(position, _)| *position)
     }
 
+    /// Where the first packet held starts that does not start before `position`.
+    pub fn first_from(&self, position: i64) -> Option<i64> {
+        self.packets.range(position..).next().map(|(position, _)| *position)
+    }
+
     /// The position a packet with the least delay seen of late would have if it came now. What is played now should
     /// be [`target`](Self::target) behind.
     pub fn edge(&self, now: Instant) -> Option<i64> {

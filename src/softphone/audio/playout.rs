@@ -2,7 +2,8 @@
 //! plays a little faster or slower to keep the delay where it should be.
 //!
 //! Pure like the jitter buffer: told the time. Lost packets are made up for in their time; when merely nothing has come
-//! yet, the stream stands still instead, so that a late burst is still heard, and is caught up with afterwards. A far end
+//! yet, the stream stands still instead, so that a late burst is still heard, and is caught up with afterwards; of one that
+//! would be heard too late its oldest part is left out. A far end
 //! that says it is silent is heard as its noise, which is neither loss nor made up.
 
 use std::{collections::VecDeque, time::Instant};
@@ -23,6 +24,11 @@ const TOO_LATE: i64 = 6 * MS;
 const TOO_EARLY: i64 = 5 * MS;
 /// What is waiting behind a gap is played at once when it is this much too late, samples.
 const SKIP: i64 = 15 * MS;
+/// Delay over the target that is not caught up with any more, samples: 300 ms. A word that is missing hurts a conversation
+/// less than one that is late, and everything after it.
+const TOO_OLD: i64 = 300 * MS;
+/// What is kept then, samples; it is caught up with in a second.
+const KEPT: i64 = 180 * MS;
 /// Blocks between two changes of speed: 60 ms, so that none is heard.
 const REST: u32 = 6;
 /// Nothing for this long, samples: the stream is over, and begins anew with the next packet. 1 s.
@@ -141,6 +147,7 @@ impl Playout {
     /// The next 10 ms, to be heard from `now` on. Call it for every 10 ms, in order.
     pub fn block(&mut self, now: Instant) -> [f32; BLOCK] {
         self.now = Some(now);
+        self.leave_out(now);
         while self.sound.len() < BLOCK {
             self.advance(now);
         }
@@ -262,8 +269,31 @@ impl Playout {
     /// The first packet's position, once it has waited long enough.
     fn beginning(&self, now: Instant) -> Option<i64> {
         let first = self.buffer.first()?;
+        let (edge, target) = (self.buffer.edge(now)?, self.buffer.target());
+        if edge - first > target + TOO_OLD {
+            return self.buffer.first_from(edge - target - KEPT);
+        }
         // To the nearest block.
-        (self.buffer.edge(now)? - first >= self.buffer.target() - STEP / 2).then_some(first)
+        (edge - first >= target - STEP / 2).then_some(first)
+    }
+
+    /// Goes on with the newest where so much has come at once that the rest would be heard far too late.
+    fn leave_out(&mut self, now: Instant) {
+        let Some((edge, delay)) = self.buffer.edge(now).zip(self.delay(now)) else { return };
+        let target = self.buffer.target();
+        if delay <= target + TOO_OLD {
+            return;
+        }
+        let Some(position) = self.buffer.first_from(edge - target - KEPT) else { return };
+        tracing::debug!(left_out_ms = delay / MS - (edge - position) / MS, "what came late is left out");
+        // Made up for a moment, so that what follows blends in.
+        let last = self.last;
+        if self.hole == 0
+            && let Some((_, receiver)) = self.receivers.iter_mut().find(|(number, _)| *number == last)
+        {
+            receiver.make_up(GRAIN, &mut self.sound);
+        }
+        self.go_to(position);
     }
 
     fn go_to(&mut self, position: i64) {

@@ -115,6 +115,45 @@ fn a_stall_and_its_burst_lose_nothing_and_the_delay_comes_back() {
     assert!(heard.delay_ms(100, 13_000) < 30.0, "{} ms at the end", heard.delay_ms(100, 13_000));
 }
 
+/// Wi-Fi: nothing for a while, then all of it at once. What is said a second later is heard in time, without a click.
+#[test]
+fn after_a_stall_of_any_length_the_sound_is_soon_near_the_newest() {
+    for codec in ALL {
+        for stall in [200, 300, 500, 1000, 2000, 5000] {
+            // The far end says 440 Hz; at 7 s the stall begins, and a second after its end it says 880 Hz.
+            let change = 8000 + stall;
+            let mut sound = lab::tone(440.0, change / 1000 + 1)[..change * 48].to_vec();
+            sound.extend(lab::tone(880.0, 4));
+            let stalled = Network {
+                stall_every_ms: (7000 + stall) as f64,
+                stall_ms: stall as f64,
+                delay_ms: 20.0,
+                ..Network::default()
+            };
+            let mut trial = Trial::new(codec, sound, stalled);
+            let over = Duration::from_millis(7000 + stall as u64);
+            trial.networks.push((over, Network { delay_ms: 20.0, ..Network::default() }));
+            let heard = trial.run().unwrap();
+            let late = heard.sound[change * 48..]
+                .chunks_exact(480)
+                .position(|block| level_at(block, 880.0) > -18.0)
+                .map(|blocks| blocks * 10)
+                .unwrap();
+            println!("{codec:?}, {stall} ms: {late} ms late a second after");
+            assert!(late <= 300, "{codec:?}, {stall} ms: {late} ms late a second after");
+            let near = heard.shrink_ms(7000 + stall, 300.0);
+            assert!(near < 1000, "{codec:?}, {stall} ms: {near} ms until it is near the newest");
+            let calm = heard.shrink_ms(7000 + stall, 25.0);
+            assert!(calm <= 3000, "{codec:?}, {stall} ms: {calm} ms until the delay is that of a clean network");
+            let after = (7000 + stall) * 48;
+            let steepest = |sound: &[f32]| sound.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
+            let (before, around) =
+                (steepest(&heard.sound[48_000..96_000]), steepest(&heard.sound[after - 4800..after + 43_200]));
+            assert!(around < before * 1.6, "{codec:?}, {stall} ms: a click of {around}, the tone has {before}");
+        }
+    }
+}
+
 /// Packets of 20 ms of a tone, sent by a far end that changes what it likes.
 struct FarEnd {
     start: Instant,

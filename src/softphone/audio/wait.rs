@@ -27,6 +27,10 @@ const MOST: usize = 1000;
 const CALM: [(i64, i64, usize); 2] = [(1000 * MS, 60, 95), (1600 * MS, 50, 99)];
 /// Packets that must have come within that time.
 const CALM_COUNT: usize = 12;
+/// A queue is emptying while packets come closer together than this, or each is so much less late than all before it: what
+/// they waited in it says nothing of the network.
+const TOGETHER: i64 = 5 * MS;
+const LESS_LATE: i64 = 10 * MS;
 /// Delays needed before they are believed: half a second.
 const ENOUGH: i64 = 500 * MS;
 
@@ -40,11 +44,16 @@ pub struct Wait {
     since: Option<i64>,
     target: i64,
     floor: i64,
+    /// What comes first in this stream may have waited in a queue: when the last packet came, and the least delay so far.
+    emptying: Option<(i64, i64)>,
 }
 
 impl Wait {
     /// A packet came.
     pub fn note(&mut self, arrival: i64, delay: i64) {
+        if self.waited_in_a_queue(arrival, delay) {
+            return;
+        }
         let since = *self.since.get_or_insert(arrival);
         self.seen.push_back((arrival, delay));
         while self.seen.len() > MOST || self.seen.front().is_some_and(|(at, _)| arrival - at > LONG) {
@@ -74,6 +83,27 @@ impl Wait {
     pub fn forget(&mut self) {
         self.seen.clear();
         self.since = None;
+        self.emptying = Some((i64::MIN, i64::MAX));
+    }
+
+    /// Whether a packet with its delay only belongs to the end of a stall: a network that delivered nothing, and then
+    /// everything at once. What counts of it is the last, which is the least late.
+    fn waited_in_a_queue(&mut self, arrival: i64, delay: i64) -> bool {
+        let Some((before, least)) = self.emptying else { return false };
+        if least == i64::MAX {
+            self.emptying = Some((arrival, delay));
+            return false;
+        }
+        if arrival - before >= TOGETHER && least - delay < LESS_LATE {
+            self.emptying = None;
+            return false;
+        }
+        self.emptying = Some((arrival, least.min(delay)));
+        if delay <= least {
+            self.seen.clear();
+            self.since = None;
+        }
+        delay > least
     }
 
     /// Waits no less than this from now on.
