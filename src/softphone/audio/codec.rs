@@ -9,7 +9,7 @@ use bytes::Bytes;
 use ropus::{Channels, DecodeMode};
 use thiserror::Error;
 
-use super::{FRAME, OpusWishes, RATE, opus::OpusEncoder, resample::Resampler};
+use super::{OpusWishes, RATE, opus::OpusEncoder, resample::Resampler};
 use crate::config::Codec;
 
 /// Longest Opus packet, samples: 120 ms.
@@ -40,7 +40,7 @@ pub fn rtp_clock(codec: Codec) -> u32 {
     }
 }
 
-/// Turns 20 ms into a payload.
+/// Turns 10 or 20 ms into a payload.
 pub enum Encoder {
     /// Opus.
     Opus(Box<OpusEncoder>),
@@ -78,11 +78,11 @@ impl Encoder {
         Ok(Self::Narrow(Box::new(NarrowEncoder { coder, resampler, narrow: Vec::new(), samples: Vec::new() })))
     }
 
-    /// Encodes 20 ms; an empty payload where nothing needs to be sent (DTX).
+    /// Encodes 10 or 20 ms; an empty payload where nothing needs to be sent (DTX).
     ///
     /// # Errors
     /// When the encoder refuses, which no sound makes it do.
-    pub fn encode(&mut self, frame: &[f32; FRAME]) -> Result<Bytes, CodecError> {
+    pub fn encode(&mut self, frame: &[f32]) -> Result<Bytes, CodecError> {
         match self {
             Self::Opus(encoder) => {
                 let payload = encoder.encode(frame).map_err(|error| failed(Codec::Opus, error))?;
@@ -113,7 +113,7 @@ impl Encoder {
 }
 
 impl NarrowEncoder {
-    fn encode(&mut self, frame: &[f32; FRAME]) -> Result<Bytes, CodecError> {
+    fn encode(&mut self, frame: &[f32]) -> Result<Bytes, CodecError> {
         self.narrow.clear();
         self.resampler.process(frame, &mut self.narrow);
         match &mut self.coder {
@@ -286,7 +286,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::softphone::audio::testing::{level_at, rms_dbfs, sine, strongest_near};
+    use crate::softphone::audio::{
+        FRAME,
+        testing::{level_at, rms_dbfs, sine, strongest_near},
+    };
 
     const ALL: [Codec; 4] = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
 

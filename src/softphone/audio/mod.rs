@@ -58,7 +58,7 @@ use crate::config::Codec;
 const RATE: u32 = 48_000;
 /// Samples of a block: 10 ms.
 const BLOCK: usize = 480;
-/// Samples of a packet sent: 20 ms.
+/// Samples of a packet sent: 20 ms, where the far end does not ask for shorter ones.
 const FRAME: usize = 2 * BLOCK;
 
 /// What is spoken in a call.
@@ -72,6 +72,8 @@ pub struct CallFormat {
     pub event: Option<(u8, u32)>,
     /// What the far end wishes of an Opus encoder.
     pub wishes: OpusWishes,
+    /// Packets of 10 ms are sent in place of those of 20 ms.
+    pub short_packets: bool,
     /// Payload type of comfort noise (RFC 3389), if the far end may send it.
     pub comfort_noise: Option<u8>,
 }
@@ -81,7 +83,7 @@ impl CallFormat {
     /// its own even where nobody speaks of it (RFC 3551 4.5: 13).
     pub fn new(codec: Codec, payload_type: u8) -> Self {
         let comfort_noise = (codec != Codec::Opus).then_some(13);
-        Self { codec, payload_type, event: None, wishes: OpusWishes::default(), comfort_noise }
+        Self { codec, payload_type, event: None, wishes: OpusWishes::default(), short_packets: false, comfort_noise }
     }
 }
 
@@ -110,7 +112,7 @@ pub struct RtpOut {
     pub timestamp: u32,
     /// First packet after a pause (RFC 3551 4.1).
     pub marker: bool,
-    /// The encoded 20 ms.
+    /// The encoded sound.
     pub payload: Bytes,
 }
 

@@ -5,7 +5,7 @@
 
 use ropus::{Application, Bandwidth, Bitrate, Channels, Encoder, InbandFec};
 
-use super::{FRAME, OpusWishes, RATE};
+use super::{OpusWishes, RATE};
 
 /// Complexity, 0 to 10: about 1 % of a core here.
 const COMPLEXITY: u8 = 5;
@@ -100,11 +100,11 @@ impl OpusEncoder {
             .map_err(|error| error.to_string())
     }
 
-    /// Encodes 20 ms; nothing where nothing needs to be sent.
+    /// Encodes 10 or 20 ms; nothing where nothing needs to be sent.
     ///
     /// # Errors
     /// What the codec says.
-    pub fn encode(&mut self, frame: &[f32; FRAME]) -> Result<&[u8], String> {
+    pub fn encode(&mut self, frame: &[f32]) -> Result<&[u8], String> {
         let length =
             self.encoder.encode_float(frame, self.payload.as_mut_slice()).map_err(|error| error.to_string())?;
         let length = if self.wishes.dtx && length <= PAUSE { 0 } else { length };
@@ -117,7 +117,10 @@ mod tests {
     use ropus::DecodeMode;
 
     use super::*;
-    use crate::softphone::audio::testing::{rms_dbfs, speech};
+    use crate::softphone::audio::{
+        FRAME,
+        testing::{rms_dbfs, speech},
+    };
 
     const FEC: OpusWishes =
         OpusWishes { fec: true, dtx: false, constant: false, max_bitrate: None, max_playback_rate: None };

@@ -1,4 +1,4 @@
-//! From 10 ms blocks of the microphone to packets every 20 ms, and keypad digits in between.
+//! From 10 ms blocks of the microphone to packets every 20 ms (10 ms where the far end wants it so), and keypad digits in between.
 
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
@@ -103,16 +103,16 @@ impl SendPath {
         if self.telling {
             self.tell_digit();
         }
-        if self.filled < FRAME {
+        if self.filled < if self.format.short_packets { BLOCK } else { FRAME } {
             return false;
         }
-        self.filled = 0;
+        let blocks = std::mem::take(&mut self.filled) / BLOCK;
         let timestamp = self.timestamp;
-        self.timestamp = timestamp.wrapping_add(rtp_clock(self.format.codec) / 50);
+        self.timestamp = timestamp.wrapping_add(rtp_clock(self.format.codec) / 100 * blocks as u32);
         if self.telling {
             self.starting = true;
         } else if self.sending {
-            self.speak(timestamp);
+            self.speak(timestamp, blocks);
         }
         true
     }
@@ -125,11 +125,12 @@ impl SendPath {
         }
     }
 
-    fn speak(&mut self, timestamp: u32) {
-        let payload = match self.encoder.encode(&self.frame) {
+    fn speak(&mut self, timestamp: u32, blocks: usize) {
+        let sound = self.frame.get(..blocks * BLOCK).unwrap_or(&self.frame);
+        let payload = match self.encoder.encode(sound) {
             Ok(payload) => payload,
             Err(error) => {
-                tracing::debug!(%error, "20 ms could not be encoded");
+                tracing::debug!(%error, "a packet could not be encoded");
                 return;
             }
         };
@@ -167,7 +168,10 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::{config::Codec, softphone::audio::OpusWishes};
+    use crate::{
+        config::Codec,
+        softphone::audio::{OpusWishes, codec::Decoder},
+    };
 
     fn alaw() -> CallFormat {
         CallFormat::new(Codec::Pcma, 8)
@@ -190,6 +194,29 @@ mod tests {
             assert_eq!(sent.iter().map(|p| p.marker).collect::<Vec<_>>(), [true, false, false]);
             assert!(sent.windows(2).all(|w| w[1].timestamp.wrapping_sub(w[0].timestamp) == ticks), "{codec:?}");
             assert!(sent.iter().all(|p| p.payload_type == 111 && !p.payload.is_empty()));
+        }
+    }
+
+    /// RFC 8866 6.4: no packet is longer than what the far end can take.
+    #[test]
+    fn packets_of_10_ms_are_sent_where_20_ms_are_too_long() {
+        for (codec, ticks) in [(Codec::Opus, 480), (Codec::G722, 80), (Codec::Pcma, 80), (Codec::Pcmu, 80)] {
+            let long = CallFormat::new(codec, 111);
+            let (mut path, mut packets) = path(CallFormat { short_packets: true, ..long }, 64);
+            let all = sent(&mut path, &mut packets, 8);
+            assert_eq!(all.len(), 8, "{codec:?}");
+            assert!(all.windows(2).all(|w| w[1].1.timestamp.wrapping_sub(w[0].1.timestamp) == ticks), "{codec:?}");
+            let mut decoder = Decoder::new(codec).unwrap();
+            for (_, packet) in &all {
+                assert_eq!(decoder.decode(&packet.payload, &mut Vec::new()), Ok(BLOCK), "{codec:?}");
+            }
+            // Another description in the middle of a packet: nothing is lost, and the time goes on.
+            path.set_format(long).unwrap();
+            let mut more = sent(&mut path, &mut packets, 3);
+            path.set_format(CallFormat { short_packets: true, ..long }).unwrap();
+            more.extend(sent(&mut path, &mut packets, 2));
+            let at = |n: usize| more[n].1.timestamp.wrapping_sub(all[7].1.timestamp) / ticks;
+            assert_eq!((more.len(), at(0), at(1), at(2)), (3, 1, 3, 5), "{codec:?}");
         }
     }
 
@@ -230,6 +257,7 @@ mod tests {
         payload_type: 111,
         event: Some((110, 48_000)),
         wishes: OpusWishes { fec: false, dtx: true, constant: false, max_bitrate: None, max_playback_rate: None },
+        short_packets: false,
         comfort_noise: None,
     };
 

@@ -583,7 +583,8 @@ pub fn certificate() -> Result<RTCCertificate, MediaError> {
 
 /// How a codec is numbered inside the crate where the far end has not numbered it.
 fn own_choice(codec: Codec) -> Choice {
-    Choice { codec, payload_type: crate_payload_type(codec), event: None, wishes: OpusWishes::default() }
+    let (payload_type, wishes) = (crate_payload_type(codec), OpusWishes::default());
+    Choice { codec, payload_type, event: None, wishes, short_packets: false }
 }
 
 fn crate_payload_type(codec: Codec) -> u8 {

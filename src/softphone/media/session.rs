@@ -317,8 +317,8 @@ impl Session {
     pub fn agree(&mut self, engine: &AudioEngine, agreed: Agreed) -> String {
         let choice = agreed.remote.choice;
         let direction = agreed.remote.direction.mirrored();
-        let Choice { codec, payload_type, event, wishes } = choice;
-        let format = CallFormat { event, wishes, ..CallFormat::new(codec, payload_type) };
+        let Choice { codec, payload_type, event, wishes, short_packets } = choice;
+        let format = CallFormat { event, wishes, short_packets, ..CallFormat::new(codec, payload_type) };
         self.peer.speak(choice.codec);
         let before = self.agreed.as_ref().map(|agreed| agreed.remote.choice);
         let audio = match &self.audio {

@@ -187,7 +187,7 @@ impl Text {
 /// The answer to `remote`: its `m=` lines in order, one audio accepted, the rest refused (RFC 3264 6).
 /// `setup` is our DTLS role, `direction` as we see it.
 pub fn answer(remote: &Remote, local: &Local, origin: &mut Origin, setup: Setup, direction: Direction) -> String {
-    let Choice { codec, payload_type, event, wishes: _ } = remote.choice;
+    let Choice { codec, payload_type, event, .. } = remote.choice;
     let spoken = Spoken { codecs: vec![(codec, payload_type)], events: event.into_iter().collect() };
     within(remote, local, origin, &spoken, setup, remote.tcp, direction)
 }
@@ -195,7 +195,7 @@ pub fn answer(remote: &Remote, local: &Local, origin: &mut Origin, setup: Setup,
 /// Our own offer within a session: its `m=` lines, the codec spoken now first and under its number, then those of
 /// `codecs` that another far end may need (RFC 3264 8, RFC 3261 14.2).
 pub fn offer_again(remote: &Remote, local: &Local, codecs: &[Codec], origin: &mut Origin) -> String {
-    let Choice { codec, payload_type, event, wishes: _ } = remote.choice;
+    let Choice { codec, payload_type, event, .. } = remote.choice;
     let mut spoken = Spoken { codecs: vec![(codec, payload_type)], events: event.into_iter().collect() };
     for codec in codecs.iter().copied().filter(|other| *other != codec) {
         let number = spoken.free(own_payload_type(codec));

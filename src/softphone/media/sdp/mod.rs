@@ -102,6 +102,8 @@ pub struct Choice {
     pub event: Option<(u8, u32)>,
     /// What the far end wishes of an Opus encoder.
     pub wishes: OpusWishes,
+    /// The far end takes no packets of 20 ms (`maxptime`), or would rather have shorter ones (`ptime`; RFC 8866 6.4).
+    pub short_packets: bool,
 }
 
 /// Clock in SDP, Hz.

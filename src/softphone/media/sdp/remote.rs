@@ -11,6 +11,9 @@ use crate::{
     softphone::{audio::OpusWishes, media::MediaError},
 };
 
+/// What a packet of ours lasts, ms.
+const OUR_PACKET_MS: f32 = 20.0;
+
 /// Most candidates taken from a description; a browser on a laptop with a VPN writes about twenty.
 const MAX_CANDIDATES: usize = 32;
 
@@ -348,7 +351,15 @@ fn choose(media: &Media, order: &[Codec]) -> Result<Choice, MediaError> {
             .find(|(_, encoding)| encoding.strip_suffix("/1").unwrap_or(encoding).eq_ignore_ascii_case(&name))
             .map(|(pt, _)| (pt, clock))
     });
-    Ok(Choice { codec, payload_type, event, wishes: opus_wishes(media, payload_type) })
+    let (wishes, short_packets) = (opus_wishes(media, payload_type), short_packets(media));
+    Ok(Choice { codec, payload_type, event, wishes, short_packets })
+}
+
+/// Whether 20 ms are too long for a packet to the far end. Longer ones than those it never gets: the shorter of the two
+/// limits holds, as in WebRTC (RFC 9429 5.11).
+fn short_packets(media: &Media) -> bool {
+    let ms = |name: &str| media.section.attribute(name).and_then(|value| value.parse::<f32>().ok());
+    [ms("maxptime"), ms("ptime")].into_iter().flatten().any(|ms| ms > 0.0 && ms < OUR_PACKET_MS)
 }
 
 /// What a format's parameters say (RFC 7587 6.1); for other codecs than Opus they say nothing of it.

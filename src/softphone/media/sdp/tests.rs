@@ -353,6 +353,29 @@ fn an_opus_decoder_says_what_it_wishes() {
     assert_eq!(wishes(&none), OpusWishes::default());
 }
 
+/// RFC 8866 6.4.
+#[test]
+fn packets_are_no_longer_than_the_far_end_says() {
+    let offer = fixture("rtpengine-invite-from-sipp-pcma");
+    let without: String =
+        offer.lines().filter(|line| !line.contains("ptime")).map(|line| format!("{line}\r\n")).collect();
+    for (lines, short) in [
+        ("", false),
+        ("a=ptime:20\r\n", false),
+        ("a=maxptime:60\r\na=ptime:40\r\n", false),
+        ("a=maxptime:20\r\n", false),
+        ("a=maxptime:10\r\n", true),
+        ("a=ptime:20\r\na=maxptime:10\r\n", true),
+        ("a=ptime:10\r\n", true),
+        ("a=maxptime:0\r\n", false),
+        ("a=maxptime:-5\r\na=ptime:soon\r\n", false),
+    ] {
+        let text = format!("{without}{lines}");
+        assert_eq!(read_offer(&text, &ALL, None).unwrap().choice.short_packets, short, "{lines}");
+        assert_eq!(read_answer(&text, &ALL).unwrap().choice.short_packets, short, "{lines}");
+    }
+}
+
 #[test]
 fn only_usable_candidates_are_taken() {
     let remote = read_offer(&fixture("rtpengine-invite-from-sipp-pcma"), &ALL, None).unwrap();
