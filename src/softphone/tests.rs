@@ -4,6 +4,7 @@
 
 mod connection;
 mod outage;
+mod refresh;
 mod server;
 pub(super) mod torture;
 
