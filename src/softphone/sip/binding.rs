@@ -1,13 +1,18 @@
-//! Which of the bindings that a registrar lists is ours, and how long it lasts (RFC 3261 10.2.4 and 10.3, RFC 5626 6).
+//! Which of the bindings that a registrar lists is ours, how long it lasts, and under which names (RFC 3261 10.2.4 and 10.3, RFC 5626 6).
 //!
 //! A registrar lists the other phones of the user too, and bindings of ours from before that have not run out. It or an
 //! SBC on the way may have rewritten the host (our address as it is seen), the user part, or both, and dropped the
 //! parameters.
 
+use std::collections::BTreeSet;
+
 use super::{
     identity::Identity,
     message::{Response, name_addr, param, user_of},
 };
+
+/// Most names remembered of one answer.
+const NAMES: usize = 16;
 
 /// A binding in the answer to REGISTER.
 struct Binding<'a> {
@@ -46,23 +51,40 @@ enum Ours {
 /// the `Expires` header, and without that header `asked`.
 pub(super) fn granted_lifetime(response: &Response, identity: &Identity, asked: u32) -> u32 {
     let without = response.headers.seconds("Expires").unwrap_or(asked);
-    let listed: Vec<Binding<'_>> = response.headers.values("Contact").filter_map(Binding::read).collect();
-    let ours = |binding: &Binding<'_>| {
-        let user = user_of(binding.uri) == identity.contact_user;
-        match (binding.instance.map(|urn| identity.is_instance(urn)), identity.is_host(binding.uri), user) {
-            (_, true, true) => Some(Ours::Address),
-            (Some(true), _, _) => Some(Ours::Instance),
-            (_, true, false) => Some(Ours::Host),
-            (_, false, true) => Some(Ours::User),
-            (None, false, false) => Some(Ours::Perhaps),
-            (Some(false), false, false) => (listed.len() == 1).then_some(Ours::Perhaps),
-        }
-    };
+    let listed = listed(response);
     let best = listed.iter().filter_map(|binding| {
-        let (ours, seconds) = (ours(binding)?, binding.expires.unwrap_or(without));
+        let (ours, seconds) = (ours(binding, identity, listed.len())?, binding.expires.unwrap_or(without));
         Some((ours == Ours::Perhaps, seconds == 0, ours, seconds))
     });
     best.min().map_or(without, |(.., seconds)| seconds)
+}
+
+/// The user parts under which calls may be addressed to us by what the registrar says: those of the bindings that are
+/// ours or may be, the rewritten ones too, and of the names it has for our address of record (`P-Associated-URI`,
+/// RFC 7315 4.1).
+pub(super) fn names(response: &Response, identity: &Identity) -> BTreeSet<String> {
+    let listed = listed(response);
+    let bound =
+        listed.iter().filter(|binding| ours(binding, identity, listed.len()).is_some()).map(|binding| binding.uri);
+    let associated = response.headers.values("P-Associated-URI").filter_map(name_addr).map(|(uri, _)| uri);
+    bound.chain(associated).map(user_of).filter(|user| !user.is_empty()).take(NAMES).collect()
+}
+
+fn listed(response: &Response) -> Vec<Binding<'_>> {
+    response.headers.values("Contact").filter_map(Binding::read).collect()
+}
+
+/// How surely a binding is ours of so many; none if it is not.
+fn ours(binding: &Binding<'_>, identity: &Identity, of: usize) -> Option<Ours> {
+    let user = user_of(binding.uri) == identity.contact_user;
+    match (binding.instance.map(|urn| identity.is_instance(urn)), identity.is_host(binding.uri), user) {
+        (_, true, true) => Some(Ours::Address),
+        (Some(true), _, _) => Some(Ours::Instance),
+        (_, true, false) => Some(Ours::Host),
+        (_, false, true) => Some(Ours::User),
+        (None, false, false) => Some(Ours::Perhaps),
+        (Some(false), false, false) => (of == 1).then_some(Ours::Perhaps),
+    }
 }
 
 #[cfg(test)]
@@ -75,16 +97,41 @@ mod tests {
     /// The lifetime taken from these Contacts, of which `USER`, `HOST` and `INSTANCE` are ours, with `Expires: 60`.
     fn lifetime(contacts: &[&str]) -> u32 {
         let identity = Identity::new("sip.example.test", true);
+        granted_lifetime(&answer(&identity, contacts, ""), &identity, 600)
+    }
+
+    fn answer(identity: &Identity, contacts: &[&str], more: &str) -> Response {
         let own = identity.register_contact(600);
         let (user, rest) = own.trim_start_matches("<sip:").split_once('@').unwrap();
         let host = rest.split_once(';').unwrap().0;
         let instance = own.split(';').find(|part| part.starts_with("+sip.instance")).unwrap();
         let contacts: String = contacts.iter().map(|contact| format!("Contact: {contact}\r\n")).collect();
         let contacts = contacts.replace("USER", user).replace("HOST", host).replace("INSTANCE", instance);
-        match parse(format!("SIP/2.0 200 OK\r\n{contacts}Expires: 60\r\n\r\n").as_bytes()) {
-            Ok(Incoming::Response(response)) => granted_lifetime(&response, &identity, 600),
+        match parse(format!("SIP/2.0 200 OK\r\n{contacts}{more}Expires: 60\r\n\r\n").as_bytes()) {
+            Ok(Incoming::Response(response)) => response,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn the_names_are_those_of_our_bindings_and_of_our_address() {
+        let identity = Identity::new("sip.example.test", true);
+        let foreign = format!("<sip:a@1.2.3.4>;{OTHER};expires=5");
+        let own = [
+            "<sip:USER@HOST;transport=ws>;expires=300",
+            "<sip:s-77%2a1@10.0.0.1>;INSTANCE;expires=6",
+            "<sip:b7@HOST>",
+            "sip:perhaps@10.0.0.3",
+            "<sip:10.0.0.1>;INSTANCE",
+            &foreign,
+        ];
+        let more = "P-Associated-URI: <sip:8001@sip.example.test>, <tel:+861012345678>\r\n";
+        let found = names(&answer(&identity, &own, more), &identity);
+        let user = identity.contact_user.as_str();
+        for name in [user, "s-77*1", "b7", "perhaps", "8001", "+861012345678"] {
+            assert!(found.contains(name), "{name}: {found:?}");
+        }
+        assert!(!found.contains("a"), "another phone's: {found:?}");
     }
 
     #[test]

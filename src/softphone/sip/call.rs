@@ -93,6 +93,8 @@ pub(super) struct Call {
     pub(super) phase: Phase,
     /// Its call is over; ended from here then.
     pub(super) released: Option<Instant>,
+    /// The other side took it back when it was answered already: it will end it.
+    pub(super) cancelled: bool,
     pub(super) pending: Option<Pending>,
     /// What the media room is taking in.
     pub(super) accepting: Option<Accepting>,
@@ -135,6 +137,7 @@ impl Call {
             from: user_of(&uri("From")),
             phase: Phase::Ringing { until: now + expires.unwrap_or(RING), expires: expires.is_some() },
             released: None,
+            cancelled: false,
             pending: None,
             accepting: None,
             unacknowledged: Vec::new(),

@@ -20,6 +20,7 @@
 
 use std::time::Duration;
 
+use rand::{RngExt, rngs::StdRng};
 use tokio::time::Instant;
 
 use super::link::Trouble;
@@ -60,11 +61,18 @@ fn longest(away: Duration) -> f64 {
 }
 
 /// From the loss of the server to a registration that lasts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outage {
     since: Option<Instant>,
     /// When there was a registration again.
     registered: Option<Instant>,
+    chance: StdRng,
+}
+
+impl Default for Outage {
+    fn default() -> Self {
+        Self { since: None, registered: None, chance: rand::make_rng() }
+    }
 }
 
 impl Outage {
@@ -75,7 +83,14 @@ impl Outage {
 
     /// The connection, the attempt to open one, or the registrar has failed: how long to wait before the next attempt.
     pub(super) fn pause(&mut self, trouble: Trouble, now: Instant) -> Duration {
-        self.pause_by(rand::random(), trouble, now)
+        let chance = self.chance.random();
+        self.pause_by(chance, trouble, now)
+    }
+
+    /// Draws the same for the same seed from now on.
+    #[cfg(test)]
+    pub(super) fn seed(&mut self, seed: u64) {
+        self.chance = rand::SeedableRng::seed_from_u64(seed);
     }
 
     /// The same with chance from outside, 0.0 to 1.0.
@@ -101,7 +116,7 @@ impl Outage {
 
 #[cfg(test)]
 mod tests {
-    use rand::{RngExt, SeedableRng, rngs::StdRng};
+    use rand::SeedableRng;
 
     use super::*;
 

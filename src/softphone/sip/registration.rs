@@ -3,12 +3,12 @@
 //! Told of responses and of time, it says what to send and what has become of it. It never gives up: every failure has
 //! a next attempt.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
-    binding::granted_lifetime,
+    binding::{granted_lifetime, names},
     digest::{Challenge, Credentials},
     identity::{ALLOW_REGISTER, Identity, USER_AGENT, branch, token},
     link::Trouble,
@@ -31,6 +31,8 @@ const LEAST_REFRESH: Duration = Duration::from_secs(1);
 const REDIRECTS: u8 = 2;
 /// First pause after a redirection that leads nowhere; it doubles.
 const REDIRECTED_PAUSE: Duration = Duration::from_secs(4);
+/// Names of ours that are remembered: a registrar that invents another with every refresh does not fill the memory.
+const MOST_NAMES: usize = 64;
 /// Longest pause of our own after a refusal.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Shortest pause after a refusal.
@@ -100,6 +102,8 @@ pub(super) struct Registration {
     failures: u32,
     outage: Outage,
     bound: bool,
+    /// User parts under which the registrar has had us, ever: a call may be on its way to an old one.
+    names: BTreeSet<String>,
     /// When the last REGISTER was sent.
     asked: Option<Instant>,
 }
@@ -118,6 +122,7 @@ impl Registration {
             failures: 0,
             outage: Outage::default(),
             bound: false,
+            names: BTreeSet::new(),
             asked: None,
         }
     }
@@ -130,6 +135,11 @@ impl Registration {
     /// Whether the registrar has us.
     pub(super) fn bound(&self) -> bool {
         self.bound
+    }
+
+    /// Whether the registrar knows us by this user part.
+    pub(super) fn is_called(&self, user: &str) -> bool {
+        self.names.contains(user)
     }
 
     /// A REGISTER is being waited for.
@@ -176,6 +186,12 @@ impl Registration {
     pub(super) fn pause(&mut self, trouble: Trouble, now: Instant) -> Duration {
         self.reset();
         self.outage.pause(trouble, now)
+    }
+
+    /// Draws its pauses the same for the same seed from now on.
+    #[cfg(test)]
+    pub(super) fn seed(&mut self, seed: u64) {
+        self.outage.seed(seed);
     }
 
     /// Nothing is under way any more, and there is no binding.
@@ -304,6 +320,9 @@ impl Registration {
         self.phase = Phase::Bound { refresh: now + wait };
         self.failures = 0;
         self.bound = true;
+        if self.names.len() < MOST_NAMES {
+            self.names.extend(names(response, identity));
+        }
         self.outage.registered(now);
         self.credentials.succeeded(&response.headers);
         let flow_timer = response.headers.seconds("Flow-Timer").filter(|seconds| *seconds > 0);

@@ -7,7 +7,7 @@ use super::{
         body::{Body, media_type},
         call::{Accepting, Call, Pending, Phase, wants_auto_answer},
         identity::{ALLOW, token},
-        message::{Request, Writer, param},
+        message::{Request, Writer, param, user_of},
         reliable::Reliable,
         timer::SessionTimer,
     },
@@ -23,9 +23,10 @@ use crate::{
 /// Extensions a request may require of us (RFC 3261 8.2.2.3).
 const KNOWN_EXTENSIONS: [&str; 5] = ["100rel", "outbound", "path", "gruu", "timer"];
 
-/// Legs that may ring or talk at the same time. The second is there because two channels have no common order: its
-/// INVITE may be faster than the end of the call before it. Which of them is the agent's call, the owner decides.
-const LEGS: usize = 2;
+/// Legs that may ring or talk at the same time. There is more than one because two channels have no common order: an
+/// INVITE may be faster than the end of the calls before it, and a short ring makes two of those. Which of them is the
+/// agent's call, the owner decides; the number only keeps a flood of INVITEs small.
+const LEGS: usize = 4;
 
 impl Agent {
     pub(super) fn request(&mut self, request: Request, now: Instant) {
@@ -107,8 +108,8 @@ impl Agent {
         }
         // A leg whose call is over never stands in the way of the next customer.
         self.end_released(now);
-        if self.calls.iter().filter(|call| call.phase != Phase::Leaving).count() >= LEGS {
-            tracing::info!("a third call was refused: busy");
+        if self.calls.iter().filter(|call| call.phase != Phase::Leaving && !call.cancelled).count() >= LEGS {
+            tracing::info!("one call too many was refused: busy");
             self.reply(&request, 486, reason(486));
             let from = Call::new(request, now).from;
             self.tell(Event::TurnedAway { from });
@@ -120,6 +121,11 @@ impl Agent {
         }
         if !accepts_sdp(&request) {
             self.reply(&request, 406, "Not Acceptable");
+            return;
+        }
+        if !self.is_for_us(&request) {
+            tracing::info!(uri = request.uri, "a call for somebody else was refused");
+            self.reply(&request, 404, "Not Found");
             return;
         }
         if let Body::Session(offer) = body(&request)
@@ -151,6 +157,21 @@ impl Agent {
         tracing::info!(call_id = call.call_id, auto_answer, "incoming call");
         self.tell(Event::Incoming { call_id: call.call_id.clone(), from: call.from.clone(), auto_answer });
         self.calls.push(call);
+    }
+
+    /// Whether an INVITE is for this phone (RFC 3261 8.2.2.1): for our Contact, our address of record or what the registrar
+    /// has bound us under, at whatever host, because servers on the way rewrite it. A URI without a user part names nobody
+    /// else, and what the registrar has made of ours (a GRUU, RFC 5627) only it can take apart.
+    fn is_for_us(&self, request: &Request) -> bool {
+        let uri = &request.uri;
+        let made = uri.split_once(';').is_some_and(|(_, params)| param(params, "gr").is_some());
+        made || !uri.contains('@') || self.is_our_name(&user_of(uri))
+    }
+
+    fn is_our_name(&self, user: &str) -> bool {
+        user == self.identity.contact_user
+            || self.account.as_ref().is_some_and(|account| account.user.eq_ignore_ascii_case(user))
+            || self.registration.as_ref().is_some_and(|registration| registration.is_called(user))
     }
 
     /// A new offer inside a call: hold, resume, another media server. It never ends the call.
@@ -300,6 +321,10 @@ impl Agent {
         if let Some(index) = self.calls.iter().position(began) {
             self.reply_in_call(index, request, 200, "OK");
             let ringing = |call: &&mut Call| matches!(call.phase, Phase::Ringing { .. } | Phase::Answering);
+            if let Some(call) = self.calls.get_mut(index) {
+                // Too late for one that is answered; but nobody wants it any more.
+                call.cancelled = true;
+            }
             if self.calls.get_mut(index).filter(ringing).is_some() {
                 let elsewhere = answered_elsewhere(request);
                 let cause = if elsewhere { EndCause::AnsweredElsewhere } else { EndCause::Cancelled };

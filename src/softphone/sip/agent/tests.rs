@@ -219,7 +219,7 @@ fn invite(call_id: &str, extra: &str) -> String {
 
 fn invite_with(call_id: &str, headers: &str, body: &str) -> String {
     format!(
-        "INVITE sip:u06ctkgl@127.0.0.1:4711;transport=WS SIP/2.0\r\n\
+        "INVITE sip:ss1234ss8001@127.0.0.1:4711;transport=WS SIP/2.0\r\n\
          Via: SIP/2.0/WSS 10.0.0.1:4443;branch=z9hG4bKaaa{call_id};rport\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKbbb\r\n\
          Record-Route: <sip:10.0.0.1:4443;transport=wss;lr>\r\nRecord-Route: <sip:10.0.0.1;lr>\r\n\
          From: \"13800000000\" <sip:13800000000@sip.example.test>;tag=ft1\r\nTo: <sip:ss1234ss8001@sip.example.test>\r\n\

@@ -205,6 +205,76 @@ fn a_call_answered_elsewhere_is_said_to_be() {
 }
 
 #[test]
+fn a_call_for_somebody_else_is_not_ours() {
+    let to = |uri: &str| {
+        let mut bench = Bench::registered();
+        let contact = bench.agent.identity.contact_user.clone();
+        let uri = uri.replace("CONTACT", &contact);
+        bench.frame(&invite("c1", "").replace("sip:ss1234ss8001@127.0.0.1:4711;transport=WS", &uri));
+        (bench.starts().first().map(|start| (*start).to_owned()).unwrap_or_default(), bench.events.len())
+    };
+    for ours in [
+        "sip:CONTACT@192.0.2.1;transport=ws",
+        "sips:CONTACT@another.example.test",
+        "sip:ss1234ss8001@10.0.0.1:5060",
+        "sip:%73s1234ss8001@sip.example.test;user=phone",
+        "sip:10.0.0.1;transport=ws",
+        "sip:tgruu.7hs@sip.example.test;gr",
+    ] {
+        assert_eq!(to(ours), ("SIP/2.0 100 Trying".to_owned(), 1), "{ours}");
+    }
+    for other in ["sip:ss1234ss8002@sip.example.test", "sip:CONTACTx@192.0.2.1", "sip:@sip.example.test"] {
+        assert_eq!(to(other), ("SIP/2.0 404 Not Found".to_owned(), 0), "{other}");
+    }
+}
+
+#[test]
+fn a_call_to_what_the_registrar_has_made_of_our_contact_is_ours() {
+    let mut bench = Bench::registered();
+    bench.wait(Duration::from_secs(598));
+    let contact = line(bench.last("REGISTER"), "Contact").replace("expires=600", "expires=300");
+    let rewritten = contact.replace(&format!("sip:{}@", bench.agent.identity.contact_user), "sip:s-77%2d1@");
+    assert_ne!(contact, rewritten);
+    bench.respond(
+        "REGISTER",
+        "200 OK",
+        &format!("Contact: {rewritten}\r\nP-Associated-URI: <sip:8001@sip.example.test>\r\n"),
+    );
+    // And still when the next answer no longer says so.
+    for (number, user) in ["s-77-1", "s%2d77-1", "8001", "s-77-1", "8001"].into_iter().enumerate() {
+        if number == 3 {
+            bench.wait(Duration::from_secs(298));
+            bench.grant();
+        }
+        bench.forget();
+        let uri = format!("sip:{user}@10.0.0.9;transport=ws");
+        let call = format!("c{number}");
+        bench.frame(&invite(&call, "").replace("sip:ss1234ss8001@127.0.0.1:4711;transport=WS", &uri));
+        assert_eq!(bench.starts().first(), Some(&"SIP/2.0 100 Trying"), "{uri}");
+        bench.hang_up();
+    }
+    bench.forget();
+    bench.frame(&invite("c9", "").replace("sip:ss1234ss8001@127.0.0.1:4711;transport=WS", "sip:8002@10.0.0.9"));
+    assert_eq!(bench.starts(), ["SIP/2.0 404 Not Found"]);
+}
+
+#[test]
+fn legs_that_are_about_to_end_leave_room_for_the_next_customer() {
+    // Each was taken back while our 200 was on its way: BYE will follow.
+    let mut bench = Bench::registered();
+    for call in ["c1", "c2", "c3", "c4"] {
+        bench.frame(&invite(call, ""));
+        bench.answer();
+        bench.done(Ok(Some("v=0 answer\r\n".into())));
+        bench.frame(&invite(call, "").replace("INVITE sip:", "CANCEL sip:").replace("10 INVITE", "10 CANCEL"));
+    }
+    bench.forget();
+    bench.frame(&invite("c5", ""));
+    assert_eq!(bench.starts(), ["SIP/2.0 100 Trying", "SIP/2.0 180 Ringing"]);
+    assert!(!bench.events.iter().any(|event| matches!(event, Event::Ended { .. })), "CANCEL came too late for them");
+}
+
+#[test]
 fn nobody_is_called_to_an_offer_that_cannot_be_answered() {
     let mut bench = Bench::registered();
     let sdp = "Content-Type: application/sdp\r\n";
@@ -337,13 +407,14 @@ fn a_leg_whose_call_is_over_is_ended_after_half_a_second() {
 }
 
 #[test]
-fn a_third_call_finds_us_busy_and_so_does_the_second_when_its_owner_says_so() {
+fn a_fifth_call_finds_us_busy_and_so_does_the_second_when_its_owner_says_so() {
     let mut bench = Bench::talking();
     let bye = bench.in_dialog("BYE", 11, "", "");
-    bench.frame(&invite("c2", "Call-Info: answer-after=0\r\n"));
-    bench.frame(&invite("c3", "Call-Info: answer-after=0\r\n"));
-    assert_eq!(line(bench.last("SIP/2.0 486 Busy Here"), "Call-ID"), "c3");
-    assert!(!bench.events.iter().any(|e| matches!(e, Event::Incoming { call_id, .. } if call_id == "c3")));
+    for call in ["c2", "c3", "c4", "c5"] {
+        bench.frame(&invite(call, "Call-Info: answer-after=0\r\n"));
+    }
+    assert_eq!(line(bench.last("SIP/2.0 486 Busy Here"), "Call-ID"), "c5");
+    assert!(!bench.events.iter().any(|e| matches!(e, Event::Incoming { call_id, .. } if call_id == "c5")));
     bench.agent.turn_away("c2", bench.now);
     bench.collect();
     assert_eq!(line(bench.last("SIP/2.0 486 Busy Here"), "Call-ID"), "c2");

@@ -51,8 +51,9 @@ fn next_attempt(bench: &mut Bench) {
 }
 
 /// The server is away for so long, and refuses every connection: s from its return to the phone's registration.
-fn back_after(away: f64, trouble: Trouble) -> f64 {
+fn back_after(away: f64, trouble: Trouble, seed: u64) -> f64 {
     let mut bench = Bench::registered();
+    bench.agent.registration.as_mut().unwrap().seed(seed);
     bench.wait(Duration::from_secs(20));
     let lost = bench.now;
     bench.lost(trouble);
@@ -78,29 +79,29 @@ fn the_phone_is_back_a_second_after_a_short_outage_and_three_after_a_usual_one()
             if away == 0.0 && trouble == Trouble::Server {
                 continue;
             }
-            for _ in 0..20 {
-                let back = back_after(away, trouble);
+            for seed in 0..20 {
+                let back = back_after(away, trouble, seed);
                 assert!(back <= within, "away for {away} s ({trouble:?}): back after {back} s");
             }
         }
     }
-    assert!(back_after(3600.0, Trouble::Cut) <= 20.0, "for ever, and never slower");
+    assert!(back_after(3600.0, Trouble::Cut, 1) <= 20.0, "for ever, and never slower");
 }
 
 /// A floor of phones loses its server in the same instant: `outage` has the figures, this is that they are kept to.
 #[test]
 fn a_whole_floor_does_not_come_back_in_the_same_second() {
     let share = |away: f64, window: f64| {
-        let mut back: Vec<f64> = (0..1000).map(|_| back_after(away, Trouble::Server)).collect();
+        let mut back: Vec<f64> = (0..1000).map(|seed| back_after(away, Trouble::Server, seed)).collect();
         back.sort_by(f64::total_cmp);
         let until = |from: f64| back.iter().filter(|at| **at >= from && **at < from + window).count();
         back.iter().map(|at| until(*at)).max().unwrap_or_default()
     };
     let tenth = share(8.0, 0.1);
-    assert!(tenth <= 230, "{tenth} of 1,000 in a tenth of the second in which they may come");
+    assert!(tenth <= 200, "{tenth} of 1,000 in a tenth of the second in which they may come");
     // 50 on average; the fullest of all seconds that could be chosen has more, by chance.
     let second = share(300.0, 1.0);
-    assert!(second <= 130, "{second} of 1,000 in one second after five minutes");
+    assert!(second <= 90, "{second} of 1,000 in one second after five minutes");
 }
 
 #[test]
