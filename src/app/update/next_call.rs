@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::Turn;
+use super::{Turn, join::differ};
 use crate::{
     app::{
         Effect, TimerId,
@@ -29,13 +29,20 @@ impl Turn<'_> {
         self.state.next_call.get_or_insert(NextCall { leg: None, ring: None, doubted: false })
     }
 
-    /// A leg came beside the one that lives.
+    /// A leg came beside the one that lives. Where another one waits already, the platform, which sends an agent one call
+    /// at a time, has given that up and its CANCEL is late: the newest is the next call.
     pub(super) fn leg_waits(&mut self, leg: Leg) {
+        let from = leg.from.clone();
         let waiting = self.next_call();
-        match &waiting.leg {
-            Some(_) => self.phone(softphone::Command::TurnAway { call_id: leg.call_id }),
-            None => waiting.leg = Some(leg),
+        let Some(older) = waiting.leg.replace(leg) else { return };
+        let of_older = |ring: &NextRing| differ(ring.event.caller.as_deref(), Some(&from));
+        if waiting.ring.as_ref().is_some_and(of_older) {
+            waiting.ring = None;
         }
+        waiting.doubted = false;
+        self.effects.push(Effect::StartTimer { timer: TimerId::NextCall, after: PATIENCE });
+        self.phone(softphone::Command::TurnAway { call_id: older.call_id });
+        self.turned_away(&older.from);
     }
 
     /// The platform announces another call than the one that has a leg here.

@@ -19,6 +19,7 @@ use crate::{
 
 const A: &str = "13900139000";
 const B: &str = "13711111111";
+const C: &str = "13622222222";
 
 fn ring(rig: &mut Rig, caller: &str, id: Option<&str>) {
     rig.push(PushMessage::Phone(PhoneEvent {
@@ -227,10 +228,25 @@ fn a_second_customer_is_turned_away_when_the_conversation_goes_on() {
     assert!(rig.notices().contains(B), "{}", rig.notices());
     ended(&mut rig, "b", EndCause::Local);
     assert_eq!(rig.shown().call.phase, CallPhase::Talking);
-    // A third one while the second waits is at once.
-    invite(&mut rig, "c", B);
-    invite(&mut rig, "d", B);
-    assert_eq!(told_about(&rig, "d"), ["turn away"]);
+}
+
+#[test]
+fn of_two_that_wait_the_newer_is_the_next_customer() {
+    for one in [None, Some("pb")] {
+        // The customer on the screen has hung up and the next one gave up while it rang; neither end is known here yet.
+        let mut rig = talking(Some("pa"));
+        invite(&mut rig, "b", B);
+        ring(&mut rig, B, one);
+        invite(&mut rig, "c", C);
+        assert_eq!((told_about(&rig, "b"), told_about(&rig, "c")), (vec!["turn away"], vec![]));
+        ended(&mut rig, "b", EndCause::Local);
+        ring(&mut rig, C, one.map(|_| "pc"));
+        bye(&mut rig, "a");
+        let shown = rig.shown();
+        assert_eq!((shown.call.phase, shown.call.peer.number.as_deref()), (CallPhase::Ringing, Some(C)), "{one:?}");
+        rig.command(Command::Answer);
+        assert_eq!(told_about(&rig, "c"), ["answer"]);
+    }
 }
 
 #[test]
