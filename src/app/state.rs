@@ -162,6 +162,8 @@ pub(super) struct Link {
     pub(super) replaced_at: Option<Instant>,
     /// A frame that could not be read has been told of.
     pub(super) junk_told: bool,
+    /// That a message without a readable encoding has ended a link has been told.
+    pub(super) bad_text_told: bool,
 }
 
 /// The registration.
@@ -222,6 +224,8 @@ pub(super) struct Media {
     pub(super) lost_at: Option<Instant>,
     /// Keypad digits can go in the call's own sound.
     pub(super) digits: bool,
+    /// The far end has put the call on hold.
+    pub(super) held_by_far_end: bool,
     /// That they cannot, although they should, has been told.
     pub(super) no_digits_told: bool,
 }
@@ -293,6 +297,7 @@ impl State {
                 other_at: None,
                 replaced_at: None,
                 junk_told: false,
+                bad_text_told: false,
             },
             sip: Sip {
                 state: SipState::Off,

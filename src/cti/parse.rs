@@ -91,15 +91,16 @@ fn phone(fields: &Map<String, Value>) -> Option<Known> {
         _ => return None,
     };
     let text = |name: &str| value::text(fields.get(name));
+    let short = |name: &str| value::label(fields.get(name));
     let event = PhoneEvent {
         state,
-        caller: text("Caller"),
-        called: text("Called"),
-        area: text("CallerAreaName"),
+        caller: short("Caller"),
+        called: short("Called"),
+        area: short("CallerAreaName"),
         // Absent, null, 0, "0" and "" all stand for an outside party.
         from_agent: value::integer(fields.get("OAgId")).map_or(text("OAgId").is_some(), |id| id != 0),
-        agent_no: text("OAgNum"),
-        agent_name: text("OAgName"),
+        agent_no: short("OAgNum"),
+        agent_name: short("OAgName"),
         queue_id: value::integer(fields.get("QueId")),
         call_type: value::integer(fields.get("CallType")),
         call_id: text("CallID").or_else(|| text("CallId")),

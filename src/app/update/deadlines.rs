@@ -118,7 +118,7 @@ impl Turn<'_> {
         self.state.call_deadline = None;
         let Some((_, overdue)) = self.state.overdue().filter(|(at, _)| *at <= self.now.at) else { return };
         tracing::info!(?overdue, "the call's phase has lasted too long");
-        let who = self.state.live_call().map(|call| super::clean(call.peer.short())).unwrap_or_default();
+        let who = self.who(self.state.live_call().map_or("", |call| call.peer.short()));
         match overdue {
             Overdue::Doubted => self.doubt_is_over(),
             Overdue::Unannounced => self.offer_unannounced_leg(),

@@ -154,7 +154,7 @@ impl Turn<'_> {
             }),
         );
         if entry.outcome == Outcome::Missed {
-            self.warn(Message::new("app.missed").with("who", entry.peer.short()));
+            self.warn(Message::new("app.missed").with("who", self.who(entry.peer.short())));
         }
         self.end_tone(entry.outcome, entry.unreached);
         self.journal_ended(entry);

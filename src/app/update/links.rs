@@ -26,6 +26,8 @@ const SLOW: Duration = Duration::from_secs(5);
 const RETRY_MAX: f64 = 3.0;
 /// "Do not come back" with this token (protocol `cti.md` 9).
 const BAD_TOKEN: u16 = 3403;
+/// A message that is no UTF-8 has ended the link (RFC 6455 7.4.1).
+const BAD_TEXT: u16 = 1007;
 /// A newer connection with the same `RegID` has come (protocol `cti.md` 9).
 const REPLACED: u16 = 3405;
 /// For so long after a connection of ours was left for a new one, the one that replaces it may be ours too: a platform
@@ -196,6 +198,9 @@ impl Turn<'_> {
             message = Message::new("app.link_closed_because").with("code", code).with("reason", super::clean(reason));
         }
         self.state.link.last_error = Some(message);
+        if code == BAD_TEXT && !std::mem::replace(&mut self.state.link.bad_text_told, true) {
+            self.warn(Message::new("app.bad_text"));
+        }
         if ours {
             tracing::info!("an earlier connection of this program has replaced the link; it is opened once more");
             self.state.link.replaced_at = Some(self.now.at);

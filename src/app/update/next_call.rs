@@ -126,6 +126,6 @@ impl Turn<'_> {
     /// Somebody else called while there is a call.
     pub(super) fn turned_away(&mut self, from: &str) {
         self.waiting_beep();
-        self.info(Message::new("app.turned_away").with("who", super::clean(from)));
+        self.info(Message::new("app.turned_away").with("who", self.who(from)));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Turn;
 use crate::{
     app::{NoticeLevel, NoticeView},
-    i18n::Message,
+    i18n::{self, Message},
 };
 
 /// Notices kept.
@@ -50,6 +50,12 @@ impl Turn<'_> {
             text,
             dismissed: false,
         });
+    }
+
+    /// A number, or what is said where there is none.
+    pub(super) fn who(&self, number: &str) -> String {
+        let shown = super::clean(number);
+        if shown.trim().is_empty() { i18n::text(self.state.profile.locale, "app.unknown_caller") } else { shown }
     }
 
     /// What was wrong is well again: nobody need be told of it any more. The notices stay in the list.

@@ -331,7 +331,7 @@ where
                 (self.tell)(LinkEvent::Push(Box::new(push)));
             }
             Err(error) => {
-                tracing::debug!(%error, "unreadable frame");
+                tracing::debug!(length = text.len(), %error, "unreadable frame");
                 if !std::mem::replace(&mut self.puzzled, true) {
                     (self.tell)(LinkEvent::Unreadable(error.start));
                 }

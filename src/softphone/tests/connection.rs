@@ -1,5 +1,7 @@
 //! What stays on the one connection, what keeps it alive, and what brings another one.
 
+use tokio::io::AsyncWriteExt;
+
 use super::*;
 
 #[tokio::test]
@@ -44,6 +46,26 @@ async fn everything_inside_a_call_stays_on_the_connection() {
         tokio::select! { _ = trap.accept() => {}, _ = phone.listener.accept() => {} }
     });
     assert!(another.await.is_err(), "exactly one connection");
+}
+
+/// Such text ends the connection, as RFC 6455 8.1 demands; the call does not notice.
+#[tokio::test]
+async fn text_in_a_wrong_encoding_costs_the_connection_and_no_call() {
+    let mut phone = Phone::new().await;
+    let (mut conn, register) = phone.registered().await;
+    phone.talking(&mut conn, &register).await;
+    conn.0.get_mut().write_all(b"\x81\x0fFrom: \"M\xfcller\"\n").await.unwrap();
+    let Event::RegistrationFailed { error, retry_in } = phone.event().await else { panic!() };
+    assert_eq!(error, SipError::Lost("it sent text that is no UTF-8".into()));
+    assert!(retry_in.is_some_and(|pause| pause <= Duration::from_millis(250)), "{retry_in:?}");
+    let mut conn = Conn::accept(&phone.listener).await;
+    conn.register(300).await;
+    assert_eq!(phone.event().await, Event::Registering);
+    assert!(matches!(phone.event().await, Event::Registered { .. }));
+    phone.softphone.send(Command::HangUp { call_id: "c1".into() });
+    let bye = conn.expect("BYE").await;
+    conn.reply(&bye, "200 OK", "").await;
+    assert_eq!(phone.event().await, Event::Ended { call_id: "c1".into(), cause: EndCause::Local });
 }
 
 #[tokio::test]

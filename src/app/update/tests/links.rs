@@ -8,9 +8,10 @@ use crate::{
     cti::{
         api::Request,
         link::{LinkError, LinkEvent},
-        push::PushMessage,
+        push::{PhoneEvent, PhoneState, PushMessage},
     },
     domain::{AgentState, CallPhase},
+    i18n::Locale,
     softphone::{self, SipError},
 };
 
@@ -138,6 +139,29 @@ fn junk_on_the_link_is_told_once() {
     }
     assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
     assert_eq!(rig.shown().link.state, LinkState::Up);
+}
+
+#[test]
+fn text_in_a_wrong_encoding_costs_a_link_each_time_is_told_once_and_no_call() {
+    for (locale, words) in [(Locale::En, "no UTF-8 text"), (Locale::ZhCn, "编码有误")] {
+        let mut rig = Rig::talking();
+        rig.state.profile.locale = locale;
+        for _ in 0..3 {
+            rig.link(LinkEvent::Closed { code: 1007, reason: "it sent text that is no UTF-8".into() });
+            assert!(rig.shown().link.retry_in_ms.is_some_and(|ms| ms <= 500), "{:?}", rig.shown().link);
+            rig.timer(TimerId::Reconnect);
+            rig.link(LinkEvent::Opened);
+            rig.push(PushMessage::Established);
+            rig.push(PushMessage::InitState { ag_sta: 4, pho_sta: Some(6), param: None });
+            assert_eq!((rig.shown().link.state, rig.shown().call.phase), (LinkState::Up, CallPhase::Talking));
+            rig.later(Duration::from_secs(60));
+        }
+        let told = rig.shown().notices.iter().filter(|notice| notice.text.contains(words)).count();
+        assert_eq!(told, 1, "{}", rig.notices());
+        // Nothing stands in the way of what comes next.
+        rig.push(PushMessage::Phone(PhoneEvent { state: PhoneState::HungUp, ..PhoneEvent::default() }));
+        assert_eq!((rig.shown().call.phase, rig.shown().journal.len()), (CallPhase::Ended, 1));
+    }
 }
 
 #[test]

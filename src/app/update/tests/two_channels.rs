@@ -460,3 +460,23 @@ fn everything_that_was_learnt_late_is_in_the_journal_and_the_events() {
     let entry = rig.shown().journal[0].clone();
     assert_eq!((entry.peer.number.as_deref(), entry.call_id.as_deref()), (Some(A), Some("pa")));
 }
+
+#[test]
+fn a_caller_without_a_number_is_an_unknown_one() {
+    for (locale, missed, turned_away) in [
+        (crate::i18n::Locale::En, "missed call from an unknown caller", "an unknown caller called meanwhile"),
+        (crate::i18n::Locale::ZhCn, "未接来电 未知号码", "通话中有新来电 未知号码"),
+    ] {
+        let mut rig = Rig::idle();
+        rig.state.profile.locale = locale;
+        rig.push(PushMessage::Phone(PhoneEvent { state: PhoneState::Ring(RingKind::Queue), ..PhoneEvent::default() }));
+        pho(&mut rig, PhoneState::HungUp, None);
+        assert!(rig.notices().contains(missed), "{}", rig.notices());
+
+        let mut rig = talking(None);
+        rig.state.profile.locale = locale;
+        invite(&mut rig, "b", "");
+        rig.timer(TimerId::NextCall);
+        assert!(rig.notices().contains(turned_away), "{}", rig.notices());
+    }
+}
