@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Home, Platform, audio, become_idle, headless, idle, talking, until};
+use common::{Home, Platform, audio, become_idle, headless, idle, proxy::Proxy, talking, until};
 use serde_json::json;
 
 /// The customer hears the agent's tone at the agent's level, or nothing.
@@ -68,6 +68,65 @@ fn ring_answer_talk_mute_hold_hang_up_wrap_up() {
     home.wait("idle");
     let calls = platform.admin("GET", "/calls", serde_json::Value::Null);
     assert!(!calls.as_array().expect("a list").iter().any(|c| c["call_id"] == json!(call) && c["phase"] == "talking"));
+    assert_eq!(client.terminate(), Some(0));
+}
+
+/// A re-INVITE of the far end in the call there is, with this direction and CSeq: everything else as in the first one.
+fn reinvite(platform: &Platform, direction: &str, cseq: u32) -> String {
+    let log = platform.log();
+    let last = |way: &str, start: &str| {
+        let sip = log.iter().rev().filter(|entry| entry["source"] == "sip" && entry["direction"] == way);
+        let mut texts = sip.filter_map(|entry| entry["text"].as_str());
+        texts.find(|text| text.starts_with(start) && text.contains(" INVITE\r\n")).expect("it is in the log").to_owned()
+    };
+    let (invite, ok) = (last("out", "INVITE "), last("in", "SIP/2.0 200 "));
+    let to = ok.lines().find(|line| line.starts_with("To: ")).expect("a To");
+    let (head, body) = invite.split_once("\r\n\r\n").expect("a description");
+    assert!(body.contains("a=sendrecv\r\n"), "{body}");
+    let body = body.replace("a=sendrecv", &format!("a={direction}"));
+    let length = format!("Content-Length: {}", body.len());
+    let line = |line: &str| match line.split_once(": ").map_or(line, |(name, _)| name) {
+        "To" => to.to_owned(),
+        "CSeq" => format!("CSeq: {cseq} INVITE"),
+        "Via" => format!("Via: SIP/2.0/WS 127.0.0.1;branch=z9hG4bKhold{cseq}"),
+        "Content-Length" => length.clone(),
+        _ => line.to_owned(),
+    };
+    let head: Vec<String> = head.lines().map(line).collect();
+    format!("{}\r\n\r\n{body}", head.join("\r\n"))
+}
+
+fn status_in(home: &Home, locale: &str) -> String {
+    let output = home.command(&["ctl", "status"]).env("LANG", locale).env("LC_ALL", locale).output();
+    String::from_utf8_lossy(&output.expect("ctl runs").stdout).into_owned()
+}
+
+#[test]
+fn a_hold_by_the_other_side_is_shown_until_it_resumes() {
+    let home = Home::new();
+    let platform = Platform::start(&home);
+    let proxy = Proxy::in_config(&platform, "sip_ws_server");
+    platform.configure_tone(&home, 1000.0);
+    let client = headless(&home, &platform.config);
+    become_idle(&home);
+    talking(&home, &platform, "tone:440");
+    home.until("sound", |s| s["media"]["packets_received"].as_u64() > Some(50));
+    assert_eq!(home.status()["call"]["held_by_far_end"], false);
+    for (number, direction) in ["sendonly", "inactive"].into_iter().enumerate() {
+        let cseq = 20_000 + 2 * u32::try_from(number).expect("a small number");
+        let hold = reinvite(&platform, direction, cseq);
+        proxy.push(&hold);
+        home.until("the hold is shown", |s| s["call"]["held_by_far_end"] == true && s["call"]["phase"] == "talking");
+        let (en, zh) = (status_in(&home, "en_US.UTF-8"), status_in(&home, "zh_CN.UTF-8"));
+        assert!(en.contains("[put on hold by the other side]") && zh.contains("[对方已保持]"), "{en}\n{zh}");
+        proxy.push(&reinvite(&platform, "sendrecv", cseq + 1));
+        home.until("it is over", |s| s["call"]["held_by_far_end"] == false);
+        assert!(!status_in(&home, "en_US.UTF-8").contains("on hold"));
+    }
+    let before = home.status()["media"]["packets_received"].as_u64();
+    home.until("sound", |s| s["media"]["packets_received"].as_u64() > before.map(|n| n + 50));
+    home.ctl(&["hangup"]);
+    home.wait("no-call");
     assert_eq!(client.terminate(), Some(0));
 }
 

@@ -250,6 +250,8 @@ pub struct CallView {
     pub transferred_by: Option<String>,
     /// Whether the microphone is muted: the capture path's word.
     pub muted: bool,
+    /// The other side has put the call on hold and does not listen.
+    pub held_by_far_end: bool,
     /// Since when this phase.
     #[serde(serialize_with = "moment::to_ms_if_known")]
     pub since: Option<Timestamp>,

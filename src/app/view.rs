@@ -8,7 +8,7 @@ use super::{
     state::{Call, Media, Quitting, ShownReminder},
 };
 use crate::{
-    domain::{AgentState, BusyReason, SkillGroup, TargetState},
+    domain::{AgentState, BusyReason, CallPhase, SkillGroup, TargetState},
     softphone::PathKind,
 };
 
@@ -160,6 +160,8 @@ impl State {
             hold_uncertain: call.hold_uncertain,
             unheld: call.unheld,
             leg_lost: call.leg_lost.is_some(),
+            // While the agent holds the call, what the platform does with its legs for that is no news.
+            held_by_far_end: self.media.held_by_far_end && call.phase.is_live() && call.phase != CallPhase::Held,
             clocks: call.clocks,
         }
     }

@@ -94,6 +94,9 @@ pub fn to_text(status: &Value, locale: Locale) -> String {
         if status.pointer("/call/muted") == Some(&Value::Bool(true)) {
             call.push_str(&format!(" [{}]", crate::i18n::text(locale, "control.muted")));
         }
+        if status.pointer("/call/held_by_far_end") == Some(&Value::Bool(true)) {
+            call.push_str(&format!(" [{}]", crate::i18n::text(locale, "control.held_by_far_end")));
+        }
     }
     for (key, who) in [
         ("control.consulted", [word("/call/consult/ag_no"), word("/call/consult/number")].concat()),

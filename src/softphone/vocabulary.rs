@@ -256,6 +256,8 @@ pub enum MediaEvent {
     Tested(SoundTest),
     /// Whether keypad digits can go in the call's own sound: telephone-event (RFC 4733) is agreed on, or not any more.
     Digits(bool),
+    /// The far end has put the call on hold, or has taken it back (RFC 3264 8.4): it does not listen.
+    HeldByFarEnd(bool),
     /// The media session is closed.
     Closed,
     /// Once a second while there is a call.

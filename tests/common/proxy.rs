@@ -137,8 +137,14 @@ impl Proxy {
 
     /// Says a WebSocket text message to the client as if the server had; only between two of the server's own.
     pub fn push(&self, text: &str) {
-        let length = u8::try_from(text.len()).ok().filter(|length| *length < 126).expect("a short message");
-        let mut frame = vec![0x81, length];
+        let mut frame = vec![0x81];
+        match u8::try_from(text.len()) {
+            Ok(length) if length < 126 => frame.push(length),
+            _ => {
+                frame.push(126);
+                frame.extend(u16::try_from(text.len()).expect("a message of usual length").to_be_bytes());
+            }
+        }
         frame.extend(text.as_bytes());
         self.pushes.send(frame).ok();
     }

@@ -105,6 +105,7 @@ impl Turn<'_> {
             | MediaEvent::SpeakingMuted(_)
             | MediaEvent::Devices(_)
             | MediaEvent::Digits(_)
+            | MediaEvent::HeldByFarEnd(_)
             | MediaEvent::Stats(_) => {}
         }
     }

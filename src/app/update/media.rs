@@ -50,6 +50,10 @@ impl Turn<'_> {
                 self.state.media = crate::app::state::Media { muted, device_errors, ..Default::default() };
             }
             MediaEvent::Digits(possible) => self.state.media.digits = possible,
+            MediaEvent::HeldByFarEnd(held) => {
+                tracing::info!(held, "the other side's hold");
+                self.state.media.held_by_far_end = held;
+            }
             MediaEvent::Stats(stats) => self.measured(stats),
             MediaEvent::Levels { microphone, far_end } => {
                 let media = &mut self.state.media;

@@ -118,6 +118,7 @@ fn listen(audio: AudioConfig, lasts: Duration, live: bool) -> Result<Found, CliE
             | MediaEvent::Closed
             | MediaEvent::Stats(_)
             | MediaEvent::Digits(_)
+            | MediaEvent::HeldByFarEnd(_)
             | MediaEvent::Levels { .. } => continue,
         }
         let both = found.test.microphone && found.test.speaker;

@@ -83,6 +83,8 @@ pub struct Session {
     last_number: u64,
     origin: Origin,
     agreed: Option<Agreed>,
+    /// The far end does not listen, which is told.
+    held_by_far_end: bool,
     offered: Option<Offered>,
     /// How the path of the peer in force is.
     path: watch::Sender<Path>,
@@ -146,6 +148,7 @@ impl Session {
             peer,
             origin: Origin::new(),
             agreed: None,
+            held_by_far_end: false,
             offered: None,
             path,
             in_vain: InVain::default(),
@@ -339,6 +342,10 @@ impl Session {
         audio.set_direction(direction.sends(), direction.receives());
         if before.map(|choice| choice.event.is_some()) != Some(event.is_some()) {
             (self.environment.on_event)(Event::Media(MediaEvent::Digits(event.is_some())));
+        }
+        let held = !direction.sends();
+        if std::mem::replace(&mut self.held_by_far_end, held) != held {
+            (self.environment.on_event)(Event::Media(MediaEvent::HeldByFarEnd(held)));
         }
         self.agreement.send_replace(Agreement {
             peer: self.peer.clone(),

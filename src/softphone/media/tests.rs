@@ -373,11 +373,21 @@ impl Phone {
                 | MediaEvent::Devices(_)
                 | MediaEvent::RingReady { .. }
                 | MediaEvent::Digits(_)
+                | MediaEvent::HeldByFarEnd(_)
                 | MediaEvent::Tested(_) => true,
                 MediaEvent::Connecting | MediaEvent::Up { .. } | MediaEvent::Lost { .. } | MediaEvent::Closed => false,
             };
             if !passed_over {
                 return event;
+            }
+        }
+    }
+
+    /// The far end's hold, or its end, is told.
+    async fn expect_hold(&mut self, held: bool) {
+        loop {
+            if let Event::Media(MediaEvent::HeldByFarEnd(told)) = self.events.recv().await.unwrap() {
+                return assert_eq!(told, held);
             }
         }
     }
@@ -522,6 +532,9 @@ async fn the_far_end_holds_and_resumes() {
     ] {
         let answer = phone.media.answer(CALL, &offer.replace("a=sendrecv", &format!("a={direction}"))).await.unwrap();
         assert!(answer.contains(&format!("a={mirrored}\r\n")), "{direction}: {answer}");
+        if direction != "recvonly" {
+            phone.expect_hold(!flows).await;
+        }
         if flows {
             far.hears(10).await;
         } else {

@@ -28,10 +28,9 @@ async fn next_at_once(conn: &mut Conn) -> Message {
 
 /// The next SIP message, which must begin so, while no time passes.
 async fn said_at_once(conn: &mut Conn, start: &str) -> String {
-    match next_at_once(conn).await {
-        Message::Text(text) if text.starts_with(start) => text.to_string(),
-        other => panic!("{start} expected: {other:?}"),
-    }
+    let message = next_at_once(conn).await;
+    assert!(matches!(&message, Message::Text(text) if text.starts_with(start)), "{start} expected: {message:?}");
+    message.to_string()
 }
 
 /// Lets the time to the next ping pass, answers that, and gives what was said before it.

@@ -218,6 +218,16 @@ fn a_call_that_only_one_side_still_knows_says_so() {
     let frame = screen(&unheld, &fixtures::state(), 80, 24);
     assert!(frame.contains("平台已丢失本次通话的记录"), "{frame}");
 
+    for (locale, words) in [(Locale::ZhCn, "对方已将通话置于保持"), (Locale::En, "the other side put the call on hold")]
+    {
+        let mut held = fixtures::talking(locale);
+        held.call.held_by_far_end = true;
+        for (width, height) in SIZES {
+            let frame = screen(&held, &fixtures::state(), width, height);
+            assert!(frame.contains(words), "{width}x{height}: {frame}");
+        }
+    }
+
     let mut rings = fixtures::ringing(Locale::ZhCn);
     rings.call.leg_lost = true;
     for (width, height) in SIZES {

@@ -111,6 +111,7 @@ pub fn situation(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Option
         {
             return Some(i18n::text(locale, "ui.leg_lost"));
         }
+        _ if snapshot.call.held_by_far_end && live => return Some(i18n::text(locale, "ui.held_by_far_end")),
         _ if snapshot.call.hold_uncertain && live => return Some(i18n::text(locale, "ui.phase_unsure")),
         CallPhase::Held => return Some(i18n::text(locale, "ui.on_hold_hears")),
         CallPhase::ConsultOut => Message::new("ui.consult_out_hears").with("who", other()),

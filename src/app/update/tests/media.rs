@@ -171,3 +171,24 @@ fn a_call_without_sound_here_has_no_figures() {
     assert_eq!(rig.shown().journal[0].quality, None);
     assert!(told(&rig, "callEnded")[0]["quality"].is_null());
 }
+
+#[test]
+fn a_hold_by_the_other_side_is_shown_but_not_while_the_agent_holds() {
+    let mut rig = up();
+    media(&mut rig, MediaEvent::HeldByFarEnd(true));
+    assert!(rig.shown().call.held_by_far_end);
+    // A platform may re-INVITE for the agent's own hold.
+    rig.command(crate::app::Command::Hold);
+    rig.reply_to(|request| *request == crate::cti::api::Request::Hold, 0, Value::Null);
+    assert_eq!(rig.shown().call.phase, crate::domain::CallPhase::Held);
+    assert!(!rig.shown().call.held_by_far_end);
+    rig.command(crate::app::Command::Unhold);
+    rig.reply_to(|request| *request == crate::cti::api::Request::Unhold, 0, Value::Null);
+    assert!(rig.shown().call.held_by_far_end);
+    media(&mut rig, MediaEvent::HeldByFarEnd(false));
+    assert!(!rig.shown().call.held_by_far_end);
+    // Nor after the call.
+    media(&mut rig, MediaEvent::HeldByFarEnd(true));
+    media(&mut rig, MediaEvent::Closed);
+    assert!(!rig.shown().call.held_by_far_end);
+}
