@@ -241,10 +241,16 @@ impl Turn<'_> {
         self.call_over();
     }
 
-    /// Whether the platform has spoken of the call on the screen, and would say that it is over.
+    /// Whether the platform has spoken of the call on the screen, and would say that it is over: at once, or, of one that
+    /// rings, when the link is back. Given up here it would be found again then, as a second call.
     fn held_by_platform(&self) -> bool {
         let open = |call: &Call| call.platform.is_some_and(|key| self.state.platform.get(key).is_some());
-        self.state.link.state == LinkState::Up && self.state.live_call().is_some_and(open)
+        let says = match self.state.link.state {
+            LinkState::Up => true,
+            LinkState::Down | LinkState::Connecting => self.state.call_phase() == CallPhase::Ringing,
+            LinkState::GivenUp => false,
+        };
+        says && self.state.live_call().is_some_and(open)
     }
 
     /// The call is not over because its leg is: the platform holds the customer, and may send another leg.

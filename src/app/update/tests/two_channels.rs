@@ -480,3 +480,37 @@ fn a_caller_without_a_number_is_an_unknown_one() {
         assert!(rig.notices().contains(turned_away), "{}", rig.notices());
     }
 }
+
+/// The platform stands still, and both connections to it are given up, the link first.
+#[test]
+fn a_call_that_rings_on_behind_two_lost_connections_is_one_call() {
+    // What the platform says when it is back: it rings on, it is over, or there is a new leg of it.
+    for back in [Some(5), None] {
+        for another_leg in [false, true] {
+            let mut rig = Rig::idle();
+            ring(&mut rig, A, Some("pa"));
+            invite(&mut rig, "a", A);
+            rig.link(crate::cti::link::LinkEvent::Closed { code: 1006, reason: String::new() });
+            ended(&mut rig, "a", EndCause::Failed("the SIP connection was lost".into()));
+            assert_eq!(rig.shown().call.phase, CallPhase::Ringing);
+            rig.later(Duration::from_secs(6));
+            rig.timer(TimerId::Reconnect);
+            rig.push(PushMessage::Established);
+            rig.push(PushMessage::InitState { ag_sta: if back.is_some() { 4 } else { 1 }, pho_sta: back, param: None });
+            if back.is_some() {
+                assert_eq!(rig.shown().call.phase, CallPhase::Ringing);
+                if another_leg {
+                    invite(&mut rig, "a2", A);
+                    rig.command(Command::Answer);
+                    answered(&mut rig, "a2");
+                    assert_eq!(rig.shown().call.phase, CallPhase::Talking);
+                    bye(&mut rig, "a2");
+                }
+                pho(&mut rig, PhoneState::HungUp, Some("pa"));
+            }
+            let shown = rig.shown();
+            assert!(!shown.call.phase.is_live(), "{back:?}: {:?}", shown.call);
+            assert_eq!(shown.journal.len(), 1, "{back:?}, another leg {another_leg}: {:?}", shown.journal);
+        }
+    }
+}
