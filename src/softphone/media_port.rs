@@ -23,6 +23,7 @@ pub(crate) trait MediaPort: Send + Sync + 'static {
     async fn rollback(&self, call_id: &str);
     async fn close(&self, call_id: &str);
     fn silence(&self, call_id: &str);
+    fn call_begins(&self, call_id: &str);
     fn set_muted(&self, muted: bool);
     fn set_held(&self, held: bool);
     fn play(&self, tone: Option<Tone>);
@@ -58,6 +59,10 @@ impl MediaPort for Media {
 
     async fn close(&self, call_id: &str) {
         Media::close(self, call_id).await;
+    }
+
+    fn call_begins(&self, call_id: &str) {
+        Media::call_begins(self, call_id);
     }
 
     fn silence(&self, call_id: &str) {

@@ -191,7 +191,12 @@ impl<M: MediaPort> Runner<M> {
                         link.keep_alive(every);
                     }
                 }
-                Output::Tell(event) => (self.on_event)(event),
+                Output::Tell(event) => {
+                    if let Event::Incoming { call_id, .. } = &event {
+                        self.media.call_begins(call_id);
+                    }
+                    (self.on_event)(event);
+                }
                 Output::Media(job) => {
                     // Jobs are done in order, and one before it may take seconds.
                     if job.task == Task::Close {

@@ -81,6 +81,9 @@ impl MediaPort for FakeMedia {
     async fn close(&self, call_id: &str) {
         self.note(format!("close {call_id}"));
     }
+    fn call_begins(&self, call_id: &str) {
+        self.note(format!("begins {call_id}"));
+    }
     fn silence(&self, call_id: &str) {
         self.note(format!("silence {call_id}"));
     }
@@ -227,6 +230,7 @@ async fn a_shift_in_short() {
     assert_eq!(
         phone.media.record(),
         [
+            "begins c1",
             "answer c1 v=0 offer",
             "muted true",
             "held true",
@@ -234,6 +238,7 @@ async fn a_shift_in_short() {
             "prove",
             "silence c1",
             "close c1",
+            "begins c2",
             "answer c2 v=0 offer",
             "silence c2",
             "close c2",

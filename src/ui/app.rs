@@ -171,14 +171,14 @@ pub async fn run(handle: Handle, setup: UiSetup, complain: impl Fn(Message) + Se
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
 fn on_typed(state: &mut ViewState, snapshot: &Snapshot, latest: &Seen, typed: Typed<Seen>) -> Option<Ask> {
     let now = Instant::now();
-    let Typed { event, seen } = typed;
+    let Typed { event, at, seen } = typed;
     if let (Some(Dialog::Help(first) | Dialog::Health(first)), Some(end)) = (&mut state.dialog, latest.drawn.help_end())
     {
         *first = end.min(*first);
     }
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => {
-            seen::for_the_call_seen(state, snapshot, seen.call, now, |state| {
+            seen::for_the_call_seen(state, snapshot, seen.call_at(at), now, |state| {
                 act::on_key(state, snapshot, Chord::of(&key), now)
             })
         }
@@ -190,7 +190,7 @@ fn on_typed(state: &mut ViewState, snapshot: &Snapshot, latest: &Seen, typed: Ty
         Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::Down(MouseButton::Left) => {
                 let target = seen.drawn.at(mouse.column, mouse.row)?;
-                seen::for_the_call_seen(state, snapshot, seen.call, now, |state| {
+                seen::for_the_call_seen(state, snapshot, seen.call_at(at), now, |state| {
                     act::on_click(state, snapshot, target, now)
                 })
             }

@@ -10,7 +10,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     notify::Notifier,
-    seen::{self, Seen},
+    seen::Seen,
     state::ViewState,
     terminal::{
         device::Device,
@@ -61,14 +61,15 @@ impl Screen {
 
     /// Draws for the writer, which takes it when the terminal is ready and drops what is older.
     pub fn draw(&mut self, snapshot: &Snapshot, state: &ViewState, now: Instant) {
-        if !guard::is_on() {
+        // In the background, where a stop and a CONT from outside have put it, the line is the shell's.
+        if !guard::is_on() || !self.device.is_foreground() {
             return;
         }
         let (columns, rows) = self.device.size();
         let mut cells = Buffer::empty(Rect::new(0, 0, columns, rows));
         let (drawn, cursor) = view::draw_on(&mut cells, snapshot, state, now);
         let beside = self.notifier.news(snapshot, state, now);
-        self.latest = Arc::new(Seen { call: seen::CallSeen::of(snapshot), drawn });
+        self.latest = Arc::new(self.latest.followed_by(snapshot, drawn, now));
         self.writer.show(Frame {
             cells,
             cursor,

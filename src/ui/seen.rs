@@ -1,7 +1,7 @@
 //! What was on the screen when a key was typed. A key belongs to the call that the agent saw then: on a slow line, or
 //! with a key typed ahead, the next caller must not get what was meant for the last one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     act::Ask,
@@ -11,8 +11,14 @@ use super::{
 };
 use crate::{
     app::{Action, Command, Snapshot},
+    domain::CallPhase,
     i18n,
 };
+
+/// Nobody reacts to a new picture in less: a key typed so soon was meant for the call before.
+const REACTION: Duration = Duration::from_millis(500);
+/// How soon after a call another one counts as its successor.
+const SUCCESSOR: Duration = Duration::from_secs(2);
 
 /// What of a call a picture shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,9 +41,39 @@ impl CallSeen {
 #[derive(Debug, Default)]
 pub struct Seen {
     /// Its call.
-    pub call: CallSeen,
+    call: CallSeen,
+    /// When that call was drawn first.
+    since: Option<Instant>,
+    /// When the call before it was drawn last.
+    before: Option<Instant>,
+    /// The agent began it.
+    dialled: bool,
     /// What can be clicked, and where.
     pub drawn: Drawn,
+}
+
+impl Seen {
+    /// What a picture shows that is drawn `now`, after this one.
+    pub fn followed_by(&self, snapshot: &Snapshot, drawn: Drawn, now: Instant) -> Self {
+        let call = CallSeen::of(snapshot);
+        let (since, before, dialled) = if call.call == self.call.call {
+            (self.since, self.before, self.dialled)
+        } else {
+            let before = if self.call.call.is_some() { Some(now) } else { self.before };
+            (Some(now), before, snapshot.call.phase == CallPhase::Dialing)
+        };
+        Self { call, since, before, dialled, drawn }
+    }
+
+    /// The call that a key typed `at` is for: none yet, if this one has only just taken the place of another.
+    pub fn call_at(&self, at: Instant) -> CallSeen {
+        let successor = match (self.before, self.since) {
+            (Some(before), Some(since)) => since.saturating_duration_since(before) < SUCCESSOR,
+            (_, _) => false,
+        };
+        let fresh = self.since.is_some_and(|since| at.saturating_duration_since(since) < REACTION);
+        if successor && fresh && !self.dialled { CallSeen::default() } else { self.call }
+    }
 }
 
 /// The call that a snapshot shows, as long as something can be done to it.

@@ -111,3 +111,27 @@ fn windows_about_a_call_close_with_it_although_the_next_one_is_there_at_once() {
         assert!(state.dialog.is_none(), "{key}: a digit or a choice would go to the next caller");
     }
 }
+
+#[test]
+fn a_key_typed_sooner_than_anybody_reacts_was_meant_for_the_call_before() {
+    let (old, next) = (first(fixtures::talking(Locale::En)), next_caller());
+    let start = fixtures::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let drawn = |before: &Seen, snapshot: &Snapshot, ms| before.followed_by(snapshot, Drawn::default(), at(ms));
+    let talking = drawn(&Seen::default(), &old, 0);
+    assert_eq!(talking.call_at(at(10)).call, Some(1), "no call before it");
+    // The next customer rings at once, or after an empty picture.
+    let at_once = drawn(&talking, &next, 5000);
+    let later = drawn(&drawn(&talking, &fixtures::idle(Locale::En), 5000), &next, 6500);
+    for (ringing, rang) in [(at_once, 5000), (later, 6500)] {
+        let again = drawn(&ringing, &next, rang + 100);
+        assert_eq!(again.call_at(at(rang + 250)).call, None, "{rang}");
+        assert_eq!(again.call_at(at(rang + 600)).call, Some(2), "{rang}");
+    }
+    // Long after the call before, and for a call that the agent dials, there is nothing to be mistaken for.
+    let quiet = drawn(&drawn(&talking, &fixtures::idle(Locale::En), 5000), &next, 9000);
+    assert_eq!(quiet.call_at(at(9050)).call, Some(2));
+    let mut dialing = fixtures::talking(Locale::En);
+    (dialing.call.id, dialing.call.phase) = (Some(2), CallPhase::Dialing);
+    assert_eq!(drawn(&talking, &dialing, 5000).call_at(at(5050)).call, Some(2));
+}

@@ -66,3 +66,32 @@ fn a_stop_from_outside_is_taken_as_well_and_without_a_shell_it_is_refused() {
     home.until("muted", |s| s["call"]["muted"] == true);
     terminal.shows("muted");
 }
+
+#[test]
+fn continued_behind_the_shell_s_back_it_is_not_stopped_by_the_next_key() {
+    let (home, platform, mut terminal) = from_a_shell();
+    talking(&home, &platform, &mut terminal);
+    let shell = terminal.process_id().expect("the shell");
+    let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).expect("its children");
+    let bar: i32 = children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("the phone bar");
+    let to_bar = |signal| rustix::process::kill_process(rustix::process::Pid::from_raw(bar).expect("a pid"), signal);
+    for _ in 0..3 {
+        to_bar(Signal::STOP).expect("it is there");
+        terminal.until("the shell", |screen| screen.contains("Stopped"));
+        to_bar(Signal::CONT).expect("it is there");
+        assert_eq!(home.status()["call"]["phase"], "talking");
+        // The shell has the line as the phone bar left it: raw.
+        terminal.keys("clear; echo $((40 + 2))\n");
+        terminal.shows("42");
+        // A stopped program would not answer.
+        assert_eq!(home.status()["call"]["phase"], "talking");
+        terminal.keys("fg\n");
+        terminal.until("the phone bar", |screen| screen.contains("talking"));
+    }
+    home.ctl(&["hangup"]);
+    home.wait("no-call");
+    terminal.quit();
+    terminal.shows("prompt>");
+    terminal.keys("exit\n");
+    terminal.ended();
+}

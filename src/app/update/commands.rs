@@ -112,6 +112,10 @@ impl Turn<'_> {
             Command::SetAutoAnswer { on } => {
                 self.state.remembered.auto_answer = on;
                 self.effects.push(Effect::Remember(self.state.remembered.clone()));
+                // The call that rings is answered too: the screen says so as soon as the switch is on.
+                if on {
+                    self.answer_by_itself();
+                }
                 self.done(id);
             }
             Command::SetToken { token } => {

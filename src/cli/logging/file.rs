@@ -60,10 +60,11 @@ impl LogFile {
         if !self.open.as_ref().is_some_and(usable) {
             self.open = None;
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-            let part = match self.files().last() {
-                Some(((newest, part), size, _)) if *newest == date && *size >= full => part.saturating_add(1),
-                Some(((newest, part), _, _)) if *newest == date => *part,
-                Some(_) | None => 0,
+            // Of this date: after a clock that was wrong there may be files of tomorrow.
+            let part = match self.files().iter().rfind(|((of, _), ..)| *of == date) {
+                Some(((_, part), size, _)) if *size >= full => part.saturating_add(1),
+                Some(((_, part), ..)) => *part,
+                None => 0,
             };
             let path = self.dir.join(name((date, part)));
             let file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
@@ -186,6 +187,18 @@ mod tests {
         let newest = log.file.files().pop().unwrap().2;
         assert!(fs::read_to_string(newest).unwrap().trim_end().ends_with(" 999"));
         assert_eq!(fs::metadata(log.dir.path().join("log")).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn files_of_a_clock_that_was_wrong_do_not_lift_the_limit_of_today() {
+        let mut log = log(7, 8000);
+        log.file.clock = || at(10);
+        writeln!(log.file, "of tomorrow").unwrap();
+        log.file.clock = || at(9);
+        for n in 0..200 {
+            writeln!(log.file, "{n:>99}").unwrap();
+            assert!(log.size() <= 8000 + 100, "{} after {n}", log.size());
+        }
     }
 
     #[test]

@@ -223,6 +223,11 @@ impl Media {
         self.silenced.silence(call_id);
     }
 
+    /// A new call comes by this Call-ID: it has sound, also where an earlier call by the same one was silenced.
+    pub fn call_begins(&self, call_id: &str) {
+        self.silenced.begins(call_id);
+    }
+
     /// Stops or starts sending what the microphone hears.
     pub fn set_muted(&self, muted: bool) {
         self.engine.set_muted(muted);

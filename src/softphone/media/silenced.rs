@@ -39,6 +39,11 @@ impl Silenced {
         known.over.push_back(call_id.to_owned());
     }
 
+    /// A new call comes by a Call-ID that may have been used before: a proxy that sends a call again keeps it.
+    pub fn begins(&self, call_id: &str) {
+        self.known().over.retain(|id| id != call_id);
+    }
+
     /// The sound of this call has been opened.
     pub fn opened(&self, call_id: &str, audio: &Arc<CallAudio>) {
         let mut known = self.known();

@@ -106,6 +106,9 @@ pub(super) struct Registration {
     names: BTreeSet<String>,
     /// When the last REGISTER was sent.
     asked: Option<Instant>,
+    /// Not before this, whatever gives hope: the registrar said when (`Retry-After`), or the password was wrong, which
+    /// servers ban an address for.
+    not_before: Option<Instant>,
 }
 
 impl Registration {
@@ -124,6 +127,7 @@ impl Registration {
             bound: false,
             names: BTreeSet::new(),
             asked: None,
+            not_before: None,
         }
     }
 
@@ -162,12 +166,14 @@ impl Registration {
     pub(super) fn set_password(&mut self, account: &Account) {
         self.credentials = Credentials::new(account.user.clone(), account.password.clone());
         self.failures = 0;
+        self.not_before = None;
     }
 
     /// There is reason to believe that what was refused is granted now: what to send at once, unless something was sent
-    /// within the last second, which is waited for.
+    /// within the last second, which is waited for, or the registrar has forbidden it.
     pub(super) fn hasten(&mut self, identity: &Identity, now: Instant) -> Option<String> {
         let next = self.asked.map_or(now, |asked| asked + LEAST_REFRESH);
+        let next = self.not_before.map_or(next, |not_before| next.max(not_before));
         match self.phase {
             Phase::Asked { .. } | Phase::Bound { .. } => None,
             Phase::Idle | Phase::Pause { .. } if next <= now => Some(self.begin(identity, now)),
@@ -332,6 +338,7 @@ impl Registration {
     /// The owner may know of a newer password; until it does, this one is tried again now and then.
     fn wrong_password(&mut self, now: Instant) -> Outcome {
         self.credentials.forget_challenges();
+        self.not_before = Some(now + WRONG_PASSWORD_PAUSE);
         self.refused(SipError::Credentials, Some(WRONG_PASSWORD_PAUSE), now)
     }
 
@@ -339,6 +346,7 @@ impl Registration {
         let pause = response.headers.seconds("Retry-After").map(|s| Duration::from_secs(s.into()).min(RETRY_AFTER_MAX));
         // Everybody was told the same, so that everybody would be back in the same instant.
         let pause = pause.map(|pause| pause.mul_f64(rand::random_range(1.0..1.25)));
+        self.not_before = pause.map(|pause| now + pause);
         // A server in trouble is so for all its phones.
         let troubled = matches!(response.code, 408 | 500..600);
         let pause = pause.or_else(|| troubled.then(|| self.outage.pause(Trouble::Server, now)));

@@ -86,6 +86,7 @@ async fn a_new_path_is_offered_over_the_connection_and_its_answer_taken_in() {
     conn.expect("BYE").await;
     let record = phone.media.record();
     let expected = [
+        "begins c1",
         "answer c1 v=0 offer",
         "offer c1 restart",
         "rollback c1",
@@ -104,12 +105,12 @@ async fn a_call_that_is_over_is_silent_while_the_media_room_is_still_busy_with_i
     conn.send(invite(&register, "c1", "Call-Info: answer-after=0\r\n")).await;
     assert!(matches!(phone.event().await, Event::Incoming { .. }));
     phone.softphone.send(Command::Answer { call_id: "c1".into() });
-    while phone.media.record().is_empty() {
+    while !phone.media.record().iter().any(|note| note.starts_with("answer")) {
         tokio::task::yield_now().await;
     }
     phone.softphone.send(Command::HangUp { call_id: "c1".into() });
     assert!(matches!(phone.event().await, Event::Ended { .. }));
-    assert_eq!(phone.media.record(), ["answer c1 v=0 offer", "silence c1"]);
+    assert_eq!(phone.media.record(), ["begins c1", "answer c1 v=0 offer", "silence c1"]);
 }
 
 #[tokio::test]

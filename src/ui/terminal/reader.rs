@@ -29,6 +29,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Typed<S> {
     /// The event.
     pub event: Event,
+    /// When it was read.
+    pub at: Instant,
     /// What was on the screen.
     pub seen: Arc<S>,
 }
@@ -77,6 +79,8 @@ fn read<S>(
         match device.wait(wake.as_fd(), ours, limit)? {
             Ready::Woken | Ready::Gone => return Ok(()),
             Ready::Not => decoder.elapsed(Instant::now(), &mut events),
+            // Meanwhile the program may have been stopped, and continued in the background.
+            Ready::Input if !device.is_foreground() => {}
             Ready::Input => match device.read(&mut buffer)? {
                 0 => {
                     empty += 1;
@@ -92,9 +96,9 @@ fn read<S>(
             },
         }
         if !events.is_empty() {
-            let seen = seen();
+            let (seen, at) = (seen(), Instant::now());
             for event in events.drain(..) {
-                if sender.blocking_send(Typed { event, seen: seen.clone() }).is_err() {
+                if sender.blocking_send(Typed { event, at, seen: seen.clone() }).is_err() {
                     return Ok(());
                 }
             }

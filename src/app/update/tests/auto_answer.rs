@@ -67,6 +67,18 @@ fn the_switch_is_remembered_and_answers_from_the_next_start_on() {
 }
 
 #[test]
+fn switched_on_while_it_rings_it_answers_that_call() {
+    let mut rig = Rig::idle();
+    rings(&mut rig, RingKind::Queue);
+    rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: "139".into(), auto_answer: false });
+    assert_eq!(rig.answers(), 0);
+    rig.command(Command::SetAutoAnswer { on: true });
+    assert_eq!((rig.answers(), beeps(&rig)), (1, 1));
+    rig.command(Command::SetAutoAnswer { on: true });
+    assert_eq!(rig.answers(), 1, "once");
+}
+
+#[test]
 fn the_caller_is_shown_and_the_agent_warned_by_one_tone() {
     for message_first in [true, false] {
         let mut rig = switched_on();

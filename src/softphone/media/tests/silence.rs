@@ -52,6 +52,13 @@ async fn a_call_silenced_before_its_sound_is_there_never_gets_any() {
     let answer = phone.media.answer("another", &next.offer().await).await.unwrap();
     next.accept(&answer).await;
     next.hears(10).await;
+    phone.media.close("another").await;
+    // A proxy sends the call again: a new call by the same Call-ID has sound.
+    phone.media.call_begins(CALL);
+    let again = FarEnd::new().await;
+    let answer = phone.media.answer(CALL, &again.offer().await).await.unwrap();
+    again.accept(&answer).await;
+    again.hears(10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

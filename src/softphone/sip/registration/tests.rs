@@ -240,3 +240,30 @@ fn somebody_elses_response_is_not_ours() {
 fn odd_characters_of_a_user_are_escaped() {
     assert_eq!(escape_user("ss1ss80 01@x"), "ss1ss80%2001%40x");
 }
+
+#[test]
+fn hope_does_not_hurry_a_registrar_that_said_when_nor_repeat_a_wrong_password() {
+    let hastened = |bench: &mut Bench| bench.registration.hasten(&bench.identity, bench.now).is_some();
+    let mut bench = Bench::new();
+    let text = bench.registration.begin(&bench.identity, bench.now);
+    bench.reply(&text, "503 Busy", "Retry-After: 20\r\n");
+    bench.now += Duration::from_secs(10);
+    assert!(!hastened(&mut bench));
+    assert!(bench.registration.deadline().unwrap() >= bench.now + Duration::from_secs(10), "it stays at its time");
+    // Without a word from the registrar hope counts.
+    let text = Bench::sent(bench.registration.tick(&bench.identity, bench.now + Duration::from_secs(20)));
+    bench.now += Duration::from_secs(20);
+    bench.reply(&text, "404 Not Found", "");
+    bench.now += Duration::from_secs(2);
+    assert!(hastened(&mut bench));
+
+    let mut bench = Bench::new();
+    let text = bench.registration.begin(&bench.identity, bench.now);
+    let challenge = "WWW-Authenticate: Digest realm=\"x\", nonce=\"1\"\r\n";
+    let text = Bench::sent(bench.reply(&text, "401 Unauthorized", challenge));
+    bench.reply(&text, "401 Unauthorized", challenge);
+    bench.now += Duration::from_secs(10);
+    assert!(!hastened(&mut bench), "another attempt with the same password");
+    bench.registration.set_password(&Account { user: "ss1234ss8001".into(), password: "other".into() });
+    assert!(hastened(&mut bench));
+}
