@@ -37,8 +37,9 @@ use crate::{
 /// For name and TCP.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// So much longer for TLS and upgrade, where TCP stands: the platform has the request and is slow, or has stopped for a
-/// moment. One that meets five requests of ours when it wakes up may take any but the last for this agent's only link.
-const UPGRADE_PATIENCE: Duration = Duration::from_secs(20);
+/// moment. One that meets five requests of ours when it wakes up may take any but the last for this agent's only link. Nor
+/// longer, because a request that a broken path has swallowed is never answered.
+const UPGRADE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What happens on one connection. `Closed` or `Failed` is the last event of a connection.
 #[derive(Clone, Debug, PartialEq)]
