@@ -36,10 +36,13 @@ struct Case {
     apart_db: f64,
     /// Longest stretch of silence, ms.
     gap_ms: f64,
+    /// Most difference of the levels with Opus, dB; 2 with the others. What losses take of it is a matter of chance: 20 %
+    /// take 1.4 dB with a spread of 0.34 dB, and 0.4 dB with a spread of 0.12 dB of the others (`softphone::audio::lab`).
+    level_db: f64,
 }
 
 const CASES: [Case; 9] = [
-    Case { name: "clean", faults: &[], lost_pct: 0.0, mos: Some(4.2), apart_db: 4.0, gap_ms: 0.0 },
+    Case { name: "clean", faults: &[], lost_pct: 0.0, mos: Some(4.2), apart_db: 4.0, gap_ms: 0.0, level_db: 2.0 },
     Case {
         name: "3 % loss",
         faults: &[("rtp_loss_pct", 3.0)],
@@ -47,6 +50,7 @@ const CASES: [Case; 9] = [
         mos: Some(4.0),
         apart_db: 5.0,
         gap_ms: 15.0,
+        level_db: 2.0,
     },
     Case {
         name: "10 % loss",
@@ -55,6 +59,7 @@ const CASES: [Case; 9] = [
         mos: Some(3.2),
         apart_db: 6.5,
         gap_ms: 30.0,
+        level_db: 2.0,
     },
     Case {
         name: "20 % loss",
@@ -63,6 +68,7 @@ const CASES: [Case; 9] = [
         mos: None,
         apart_db: 8.5,
         gap_ms: 60.0,
+        level_db: 2.9,
     },
     Case {
         name: "10 % in bursts of 3",
@@ -71,6 +77,7 @@ const CASES: [Case; 9] = [
         mos: None,
         apart_db: 8.0,
         gap_ms: 200.0,
+        level_db: 2.0,
     },
     Case {
         name: "jitter 30 ms",
@@ -79,6 +86,7 @@ const CASES: [Case; 9] = [
         mos: Some(4.0),
         apart_db: 6.0,
         gap_ms: 15.0,
+        level_db: 2.0,
     },
     Case {
         name: "10 % overtaken",
@@ -87,6 +95,7 @@ const CASES: [Case; 9] = [
         mos: Some(4.0),
         apart_db: 6.0,
         gap_ms: 15.0,
+        level_db: 2.0,
     },
     Case {
         name: "20 % twice",
@@ -95,6 +104,7 @@ const CASES: [Case; 9] = [
         mos: Some(4.2),
         apart_db: 4.0,
         gap_ms: 0.0,
+        level_db: 2.0,
     },
     Case {
         name: "100 kbit/s, 100 ms away",
@@ -103,6 +113,7 @@ const CASES: [Case; 9] = [
         mos: Some(4.0),
         apart_db: 4.0,
         gap_ms: 0.0,
+        level_db: 2.0,
     },
 ];
 
@@ -208,7 +219,8 @@ fn judge(codec: &str, cases: &[Case]) {
         };
         check(received > 250, "packets come");
         check(like.log_spectral_db <= case.apart_db, "it sounds like what was sent");
-        check(like.gain_db.abs() <= 2.0, "it is as loud");
+        let most = if codec == "opus" { case.level_db } else { 2.0 };
+        check(like.gain_db.abs() <= most, "it is as loud");
         check(like.longest_gap_ms <= case.gap_ms, "it has no longer gap");
         check(like.found.0 * 10 >= like.found.1 * 8, "all of it is there");
         // Of 5 s, 250 packets, a random loss has a spread: two standard deviations are allowed for, and 1 point.

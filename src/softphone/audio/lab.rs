@@ -591,6 +591,41 @@ mod tests {
         assert!(ours.1 < again.1 / 2.0, "again {again:?}, ours {ours:?}");
     }
 
+    /// How much quieter speech gets by what is lost of it, dB: where it was spoken, as it was heard.
+    fn level_db(heard: &Heard) -> f64 {
+        let (mut sent, mut got) = (0.0, 0.0);
+        for (block, window) in heard.blocks.iter().zip(heard.sound.as_chunks::<BLOCK>().0) {
+            let Some(head) = block.head.and_then(|head| usize::try_from(head).ok()) else { continue };
+            let Some(original) = heard.original.get(head..head + BLOCK) else { continue };
+            sent += power(original);
+            got += power(window);
+        }
+        10.0 * (got / sent.max(1e-12)).log10()
+    }
+
+    /// Of a packet that is lost nobody knows how loud it was, so speech gets quieter by losses, and by how much depends on
+    /// where in the words they fall. `tests/network_sound.rs` allows for the mean and four spreads, which is here: dB.
+    #[test]
+    fn losses_take_no_more_of_the_level_than_is_allowed_for() {
+        let (random, bursts) = (Loss::Random { percent: 20.0 }, Loss::Bursts { percent: 10.0, mean: 3.0 });
+        for (codec, loss, most) in [
+            (Codec::Opus, random, 2.9),
+            (Codec::Opus, bursts, 2.0),
+            (Codec::G722, random, 2.0),
+            (Codec::Pcma, random, 2.0),
+        ] {
+            let network = Network { delay_ms: 20.0, loss, ..Network::default() };
+            let trial = Trial::new(codec, speech(8, 5), network);
+            let levels: Vec<f64> =
+                (0..12).map(|seed| level_db(&Trial { seed, ..trial.clone() }.run().unwrap())).collect();
+            let count = levels.len() as f64;
+            let mean = levels.iter().sum::<f64>() / count;
+            let spread = (levels.iter().map(|level| (level - mean).powi(2)).sum::<f64>() / count).sqrt();
+            println!("{codec:?}, {loss:?}: mean {mean:.2} dB, spread {spread:.2} dB");
+            assert!(mean.abs() + 4.0 * spread <= most, "{codec:?}, {loss:?}: mean {mean} dB, spread {spread} dB");
+        }
+    }
+
     #[test]
     fn the_budget_of_a_leg_is_within_sixty_milliseconds() {
         for codec in [Codec::Opus, Codec::G722, Codec::Pcma] {
