@@ -247,7 +247,12 @@ impl Turn<'_> {
             | Action::RaiseHand
             | Action::TakeFromQueue => {}
         }
+        // Asked by itself after a call; a newer wish of the same name still waits for its moment.
+        let earlier = matches!(action, Action::Ready | Action::Busy)
+            && self.state.pending.commands.get(&action).is_some_and(|newer| newer.request.is_none());
         match result {
+            Ok(reply) if earlier && !reply.is_ok() => self.error(refused(&reply).message),
+            Err(error) if earlier => self.error(unreachable(&error).message),
             Ok(reply) if reply.is_ok() => {
                 self.accepted(action, waiting);
                 self.resolve_pending(action, Ok(answer(reply)));

@@ -198,3 +198,21 @@ fn forgetting_answers_the_wish_that_waits() {
     rig.agent("5");
     assert!(asked_busy(&rig).is_empty());
 }
+
+#[test]
+fn a_late_refusal_of_an_earlier_wish_takes_nothing_from_the_newer_one() {
+    let mut rig = Rig::talking();
+    rig.command(Command::Ready);
+    bye(&mut rig);
+    // The platform says nothing of the end, so it is asked; and asked again before it has answered.
+    rig.timer(TimerId::AfterCall);
+    let id = rig.command(Command::Ready);
+    rig.reply_to(|request| *request == Request::Ready, 50001, Value::Null);
+    assert!(rig.outcome(id).is_none() && rig.shown().after_call == Some(Wanted::Ready), "it waits for its moment");
+    assert_eq!(rig.shown().notices.len(), 1, "{}", rig.notices());
+    rig.agent("5");
+    rig.reply_to(|request| *request == Request::Ready, 0, Value::Null);
+    rig.agent("1");
+    assert!(matches!(rig.outcome(id), Some(Ok(_))), "{:?}", rig.outcome(id));
+    assert_eq!(rig.shown().after_call, None);
+}
