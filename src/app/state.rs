@@ -67,6 +67,7 @@ pub struct State {
     pub(super) last_journal_id: u64,
     pub(super) panel: Panel,
     pub(super) untold: Option<Untold>,
+    pub(super) missed: Option<Missed>,
     pub(super) quitting: Quitting,
     /// The line of the call under way as it is on disk.
     pub(super) line: Option<OpenLine>,
@@ -76,7 +77,8 @@ pub struct State {
     pub(super) platform: PlatformCalls,
     /// What has come for the next call.
     pub(super) next_call: Option<NextCall>,
-    pub(super) just_ended: Option<JustEnded>,
+    /// Calls that have ended lately, oldest first.
+    pub(super) ended: VecDeque<JustEnded>,
     /// When the phase of the call has lasted too long, as the timer was last set.
     pub(super) call_deadline: Option<Instant>,
 }
@@ -134,6 +136,8 @@ pub(super) struct Agent {
     /// When it was last known to be so.
     pub(super) known_at: Timestamp,
     pub(super) wrap_up_ends_at: Option<Instant>,
+    /// When the platform last pushed it.
+    pub(super) told_at: Option<Instant>,
 }
 
 /// The event websocket.
@@ -279,6 +283,7 @@ impl State {
                 since_at: now.at,
                 known_at: now.wall,
                 wrap_up_ends_at: None,
+                told_at: None,
             },
             call: None,
             link: Link {
@@ -331,12 +336,13 @@ impl State {
             last_journal_id: 0,
             panel: Panel::default(),
             untold: None,
+            missed: None,
             quitting: Quitting::default(),
             line: None,
             from_is_caller: false,
             platform: PlatformCalls::default(),
             next_call: None,
-            just_ended: None,
+            ended: VecDeque::new(),
             call_deadline: None,
             profile,
         }

@@ -15,6 +15,8 @@ use crate::{
 /// An outbound call that was asked for.
 #[derive(Debug)]
 pub(in crate::app) struct Dialled {
+    /// When.
+    pub(in crate::app) at: Instant,
     pub(in crate::app) number: String,
     /// The number is an agent's.
     pub(in crate::app) agent: bool,
@@ -49,17 +51,36 @@ pub(in crate::app) struct Leg {
     pub(in crate::app) beeped: bool,
 }
 
-/// The call that has ended last, as far as it matters for what still comes of it.
+/// An incoming call ended unanswered by the platform's word alone; the end of its leg, which may say that somebody else
+/// has answered it, is still awaited.
+#[derive(Debug)]
+pub(in crate::app) struct Missed {
+    /// SIP Call-ID of the leg.
+    pub(in crate::app) leg: String,
+    pub(in crate::app) journal_id: u64,
+    pub(in crate::app) who: String,
+}
+
+/// A call that has ended lately, as far as it matters for what still comes of it.
 #[derive(Debug)]
 pub(in crate::app) struct JustEnded {
     pub(in crate::app) at: Instant,
-    pub(in crate::app) journal_id: u64,
+    /// When it began.
+    pub(in crate::app) since: Instant,
+    /// Its line in the journal; a leg that was turned away has none.
+    pub(in crate::app) journal_id: Option<u64>,
     /// The platform's call that it was; none if the platform has never spoken of it.
     pub(in crate::app) platform: Option<PlatformKey>,
+    /// The platform has said that it is over.
+    pub(in crate::app) over: bool,
+    /// It was in conversation.
+    pub(in crate::app) answered: bool,
     /// The agent's own leg is the first of it, as of a call that is dialled or listened to.
     pub(in crate::app) own: bool,
     /// The platform has announced its ring.
     pub(in crate::app) rung: bool,
+    /// The ring came after its end.
+    pub(in crate::app) late: bool,
     /// It had a leg.
     pub(in crate::app) leg_came: bool,
     /// Number of the other end.

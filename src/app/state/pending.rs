@@ -20,8 +20,8 @@ pub(in crate::app) struct Pending {
     pub(in crate::app) after_call: Option<TargetState>,
     /// The platform has been told no state at all since the sign-in, because a call was under way.
     pub(in crate::app) state_owed: bool,
-    /// The state that the platform was asked for last.
-    pub(in crate::app) state_asked: Option<TargetState>,
+    /// The state that the platform was asked for last, and when.
+    pub(in crate::app) state_asked: Option<(TargetState, Instant)>,
 }
 
 /// A command that waits.

@@ -18,6 +18,7 @@ const JUST_BEGUN: Duration = Duration::from_secs(2);
 impl Turn<'_> {
     pub(super) fn agent_push(&mut self, event: &AgentEvent) {
         self.rejoined();
+        self.state.agent.told_at = Some(self.now.at);
         self.agent_number(event.state, event.reason, event.wait_time_s);
     }
 
@@ -90,9 +91,10 @@ impl Turn<'_> {
         self.state.session.target = Some(target);
     }
 
-    /// The state asked for last is the agent's.
+    /// The state asked for last is the agent's, unless the platform has pushed one since it was asked for.
     pub(super) fn adopt_asked(&mut self) {
-        if let Some(target) = self.state.pending.state_asked
+        if let Some((target, asked_at)) = self.state.pending.state_asked
+            && self.state.agent.told_at.is_none_or(|told_at| told_at < asked_at)
             && self.state.live_call().is_none()
             && self.state.agent.state != AgentState::SignedOut
         {

@@ -276,7 +276,7 @@ impl Turn<'_> {
     /// Busy needs an approval: the form is to be opened with that reason.
     pub(super) fn busy_needs_approval(&mut self, reply: &Reply) -> Refusal {
         if self.state.profile.raise_hand
-            && let Some(TargetState::Busy(Some(reason))) = self.state.pending.state_asked
+            && let Some((TargetState::Busy(Some(reason)), _)) = self.state.pending.state_asked
         {
             self.state.duties.breaks.suggested = Some(reason);
         }

@@ -16,6 +16,7 @@ use crate::{
 impl Turn<'_> {
     pub(super) fn new_call(&mut self, phase: CallPhase, direction: Direction) {
         self.tell_unreached(None);
+        self.tell_missed(false);
         self.abandon_endings();
         self.effects.push(Effect::StopTimer(TimerId::ForgetCall));
         self.effects.push(Effect::StopTimer(TimerId::StrayCall));

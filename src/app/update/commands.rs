@@ -249,9 +249,12 @@ impl Turn<'_> {
         }
         // Asked by itself after a call; a newer wish of the same name still waits for its moment.
         let earlier = matches!(action, Action::Ready | Action::Busy)
-            && self.state.pending.commands.get(&action).is_some_and(|newer| newer.request.is_none());
+            && self.state.pending.commands.get(&action).is_some_and(|newer| newer.request != Some(id));
         match result {
-            Ok(reply) if earlier && !reply.is_ok() => self.error(refused(&reply).message),
+            Ok(reply) if earlier && (reply.is_ok() || reply.code == ALREADY_SO) => {
+                tracing::debug!(?action, "an earlier wish was granted");
+            }
+            Ok(reply) if earlier => self.error(refused(&reply).message),
             Err(error) if earlier => self.error(unreachable(&error).message),
             Ok(reply) if reply.is_ok() => {
                 self.accepted(action, waiting);

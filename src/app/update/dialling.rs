@@ -2,7 +2,10 @@
 
 use super::{Turn, refusal};
 use crate::{
-    app::{Action, CommandId, RefusalKind, state::Dialled},
+    app::{
+        Action, CommandId, RefusalKind,
+        state::{Call, Dialled},
+    },
     cti::api::Request,
     domain::{self, CallPhase, Direction, NumberError},
     i18n::Message,
@@ -27,16 +30,21 @@ impl Turn<'_> {
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
         let first_group = self.state.lists.own_groups.first().map(|group| group.id);
         let queue_id = queue_id.or(first_group.filter(|_| self.state.profile.auto_queue));
-        self.state.dialled =
-            Some(Dialled { number: tel.clone(), agent: false, caller_id: caller_id.clone(), queue_id });
+        self.state.dialled = Some(Dialled {
+            at: self.now.at,
+            number: tel.clone(),
+            agent: false,
+            caller_id: caller_id.clone(),
+            queue_id,
+        });
         self.send(id, Action::Dial, Request::CallOut { tel, caller_id, queue_id, user_data });
     }
 
     pub(super) fn dial_agent(&mut self, id: CommandId, ag_no: &str, caller_id: Option<String>) {
         let Some(called_ag_no) = self.other_agent(id, ag_no, "app.own_number") else { return };
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
-        let (number, dialled_as) = (called_ag_no.clone(), caller_id.clone());
-        self.state.dialled = Some(Dialled { number, agent: true, caller_id: dialled_as, queue_id: None });
+        let (at, number, dialled_as) = (self.now.at, called_ag_no.clone(), caller_id.clone());
+        self.state.dialled = Some(Dialled { at, number, agent: true, caller_id: dialled_as, queue_id: None });
         self.send(id, Action::DialAgent, Request::CallInner { called_ag_no, caller_id });
     }
 
@@ -53,14 +61,22 @@ impl Turn<'_> {
 
     /// An accepted call is shown at once; the platform's messages fill it in.
     pub(super) fn dialled(&mut self) {
-        let Some(Dialled { number, agent, caller_id, queue_id }) = self.state.dialled.take() else { return };
-        if self.state.live_call().is_none() {
+        let Some(Dialled { at, number, agent, caller_id, queue_id }) = self.state.dialled.take() else { return };
+        let shown = self.state.live_call();
+        let own = |call: &Call| call.asked || matches!(call.direction, Direction::Out | Direction::Inner);
+        if shown.is_some_and(|call| !own(call)) || (shown.is_none() && self.state.has_come_and_gone(at)) {
+            return tracing::info!("a call was accepted that is over by now, or that another one was faster than");
+        }
+        if shown.is_none() {
             self.new_call(CallPhase::Dialing, if agent { Direction::Inner } else { Direction::Out });
             self.start_tone();
         }
         if let Some(call) = self.state.live_call_mut() {
             let known = if agent { &mut call.peer.ag_no } else { &mut call.peer.number };
-            known.get_or_insert(number);
+            if call.called.is_none() {
+                // The From of its own leg may be a gateway's.
+                *known = Some(number);
+            }
             call.asked = true;
             call.caller_id = caller_id;
             call.queue_id = call.queue_id.or(queue_id);

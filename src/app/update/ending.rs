@@ -8,7 +8,7 @@ use super::{Turn, commands::AFTER_CALL, journal};
 use crate::{
     app::{
         Action, Effect, TimerId,
-        state::{GivenAway, Untold},
+        state::{GivenAway, Missed, Untold},
     },
     domain::{CallPhase, HungUpBy, JournalEntry, Outcome, Unreached},
     i18n::Message,
@@ -107,6 +107,14 @@ impl Turn<'_> {
         if news {
             self.info(Message::new("app.transfer_done"));
         }
+        if outcome == Outcome::Missed {
+            let (journal_id, who) = (entry.id, entry.peer.short().to_owned());
+            let waits = leg.is_some();
+            self.state.missed = Some(Missed { leg: leg.clone().unwrap_or_default(), journal_id, who });
+            if !waits {
+                self.tell_missed(false);
+            }
+        }
         self.finish_call(entry, call_id);
         if let Some((who, why)) = unreached {
             let waits = leg.is_some();
@@ -131,6 +139,16 @@ impl Turn<'_> {
         self.warn(Message::new(key).with("who", who));
     }
 
+    /// Says once that a call was missed, or that somebody else has answered it, if its leg says so.
+    pub(super) fn tell_missed(&mut self, elsewhere: bool) {
+        let Some(Missed { journal_id, who, .. }) = self.state.missed.take() else { return };
+        if elsewhere {
+            self.journal_elsewhere(journal_id);
+        } else {
+            self.warn(Message::new("app.missed").with("who", self.who(&who)));
+        }
+    }
+
     fn finish_call(&mut self, mut entry: JournalEntry, call_id: Option<String>) {
         if let Some(queue) = &mut entry.queue {
             queue.name = self.state.group_name(queue.id);
@@ -153,9 +171,6 @@ impl Turn<'_> {
                 "quality": entry.quality,
             }),
         );
-        if entry.outcome == Outcome::Missed {
-            self.warn(Message::new("app.missed").with("who", self.who(entry.peer.short())));
-        }
         self.end_tone(entry.outcome, entry.unreached);
         self.journal_ended(entry);
         self.effects.push(Effect::StartTimer { timer: TimerId::ForgetCall, after: SHOWN_AFTER_END });

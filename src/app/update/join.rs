@@ -28,6 +28,8 @@ use crate::{
 
 /// A leg and a call of the platform's that nothing else joins are one if they come within this time.
 const WINDOW: Duration = Duration::from_secs(10);
+/// The same for a call of which nothing is known: one that was found after an absence has its leg, or gets it at once.
+const FOUND: Duration = Duration::from_secs(3);
 /// For so long after a call messages about it may still come.
 const LATE: Duration = Duration::from_secs(5);
 
@@ -59,6 +61,8 @@ pub(super) enum Beginning {
     Ignored,
     /// Perhaps the call that has just ended, perhaps the next one.
     Doubted,
+    /// A call that had ended before it was announced, once more.
+    Over,
     /// A call of its own; the one on the screen, if there is one, has ended unheard.
     New,
 }
@@ -87,7 +91,7 @@ impl State {
         match self.platform.newest() {
             Some(newest) if Some(newest.key) == own => Subject::Shown,
             // Either may be meant; each has a leg whose own end will say it.
-            Some(newest) if self.waits(newest.key) && end && shown.is_some() => Subject::Over,
+            Some(newest) if self.waits(newest.key) && end && shown.is_some() && !self.doubts() => Subject::Over,
             Some(newest) if self.waits(newest.key) => Subject::Waiting(newest.key),
             Some(newest) if self.is_late_tearing_down(newest.key, event.state) => Subject::Shown,
             Some(newest) if own.is_none() => {
@@ -100,7 +104,10 @@ impl State {
                 let just_over = self.platform.over_at.is_some_and(|at| now.saturating_duration_since(at) < LATE);
                 let leg_only = shown.is_some_and(|call| call.platform.is_none() && call.leg.is_some());
                 // The end of the last call, said twice: this leg has nothing to do with it.
-                if end && just_over && leg_only { Subject::Over } else { Subject::Shown }
+                let twice = end && just_over && leg_only;
+                // The platform has not come to speak of what has come and gone here: it speaks of what was before.
+                let before = self.is_behind(now) && event.state != PhoneState::TornDown;
+                if twice || (before && (shown.is_none() || leg_only)) { Subject::Over } else { Subject::Shown }
             }
         }
     }
@@ -130,12 +137,16 @@ impl State {
     /// What a ring (`kind`) or a call-out (none) is.
     pub(super) fn beginning(&self, kind: Option<RingKind>, event: &PhoneEvent, now: Instant) -> Beginning {
         let known = event.call_id.as_deref().and_then(|id| self.platform.called(id)).map(|call| call.key);
-        if known.is_some_and(|key| self.waits(key)) {
+        if known.is_some_and(|key| self.waits(key)) || self.is_doubted_again(kind, event) {
             return Beginning::WaitsAgain;
         }
-        let Some(call) = self.live_call() else {
-            return if self.ring_may_be_over(kind, event, now) { Beginning::Doubted } else { Beginning::New };
-        };
+        if known.is_some_and(|key| self.was_late(key)) {
+            return Beginning::Over;
+        }
+        if self.ring_of_ended(kind, event, now).is_some() {
+            return Beginning::Doubted;
+        }
+        let Some(call) = self.live_call() else { return Beginning::New };
         if known.is_some() && known == call.platform {
             return Beginning::Again;
         }
@@ -143,7 +154,7 @@ impl State {
         let Some(own) = call.platform else {
             return if call.guessed {
                 Beginning::New
-            } else if self.joins(call, event, now) || call.leg.is_none() {
+            } else if self.joins(call, kind, event, now) || call.leg.is_none() {
                 Beginning::Joins
             } else {
                 Beginning::Waits
@@ -177,21 +188,29 @@ impl State {
     pub(super) fn leg_fits(&self, leg: &Leg, call: &Call, now: Instant) -> bool {
         let asked =
             [Action::Dial, Action::DialAgent, Action::Spy].iter().any(|a| self.pending.commands.contains_key(a));
-        let fresh = now.saturating_duration_since(call.phase_at) < WINDOW;
         let number = call.caller.as_deref().or(call.peer.number.as_deref());
+        let unknown = number.is_none() && call.queue_id.is_none() && call.call_id.is_none();
+        let fresh = now.saturating_duration_since(call.phase_at) < if unknown { FOUND } else { WINDOW };
         let differs = differ(number, Some(&leg.from));
-        ((call.asked || asked) && leg.asks) || (fresh && !(self.from_is_caller && differs)) || !differs
+        ((call.asked || asked) && leg.asks)
+            || (fresh && !(self.from_is_caller && differs))
+            || (number.is_some() && !differs)
     }
 
     /// Whether the platform's first message about a call is about this one, which only its leg, or who asked for it,
     /// speaks for.
-    fn joins(&self, call: &Call, event: &PhoneEvent, now: Instant) -> bool {
+    fn joins(&self, call: &Call, kind: Option<RingKind>, event: &PhoneEvent, now: Instant) -> bool {
+        if call.asked && call.leg.as_ref().is_some_and(|leg| leg.asks) && kind.is_some_and(RingKind::is_offered) {
+            // The own leg of a call that was asked for is none for this agent.
+            return false;
+        }
         let from = call.leg.as_ref().map(|leg| leg.from.as_str()).filter(|from| !from.is_empty());
         let parties = [event.caller.as_deref(), event.called.as_deref()];
         let same_number = from.is_some() && parties.contains(&from);
         let since = call.leg.as_ref().map(|leg| leg.since).or(call.clocks.started_at);
         let fresh = since.is_none_or(|since| now.saturating_duration_since(since) < WINDOW);
-        let stranger = self.from_is_caller && parties.iter().all(|party| differ(from, *party));
+        let known = || parties.into_iter().filter(Option::is_some);
+        let stranger = self.from_is_caller && known().next().is_some() && known().all(|party| differ(from, party));
         call.asked || same_number || (fresh && !stranger)
     }
 
@@ -218,6 +237,12 @@ pub(super) fn differ(one: Option<&str>, other: Option<&str>) -> bool {
         (Some(one), Some(other)) => !one.ends_with(&other) && !other.ends_with(&one),
         (None, _) | (_, None) => false,
     }
+}
+
+/// Whether two telephone numbers are known and are the same.
+pub(super) fn same_number(one: Option<&str>, other: Option<&str>) -> bool {
+    let known = |text: Option<&str>| text.is_some_and(|text| text.chars().filter(char::is_ascii_digit).count() >= 3);
+    known(one) && known(other) && !differ(one, other)
 }
 
 impl Turn<'_> {

@@ -103,12 +103,12 @@ impl Turn<'_> {
 
     /// What the platform says only now of the call that has ended last.
     pub(super) fn journal_learnt(&mut self, key: PlatformKey, event: &PhoneEvent) {
-        let ended = self.state.just_ended.as_ref().filter(|ended| ended.platform == Some(key));
-        let Some((id, own)) = ended.map(|ended| (ended.journal_id, ended.own)) else { return };
+        let Some(ended) = self.state.ended.iter().find(|ended| ended.platform == Some(key)) else { return };
+        let (Some(id), own) = (ended.journal_id, ended.own) else { return };
         let number = if own { &event.called } else { &event.caller };
         let queue = event.queue_id.filter(|id| *id != 0).map(|id| SkillGroup { id, name: self.state.group_name(id) });
         let journal = Arc::make_mut(&mut self.state.journal);
-        let Some(entry) = journal.first_mut().filter(|entry| entry.id == id) else { return };
+        let Some(entry) = journal.iter_mut().find(|entry| entry.id == id) else { return };
         let known = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         entry.peer.number = known(number).or(entry.peer.number.take());
         entry.peer.area = known(&event.area).or(entry.peer.area.take());
@@ -116,6 +116,15 @@ impl Turn<'_> {
         entry.call_id = known(&event.call_id).or(entry.call_id.take());
         let entry = entry.clone();
         self.keep(entry);
+    }
+
+    /// Somebody else has answered a call that was missed here, as its leg says after its end.
+    pub(super) fn journal_elsewhere(&mut self, id: u64) {
+        if let Some(entry) = Arc::make_mut(&mut self.state.journal).iter_mut().find(|entry| entry.id == id) {
+            entry.outcome = Outcome::Elsewhere;
+            let entry = entry.clone();
+            self.keep(entry);
+        }
     }
 
     /// The newest call ended while it was to be transferred, and it turned out that it was not.

@@ -294,7 +294,7 @@ impl Turn<'_> {
     }
 
     fn request_state(&mut self, target: TargetState) {
-        self.state.pending.state_asked = Some(target);
+        self.state.pending.state_asked = Some((target, self.now.at));
         self.state.pending.state_owed = false;
         match target {
             TargetState::Ready => self.request(Purpose::Command(Action::Ready), Request::Ready),

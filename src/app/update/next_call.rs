@@ -32,6 +32,7 @@ impl Turn<'_> {
     /// A leg came beside the one that lives. Where another one waits already, the platform, which sends an agent one call
     /// at a time, has given that up and its CANCEL is late: the newest is the next call.
     pub(super) fn leg_waits(&mut self, leg: Leg) {
+        self.doubted_ring_was_of_ended();
         let from = leg.from.clone();
         let waiting = self.next_call();
         let Some(older) = waiting.leg.replace(leg) else { return };
@@ -60,14 +61,12 @@ impl Turn<'_> {
 
     /// The platform has ended the call that waits: CANCEL is on its way to the leg.
     pub(super) fn next_call_over(&mut self) {
-        if self.state.next_call.as_ref().is_some_and(|waiting| waiting.doubted) {
-            return self.doubted_ring_over();
-        }
         if let Some(waiting) = self.state.next_call.take() {
             self.effects.push(Effect::StopTimer(TimerId::NextCall));
             if let Some(ring) = &waiting.ring {
                 self.state.platform.end(ring.key, self.now.at);
             }
+            self.remember_waiting(&waiting, true);
             self.nobody_took(waiting);
         }
     }
@@ -81,27 +80,36 @@ impl Turn<'_> {
         }
         let Some(waiting) = self.state.next_call.take_if(is_this) else { return false };
         self.effects.push(Effect::StopTimer(TimerId::NextCall));
+        self.remember_waiting(&waiting, false);
         let from = waiting.leg.map(|leg| leg.from).unwrap_or_default();
         let caller = waiting.ring.and_then(|ring| ring.event.caller).unwrap_or(from);
         self.turned_away(&caller);
         true
     }
 
-    /// The call on the screen goes on: it was no late end. Without one nothing has told that it is over: it is a call.
+    /// The call on the screen goes on: it was no late end.
     pub(super) fn next_call_due(&mut self) {
-        let nothing_shown = self.state.live_call().is_none();
-        if let Some(waiting) = self.state.next_call.as_mut().filter(|_| nothing_shown) {
-            waiting.doubted = false;
-            return;
+        if self.state.doubts() {
+            return self.doubt_due();
         }
-        if let Some(waiting) = self.state.next_call.take() {
-            self.nobody_took(waiting);
+        let Some(mut waiting) = self.state.next_call.take() else { return };
+        let leg = self.state.leg_unspoken_of().filter(|_| waiting.leg.is_none()).map(|leg| leg.asks);
+        match waiting.ring.take_if(|ring| leg == Some(!ring.kind.is_offered())) {
+            // The platform names another caller than the leg does, but there is no other leg: it names a trunk.
+            Some(NextRing { key, kind, event }) => {
+                self.join_platform_call(key);
+                self.shown_call_rings(kind, &event);
+            }
+            None => {
+                self.remember_waiting(&waiting, false);
+                self.nobody_took(waiting);
+            }
         }
     }
 
     /// The agent hears and reads, softly, that somebody called. A platform call that is still open stays so in the list:
     /// the message of its end is about nothing else.
-    fn nobody_took(&mut self, waiting: NextCall) {
+    pub(super) fn nobody_took(&mut self, waiting: NextCall) {
         let Some(leg) = waiting.leg else { return tracing::info!("a call that was announced has not come") };
         let caller = waiting.ring.and_then(|ring| ring.event.caller).unwrap_or(leg.from);
         self.phone(softphone::Command::TurnAway { call_id: leg.call_id });

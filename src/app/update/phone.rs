@@ -29,18 +29,23 @@ impl Turn<'_> {
         }
         match self.state.subject(&event, self.now.at) {
             Subject::Shown => self.shown_call_push(event),
+            Subject::Waiting(key) if self.state.doubts() => self.word_of_doubted(key, event),
             Subject::Waiting(_) if event.state == PhoneState::HungUp => self.next_call_over(),
             Subject::EndedHere(key) if event.state == PhoneState::HungUp => {
                 self.state.platform.end(key, self.now.at);
             }
             Subject::Waiting(_) | Subject::EndedHere(_) | Subject::Over => {
+                let said = event.call_id.as_deref().is_some_and(|id| self.state.platform.over(id).is_some());
+                if event.state == PhoneState::HungUp && !said {
+                    self.unspoken_is_over();
+                }
                 tracing::info!(state = ?event.state, "a message about a call that is not on the screen");
             }
         }
     }
 
     /// A message about the call on the screen, or about one that began unseen.
-    fn shown_call_push(&mut self, event: PhoneEvent) {
+    pub(super) fn shown_call_push(&mut self, event: PhoneEvent) {
         if let Some(call) = self.state.live_call_mut() {
             call.guessed = false;
         }
@@ -111,11 +116,12 @@ impl Turn<'_> {
     /// PhoSta 4.
     fn call_out(&mut self, event: PhoneEvent) {
         let direction = if event.agent_no.is_some() { Direction::Inner } else { Direction::Out };
+        self.another_ring_ends_doubt(None, &event);
         match self.state.beginning(None, &event, self.now.at) {
-            Beginning::Waits | Beginning::WaitsAgain | Beginning::Ignored => {
+            Beginning::Waits | Beginning::WaitsAgain | Beginning::Ignored | Beginning::Over => {
                 return tracing::info!("a call out is announced during a call; the call goes on");
             }
-            Beginning::Doubted => return self.doubt_ring(RingKind::Outbound, event),
+            Beginning::Doubted => return self.doubt_ring(None, event),
             Beginning::New => {
                 self.call_before_is_over();
                 self.new_call(CallPhase::Dialing, direction);
@@ -154,11 +160,13 @@ impl Turn<'_> {
 
     /// PhoSta 5: where it belongs is the business of `join`.
     fn rings(&mut self, kind: RingKind, event: PhoneEvent) {
+        self.another_ring_ends_doubt(Some(kind), &event);
         match self.state.beginning(Some(kind), &event, self.now.at) {
             Beginning::Waits => self.ring_waits(kind, event),
             Beginning::WaitsAgain => self.ring_waits_again(kind, event),
-            Beginning::Doubted => self.doubt_ring(kind, event),
+            Beginning::Doubted => self.doubt_ring(Some(kind), event),
             Beginning::Again | Beginning::Joins => self.shown_call_rings(kind, &event),
+            Beginning::Over => tracing::info!("a ring of a call that is over is announced again"),
             Beginning::Ignored => tracing::info!("a ring is announced during a call; the call goes on"),
             Beginning::New => {
                 let Some(event) = self.ring_ends_doubt(kind, event) else { return };
@@ -177,7 +185,7 @@ impl Turn<'_> {
     }
 
     /// The call on the screen rings, for the first time or again, or its leg has come before and is answered by now.
-    fn shown_call_rings(&mut self, kind: RingKind, event: &PhoneEvent) {
+    pub(super) fn shown_call_rings(&mut self, kind: RingKind, event: &PhoneEvent) {
         let first = self.state.live_call().is_some_and(|call| call.platform.is_none());
         self.platform_call_begins(event);
         let (at, phase) = (self.now.at, phase_of(kind));

@@ -89,11 +89,11 @@ impl Turn<'_> {
 
     /// A leg finds its call, or is the first that is known of one, unless it may be the last of one that is over.
     fn leg_came(&mut self, leg: Leg) {
+        if self.state.leg_of_ended(&leg, self.now.at) {
+            return self.doubt_leg(leg);
+        }
         if self.state.live_call().is_some() {
             return self.take_leg(leg);
-        }
-        if self.state.leg_may_be_over(&leg, self.now.at) {
-            return self.doubt_leg(leg);
         }
         if let Some(leg) = self.leg_ends_doubt(leg) {
             self.take_leg(leg);
@@ -114,6 +114,10 @@ impl Turn<'_> {
                 self.call_over();
             }
         }
+        if self.state.live_call().is_some_and(|call| call.hang_up_asked && call.leg_came) && !self.ending_is_asked() {
+            // The platform has agreed to the end of a call that had its leg: this is another one's.
+            self.call_over();
+        }
         if self.state.live_call().is_none() {
             self.call_of_leg(&leg);
         }
@@ -127,16 +131,19 @@ impl Turn<'_> {
         }
         let hang_up_asked = call.hang_up_asked;
         self.state.learn_where_legs_come_from();
-        let ways = [Action::HangUp, Action::Reject, Action::CancelDial];
-        let asking = ways.iter().any(|action| {
-            self.is_under_way(&Purpose::Command(*action)) || self.is_under_way(&Purpose::HangUpInstead(*action))
-        });
-        if hang_up_asked && !asking {
+        if hang_up_asked && !self.ending_is_asked() {
             // The platform has agreed to the end of this call already.
             return self.phone(softphone::Command::HangUp { call_id });
         }
         self.answer_by_itself();
         self.ring_tone();
+    }
+
+    /// Whether the platform is being asked to end a call.
+    fn ending_is_asked(&self) -> bool {
+        [Action::HangUp, Action::Reject, Action::CancelDial].iter().any(|action| {
+            self.is_under_way(&Purpose::Command(*action)) || self.is_under_way(&Purpose::HangUpInstead(*action))
+        })
     }
 
     /// The INVITE is ahead of the platform's message, which will say who it is. One that asks to be answered by itself is
@@ -152,10 +159,12 @@ impl Turn<'_> {
             (true, false, true) => (CallPhase::Dialing, Direction::Inner),
             (true, false, false) => (CallPhase::Dialing, Direction::Out),
         };
+        let dialled = self.state.dialled.as_ref().filter(|dialled| own_leg && waits(Action::Dial) && !dialled.agent);
+        let dialled = dialled.map(|dialled| dialled.number.clone());
         self.new_call(phase, direction);
         if let Some(call) = self.state.live_call_mut() {
             call.asked = own_leg && asked;
-            call.peer.number = Some(leg.from.clone()).filter(|from| !from.is_empty());
+            call.peer.number = dialled.or_else(|| Some(leg.from.clone()).filter(|from| !from.is_empty()));
         }
     }
 
@@ -211,6 +220,9 @@ impl Turn<'_> {
         if self.state.untold.as_ref().is_some_and(|untold| untold.leg == call_id) {
             self.tell_unreached(why);
         }
+        if self.state.missed.as_ref().is_some_and(|missed| missed.leg == call_id) {
+            self.tell_missed(matches!(cause, EndCause::AnsweredElsewhere));
+        }
         if self.next_leg_over(call_id) {
             return;
         }
@@ -218,10 +230,17 @@ impl Turn<'_> {
         if call.leg.as_ref().is_none_or(|leg| leg.call_id != call_id) {
             return;
         }
-        call.leg = None;
+        let ended = call.leg.take();
         if !call.phase.is_live() {
             return;
         }
+        let by_far_end = matches!(cause, EndCause::Cancelled | EndCause::RemoteBye);
+        let begins = matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing);
+        if by_far_end && begins && ended.is_some_and(|leg| self.leg_was_of_ended(&leg)) {
+            self.take_waiting_leg();
+            return self.ring_tone();
+        }
+        let Some(call) = self.state.call.as_mut() else { return };
         call.unreached = why;
         match cause {
             EndCause::RemoteBye | EndCause::Unreached(_) | EndCause::Cancelled | EndCause::NoAnswer => {}
@@ -243,7 +262,7 @@ impl Turn<'_> {
 
     /// Whether the platform has spoken of the call on the screen, and would say that it is over: at once, or, of one that
     /// rings, when the link is back. Given up here it would be found again then, as a second call.
-    fn held_by_platform(&self) -> bool {
+    pub(super) fn held_by_platform(&self) -> bool {
         let open = |call: &Call| call.platform.is_some_and(|key| self.state.platform.get(key).is_some());
         let says = match self.state.link.state {
             LinkState::Up => true,

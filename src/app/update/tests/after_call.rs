@@ -216,3 +216,31 @@ fn a_late_refusal_of_an_earlier_wish_takes_nothing_from_the_newer_one() {
     assert!(matches!(rig.outcome(id), Some(Ok(_))), "{:?}", rig.outcome(id));
     assert_eq!(rig.shown().after_call, None);
 }
+
+/// The answer to the state that was asked for at the end of one call comes while the same state is wanted after the next.
+#[test]
+fn an_answer_to_an_older_wish_does_not_take_the_newer_one_away() {
+    let mut rig = Rig::talking();
+    rig.command(busy(11));
+    bye(&mut rig);
+    rig.pho(PhoneState::HungUp);
+    rig.agent("5");
+    assert_eq!(asked_busy(&rig), [Some(11)]);
+    rig.agent("4");
+    let id = rig.command(busy(11));
+    rig.reply_to(|r| matches!(r, Request::Busy { .. }), 0, Value::Null);
+    assert!(rig.outcome(id).is_none(), "that was not the answer to this one");
+    rig.timer(TimerId::CommandDeadline);
+    assert_eq!(asked_busy(&rig), [Some(11), Some(11)]);
+}
+
+#[test]
+fn already_so_is_older_than_what_the_platform_has_pushed_since() {
+    let mut rig = Rig::idle();
+    rig.later(Duration::from_secs(1));
+    rig.command(Command::Ready);
+    rig.later(Duration::from_millis(100));
+    rig.agent("2");
+    rig.reply_to(|r| *r == Request::Ready, 40403, Value::Null);
+    assert_eq!(rig.shown().agent.state, AgentState::Busy);
+}

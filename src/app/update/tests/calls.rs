@@ -91,14 +91,33 @@ fn a_caller_who_gives_up_closes_everything_at_once() {
             rig.agent("1");
         },
     ];
-    for end in ends {
+    for (way, end) in ends.into_iter().enumerate() {
         let mut rig = Rig::ringing();
         end(&mut rig);
         assert!(!rig.shown().call.phase.is_live());
         assert!(rig.phone_told(&softphone::Command::Play(None)), "the ring stops");
         assert_eq!(rig.shown().journal[0].outcome, Outcome::Missed);
-        assert!(rig.notices().contains("13800138000"));
+        // Until the leg has ended too, somebody else may have answered.
+        assert_eq!(rig.notices().contains("13800138000"), way != 1);
+        rig.phone(ended(EndCause::Local));
+        assert_eq!(rig.notices().matches("13800138000").count(), 1);
     }
+}
+
+#[test]
+fn that_somebody_else_has_answered_is_known_also_when_the_platform_ends_the_call_first() {
+    let mut rig = Rig::ringing();
+    rig.pho(PhoneState::HungUp);
+    rig.agent("1");
+    rig.phone(ended(EndCause::AnsweredElsewhere));
+    assert_eq!(rig.shown().journal[0].outcome, Outcome::Elsewhere);
+    assert_eq!(rig.lines().last().map(|line| line.outcome), Some(Outcome::Elsewhere), "on disk too");
+    assert!(!rig.notices().contains("13800138000"), "{}", rig.notices());
+    // The next call does not wait for that.
+    let mut rig = Rig::ringing();
+    rig.pho(PhoneState::HungUp);
+    rig.phone(softphone::Event::Incoming { call_id: "c2".into(), from: "139".into(), auto_answer: false });
+    assert!(rig.notices().contains("13800138000"));
 }
 
 #[test]

@@ -155,8 +155,13 @@ fn a_ring_after_a_cancelled_leg_is_a_call_if_another_leg_comes_or_nothing_ends_i
         ended(&mut rig, "a", EndCause::Cancelled);
         ring(&mut rig, B, id);
         invite(&mut rig, "b", false);
+        // What the platform has to say of the first leg comes first, if it has anything to say of it.
+        assert_eq!(shows(&rig), (CallPhase::Ringing, Some("gw01".to_owned())));
+        rig.timer(TimerId::NextCall);
         assert_eq!(shows(&rig), (CallPhase::Ringing, Some(B.to_owned())));
         assert!(rig.has_leg("b"));
+        over(&mut rig, id);
+        assert!(nothing_shown(&rig), "they are one");
 
         let mut rig = Rig::idle();
         invite(&mut rig, "a", false);
@@ -235,4 +240,135 @@ fn the_ring_of_an_own_leg_that_is_over_already_is_no_second_call() {
         let journal = rig.shown().journal;
         assert_eq!((journal.len(), journal[0].unreached), (1, Some(Unreached::Busy)));
     }
+}
+
+/// The customer was served before the platform said a word: all of its words come while the next one is on the screen.
+#[test]
+fn what_the_platform_says_of_a_served_customer_is_not_said_of_the_next_one() {
+    for (id, next) in names() {
+        for (leg_first, answered) in [(false, false), (true, false), (true, true)] {
+            let mut rig = Rig::idle();
+            invite(&mut rig, "a", false);
+            rig.command(Command::Answer);
+            rig.phone(softphone::Event::Answered { call_id: "a".into() });
+            ended(&mut rig, "a", EndCause::RemoteBye);
+            rig.effects.clear();
+            if leg_first {
+                invite(&mut rig, "b", false);
+            }
+            if answered {
+                rig.command(Command::Answer);
+                rig.phone(softphone::Event::Answered { call_id: "b".into() });
+            }
+            ring(&mut rig, A, id);
+            push(&mut rig, PhoneState::Connected, A, id);
+            if !leg_first {
+                invite(&mut rig, "b", false);
+            }
+            over(&mut rig, id);
+            ring(&mut rig, B, next);
+            let phase = if answered { CallPhase::Talking } else { CallPhase::Ringing };
+            assert_eq!(shows(&rig), (phase, Some(B.to_owned())));
+            assert!(rig.has_leg("b"));
+            assert_eq!((rig.releases(), rig.hang_ups(), turned_away(&rig)), (0, 0, 0));
+            let journal = rig.shown().journal;
+            assert_eq!((journal.len(), journal[0].peer.number.as_deref()), (1, Some(A)));
+        }
+    }
+}
+
+/// The ring was lost; what the platform says in the middle of a call, and its end, begin none.
+#[test]
+fn a_call_of_which_only_the_middle_was_pushed_is_no_second_call() {
+    for (id, _) in names() {
+        let mut rig = Rig::idle();
+        invite(&mut rig, "a", false);
+        rig.command(Command::Answer);
+        rig.phone(softphone::Event::Answered { call_id: "a".into() });
+        ended(&mut rig, "a", EndCause::RemoteBye);
+        rig.push(PushMessage::Phone(PhoneEvent {
+            state: PhoneState::Connected,
+            call_id: id.map(str::to_owned),
+            ..PhoneEvent::default()
+        }));
+        assert!(nothing_shown(&rig));
+        over(&mut rig, id);
+        assert_eq!((rig.shown().journal.len(), rig.published("callStarted")), (1, 1));
+    }
+}
+
+#[test]
+fn a_ring_of_a_caller_whose_leg_was_cancelled_is_no_second_call_even_if_nothing_ends_it() {
+    for (id, _) in names() {
+        let mut rig = Rig::idle();
+        rig.phone(softphone::Event::Incoming { call_id: "a".into(), from: A.into(), auto_answer: false });
+        ended(&mut rig, "a", EndCause::Cancelled);
+        ring(&mut rig, A, id);
+        rig.timer(TimerId::NextCall);
+        assert!(nothing_shown(&rig));
+        assert_eq!(rig.shown().journal.len(), 1);
+        assert_eq!(rig.shown().journal[0].peer.area.as_deref(), Some("北京"));
+        // The same one calls again.
+        rig.later(Duration::from_secs(1));
+        rig.phone(softphone::Event::Incoming { call_id: "b".into(), from: A.into(), auto_answer: false });
+        assert_eq!(shows(&rig).0, CallPhase::Ringing);
+    }
+}
+
+#[test]
+fn a_call_that_is_over_before_it_is_accepted_does_not_begin_again() {
+    let mut rig = Rig::idle();
+    rig.command(Command::Dial { number: A.into(), caller_id: None, queue_id: None, user_data: None });
+    rig.agent("4");
+    push(&mut rig, PhoneState::CallOut, A, None);
+    push(&mut rig, PhoneState::Ring(RingKind::Outbound), A, None);
+    invite(&mut rig, "own", true);
+    ended(&mut rig, "own", EndCause::Unreached(Unreached::Busy));
+    over(&mut rig, None);
+    rig.reply_to(|r| matches!(r, Request::CallOut { .. }), 0, serde_json::Value::Null);
+    assert!(nothing_shown(&rig));
+    assert_eq!(rig.shown().journal.len(), 1);
+}
+
+/// Behind a gateway the leg of a call that is over looks like that of the one that rings; when it is taken back, the one
+/// that the platform holds still rings.
+#[test]
+fn a_late_leg_that_is_taken_back_does_not_take_the_next_call_with_it() {
+    for (id, next) in names() {
+        let mut rig = Rig::idle();
+        ring(&mut rig, A, id);
+        over(&mut rig, id);
+        ring(&mut rig, B, next);
+        invite(&mut rig, "a", false);
+        ended(&mut rig, "a", EndCause::Cancelled);
+        assert_eq!(shows(&rig), (CallPhase::Ringing, Some(B.to_owned())));
+        invite(&mut rig, "b", false);
+        rig.command(Command::Answer);
+        rig.phone(softphone::Event::Answered { call_id: "b".into() });
+        assert_eq!(shows(&rig), (CallPhase::Talking, Some(B.to_owned())));
+        assert_eq!(rig.shown().journal.len(), 1);
+    }
+}
+
+/// Only the resync has spoken of a call, whose leg never came; a leg that comes much later is the next customer's.
+#[test]
+fn a_call_that_was_found_does_not_take_the_leg_of_the_next_one() {
+    let mut rig = Rig::idle();
+    rig.push(PushMessage::InitState { ag_sta: 4, pho_sta: Some(5), param: None });
+    rig.later(Duration::from_secs(8));
+    rig.phone(softphone::Event::Incoming { call_id: "b".into(), from: B.into(), auto_answer: false });
+    over(&mut rig, Some("pa"));
+    assert_eq!(shows(&rig), (CallPhase::Ringing, Some(B.to_owned())));
+    assert_eq!(rig.releases(), 0);
+}
+
+#[test]
+fn a_customer_who_rings_is_not_the_number_that_was_dialled() {
+    let mut rig = Rig::idle();
+    rig.command(Command::Dial { number: A.into(), caller_id: None, queue_id: None, user_data: None });
+    invite(&mut rig, "own", true);
+    rig.phone(softphone::Event::Answered { call_id: "own".into() });
+    assert_eq!(shows(&rig).1.as_deref(), Some(A), "not the gateway's name");
+    ring(&mut rig, B, None);
+    assert_eq!(shows(&rig), (CallPhase::Dialing, Some(A.to_owned())));
 }
