@@ -11,7 +11,6 @@ use serde::Deserialize;
 pub use self::{
     colleagues::{ColleagueBehaviour, ColleagueEntry, IvrEntry},
     office::*,
-    shipped::shipped,
 };
 use super::{people::parse_voice, switch::Voice};
 

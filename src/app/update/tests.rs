@@ -14,6 +14,7 @@ mod found;
 mod hanging_up;
 mod health;
 mod journal;
+mod lab;
 mod links;
 mod look_ups;
 mod media;

@@ -1,0 +1,191 @@
+//! Runs that once went wrong, with as few steps as it took: each is lived again. Unlike a seed they stay the same when
+//! the way in which steps are drawn changes.
+
+use super::{
+    Terms,
+    platform::Memory,
+    random::{
+        Step::{
+            self, Answer, Busy, Calls, CancelDial, CutLink, CutSip, Dial, FarAnswers, HangUp, Hold, Leaves, Ready,
+            Reject, Restart, StallLink, Unhold, Wait,
+        },
+        live_through,
+    },
+};
+
+fn found() -> Vec<(&'static str, Terms, Vec<Step>)> {
+    let terms = |seed| Terms { seed, ..Terms::default() };
+    vec![
+        (
+            "the platform speaks of a call out that has been hung up when the next one is under way",
+            Terms { push_ms: 3000, ..terms(14_647_279_911_665_447_136) },
+            vec![Busy, Wait(2206), Ready, Dial, HangUp, Dial],
+        ),
+        (
+            "the late leg of a call out that was cancelled is taken for that of the next one",
+            Terms { gateway: true, sip_ms: 3000, ..terms(5_407_943_848_525_815_216) },
+            vec![Dial, HangUp, Dial, Wait(8675)],
+        ),
+        (
+            "the late leg of a customer is taken for that of a number that was dialled",
+            Terms { gateway: true, sip_ms: 3000, ..terms(10_438_950_387_779_101_175) },
+            vec![Calls, HangUp, Leaves, Dial, HangUp, Dial, Wait(6677), FarAnswers],
+        ),
+        (
+            "a customer's late ring is taken for that of a number that was dialled",
+            Terms { named: false, sip_ms: 30, doubled: 100, bye_ms: 500, ..terms(6_959_116_907_266_233_195) },
+            vec![StallLink(837), Leaves, Calls, Leaves, Dial, Leaves],
+        ),
+        (
+            "a call out is accepted after its end",
+            Terms { http_ms: 1500, doubled: 100, ..terms(16_839_508_697_229_866_180) },
+            vec![
+                Leaves,
+                Calls,
+                Reject,
+                StallLink(965),
+                FarAnswers,
+                Leaves,
+                Wait(2514),
+                Wait(2822),
+                Answer,
+                FarAnswers,
+                FarAnswers,
+                Wait(261),
+                HangUp,
+                Wait(1484),
+                Hold,
+                Answer,
+                Answer,
+                Answer,
+                Leaves,
+                Busy,
+                Dial,
+                HangUp,
+                Leaves,
+            ],
+        ),
+        (
+            "a call out is accepted while a customer rings who was faster",
+            Terms { http_ms: 250, wrap_up_ms: 2000, ..terms(13_974_412_735_841_583_814) },
+            vec![
+                StallLink(771),
+                FarAnswers,
+                Leaves,
+                HangUp,
+                Answer,
+                Reject,
+                Wait(173),
+                Wait(2361),
+                Leaves,
+                Busy,
+                Wait(8055),
+                Leaves,
+                Answer,
+                Answer,
+                Answer,
+                Calls,
+                Ready,
+                FarAnswers,
+                Wait(5393),
+                Answer,
+                FarAnswers,
+                Leaves,
+                Answer,
+                Calls,
+                Dial,
+                Leaves,
+            ],
+        ),
+        (
+            "the leg of the next customer is taken for that of a ring which only a resync has told of",
+            Terms { push_ms: 30, bye_ms: 30, ..terms(14_170_723_994_122_262_794) },
+            vec![
+                CutSip(11_693),
+                Ready,
+                Ready,
+                Leaves,
+                CutLink(0, 14_318),
+                Wait(2217),
+                Answer,
+                HangUp,
+                Calls,
+                Wait(142),
+                Wait(114),
+                FarAnswers,
+                CutLink(2046, 2199),
+                HangUp,
+                Wait(87),
+                Calls,
+            ],
+        ),
+        (
+            "a ring whose leg was lost is found again by a resync",
+            terms(1_418_003_078_096_951_170),
+            vec![Calls, Restart(Memory::Whole, 377), CutSip(19_894)],
+        ),
+        (
+            "the next leg is hung up for a call that had lost its own one",
+            Terms { gateway: true, ..terms(10_059_002_349_407_533_478) },
+            vec![
+                Leaves,
+                Answer,
+                Answer,
+                Wait(6463),
+                Calls,
+                Calls,
+                Busy,
+                Wait(6798),
+                Calls,
+                Calls,
+                CutLink(6616, 616),
+                Calls,
+                CutSip(907),
+                Answer,
+                Answer,
+                Answer,
+                CancelDial,
+                Answer,
+                HangUp,
+            ],
+        ),
+        (
+            "two late legs come while the one of the call that rings is awaited",
+            Terms { push_ms: 3000, sip_ms: 3000, bye_ms: 30, ..terms(16_016_037_982_221_864_744) },
+            vec![
+                Leaves,
+                Answer,
+                Wait(2902),
+                Wait(73),
+                Dial,
+                HangUp,
+                StallLink(409),
+                Ready,
+                Wait(1146),
+                FarAnswers,
+                Ready,
+                Calls,
+                Answer,
+                HangUp,
+                Answer,
+                StallLink(738),
+                Unhold,
+                Busy,
+                Answer,
+                Leaves,
+                Calls,
+                Unhold,
+                Leaves,
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn what_once_went_wrong_goes_right() {
+    for (what, terms, steps) in found() {
+        if let Err(told) = live_through(&terms, &steps, true) {
+            panic!("{told}\n{what}");
+        }
+    }
+}
