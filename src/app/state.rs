@@ -73,6 +73,8 @@ pub struct State {
     pub(super) line: Option<OpenLine>,
     /// The legs of this platform come from the caller's number, as far as was seen, and not from a gateway's.
     pub(super) from_is_caller: bool,
+    /// The own legs of calls out ask to be answered, as far as was seen: one that does not is a customer's.
+    pub(super) own_legs_ask: bool,
     /// The platform's calls as pushed.
     pub(super) platform: PlatformCalls,
     /// What has come for the next call.
@@ -340,6 +342,7 @@ impl State {
             quitting: Quitting::default(),
             line: None,
             from_is_caller: false,
+            own_legs_ask: false,
             platform: PlatformCalls::default(),
             next_call: None,
             ended: VecDeque::new(),

@@ -94,6 +94,8 @@ pub(in crate::app) struct NextCall {
     pub(in crate::app) ring: Option<NextRing>,
     /// It may as well be the last of a call that is over.
     pub(in crate::app) doubted: bool,
+    /// It was doubted, and nothing has told.
+    pub(in crate::app) echo: bool,
 }
 
 /// A ring that the platform has pushed for a call that is not on the screen yet.
@@ -166,6 +168,8 @@ pub(in crate::app) struct Call {
     pub(in crate::app) leg: Option<Leg>,
     /// It has, or had, a leg.
     pub(in crate::app) leg_came: bool,
+    /// Its leg may be that of a call that was over before.
+    pub(in crate::app) echo: bool,
     /// Its leg was lost while the platform still held the call, and why.
     pub(in crate::app) leg_lost: Option<Message>,
     /// Its leg was taken back because somebody else has answered it.

@@ -56,6 +56,7 @@ impl Turn<'_> {
             far_ringing: false,
             leg: None,
             leg_came: false,
+            echo: false,
             leg_lost: None,
             elsewhere: false,
             unheld: false,

@@ -120,7 +120,8 @@ impl State {
         let own = is_own(kind);
         let (number, id) = (number_of(own, event), event.call_id.as_deref());
         let (shown, leg) = (self.live_call(), self.leg_unspoken_of());
-        if (shown.is_some() && leg.is_none()) || (self.next_call.is_some() && !self.doubts()) {
+        let waits = self.next_call.is_some() && !self.doubts();
+        if (shown.is_some() && leg.is_none()) || (waits && shown.is_none()) {
             return None;
         }
         let open = |ended: &JustEnded| {
@@ -144,7 +145,7 @@ impl State {
             return named.filter(|_| !same(call.peer.number.as_deref()));
         }
         let of_shown = leg.is_some_and(|leg| same(Some(&leg.from)));
-        named.or_else(|| self.ended.iter().position(fits).filter(|_| !of_shown))
+        named.or_else(|| self.ended.iter().position(fits).filter(|_| !of_shown && !waits))
     }
 
     /// Whether a ring or a call-out is the one that is in doubt, once more.
@@ -165,7 +166,7 @@ impl Turn<'_> {
         if self.state.next_call.is_none() {
             self.effects.push(Effect::StartTimer { timer: TimerId::NextCall, after });
         }
-        self.state.next_call.get_or_insert(NextCall { leg: None, ring: None, doubted: true })
+        self.state.next_call.get_or_insert(NextCall { leg: None, ring: None, doubted: true, echo: false })
     }
 
     /// A leg that may be of a call that is over.
@@ -194,6 +195,13 @@ impl Turn<'_> {
         let Some(place) = self.state.ring_of_ended(kind, &event, self.now.at) else { return };
         tracing::info!("a call is announced after its end, or the next one");
         let key = self.key_of_ended(place, event.call_id.as_deref());
+        if self.state.next_call.is_some() && !self.state.doubts() {
+            // It names the one who has called, and the next one waits already.
+            if let Some(ended) = self.state.ended.get_mut(place) {
+                (ended.rung, ended.late) = (true, true);
+            }
+            return self.journal_learnt(key, &event);
+        }
         let in_order = self.state.ended.get(place).is_some_and(|one| one.leg_came && self.state.keeps_order(one));
         let legless = in_order && self.state.session.web_phone && self.state.live_call().is_none();
         self.doubted(if legless { LEGLESS } else { DOUBT }).ring =
@@ -217,7 +225,7 @@ impl Turn<'_> {
             since: call.clocks.started_at.unwrap_or(at),
             journal_id: Some(call.journal_id),
             platform: call.platform,
-            over: call.unheld || call.platform.is_some_and(|key| self.state.platform.get(key).is_none()),
+            over: call.unheld || call.echo || call.platform.is_some_and(|key| self.state.platform.get(key).is_none()),
             answered: call.clocks.answered_at.is_some(),
             own: call.ring.map_or(by_direction, |ring| !ring.is_offered()),
             rung: call.ring.is_some(),
@@ -402,7 +410,7 @@ impl Turn<'_> {
                 self.phone(softphone::Command::TurnAway { call_id: leg.call_id });
             }
             if let Some(waiting) = self.state.next_call.as_mut() {
-                waiting.doubted = false;
+                (waiting.doubted, waiting.echo) = (false, waiting.ring.is_none());
             }
         }
     }
@@ -433,6 +441,7 @@ impl Turn<'_> {
         }
         if let Some(call) = self.state.live_call_mut() {
             call.leg_came = false;
+            call.call_id.take_if(|call_id| *call_id == leg.call_id);
         }
         true
     }

@@ -243,7 +243,9 @@ impl Turn<'_> {
                 return self.set_link(LinkState::Down);
             }
             // The platform no longer knows this sign-in after an absence: that is its way to say "timed out".
-            if code == 3404 && coming_back {
+            // Or it was restarted again before the new sign-in had got a link.
+            let again = self.state.session.coming_back && self.state.link.lost_at.is_some();
+            if code == 3404 && (coming_back || again) {
                 self.warn(Message::new("app.timed_out"));
                 return self.sign_in_again();
             }

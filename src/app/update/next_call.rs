@@ -26,7 +26,7 @@ impl Turn<'_> {
         if self.state.next_call.is_none() {
             self.effects.push(Effect::StartTimer { timer: TimerId::NextCall, after: PATIENCE });
         }
-        self.state.next_call.get_or_insert(NextCall { leg: None, ring: None, doubted: false })
+        self.state.next_call.get_or_insert(NextCall { leg: None, ring: None, doubted: false, echo: false })
     }
 
     /// A leg came beside the one that lives. Where another one waits already, the platform, which sends an agent one call
@@ -46,6 +46,14 @@ impl Turn<'_> {
         self.turned_away(&older.from);
     }
 
+    /// Whether the leg and the ring that wait are known to be of two calls.
+    fn waiting_are_two(&self) -> bool {
+        let Some(NextCall { leg: Some(leg), ring: Some(ring), .. }) = self.state.next_call.as_ref() else {
+            return false;
+        };
+        self.state.from_is_caller && differ(ring.event.caller.as_deref(), Some(&leg.from))
+    }
+
     /// The platform announces another call than the one that has a leg here.
     pub(super) fn ring_waits(&mut self, kind: RingKind, event: PhoneEvent) {
         let key = self.state.platform.begin(event.call_id.as_deref());
@@ -61,6 +69,11 @@ impl Turn<'_> {
 
     /// The platform has ended the call that waits: CANCEL is on its way to the leg.
     pub(super) fn next_call_over(&mut self) {
+        if self.waiting_are_two() {
+            // Only the ring is over; the leg is the next call's.
+            let ring = self.state.next_call.as_mut().and_then(|waiting| waiting.ring.take());
+            return ring.into_iter().for_each(|ring| self.state.platform.end(ring.key, self.now.at));
+        }
         if let Some(waiting) = self.state.next_call.take() {
             self.effects.push(Effect::StopTimer(TimerId::NextCall));
             if let Some(ring) = &waiting.ring {
@@ -78,6 +91,12 @@ impl Turn<'_> {
             self.doubted_leg_over();
             return true;
         }
+        if self.state.next_call.as_mut().is_some_and(is_this) && self.waiting_are_two() {
+            // Only the leg is over; that of the ring comes yet.
+            let leg = self.state.next_call.as_mut().and_then(|waiting| waiting.leg.take());
+            leg.into_iter().for_each(|leg| self.turned_away(&leg.from));
+            return true;
+        }
         let Some(waiting) = self.state.next_call.take_if(is_this) else { return false };
         self.effects.push(Effect::StopTimer(TimerId::NextCall));
         self.remember_waiting(&waiting, false);
@@ -91,6 +110,11 @@ impl Turn<'_> {
     pub(super) fn next_call_due(&mut self) {
         if self.state.doubts() {
             return self.doubt_due();
+        }
+        let awaited = self.state.live_call().is_some_and(|call| call.leg.is_none());
+        if awaited && self.state.next_call.as_ref().is_some_and(|waiting| waiting.leg.is_some()) {
+            // The own leg has not come, and this one is here.
+            return self.call_over();
         }
         let Some(mut waiting) = self.state.next_call.take() else { return };
         let leg = self.state.leg_unspoken_of().filter(|_| waiting.leg.is_none()).map(|leg| leg.asks);
@@ -121,13 +145,18 @@ impl Turn<'_> {
         if self.state.live_call().is_some() {
             return;
         }
-        let Some(NextCall { leg, ring, .. }) = self.state.next_call.take_if(|waiting| !waiting.doubted) else { return };
+        let Some(NextCall { leg, ring, echo, .. }) = self.state.next_call.take_if(|waiting| !waiting.doubted) else {
+            return;
+        };
         self.effects.push(Effect::StopTimer(TimerId::NextCall));
         if let Some(NextRing { key, kind, event }) = ring {
             self.ring_begins(key, kind, &event);
         }
         if let Some(leg) = leg {
             self.take_leg(leg);
+        }
+        if let Some(call) = self.state.live_call_mut() {
+            call.echo |= echo;
         }
     }
 

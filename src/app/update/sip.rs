@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Turn;
+use super::{Turn, join::same_number};
 use crate::{
     app::{
         Action, LinkState, SipState,
@@ -89,6 +89,9 @@ impl Turn<'_> {
 
     /// A leg finds its call, or is the first that is known of one, unless it may be the last of one that is over.
     fn leg_came(&mut self, leg: Leg) {
+        if self.is_of_another_than_ends(&leg) {
+            self.call_over();
+        }
         if self.state.leg_of_ended(&leg, self.now.at) {
             return self.doubt_leg(leg);
         }
@@ -109,14 +112,13 @@ impl Turn<'_> {
             if call.leg.is_some() {
                 return self.leg_waits(leg);
             }
+            if call.asked && !leg.asks && self.state.own_legs_ask {
+                return self.leg_waits(leg);
+            }
             if !self.state.leg_fits(&leg, call, self.now.at) {
                 // The call that was announced never came here, and this is another customer.
                 self.call_over();
             }
-        }
-        if self.state.live_call().is_some_and(|call| call.hang_up_asked && call.leg_came) && !self.ending_is_asked() {
-            // The platform has agreed to the end of a call that had its leg: this is another one's.
-            self.call_over();
         }
         if self.state.live_call().is_none() {
             self.call_of_leg(&leg);
@@ -124,12 +126,17 @@ impl Turn<'_> {
         let Some(call) = self.state.live_call_mut() else { return };
         let call_id = leg.call_id.clone();
         call.call_id.get_or_insert_with(|| call_id.clone());
+        if call.peer.number.is_none() && call.peer.ag_no.is_none() {
+            call.peer.number = Some(leg.from.clone()).filter(|from| !from.is_empty());
+        }
+        let own_asks = leg.asks && (call.asked || call.ring == Some(RingKind::Outbound));
         call.leg = Some(leg);
         call.leg_came = true;
         if call.leg_lost.take().is_some() {
             call.hung_up_by = None;
         }
         let hang_up_asked = call.hang_up_asked;
+        self.state.own_legs_ask |= own_asks;
         self.state.learn_where_legs_come_from();
         if hang_up_asked && !self.ending_is_asked() {
             // The platform has agreed to the end of this call already.
@@ -137,6 +144,17 @@ impl Turn<'_> {
         }
         self.answer_by_itself();
         self.ring_tone();
+    }
+
+    /// Whether the platform has agreed to the end of the call on the screen, and this leg may be the next one's: the own
+    /// leg of a call out, or one that names the caller, is not.
+    fn is_of_another_than_ends(&self, leg: &Leg) -> bool {
+        let Some(call) = self.state.live_call().filter(|call| call.hang_up_asked && call.leg.is_none()) else {
+            return false;
+        };
+        let number = call.caller.as_deref().or(call.peer.number.as_deref());
+        let this = leg.asks || same_number(number, Some(&leg.from));
+        (call.leg_came || !this) && self.state.session.web_phone && !self.ending_is_asked()
     }
 
     /// Whether the platform is being asked to end a call.

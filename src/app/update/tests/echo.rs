@@ -372,3 +372,75 @@ fn a_customer_who_rings_is_not_the_number_that_was_dialled() {
     ring(&mut rig, B, None);
     assert_eq!(shows(&rig), (CallPhase::Dialing, Some(A.to_owned())));
 }
+
+#[test]
+fn a_call_out_that_is_accepted_while_a_customer_rings_is_not_the_customer() {
+    let mut rig = Rig::idle();
+    rig.command(Command::Dial { number: A.into(), caller_id: None, queue_id: None, user_data: None });
+    ring(&mut rig, B, None);
+    invite(&mut rig, "b", false);
+    rig.reply_to(|r| matches!(r, Request::CallOut { .. }), 0, serde_json::Value::Null);
+    assert_eq!(shows(&rig), (CallPhase::Ringing, Some(B.to_owned())));
+}
+
+/// The agent refuses a customer whose leg has not come; the platform agrees, and the next customer's leg is here before
+/// anybody says so.
+#[test]
+fn the_leg_of_the_next_customer_is_not_hung_up_for_a_call_that_was_refused() {
+    let mut rig = Rig::idle();
+    rig.agent("4");
+    push(&mut rig, PhoneState::Ring(RingKind::Queue), A, None);
+    rig.command(Command::Reject);
+    rig.reply_to(|r| matches!(r, Request::Refuse), 0, serde_json::Value::Null);
+    rig.phone(softphone::Event::Incoming { call_id: "b".into(), from: B.into(), auto_answer: false });
+    assert_eq!((rig.hang_ups(), turned_away(&rig)), (0, 0));
+    assert_eq!(shows(&rig), (CallPhase::Ringing, Some(B.to_owned())));
+    assert_eq!(rig.shown().journal[0].outcome, Outcome::Rejected);
+}
+
+/// A customer's leg comes while the own leg of a dialled number is awaited: it waits, and is the call if the other never
+/// comes.
+#[test]
+fn a_customers_leg_is_not_the_own_one() {
+    for comes in [true, false] {
+        let mut rig = Rig::idle();
+        for own in ["own", "own2"] {
+            rig.command(Command::Dial { number: A.into(), caller_id: None, queue_id: None, user_data: None });
+            rig.reply_to(|r| matches!(r, Request::CallOut { .. }), 0, serde_json::Value::Null);
+            if own == "own" {
+                invite(&mut rig, own, true);
+                ended(&mut rig, own, EndCause::Unreached(Unreached::Busy));
+                rig.later(Duration::from_secs(6));
+            }
+        }
+        invite(&mut rig, "c", false);
+        assert_eq!(shows(&rig), (CallPhase::Dialing, Some(A.to_owned())));
+        if comes {
+            invite(&mut rig, "own2", true);
+            rig.phone(softphone::Event::Answered { call_id: "own2".into() });
+            assert_eq!(shows(&rig), (CallPhase::Dialing, Some(A.to_owned())));
+        } else {
+            rig.timer(TimerId::NextCall);
+            assert_eq!(shows(&rig).0, CallPhase::Ringing);
+            assert!(rig.has_leg("c"));
+        }
+    }
+}
+
+/// Two legs of calls that are over come late while the next customer rings.
+#[test]
+fn late_legs_do_not_end_the_call_whose_leg_is_awaited() {
+    let mut rig = Rig::idle();
+    for (number, id) in [(A, "pa"), (B, "pb")] {
+        ring(&mut rig, number, Some(id));
+        over(&mut rig, Some(id));
+    }
+    ring(&mut rig, "13622222222", Some("pc"));
+    for (call_id, from) in [("a", A), ("b", B)] {
+        rig.phone(softphone::Event::Incoming { call_id: call_id.into(), from: from.into(), auto_answer: false });
+        assert_eq!(shows(&rig), (CallPhase::Ringing, Some("13622222222".to_owned())));
+    }
+    ended(&mut rig, "b", EndCause::Cancelled);
+    assert_eq!(rig.shown().journal.len(), 2);
+    assert!(!rig.has_leg("a") && !rig.has_leg("b"));
+}

@@ -356,3 +356,25 @@ fn a_platform_without_memory_leaves_no_call_behind() {
     rig.agent("1");
     assert_eq!(rig.shown().agent.state, AgentState::Idle);
 }
+
+/// The platform is restarted again while the new sign-in waits for its link: that is no reason to give up.
+#[test]
+fn a_platform_that_forgets_twice_is_signed_in_to_twice() {
+    let mut rig = Rig::idle();
+    rig.link(closed(1006));
+    rig.timer(TimerId::Reconnect);
+    rig.link(closed(3404));
+    for reg_id in ["R2", "R3"] {
+        if reg_id == "R3" {
+            rig.link(closed(1006));
+            rig.timer(TimerId::Reconnect);
+            rig.later(std::time::Duration::from_secs(30));
+            rig.effects.clear();
+            rig.link(closed(3404));
+        }
+        rig.reply_to(phone_info, 0, json!({ "vccId": 77, "phopass": "pw" }));
+        rig.reply_to(login, 0, json!({ "regId": reg_id, "agSta": "0" }));
+    }
+    rig.push(PushMessage::Established);
+    assert!(rig.sent(|r| *r == Request::Ready).is_some());
+}
