@@ -50,6 +50,18 @@ pub(super) struct Story {
     pub(super) end_asked: Option<Ms>,
 }
 
+impl Story {
+    /// Only a resync has told of it.
+    pub(super) fn is_only_found(&self) -> bool {
+        self.resync_heard.is_some() && self.ring_heard.is_none()
+    }
+
+    /// Only the answer to the agent's command has told of it.
+    pub(super) fn is_only_dialled(&self) -> bool {
+        self.dial_heard.is_some() && self.ring_heard.is_none() && self.rang.is_none()
+    }
+}
+
 /// A line of the journal, and when it was ended.
 #[derive(Clone, Debug)]
 struct Line {
@@ -220,9 +232,13 @@ impl Ledger {
             let numbered = line.entry.peer.number.as_deref().and_then(no_of);
             if let (Some(named), Some(numbered)) = (named, numbered)
                 && named != numbered
+                && !self.calls.get(named).is_some_and(|call| self.is_nameless(call))
             {
                 return Some(format!("two calls in one line: {:?}", line.entry));
             }
+            // Behind a gateway only the platform says whose leg it is.
+            let named = named
+                .filter(|no| !self.calls.get(*no).is_some_and(|call| self.is_nameless(call)) || numbered.is_none());
             match named.or(numbered).and_then(|no| lines.get_mut(no)) {
                 Some(of_call) => of_call.push(line),
                 None => unknown.push(line),
@@ -261,7 +277,7 @@ impl Ledger {
     }
 
     /// Nobody but a gateway has said whose call it is: it may be taken for the one that is awaited.
-    fn is_nameless(&self, call: &Story) -> bool {
+    pub(super) fn is_nameless(&self, call: &Story) -> bool {
         self.gateway && call.ring_heard.is_none() && call.dial_heard.is_none()
     }
 

@@ -231,6 +231,7 @@ impl Lab {
             && let (Some(a), Some(b)) =
                 (shown.call_id.as_deref().and_then(no_of_name), shown.number.as_deref().and_then(no_of))
             && a != b
+            && !self.ledger.is_nameless(self.ledger.call(a))
         {
             return says("two calls are shown as one");
         }
@@ -253,6 +254,8 @@ impl Lab {
             }
             // The far end has left, its BYE has been lost, and only the agent can say that nobody is there any more.
             (None, _) if phase.is_connected() && self.phone.legs.iter().any(|leg| leg.near == Near::Up) => None,
+            // A resync does not say whose call it is: it may be the one that is shown.
+            (None, Some(held)) if hears && self.ledger.call(held.no).is_only_found() && phase.is_live() => None,
             (None, Some(held)) if hears => {
                 // Without a leg it may be shown until it is given up.
                 let right = match held.stage {
@@ -269,6 +272,13 @@ impl Lab {
                 }
             }
             (None, _) if phase.is_connected() => says("a conversation is shown that has no leg"),
+            // Nothing was heard of a call out that was accepted: it is given up in time.
+            (None, None)
+                if phase == CallPhase::Dialing
+                    && call_of(&shown).is_some_and(|no| self.ledger.call(no).is_only_dialled()) =>
+            {
+                None
+            }
             (None, None) if hears && phase.is_live() => says("a call is shown that nobody holds"),
             (None, _) => None,
         };
