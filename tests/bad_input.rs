@@ -246,3 +246,44 @@ fn what_fails_outside_is_told_in_chinese_too() {
     assert_eq!(second.code, Some(1));
     assert!(second.err.contains("另一个电话条"), "{}", second.err);
 }
+
+#[test]
+fn what_a_caller_is_called_drives_no_terminal_through_the_control_tool() {
+    let home = Home::new();
+    let (platform, _client) = idle(&home);
+    let area = "北京\u{202e}10\u{2066}2\u{2028}3\u{9b}4\u{7f}5\u{1b}[2J\u{feff}";
+    platform.admin("POST", "/calls", json!({ "to_agent": "8001", "from": "13800138000", "area": area }));
+    home.wait("ringing");
+    let harmful = |c: &char| {
+        (c.is_control() && *c != '\n') || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let text = home.ctl(&["status"]);
+    assert_eq!(text.chars().find(harmful), None, "{text:?}");
+    assert!(text.contains("北京102345"), "{text}");
+    let json = home.ctl(&["status", "--json"]);
+    assert_eq!(json.chars().find(harmful), None, "{json:?}");
+    let status: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let told = status["call"]["peer"]["area"].as_str().unwrap_or_default();
+    assert!(told.starts_with("北京\u{202e}10\u{2066}2"), "those who parse it get it as it came: {told:?}");
+    // What is refused is repeated in the refusal.
+    let refused = home.try_ctl(&["dial", "138\u{202e}00\u{2029}x"]);
+    assert_eq!((refused.code, refused.err.chars().find(harmful)), (Some(1), None), "{:?}", refused.err);
+}
+
+#[test]
+fn plain_text_to_a_server_far_away_is_warned_of() {
+    let home = Home::new();
+    let file = home.path("c.toml");
+    let config = "token_command = [\"cat\", \"/nowhere\"]\nag_no = \"8001\"\nagent_phone = \"9001\"\n\
+                  api_server = \"http://cti.invalid/v2\"\nws_server = \"ws://cti.invalid/ws\"\n";
+    std::fs::write(&file, config).expect("a file");
+    let file = file.to_string_lossy().into_owned();
+    let check = home.run(&["config", "check", &file, "--locale", "en"]);
+    assert_eq!(check.code, Some(0), "{check:?}");
+    for key in ["api_server", "ws_server"] {
+        let warned = check.err.lines().any(|line| line.contains(key) && line.contains("plain text"));
+        assert!(warned, "{key}: {check:?}");
+    }
+    let doctor = home.run(&["doctor", "--json", "--config", &file, "--locale", "en"]);
+    assert!(doctor.out.contains("plain text"), "{doctor:?}");
+}

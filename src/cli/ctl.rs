@@ -17,7 +17,7 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use super::{CliError, Global, print};
+use super::{CliError, Global, print, print_json};
 use crate::{
     config::paths::Paths,
     control::{
@@ -346,7 +346,7 @@ pub fn run(args: &CtlArgs, global: &Global) -> Result<(), CliError> {
     match &args.word {
         Word::Status { json } => {
             let status = connect(global)?.call("status", Map::new(), soon(QUESTION)).map_err(told)?;
-            print(&if *json { status.to_string() } else { status::to_text(&status, locale) })
+            if *json { print_json(&status.to_string()) } else { print(&status::to_text(&status, locale)) }
         }
         Word::Events { json, count, timeout, until } => {
             follow::events(connect(global)?, *json, *count, *timeout, until.as_deref(), locale)
@@ -355,7 +355,7 @@ pub fn run(args: &CtlArgs, global: &Global) -> Result<(), CliError> {
         Word::Agents { .. } | Word::Queue { .. } | Word::Projects { .. } | Word::Journal { .. } => {
             let list = lists::List::of(&args.word);
             let answer = connect(global)?.call(list.method(), list.params(), soon(COMMAND)).map_err(told)?;
-            print(&list.shown(&answer, locale))
+            list.print(&answer, locale)
         }
         Word::Devices { input, output, ring, json } => {
             let mut client = connect(global)?;
@@ -368,12 +368,12 @@ pub fn run(args: &CtlArgs, global: &Global) -> Result<(), CliError> {
                 client.call("devices.set", wish, soon(COMMAND)).map_err(told)?;
             }
             let answer = client.call("devices", Map::new(), soon(QUESTION)).map_err(told)?;
-            print(&if *json { answer.to_string() } else { devices::shown(&answer, locale) })
+            if *json { print_json(&answer.to_string()) } else { print(&devices::shown(&answer, locale)) }
         }
         Word::Call { method, params } => {
             let params = parse_params(params.as_deref(), locale)?;
             let result = connect(global)?.call(method, params, soon(COMMAND)).map_err(told)?;
-            print(&result.to_string())
+            print_json(&result.to_string())
         }
         Word::Do(act) => {
             let (method, params) = request::request(act, locale)?;

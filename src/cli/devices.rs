@@ -4,7 +4,7 @@ mod try_out;
 
 use serde_json::json;
 
-use super::{CliError, DevicesArgs, Global, args::DevicesWord, print};
+use super::{CliError, DevicesArgs, Global, args::DevicesWord, print, print_json};
 use crate::{
     i18n::text,
     softphone::audio::{DeviceDirection, DeviceInfo, list_devices},
@@ -35,7 +35,7 @@ pub(super) fn run(args: &DevicesArgs, global: &Global) -> Result<(), CliError> {
                 })
             })
             .collect();
-        return print(&json!(rows).to_string());
+        return print_json(&json!(rows).to_string());
     }
     if devices.is_empty() {
         return print(&text(locale, "cli.no_devices"));

@@ -93,6 +93,14 @@ fn platform(
     let api_server = url(top, "api_server", ["http", "https"], "https://ctiplus-api.icsoc.net/interface/v2");
     let ws_server = url(top, "ws_server", ["ws", "wss"], "wss://ctiplus-ws.icsoc.net/link/v2/ws");
     let jsonp_server = url(top, "jsonp_server", ["http", "https"], "https://m.icsoc.net");
+    for (key, server) in [
+        ("sip_ws_server", &sip_ws_server),
+        ("api_server", &api_server),
+        ("ws_server", &ws_server),
+        ("jsonp_server", &jsonp_server),
+    ] {
+        warnings.extend(server.as_ref().and_then(|server| in_plain_text(key, server)));
+    }
     let token_call_back = top.command("token_call_back").unwrap_or_default();
     let token_call_back_time = top.duration("token_call_back_time").unwrap_or(Duration::from_secs(30 * 60));
     let ws_reconnect_time = top.duration("ws_reconnect_time").unwrap_or(Duration::from_secs(3 * 60 * 60));
@@ -135,6 +143,24 @@ fn required(top: &mut Section<'_>, key: &'static str) -> Option<(String, Place)>
 
 fn url(top: &mut Section<'_>, key: &'static str, schemes: [&'static str; 2], default: &str) -> Option<url::Url> {
     if top.place(key).is_some() { top.url(key, schemes) } else { url::Url::parse(default).ok() }
+}
+
+/// That a server far away is spoken to in plain text: everybody on the way can read token, passwords and names.
+fn in_plain_text(key: &'static str, server: &url::Url) -> Option<Message> {
+    let near = match server.host()? {
+        url::Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        url::Host::Ipv4(address) => address.is_loopback(),
+        url::Host::Ipv6(address) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|address| address.is_loopback())
+        }
+    };
+    let secure = match server.scheme() {
+        "http" => "https",
+        "ws" => "wss",
+        _ => return None,
+    };
+    let server = server.host_str().unwrap_or_default();
+    (!near).then(|| Message::new("config.plain_text").with("key", key).with("host", server).with("secure", secure))
 }
 
 /// Exactly one of `token`, `token_file`, `token_command`.

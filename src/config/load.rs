@@ -153,6 +153,34 @@ mod tests {
     }
 
     #[test]
+    fn plain_text_to_a_server_far_away_is_warned_of() {
+        let warned = |key: &str, url: &str| {
+            let config = with_set(&[(key, url)]).unwrap();
+            config.warnings.iter().map(|warning| warning.render(Locale::En)).collect::<Vec<_>>()
+        };
+        for (key, url) in [
+            ("api_server", "http://cti.example/v2"),
+            ("ws_server", "ws://10.1.2.3:8080/ws"),
+            ("jsonp_server", "http://[2001:db8::1]/"),
+            ("sip_ws_server", "ws://localhost.example:5066"),
+        ] {
+            let told = warned(key, url);
+            assert_eq!(told.len(), 1, "{url}: {told:?}");
+            assert!(told[0].contains(key) && told[0].contains("plain text"), "{told:?}");
+        }
+        for (key, url) in [
+            ("api_server", "http://127.0.0.1:8080/v2"),
+            ("api_server", "http://localhost/v2"),
+            ("ws_server", "ws://[::1]:8080/ws"),
+            ("ws_server", "wss://cti.example/ws"),
+            ("sip_ws_server", "ws://sim.localhost:5066"),
+            ("jsonp_server", "https://cti.example/"),
+        ] {
+            assert_eq!(warned(key, url), Vec::<String>::new(), "{url}");
+        }
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_told_with_the_way_out() {
         let errors = load(Path::new("/nowhere/c.toml"), &[]).unwrap_err();
         let told = errors.render(Locale::En);

@@ -4,11 +4,14 @@
 //! `%{name}` for what is filled in. State and errors carry a [`Message`] (key and arguments); only the edge turns
 //! it into words with [`Message::render`].
 
+mod plain;
 mod reason;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use plain::{clean, clean_lines, escape_json, is_harmful};
 
 /// A language the program speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,10 +90,9 @@ impl Message {
         self
     }
 
-    /// A text that comes from outside (the platform's own words) and is shown as it is, control characters taken out.
+    /// A text that comes from outside (the platform's own words) and is shown as it is, what is harmful taken out.
     pub fn verbatim(text: &str) -> Self {
-        let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-        Self::new("verbatim").with("text", clean)
+        Self::new("verbatim").with("text", clean(text))
     }
 
     /// The key, to compare messages in tests and to keep the same notice from being told twice.

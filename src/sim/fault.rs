@@ -140,7 +140,7 @@ impl Fault {
     }
 
     /// Whether it is the switch's, SIP or sound.
-    pub(super) fn is_the_switchs(self) -> bool {
+    pub(super) fn concerns_switch(self) -> bool {
         [
             Fault::DropSip,
             Fault::StallSip,

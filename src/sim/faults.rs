@@ -144,7 +144,7 @@ impl World {
         }
         let id = self.next_number();
         // The switch knows no agents: its faults are everybody's.
-        let agent = order.agent.filter(|_| !order.fault.is_the_switchs());
+        let agent = order.agent.filter(|_| !order.fault.concerns_switch());
         let mut drawn = Drawn::default();
         if order.fault == Fault::DelayPush {
             drawn.set(Delays::from_value(&order.value).unwrap_or_default());

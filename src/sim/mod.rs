@@ -45,4 +45,5 @@ mod world;
 mod tests;
 
 pub use platform::{Options, Platform, ReadyAgent, ReadyLine};
+pub use scenario::shipped;
 pub use voice::write_voice;

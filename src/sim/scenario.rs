@@ -11,6 +11,7 @@ use serde::Deserialize;
 pub use self::{
     colleagues::{ColleagueBehaviour, ColleagueEntry, IvrEntry},
     office::*,
+    shipped::shipped,
 };
 use super::{people::parse_voice, switch::Voice};
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{QUESTION, socket, soon, tell};
 use crate::{
-    cli::{CliError, Global, print},
+    cli::{CliError, Global, print, print_json},
     control::{
         client::{Client, ClientError},
         condition::Condition,
@@ -56,12 +56,11 @@ pub(super) fn events(
         };
         seen += 1;
         let word = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
-        let line = if as_json {
-            event.to_string()
+        if as_json {
+            print_json(&event.to_string())?;
         } else {
-            format!("{}  {}  {}", word("time"), word("eventName"), word("status"))
-        };
-        print(line.trim_end())?;
+            print(format!("{}  {}  {}", word("time"), word("eventName"), word("status")).trim_end())?;
+        }
         let categories = event.get("eventType").and_then(Value::as_array);
         let is_one = |name: &str| {
             word("eventName") == name || categories.is_some_and(|words| words.iter().any(|w| w.as_str() == Some(name)))

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Word;
 use crate::{
+    cli::{CliError, print, print_json},
     domain::{Direction, JournalEntry, Outcome, Unreached},
     i18n::{self, Locale, Message},
     ui::text,
@@ -61,12 +62,14 @@ impl List {
         }
     }
 
-    /// The answer as it is printed.
-    pub fn shown(&self, answer: &Value, locale: Locale) -> String {
+    /// Prints the answer.
+    pub fn print(&self, answer: &Value, locale: Locale) -> Result<(), CliError> {
         let rows = self.rows(answer);
-        if self.json {
-            return Value::Array(rows).to_string();
-        }
+        if self.json { print_json(&Value::Array(rows).to_string()) } else { print(&self.lines(&rows, locale)) }
+    }
+
+    /// The rows for a person.
+    fn lines(&self, rows: &[Value], locale: Locale) -> String {
         let now = crate::clock::now();
         let lines: Vec<String> = rows
             .iter()
@@ -204,17 +207,22 @@ mod tests {
         List { what, json: false }
     }
 
+    fn as_lines(what: What, answer: &Value) -> String {
+        let list = list(what);
+        list.lines(&list.rows(answer), Locale::En)
+    }
+
     #[test]
     fn rows_are_shown_as_the_platform_names_them_and_never_move_the_cursor() {
         let answer = json!({"code": 0, "data": [{"ag_num": "8002", "ag_name": "李四\u{1b}[2J"}, {"other": 7}]});
-        assert_eq!(list(What::Agents).shown(&answer, Locale::En), "8002      李四[2J\n7");
+        assert_eq!(as_lines(What::Agents, &answer), "8002      李四[2J\n7");
         let answer = json!({"code": 0, "data": [
             {"pro_id": 7, "pro_name": "回访", "pro_state": "1", "agent_connected_limit": 5, "agent_connected_current": 2},
             {"pro_id": "8", "pro_name": "调查", "pro_state": "0", "agent_connected_limit": "0"},
         ]});
-        let shown = list(What::Projects).shown(&answer, Locale::En);
+        let shown = as_lines(What::Projects, &answer);
         assert_eq!(shown, "7         回访  2/5\n8         调查  (disabled)");
-        assert_eq!(list(What::Projects).shown(&json!({"code": 0, "data": null}), Locale::En), "nothing to show");
+        assert_eq!(as_lines(What::Projects, &json!({"code": 0, "data": null})), "nothing to show");
     }
 
     #[test]
@@ -224,7 +232,7 @@ mod tests {
             {"users": [{"incomingCallNum": "13800138000", "city": "北京", "enterTime": since}]},
             {"users": []},
         ]});
-        let shown = list(What::Queue).shown(&answer, Locale::En);
+        let shown = as_lines(What::Queue, &answer);
         assert!(shown.contains("13800138000") && shown.contains("北京") && shown.contains("01:0"), "{shown}");
         assert_eq!(shown.lines().count(), 1);
     }

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{CliError, Global, args::DevicesTestArgs, assembly::with_devices, config, print},
+    cli::{CliError, Global, args::DevicesTestArgs, assembly::with_devices, config, print, print_json},
     config::AudioConfig,
     domain::DeviceRole,
     i18n::{Locale, Message, text},
@@ -67,7 +67,7 @@ pub(super) fn run(args: &DevicesTestArgs, as_json: bool, global: &Global) -> Res
     }
     let found = listen(audio, Duration::from_secs(args.seconds), live)?;
     if as_json {
-        print(&in_json(&found, locale).to_string())?;
+        print_json(&in_json(&found, locale).to_string())?;
     } else {
         print(&verdict(&found, locale))?;
     }

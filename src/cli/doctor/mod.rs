@@ -22,7 +22,7 @@ use super::{
     CliError, DoctorArgs, Global,
     assembly::runtime,
     config::{configured, file},
-    print,
+    print, print_json,
 };
 use crate::{
     config::Config,
@@ -125,7 +125,7 @@ pub(super) fn run(args: &DoctorArgs, global: &Global) -> Result<(), CliError> {
     }
 
     if args.json {
-        print(&serde_json::to_string(&findings).map_err(CliError::failed)?)?;
+        print_json(&serde_json::to_string(&findings).map_err(CliError::failed)?)?;
     } else {
         let lines: Vec<String> = findings.iter().map(|finding| line(finding, locale)).collect();
         print(&lines.join("\n"))?;

@@ -14,9 +14,14 @@ pub(super) fn by_name(path: &Path) -> Option<(&'static str, &'static str)> {
     SHIPPED.into_iter().find(|(known, _)| *known == name)
 }
 
+/// Their names.
+pub fn shipped() -> [&'static str; 2] {
+    SHIPPED.map(|(name, _)| name)
+}
+
 /// Their names, for people.
 pub(super) fn names() -> String {
-    SHIPPED.map(|(name, _)| name).join(", ")
+    shipped().join(", ")
 }
 
 /// What is wrong with a file. For an unknown key its line and the known key most like it, where the TOML library names
