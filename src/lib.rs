@@ -26,6 +26,8 @@ pub mod config;
 pub mod control;
 pub mod cti;
 pub mod domain;
+#[cfg(test)]
+mod fuzz;
 pub mod hooks;
 pub mod i18n;
 pub mod net;

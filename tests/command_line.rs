@@ -101,6 +101,42 @@ fn wrong_usage_is_exit_code_2_and_a_missing_config_says_what_to_do() {
 }
 
 #[test]
+fn a_config_on_standard_input_is_checked() {
+    let home = tempfile::tempdir().unwrap();
+    let check = |config: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wincall-tui"));
+        command.args(["config", "check", "-", "--locale", "en"]).env("HOME", home.path());
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(config.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let good = check("token_command = [\"t\"]\nag_no = \"8001\"\nagent_phone = \"9001\"\n");
+    assert!(good.status.success(), "{}", err(&good));
+    let wrong = check("token_command = [\"t\"]\nag_no = \"8001\"\nagent_phon = \"9001\"\n");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(err(&wrong).contains("-:3:1:") && err(&wrong).contains("agent_phone"), "{}", err(&wrong));
+}
+
+#[test]
+fn what_cannot_be_printed_is_no_success() {
+    let home = tempfile::tempdir().unwrap();
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["ctl", "--help"],
+        &["--locale", "zh-CN", "--help"],
+        &["config", "init", "--stdout"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wincall-tui"));
+        let status =
+            command.args(args).env("HOME", home.path()).stdout(full).stderr(std::process::Stdio::null()).status();
+        assert_eq!(status.unwrap().code(), Some(1), "{args:?}");
+    }
+}
+
+#[test]
 fn help_version_completions_and_manual_are_printed() {
     let home = tempfile::tempdir().unwrap();
     for (args, part) in [

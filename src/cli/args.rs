@@ -177,7 +177,7 @@ pub enum ConfigWord {
     },
     /// Check a file and tell every problem with its place
     Check {
-        /// The file, else --config, else the default
+        /// The file (- for standard input), else --config, else the default
         file: Option<PathBuf>,
     },
     /// Print what counts, secrets masked

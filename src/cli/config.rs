@@ -2,16 +2,24 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
 use super::{CliError, ConfigWord, Global, complain, print};
 use crate::{
-    config::{Config, DEFAULT, load::load, paths::Paths, show::show},
+    config::{
+        Config, DEFAULT,
+        load::{from_str, load},
+        paths::Paths,
+        show::show,
+    },
     i18n::{Locale, Message},
     ui::UiSetup,
 };
+
+/// Most of a config that is read from standard input, bytes.
+const PIPED_MAX: u64 = 1 << 20;
 
 /// Does one word.
 ///
@@ -64,7 +72,7 @@ pub(super) fn configured(global: &Global) -> Result<Config, CliError> {
 
 fn check(file: Option<PathBuf>, global: &Global) -> Result<(), CliError> {
     let global = &Global { config: file.or_else(|| global.config.clone()), ..global.clone() };
-    let config = configured(global)?;
+    let config = if global.config.as_deref() == Some(Path::new("-")) { piped(global)? } else { configured(global)? };
     let locale = config.ui.locale.unwrap_or_else(|| global.language());
     let path = self::file(global)?;
     check_screen(&config, &path, locale)?;
@@ -73,6 +81,15 @@ fn check(file: Option<PathBuf>, global: &Global) -> Result<(), CliError> {
         complain(&warning.render(locale));
     }
     print(&Message::new("cli.config_ok").with("path", path.display()).render(locale))
+}
+
+/// The config that comes on standard input; relative paths in it start here.
+fn piped(global: &Global) -> Result<Config, CliError> {
+    let mut text = String::new();
+    io::stdin().lock().take(PIPED_MAX).read_to_string(&mut text).map_err(CliError::failed)?;
+    from_str(&text, Path::new("-"), &global.set).map_err(|errors| {
+        CliError::usage(errors.render(global.locale.or(errors.locale).unwrap_or_else(|| global.language())))
+    })
 }
 
 /// Theme and keys: only the screen knows which there are.

@@ -1,7 +1,7 @@
 //! Help in the user's language. The English texts are the doc comments of the command line itself; the Chinese ones lie
 //! beside this file, keyed by the English.
 
-use std::{collections::HashMap, ffi::OsString};
+use std::{collections::HashMap, ffi::OsString, io::Write};
 
 use clap::{Command, CommandFactory, Parser, error::ErrorKind};
 
@@ -30,13 +30,22 @@ pub(super) fn parse() -> Cli {
                 // Also what clap adds by itself is to be translated.
                 command.build();
                 match translated(command, &words()).try_get_matches_from(line) {
-                    Err(help) => help.exit(),
-                    Ok(_) => error.exit(),
+                    Err(help) => end(&help),
+                    Ok(_) => end(&error),
                 }
             }
-            Locale::ZhCn | Locale::En => error.exit(),
+            Locale::ZhCn | Locale::En => end(&error),
         }
     })
+}
+
+/// Prints what the parser says and ends the program: with the parser's own exit code, or with 1 if it cannot be written.
+fn end(said: &clap::Error) -> ! {
+    let code = match said.print().and_then(|()| std::io::stdout().flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => 1,
+        Ok(()) | Err(_) => said.exit_code(),
+    };
+    std::process::exit(code)
 }
 
 /// The command line described in a language, for manual pages and completions.

@@ -181,6 +181,17 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_config() {
+        let folders = ["tests/config/valid", "tests/config/invalid", "tests/corpora/config"];
+        crate::fuzz::run("config", &folders, |bytes| {
+            if let Err(errors) = from_str(&String::from_utf8_lossy(bytes), Path::new("c.toml"), &[]) {
+                assert_eq!(errors.lines(Locale::ZhCn).len(), errors.problems.len());
+                assert!(!errors.problems.is_empty());
+            }
+        });
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_told_with_the_way_out() {
         let errors = load(Path::new("/nowhere/c.toml"), &[]).unwrap_err();
         let told = errors.render(Locale::En);

@@ -129,6 +129,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fuzz_control() {
+        let snapshot = crate::ui::fixtures::in_charge(Locale::En);
+        crate::fuzz::run("control", &["tests/corpora/control"], |bytes| match parse(bytes) {
+            Ok(request) => match crate::control::methods::resolve(&request.method, request.params, &snapshot) {
+                Ok(_) => {}
+                Err(wrong) => assert!(!error(request.id.as_ref(), &wrong, Locale::ZhCn).contains('\n')),
+            },
+            Err(wrong) => {
+                let line = error(wrong.0.as_ref(), &wrong.1, Locale::En);
+                assert!(serde_json::from_str::<Value>(&line).is_ok(), "{line}");
+            }
+        });
+    }
+
+    #[test]
     fn junk_is_answered_with_the_right_code() {
         for (line, code) in [
             ("", PARSE_ERROR),

@@ -103,6 +103,30 @@ mod tests {
         Ok(Reply { code, message: message.into(), data })
     }
 
+    fn replies(name: &'static str, read: fn(u16, &str) -> Result<Reply, ApiError>) {
+        crate::fuzz::run(name, &["tests/corpora/http"], |bytes| {
+            let status = if bytes.first().is_some_and(|first| first % 16 == 0) { 502 } else { 200 };
+            if let Err(ApiError::NotJson { start }) = read(status, &String::from_utf8_lossy(bytes)) {
+                assert!(start.chars().count() <= 80 && !start.chars().any(char::is_control), "{start:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn fuzz_http_replies() {
+        replies("http-replies", command);
+    }
+
+    #[test]
+    fn fuzz_jsonp() {
+        replies("jsonp", look_up);
+    }
+
+    #[test]
+    fn fuzz_web_replies() {
+        replies("web-replies", web);
+    }
+
     #[test]
     fn envelopes_in_all_their_forms() {
         let data = json!({"regId": "R1"});

@@ -39,7 +39,8 @@ pub fn clean_number(typed: &str) -> Result<String, NumberError> {
     let link = of_link(typed);
     let typed = link.as_deref().unwrap_or(typed).trim_start_matches('/');
     let typed = typed.split(';').next().unwrap_or(typed);
-    let found = numbers_in(typed);
+    // What begins as a service code is one, whatever stands in it.
+    let found = if typed.trim_start().starts_with(['*', '#']) { Vec::new() } else { numbers_in(typed) };
     let mut whole = found.iter().filter(|one| one.number.len() >= WHOLE);
     if let (Some(first), Some(_)) = (whole.next(), whole.next()) {
         return Err(NumberError::Several(first.number.clone()));

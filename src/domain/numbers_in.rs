@@ -200,6 +200,33 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_numbers() {
+        crate::fuzz::run("numbers", &["tests/corpora/numbers"], |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let all: usize = text.chars().filter_map(digit).count();
+            let found = numbers_in(&text);
+            let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
+            let taken: usize = found
+                .iter()
+                .map(|one| {
+                    digits(&one.number) + one.extension.as_ref().map_or(0, |extension| digits(&extension.digits))
+                })
+                .sum();
+            assert!(taken <= all, "{found:?}");
+            for one in &found {
+                assert!(one.extension.as_ref().is_none_or(|extension| text.is_char_boundary(extension.at)));
+            }
+            // What is clean stays as it is; to refuse it after all does no harm.
+            if let Ok(number) = crate::domain::clean_number(&text) {
+                match crate::domain::clean_number(&number) {
+                    Ok(again) => assert_eq!(again, number),
+                    Err(error) => assert!(matches!(error, crate::domain::NumberError::Several(_)), "{number}: {error}"),
+                }
+            }
+        });
+    }
+
+    #[test]
     fn an_extension_is_no_part_of_the_number() {
         for (text, expected) in [
             ("400-811-1111转3", "4008111111 + 3"),

@@ -42,6 +42,6 @@ pub use terminal::guard::{redirect_stderr, restore as restore_terminal};
 #[cfg(test)]
 mod catalogue_tests;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod terminal_tests;

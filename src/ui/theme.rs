@@ -332,6 +332,17 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_theme() {
+        crate::fuzz::run("theme", &["themes"], |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            match Theme::parse("x", &text, None, TermProfile::TrueColor) {
+                Ok(theme) => assert!(Scope::ALL.iter().all(|scope| theme.style(*scope) == theme.style(*scope))),
+                Err(error) => assert!(!error.message().render(crate::i18n::Locale::ZhCn).is_empty()),
+            }
+        });
+    }
+
+    #[test]
     fn every_text_of_every_theme_can_be_read() {
         for (name, file) in BUILT_IN {
             let theme = Theme::parse(name, file, None, TermProfile::TrueColor).expect(name);

@@ -18,7 +18,7 @@ use super::{Home, PROGRAM};
 pub struct Terminal {
     parser: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
-    writer: Option<Box<dyn Write + Send>>,
+    writer: Option<Arc<Mutex<Box<dyn Write + Send>>>>,
     master: Option<Box<dyn portable_pty::MasterPty + Send>>,
     child: Box<dyn portable_pty::Child + Send + Sync>,
     /// The terminal's modes before the program had it.
@@ -27,6 +27,8 @@ pub struct Terminal {
     hang_up: Arc<AtomicBool>,
     /// Nothing of what the program writes is taken.
     paused: Arc<AtomicBool>,
+    /// Questions of the program are answered, as real terminals do.
+    answers: Arc<AtomicBool>,
     reader: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -64,6 +66,9 @@ impl Terminal {
         let hang_up = Arc::new(AtomicBool::new(false));
         let paused = Arc::new(AtomicBool::new(false));
         let (screen, bytes, stop, wait) = (parser.clone(), raw.clone(), hang_up.clone(), paused.clone());
+        let answers = Arc::new(AtomicBool::new(false));
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().expect("its keyboard")));
+        let (asked, keyboard) = (answers.clone(), writer.clone());
         let reading = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             while let Ok(n) = reader.read(&mut buffer) {
@@ -72,6 +77,10 @@ impl Terminal {
                 }
                 screen.lock().expect("the screen").process(&buffer[..n]);
                 bytes.lock().expect("the bytes").extend(&buffer[..n]);
+                if asked.load(Ordering::SeqCst) {
+                    let answer = answers_to(&buffer[..n]);
+                    keyboard.lock().expect("the keyboard").write_all(&answer).expect("an answer");
+                }
                 while wait.load(Ordering::SeqCst) {
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -80,9 +89,8 @@ impl Terminal {
                 }
             }
         });
-        let writer = Some(pair.master.take_writer().expect("its keyboard"));
-        let (master, reader) = (Some(pair.master), Some(reading));
-        Self { parser, raw, writer, master, child, modes_before, hang_up, paused, reader }
+        let (writer, master, reader) = (Some(writer), Some(pair.master), Some(reading));
+        Self { parser, raw, writer, master, child, modes_before, hang_up, paused, answers, reader }
     }
 
     pub fn phone_bar(home: &Home, config: &Path, locale: &str, columns: u16, rows: u16) -> Self {
@@ -109,7 +117,8 @@ impl Terminal {
     }
 
     pub fn keys(&mut self, keys: &str) {
-        let writer = self.writer.as_mut().expect("a terminal that was not closed");
+        let writer = self.writer.as_ref().expect("a terminal that was not closed");
+        let mut writer = writer.lock().expect("the keyboard");
         writer.write_all(keys.as_bytes()).expect("keys go in");
         writer.flush().expect("keys go in");
     }
@@ -140,6 +149,11 @@ impl Terminal {
         self.parser.lock().expect("the screen").screen_mut().set_size(rows, columns);
         let master = self.master.as_ref().expect("a terminal that was not closed");
         master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).expect("a new size");
+    }
+
+    /// From now on the program's questions are answered: where the cursor is, what kind of terminal this is, its colours.
+    pub fn answer(&self) {
+        self.answers.store(true, Ordering::SeqCst);
     }
 
     /// From now on nothing of what the program writes is taken, and there is no room for more.
@@ -232,6 +246,19 @@ impl Terminal {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// What a terminal says to the questions in what it was sent.
+fn answers_to(written: &[u8]) -> Vec<u8> {
+    let questions: [(&[u8], &[u8]); 5] = [
+        (b"\x1b[6n", b"\x1b[1;1R"),
+        (b"\x1b[c", b"\x1b[?62;22c"),
+        (b"\x1b[?u", b"\x1b[?0u"),
+        (b"\x1b]10;?", b"\x1b]10;rgb:ffff/ffff/ffff\x1b\\"),
+        (b"\x1b]11;?", b"\x1b]11;rgb:0000/0000/0000\x1b\\"),
+    ];
+    let is_asked = |question: &[u8]| written.windows(question.len()).any(|window| window == question);
+    questions.iter().filter(|(question, _)| is_asked(question)).flat_map(|(_, answer)| answer.to_vec()).collect()
 }
 
 impl Drop for Terminal {

@@ -10,6 +10,7 @@ mod input;
 mod start;
 mod suspend;
 mod trouble;
+mod ways_out;
 
 use common::{Home, Platform, screen::Terminal};
 use serde_json::Value;

@@ -15,6 +15,13 @@ fn phone_event(frame: Value) -> PhoneEvent {
     event
 }
 
+#[test]
+fn fuzz_pushed_json() {
+    crate::fuzz::run("pushed-json", &["tests/corpora/pushes"], |bytes| {
+        drop(parse(&String::from_utf8_lossy(bytes)));
+    });
+}
+
 /// Discriminators, leaf name, categories, label: protocol 4.2, row by row.
 fn rows() -> Vec<(Value, &'static str, Vec<&'static str>, &'static str)> {
     let phone = vec!["phone"];

@@ -25,6 +25,44 @@ fn tone(codec: Codec, seconds: usize, network: Network) -> Heard {
     Trial::new(codec, lab::tone(440.0, seconds), network).run().unwrap()
 }
 
+/// Packets as the bytes say: codec first, then of each packet source, payload type, sequence, timestamp and payload.
+#[test]
+fn fuzz_sound() {
+    let begun = Instant::now();
+    crate::fuzz::run("sound", &["tests/corpora/sound"], |bytes| {
+        let Some((first, mut rest)) = bytes.split_first() else { return };
+        let (codec, payload_type) = [(ALL[0], 111), (ALL[1], 9), (ALL[2], 8), (ALL[3], 0)][usize::from(first % 4)];
+        let mut playout = Playout::new(CallFormat::new(codec, payload_type)).unwrap();
+        let mut now = begun;
+        for _ in 0..48 {
+            let Some((head, after)) = rest.split_first_chunk::<9>() else { break };
+            let [flags, payload_type, s0, s1, t0, t1, t2, t3, length] = *head;
+            let (payload, after) = after.split_at(usize::from(length).min(after.len()));
+            rest = after;
+            playout.receive(RtpIn {
+                ssrc: u32::from(flags & 3),
+                payload_type: payload_type & 0x7f,
+                sequence: u16::from_be_bytes([s0, s1]),
+                timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
+                marker: flags & 0x80 != 0,
+                payload: Bytes::copy_from_slice(payload),
+                arrived: now,
+            });
+            // Packets come together, in time, or late.
+            for _ in 0..(flags >> 2) & 3 {
+                let block = playout.block(now);
+                assert!(block.iter().all(|sample| sample.is_finite() && sample.abs() <= 4.0), "{block:?}");
+                now += Duration::from_millis(10);
+            }
+        }
+        for _ in 0..6 {
+            assert!(playout.block(now).iter().all(|sample| sample.is_finite()));
+            now += Duration::from_millis(10);
+        }
+        assert!(playout.quality().jitter_ms.is_finite());
+    });
+}
+
 #[test]
 fn a_clean_network_is_played_untouched_soon_and_with_little_delay() {
     for codec in ALL {

@@ -61,7 +61,9 @@ impl Receiver {
 
     /// Whether the payload tells of the packet before it.
     pub fn tells_of_the_last(&self, payload: &[u8]) -> bool {
+        // The library looks at the first byte of a payload without looking whether there is one.
         self.codec == Codec::Opus
+            && !payload.is_empty()
             && i32::try_from(payload.len()).is_ok_and(|length| opus_packet_has_lbrr(payload, length) == Ok(true))
     }
 

@@ -122,6 +122,36 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_reports() {
+        let begun = Instant::now();
+        crate::fuzz::run("reports", &["tests/corpora/reports"], |bytes| {
+            let mut far = FarEnd::default();
+            far.sending(1);
+            far.report_sent(NTP, begun);
+            // As the media room reads them; a far end that tells nothing but this one block a hundred times is bounded.
+            let Ok(packets) = rtc::rtcp::packet::unmarshal(&mut bytes::Bytes::copy_from_slice(bytes)) else { return };
+            for packet in packets {
+                let Some(report) = packet.as_any().downcast_ref::<rtc::rtcp::receiver_report::ReceiverReport>() else {
+                    continue;
+                };
+                for (block, n) in report.reports.iter().zip(0u64..) {
+                    let told = Block {
+                        fraction_lost: block.fraction_lost,
+                        lost: block.total_lost,
+                        highest: block.last_sequence_number,
+                        jitter: block.jitter,
+                        last_report: block.last_sender_report,
+                        delay: block.delay,
+                    };
+                    far.block(1, told, begun + ms(n * 900));
+                    let report = format!("{:?}", far.report(begun + ms(n * 900)));
+                    assert!(!report.contains("NaN") && !report.contains("inf"), "{report}");
+                }
+            }
+        });
+    }
+
+    #[test]
     fn the_example_of_the_rfc_gives_its_round_trip() {
         // RFC 3550 figure 2: sent at 0xb44db705.20000000, held for 5.250 s, back after 11.375 s: 6.125 s.
         let start = Instant::now();

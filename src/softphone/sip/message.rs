@@ -425,6 +425,42 @@ pub(super) fn redact(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::softphone::sip::digest::Challenge;
+
+    #[test]
+    fn fuzz_sip() {
+        crate::fuzz::run("sip", &["tests/corpora/sip", "tests/torture"], |bytes| {
+            let headers = match parse(bytes) {
+                Ok(Incoming::Request(request)) => {
+                    let refusal = request.flaw().unwrap_or((200, "OK"));
+                    let answer = Writer::response(&request, refusal.0, refusal.1, Some("tag")).end();
+                    assert!(!answer.contains("\n\n") && answer.ends_with("\r\n\r\n"), "{answer:?}");
+                    let _seen = (request.tag_of_from(), request.tag_of_to(), request.call_id(), request.branch());
+                    let _uri = (scheme_is_sip(&request.uri), user_of(&request.uri), request.cseq());
+                    if let Body::Session(sdp) = Body::of(&request.headers, &request.body) {
+                        assert!(request.body.contains(sdp));
+                    }
+                    request.headers
+                }
+                Ok(Incoming::Response(response)) => {
+                    assert!((100..700).contains(&response.code));
+                    let _seen = (response.sdp().map(str::len), response.cseq_of("INVITE"));
+                    response.headers
+                }
+                Ok(Incoming::Ping | Incoming::Pong) | Err(_) => return,
+            };
+            assert!(Challenge::choose(&headers).len() <= 16);
+            for name in ["Contact", "From", "To", "Via", "Route", "Retry-After", "Expires"] {
+                for value in headers.values(name) {
+                    if let Some((uri, params)) = name_addr(value) {
+                        drop((user_of(uri), param(params, "tag"), tag(value)));
+                    }
+                }
+                assert!(headers.seconds(name).is_none_or(|_| headers.get(name).is_some()));
+            }
+            drop(redact(&String::from_utf8_lossy(bytes)));
+        });
+    }
 
     fn request(text: &str) -> Request {
         match parse(text.as_bytes()) {

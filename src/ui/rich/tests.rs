@@ -202,6 +202,34 @@ fn a_number_keeps_its_place_when_it_is_broken_and_coloured() {
     assert_eq!(marked, "13800138000");
 }
 
+#[test]
+fn fuzz_panel() {
+    crate::fuzz::run("panel", &["tests/corpora/panel"], |bytes| {
+        let Some((first, rest)) = bytes.split_first() else { return };
+        let text = String::from_utf8_lossy(rest).into_owned();
+        let content = match first % 3 {
+            0 => PanelContent::Markdown(text),
+            1 => PanelContent::Text(text),
+            _ => {
+                let lines: Vec<&str> = text.split('\n').collect();
+                let pair = |pair: &[&str]| (pair[0].to_owned(), pair.get(1).copied().unwrap_or_default().to_owned());
+                PanelContent::Fields(lines.chunks(2).map(pair).collect())
+            }
+        };
+        let document = Document::read(&content.bounded());
+        let cells = u16::from(*first) % 60 + 2;
+        for row in lay_out(&document, cells) {
+            let Row::Text(pieces) = row else { continue };
+            let text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
+            assert!(text::width(&text) <= cells && !text.chars().any(text::is_harmful), "{text:?} in {cells}");
+            assert!(pieces.iter().all(|piece| piece.number.is_none_or(|index| index < document.numbers.len())));
+        }
+        for number in &document.numbers {
+            assert_eq!(crate::domain::clean_number(&number.dial).as_deref(), Ok(number.dial.as_str()));
+        }
+    });
+}
+
 /// What an unfriendly service may send, more often than chance would.
 fn hostile() -> impl Strategy<Value = String> {
     let parts = prop_oneof![

@@ -37,6 +37,28 @@ fn read(bytes: &[u8]) -> Vec<String> {
     reads(&[(0, bytes)])
 }
 
+#[test]
+fn fuzz_keys() {
+    crate::fuzz::run("keys", &["tests/corpora/keys"], |bytes| {
+        // Cut where the bytes themselves say, with pauses that they say too.
+        let mut at = start();
+        let (mut decoder, mut events) = (Decoder::default(), Vec::new());
+        let mut rest = bytes;
+        while let [first, ..] = rest {
+            let (part, after) = rest.split_at((usize::from(*first) % 7 + 1).min(rest.len()));
+            decoder.feed(part, at, &mut events);
+            at += Duration::from_millis(u64::from(*first % 3) * 20);
+            decoder.elapsed(at, &mut events);
+            rest = after;
+        }
+        decoder.elapsed(at + Duration::from_secs(60), &mut events);
+        assert_eq!(decoder.due(), None);
+        events.clear();
+        decoder.feed(b"m", at + Duration::from_secs(61), &mut events);
+        assert_eq!(events.iter().filter_map(shown).collect::<Vec<_>>(), ["m"]);
+    });
+}
+
 /// Sequences that are one key or report each, as terminals send them.
 const KEYS: &[(&[u8], &str)] = &[
     (b"a", "a"),

@@ -23,6 +23,9 @@ use crate::{
 /// Width of the number field, cells.
 const FIELD: u16 = 22;
 
+/// Most of where a call comes from, cells; the card has the rest.
+const WHENCE: u16 = 24;
+
 /// Both rows.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let area = Rect { height: area.height.min(2), ..area };
@@ -65,12 +68,14 @@ fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         if let Some(other) = parties::consulted(canvas.snapshot).filter(|_| in_consultation(call.phase)) {
             middle.push(format!(" {} {other}", canvas.glyphs.consult), Scope::BarStrong);
         }
-        let whence = words::whence(&call.peer, call.queue.as_ref(), canvas.glyphs);
-        if !whence.is_empty() {
-            middle.push("  ", Scope::Bar).push(whence, Scope::BarDim);
-        }
+        // Before what the platform may make as long as it likes: that nobody hears the agent must not go off the bar.
         if call.muted {
             middle.push("  ", Scope::Bar).push(format!(" {} ", canvas.t("ui.muted")), Scope::BadgeMuted);
+        }
+        let whence = words::whence(&call.peer, call.queue.as_ref(), canvas.glyphs);
+        if !whence.is_empty() {
+            let whence = text::cut(&whence, WHENCE, canvas.glyphs.more).into_owned();
+            middle.push("  ", Scope::Bar).push(whence, Scope::BarDim);
         }
     }
     let wish = parties::after_call(canvas.snapshot).filter(|_| live).unwrap_or_default();

@@ -301,6 +301,23 @@ fn a_pending_action_is_marked_and_an_impossible_one_is_not_offered() {
 }
 
 #[test]
+fn what_the_platform_makes_long_pushes_nothing_important_off_the_bar() {
+    for locale in [Locale::En, Locale::ZhCn] {
+        let mut snapshot = fixtures::held_and_muted(locale);
+        snapshot.call.peer.area = Some("很长很长的地名".repeat(20));
+        snapshot.quiet = true;
+        let muted = crate::i18n::text(locale, "ui.muted");
+        let quiet = crate::i18n::text(locale, "ui.quiet");
+        for (width, height) in [(80, 24), (100, 3), (120, 36)] {
+            let (buffer, _) = render(&snapshot, &fixtures::state(), width, height);
+            let bar = lines(&buffer).lines().next().unwrap_or_default().to_owned();
+            assert!(bar.contains(&muted) && bar.contains("8001"), "{width}x{height}: {bar}");
+            assert!(width < 100 || bar.contains(&quiet), "{width}x{height}: {bar}");
+        }
+    }
+}
+
+#[test]
 fn typing_goes_on_while_a_call_rings_and_the_window_shows_keys_that_work_then() {
     let snapshot = fixtures::ringing(Locale::En);
     let mut state = fixtures::state();

@@ -494,6 +494,21 @@ fn our_own_offer_is_answered() {
     assert!(read_answer(&answer, &[Opus]).is_err());
 }
 
+#[test]
+fn fuzz_sdp() {
+    crate::fuzz::run("sdp", &["tests/offers"], |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        drop(read_answer(&text, &ALL));
+        if let Ok(remote) = read_offer(&text, &ALL, None) {
+            let answer = answer(&remote, &ours(), &mut Origin::new(), Setup::Active, remote.direction.mirrored());
+            assert_eq!(Description::parse(&answer).unwrap().media.len(), remote.media.len());
+            let plain = remote.for_crate(remote.choice, Setup::ActPass);
+            let read = rtc::sdp::SessionDescription::unmarshal(&mut std::io::Cursor::new(&plain));
+            assert!(read.is_ok(), "{plain}");
+        }
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -1,0 +1,1 @@
+/**/cb({"code":"200","data":[{"users":[{"incomingCallNum":"13800138000","enterTime":1700000000}]}]})

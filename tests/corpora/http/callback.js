@@ -1,0 +1,1 @@
+jQuery361_1({"code":200,"data":[{"ag_num":"8002","ag_name":"李四"}]});
