@@ -432,6 +432,9 @@ pub struct NoticeView {
     pub level: NoticeLevel,
     /// What, in the program's language.
     pub text: String,
+    /// The call that it is about and with which it is out of date.
+    #[serde(skip)]
+    pub call: Option<u64>,
     /// Read, or out of date: not shown as a toast any more.
     #[serde(skip)]
     pub dismissed: bool,

@@ -63,6 +63,8 @@ pub struct State {
     pub(super) notices: VecDeque<NoticeView>,
     /// Calls that are over, newest first.
     pub(super) journal: Arc<Vec<JournalEntry>>,
+    /// The newest line of an earlier run: a call that is found may go on in it.
+    pub(super) earlier_line: Option<u64>,
     /// The newest number given to a call.
     pub(super) last_journal_id: u64,
     pub(super) panel: Panel,
@@ -335,6 +337,7 @@ impl State {
             moves: 0,
             notices: VecDeque::new(),
             journal: Arc::default(),
+            earlier_line: None,
             last_journal_id: 0,
             panel: Panel::default(),
             untold: None,

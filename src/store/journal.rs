@@ -52,14 +52,30 @@ impl JournalFile {
     /// # Errors
     /// The file is there and cannot be read, or it cannot be rewritten.
     pub(super) fn load(&mut self, now: Timestamp) -> io::Result<(Vec<JournalEntry>, Option<PathBuf>)> {
+        self.load_telling(now, |_| ())
+    }
+
+    /// The same; `tell` hears of the calls as soon as they are read: a disk may take long to write.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
+    pub(super) fn load_telling(
+        &mut self,
+        now: Timestamp,
+        tell: impl FnOnce(&[JournalEntry]),
+    ) -> io::Result<(Vec<JournalEntry>, Option<PathBuf>)> {
         let text = match fs::read(&self.path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), None)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
         let oldest = now.checked_sub(SignedDuration::from_hours(24 * i64::from(self.days))).unwrap_or(Timestamp::MIN);
         let loaded = parse(&text, self.keep, oldest);
         self.lines = loaded.lines;
+        tell(&loaded.entries);
+        if !self.path.exists() {
+            return Ok((loaded.entries, None));
+        }
         if self.lock.is_none() {
             tracing::info!(file = %self.path.display(), "another program keeps this journal; it is added to, not made compact");
             return Ok((loaded.entries, None));

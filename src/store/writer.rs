@@ -91,10 +91,12 @@ struct Writer<T> {
 impl<T: Fn(Said)> Writer<T> {
     fn load_journal(&mut self) {
         let Some(journal) = &mut self.journal else { return };
-        match journal.load(clock::now()) {
-            Ok((mut entries, aside)) => {
-                entries.reverse();
-                (self.tell)(Said::Journal(entries));
+        let tell = &self.tell;
+        let read = journal.load_telling(clock::now(), |entries| {
+            tell(Said::Journal(entries.iter().rev().cloned().collect()));
+        });
+        match read {
+            Ok((_, aside)) => {
                 if let Some(aside) = aside {
                     self.say(Message::new("store.journal_damaged").with("path", aside.display()));
                 }

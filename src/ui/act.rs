@@ -12,6 +12,7 @@ use super::{
     look::{self, Step},
     reading,
     state::{Focus, Tab, ViewState},
+    suspend::Suspension,
 };
 use crate::{
     app::{Action, BreakWish, Command, Possible, Snapshot, Wanted},
@@ -49,6 +50,8 @@ pub enum Ask {
     Redraw,
     /// Suspend the program.
     Suspend,
+    /// Do this, then suspend the program; if it fails, say so.
+    ThenSuspend(Command),
 }
 
 /// What can be clicked.
@@ -176,6 +179,13 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         }
         Choice::SignOutAndQuit => then_quit(state, snapshot, Action::SignOut, Command::SignOut, now),
         Choice::BusyAndQuit => then_quit(state, snapshot, Action::Busy, Command::Busy { reason: None }, now),
+        Choice::BusyAndSuspend => {
+            is_possible(state, snapshot, Action::Busy, now).then_some(Ask::ThenSuspend(Command::Busy { reason: None }))
+        }
+        Choice::SignOutAndSuspend => {
+            is_possible(state, snapshot, Action::SignOut, now).then_some(Ask::ThenSuspend(Command::SignOut))
+        }
+        Choice::Yes(Question::Suspend) => None,
         Choice::Yes(Question::HangUpAll) => tell(state, snapshot, Action::HangUp, Command::HangUp, now),
         Choice::Yes(Question::Evaluate) => tell(state, snapshot, Action::Evaluate, Command::Evaluate, now),
         Choice::Device(choice) => Some(Ask::Tell(choice.command())),
@@ -246,6 +256,10 @@ pub(super) fn is_possible(state: &mut ViewState, snapshot: &Snapshot, action: Ac
 
 /// Does what a key, a palette line or a click stands for.
 pub fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now: Instant) -> Option<Ask> {
+    if matches!(action, UiAction::Ready | UiAction::Busy | UiAction::SignOut) {
+        // The agent chooses; what was to follow a suspension does not.
+        state.suspension = Suspension::None;
+    }
     let simple = |command| app_action(snapshot, action).map(|needed| (needed, command));
     let wanted = match action {
         UiAction::Answer => {

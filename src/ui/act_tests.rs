@@ -187,6 +187,24 @@ fn quitting_while_customers_are_sent_here_asks_what_becomes_of_them() {
 }
 
 #[test]
+fn a_suspension_that_was_agreed_to_is_busy_or_signed_out_and_a_choice_of_the_agents_ends_what_follows() {
+    let suspends = |keys: &str| {
+        let mut state = fixtures::state();
+        state.dialog = Some(Dialog::Question(Question::Suspend));
+        let asked = press(&mut state, &fixtures::idle(Locale::En), keys);
+        (asked, state.dialog.is_some())
+    };
+    assert_eq!(suspends("enter"), (vec![], true));
+    assert_eq!(suspends("n"), (vec![], false));
+    assert_eq!(suspends("y"), (vec!["ThenSuspend(Busy { reason: None })".to_owned()], false));
+    assert_eq!(suspends("s"), (vec!["ThenSuspend(SignOut)".to_owned()], false));
+    let mut state = fixtures::state();
+    state.suspension = Suspension::Over;
+    press(&mut state, &fixtures::idle(Locale::En), "b");
+    assert_eq!(state.suspension, Suspension::None);
+}
+
+#[test]
 fn what_ends_a_call_names_whom_it_ends_for() {
     let asked = |snapshot: &Snapshot, keys: &str| {
         let mut state = fixtures::state();
@@ -203,6 +221,9 @@ fn what_ends_a_call_names_whom_it_ends_for() {
     assert!(asked(&talk, "S").contains("hangs up"));
     assert!(asked(&fixtures::idle(Locale::En), "S").contains("No more calls"));
     assert!(asked(&fixtures::ringing(Locale::En), "q").contains("13800138000 is ringing"));
+    let mut dials = fixtures::talking(Locale::En);
+    dials.call.phase = CallPhase::Dialing;
+    assert!(asked(&dials, "q").contains("calling 13800138000"));
     assert_eq!(press(&mut fixtures::state(), &talk, "e y"), tells(&["Evaluate"]));
     // A call that comes up under the question is named, too.
     let mut state = fixtures::state();

@@ -99,6 +99,13 @@ pub async fn run(handle: Handle, setup: UiSetup, complain: impl Fn(Message) + Se
         if wanted != watched && handle.tell(Command::Watch(wanted.clone())) {
             watched = wanted;
         }
+        if suspend::begins(&mut state, &snapshot) {
+            suspend::ask_job();
+        }
+        if let Some(command) = suspend::after(&mut state, &snapshot, now) {
+            tell(&handle, command);
+            dirty = true;
+        }
         if dirty && now >= screen.at + FRAME {
             state.clocks = BothClocks::now();
             screen.draw(&snapshot, &state, now);
@@ -144,7 +151,11 @@ pub async fn run(handle: Handle, setup: UiSetup, complain: impl Fn(Message) + Se
             _ = signals.resized.recv() => dirty = true,
             _ = signals.suspended.recv() => {
                 match suspend::refused(&snapshot) {
-                    Some(why) => state.hint(why.render(snapshot.locale), now),
+                    Some(why) => {
+                        state.hint(why.render(snapshot.locale), now);
+                        suspend::over(&mut state);
+                    }
+                    None if suspend::asks(&mut state, &snapshot) => {}
                     None => {
                         guard::leave();
                         suspend::stop();
@@ -154,6 +165,7 @@ pub async fn run(handle: Handle, setup: UiSetup, complain: impl Fn(Message) + Se
             }
             _ = signals.continued.recv() => {
                 away = !screen.retake(state.mouse);
+                suspend::over(&mut state);
                 dirty = true;
             }
             () = tokio::time::sleep_until(wake.unwrap_or(now).into()), if wake.is_some() => {

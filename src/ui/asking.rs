@@ -11,7 +11,7 @@ use super::{
     duty,
     screen::Screen,
     state::ViewState,
-    suspend,
+    suspend::{self, Suspension},
 };
 use crate::{
     app::{Command, CommandOutcome, Handle, Snapshot},
@@ -38,6 +38,11 @@ pub enum Answer {
     SignedInElsewhere,
     /// Accepted, or why not.
     HandRaised(Option<Message>),
+    /// The agent's state is as agreed for a suspension, which can begin; whether it is to be undone after it.
+    Suspend {
+        /// Ready again after it.
+        ready_again: bool,
+    },
     /// Not quit: why what was to be done before it failed.
     NotQuit(Message),
 }
@@ -110,7 +115,15 @@ pub fn carry_out(
         }
         Ask::Copy(text) => screen.copy(text),
         Ask::Redraw => screen.draw_anew(),
+        Ask::ThenSuspend(command) => {
+            let ready_again = matches!(command, Command::Busy { .. });
+            wait_for(handle, command, answers, move |outcome| match outcome {
+                Ok(_) => Answer::Suspend { ready_again },
+                Err(refusal) => Answer::Refused(refusal.message),
+            });
+        }
         Ask::Suspend => match suspend::refused(snapshot) {
+            None if suspend::asks(state, snapshot) => {}
             None => suspend::ask_job(),
             Some(why) => state.hint(why.render(snapshot.locale), Instant::now()),
         },
@@ -144,6 +157,9 @@ pub fn on_answer(state: &mut ViewState, snapshot: &Snapshot, answer: Answer) {
             }
         }
         Answer::HandRaised(refused) => duty::answered(state, refused.map(|why| why.render(snapshot.locale))),
+        Answer::Suspend { ready_again } => {
+            state.suspension = Suspension::Agreed { ready_again };
+        }
         Answer::NotQuit(why) => {
             let why = why.render(snapshot.locale);
             state.dialog = Some(Dialog::Question(Question::QuitAnyway { why }));

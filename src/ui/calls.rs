@@ -52,6 +52,8 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         | Choice::Yes(_)
         | Choice::SignOutAndQuit
         | Choice::BusyAndQuit
+        | Choice::BusyAndSuspend
+        | Choice::SignOutAndSuspend
         | Choice::Extension(_)
         | Choice::TestSound(_)
         | Choice::CheckHealth

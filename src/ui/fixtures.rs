@@ -138,6 +138,7 @@ pub fn idle(locale: Locale) -> Snapshot {
                 Locale::En => "signed in as 8001".into(),
                 Locale::ZhCn => "工号 8001 已签入".into(),
             },
+            call: None,
             dismissed: true,
         }],
         actions: BTreeMap::new(),
@@ -390,6 +391,7 @@ pub fn with_notice(mut snapshot: Snapshot, level: NoticeLevel, text: &str) -> Sn
         level,
         kind: "verbatim",
         text: text.into(),
+        call: None,
         dismissed: false,
     });
     snapshot

@@ -126,6 +126,7 @@ pub fn is_about_call(dialog: &Dialog) -> bool {
         Dialog::Keypad(_) | Dialog::Quality => true,
         Dialog::Pick(pick) => matches!(pick.kind, PickKind::Consult | PickKind::Transfer),
         Dialog::Question(question) => match question {
+            Question::Suspend => false,
             Question::Quit | Question::QuitAnyway { .. } | Question::SignOut | Question::TakeOver => false,
             Question::Disconnect { .. } | Question::HangUpAll | Question::Evaluate => true,
             Question::TakeFromQueue { .. } => false,
@@ -144,7 +145,7 @@ pub fn is_about_call(dialog: &Dialog) -> bool {
 /// Whether something is asked for that begins a call, ends one, or changes who hears whom.
 fn concerns_call(ask: &Ask) -> bool {
     match ask {
-        Ask::Tell(command) | Ask::ThenQuit(command) => command_concerns_call(command),
+        Ask::Tell(command) | Ask::ThenQuit(command) | Ask::ThenSuspend(command) => command_concerns_call(command),
         Ask::TellAll(commands) => commands.iter().any(command_concerns_call),
         Ask::Dial { .. } | Ask::HangUpThenQuit => true,
         Ask::SignIn | Ask::RaiseHand(_) | Ask::SetMouse(_) | Ask::Copy(_) | Ask::Redraw | Ask::Suspend => false,

@@ -13,6 +13,7 @@ use super::{
     lists,
     reading::Reading,
     seen,
+    suspend::Suspension,
     theme::Theme,
 };
 use crate::{
@@ -191,6 +192,8 @@ pub struct ViewState {
     pub pasted: Vec<Pasted>,
     /// Quitting signs out, so nobody is sent to a phone that is gone.
     pub quit_signs_out: bool,
+    /// What a suspension of the program has done to the agent's state, and what is to follow it.
+    pub suspension: Suspension,
     /// The open dialog.
     pub dialog: Option<Dialog>,
     /// The prefix chord has been typed and its key has not.
@@ -234,6 +237,7 @@ impl ViewState {
             extension: None,
             pasted: Vec::new(),
             quit_signs_out: false,
+            suspension: Suspension::None,
             dialog: None,
             prefix_typed: false,
             flash: None,
@@ -303,6 +307,11 @@ impl ViewState {
     pub fn follow(&mut self, old: &Snapshot, new: &Snapshot, now: Instant) {
         self.selected = lists::follow(self, old, new);
         self.locale = new.locale;
+        let (before, after) = (seen::call_of(old), seen::call_of(new));
+        if before.is_some() && before != after {
+            // A hint is about what was on the screen.
+            self.flash = None;
+        }
         duty::follow(self, old, new, now);
         dial::follow(self, old, new, now);
         let Some(mut dialog) = self.dialog.take() else { return };
@@ -312,7 +321,6 @@ impl ViewState {
         if let (Some(list), Some(place)) = (dialog.list_mut(), place) {
             list.selected = place;
         }
-        let (before, after) = (seen::call_of(old), seen::call_of(new));
         let other_call = before.is_some() && after.is_some() && before != after;
         let over = if other_call && seen::is_about_call(&dialog) {
             Over::Because("ui.call_is_over")
@@ -354,6 +362,8 @@ fn over(dialog: &Dialog, snapshot: &Snapshot) -> Over {
             let known = matches!(snapshot.queue.fetched, Fetched::At(_));
             if known && !waits { Over::Because("ui.left_queue") } else { Over::No }
         }
+        // The question is whether to stop while customers are sent here.
+        Dialog::Question(Question::Suspend) => quietly(phase.is_live() || !snapshot.agent.state.is_signed_in()),
         Dialog::Question(Question::Quit | Question::QuitAnyway { .. } | Question::SignOut | Question::TakeOver)
         | Dialog::Busy(_)
         | Dialog::CallerId(_)

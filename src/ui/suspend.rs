@@ -2,7 +2,82 @@
 
 use rustix::process::{self, Pid, Signal};
 
-use crate::{app::Snapshot, i18n::Message};
+use super::{
+    dialog::{Dialog, Question, question},
+    state::ViewState,
+};
+use crate::{
+    app::{Command, LinkState, Snapshot},
+    domain::AgentState,
+    i18n::{self, Message},
+};
+
+/// What a suspension has done to the agent's state. Nobody answers while the program is stopped, so nobody may be sent here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Suspension {
+    /// Nothing.
+    #[default]
+    None,
+    /// The platform has accepted what the agent has chosen: busy, or signed out.
+    Agreed {
+        /// Ready again after it.
+        ready_again: bool,
+    },
+    /// The state is so, and the program is being stopped.
+    Begins {
+        /// Ready again after it.
+        ready_again: bool,
+    },
+    /// It is over, and the agent was ready before it.
+    Over,
+}
+
+/// Whether to ask first: the question is then open.
+pub fn asks(state: &mut ViewState, snapshot: &Snapshot) -> bool {
+    if !question::leaves_customers(state, snapshot) {
+        return false;
+    }
+    state.dialog = Some(Dialog::Question(Question::Suspend));
+    true
+}
+
+/// Whether what was agreed is so by now, and the program is to be stopped.
+pub fn begins(state: &mut ViewState, snapshot: &Snapshot) -> bool {
+    let Suspension::Agreed { ready_again } = state.suspension else { return false };
+    let begins = !question::leaves_customers(state, snapshot);
+    if begins {
+        state.suspension = Suspension::Begins { ready_again };
+    }
+    begins
+}
+
+/// The program goes on.
+pub fn over(state: &mut ViewState) {
+    state.suspension = match state.suspension {
+        Suspension::Begins { ready_again: true } => Suspension::Over,
+        Suspension::Begins { ready_again: false } => Suspension::None,
+        other @ (Suspension::None | Suspension::Agreed { .. } | Suspension::Over) => other,
+    };
+}
+
+/// What is to be done about a suspension that is over, as soon as the platform is there: who was ready is so again,
+/// unless the state is another one by now.
+pub fn after(state: &mut ViewState, snapshot: &Snapshot, now: std::time::Instant) -> Option<Command> {
+    if state.suspension != Suspension::Over || snapshot.link.state != LinkState::Up {
+        return None;
+    }
+    match snapshot.agent.state {
+        AgentState::SigningIn => return None,
+        AgentState::Busy => {}
+        AgentState::Idle | AgentState::Occupied | AgentState::WrapUp | AgentState::SignedOut => {
+            state.suspension = Suspension::None;
+            return None;
+        }
+    }
+    state.suspension = Suspension::None;
+    state.hint(i18n::text(snapshot.locale, "ui.suspend_ready_again"), now);
+    Some(Command::Ready)
+}
 
 /// How far up it is looked for a shell.
 const ANCESTORS: usize = 16;
@@ -51,4 +126,52 @@ fn parent_of(pid: Pid) -> Option<Pid> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
     Pid::from_raw(fields.split_whitespace().nth(1)?.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        i18n::Locale,
+        ui::fixtures::{self, now},
+    };
+
+    fn busy() -> Snapshot {
+        let mut snapshot = fixtures::idle(Locale::En);
+        snapshot.agent.state = AgentState::Busy;
+        snapshot
+    }
+
+    #[test]
+    fn who_is_ready_is_asked_and_ready_again_after_it() {
+        let (mut state, ready) = (fixtures::state(), fixtures::idle(Locale::En));
+        assert!(asks(&mut state, &ready) && matches!(state.dialog, Some(Dialog::Question(Question::Suspend))));
+        assert!(!asks(&mut fixtures::state(), &busy()), "nobody is sent here");
+        state.suspension = Suspension::Agreed { ready_again: true };
+        assert!(!begins(&mut state, &ready), "the platform has not said so yet");
+        assert!(begins(&mut state, &busy()) && !begins(&mut state, &busy()), "once");
+        assert!(after(&mut state, &busy(), now()).is_none(), "not before it goes on");
+        over(&mut state);
+        let mut away = busy();
+        away.link.state = LinkState::Down;
+        assert!(after(&mut state, &away, now()).is_none(), "the link comes first");
+        assert!(matches!(after(&mut state, &busy(), now()), Some(Command::Ready)));
+        assert!(state.flash_at(now()).is_some_and(|hint| hint.contains("ready again")));
+        assert!(after(&mut state, &busy(), now()).is_none(), "once");
+    }
+
+    #[test]
+    fn nobody_is_ready_again_who_signed_out_or_chose_otherwise() {
+        let mut state = fixtures::state();
+        state.suspension = Suspension::Begins { ready_again: false };
+        over(&mut state);
+        assert!(after(&mut state, &busy(), now()).is_none());
+        for other in [fixtures::idle(Locale::En), fixtures::signed_out(Locale::En), fixtures::talking(Locale::En)] {
+            state.suspension = Suspension::Over;
+            let mut other = other;
+            other.link.state = LinkState::Up;
+            assert!(after(&mut state, &other, now()).is_none());
+            assert!(after(&mut state, &busy(), now()).is_none(), "busy again is the agent's choice");
+        }
+    }
 }

@@ -88,6 +88,11 @@ pub fn seconds_left(ms: u64) -> u64 {
     ms.div_ceil(1000)
 }
 
+/// Whether this stands behind a word and never at the beginning of a line.
+fn closes(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| ".,;:!?)]}。，；：！？、）」』】”’%".contains(c))
+}
+
 /// Breaks a text into lines of at most `max` cells: at blanks where there are some, anywhere in CJK text or long words.
 pub fn wrap(text: &str, max: u16) -> Vec<String> {
     if max == 0 {
@@ -96,13 +101,26 @@ pub fn wrap(text: &str, max: u16) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
         let (mut line, mut used) = (String::new(), 0u16);
+        // Where the last word of the line begins.
+        let mut last = 0;
         for word in paragraph.split_word_bounds() {
             let w = width(word);
             if used + w <= max {
+                last = if word.trim().is_empty() { last } else { line.len() };
                 line.push_str(word);
                 used += w;
                 continue;
             }
+            if last > 0 && closes(word) {
+                // No stop stands alone at the beginning of a line: its word goes with it.
+                let carried = line.split_off(last);
+                lines.push(line.trim_end().to_owned());
+                used = width(&carried) + w;
+                line = carried + word;
+                last = 0;
+                continue;
+            }
+            last = 0;
             if used > 0 {
                 lines.push(std::mem::take(&mut line).trim_end().to_owned());
                 used = 0;
@@ -139,6 +157,14 @@ mod tests {
         assert_eq!(cut("北京", 1, "…"), "…");
         assert_eq!(cut("北京", 0, "…"), "");
         assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2, "…"), "e\u{301}…");
+    }
+
+    #[test]
+    fn no_stop_stands_alone_at_the_beginning_of_a_line() {
+        assert_eq!(wrap("the other seat is gone.", 22), ["the other seat is", "gone."]);
+        assert_eq!(wrap("已在别处签入。", 12), ["已在别处签", "入。"]);
+        assert_eq!(wrap("one two, three", 7), ["one", "two,", "three"]);
+        assert_eq!(wrap("12345678.", 8), ["12345678", "."], "a word of a whole line has to be cut");
     }
 
     #[test]

@@ -25,6 +25,9 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
     let (home, platform, mut terminal) = from_a_shell();
     for _ in 0..3 {
         terminal.keys("\x1a");
+        // Nobody would answer those who are sent here.
+        terminal.shows("You are still ready");
+        terminal.keys("y");
         terminal.until("the shell", |screen| screen.contains("prompt>") && screen.contains("Stopped"));
         assert!(!terminal.is_alternate() && !terminal.cursor_is_hidden());
         // The shell's line works: it echoes, and Enter ends it.
@@ -33,6 +36,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
         terminal.keys("clear; fg\r");
         terminal.until("the phone bar", |screen| screen.contains("ready") && screen.contains("8001"));
         assert!(terminal.is_alternate());
+        home.until("ready again", |s| s["agent"]["state"] == "idle");
     }
     talking(&home, &platform, &mut terminal);
     terminal.keys("\x1a");

@@ -228,8 +228,8 @@ impl State {
             _ if !self.session.web_phone => fact(HealthLevel::Off, Message::new("health.other_phone")),
             Device::Untried => fact(HealthLevel::Off, Message::new("health.untried")),
             Device::Failed(why) => fact(HealthLevel::Fail, why.clone()).hint("health.do_device"),
-            // A file backend without a file has no name.
-            Device::Opens { name, at } if name.is_empty() => {
+            // A file backend without a file has no name, and a file that is nowhere on a disk none that says anything.
+            Device::Opens { name, at } if name.is_empty() || name.starts_with("/proc/self/fd/") => {
                 Fact { confirmed: Some(*at), ..fact(HealthLevel::Ok, Message::new("health.ring_ok")) }
             }
             Device::Opens { name, at } => {

@@ -8,7 +8,7 @@ use super::PlatformKey;
 use crate::{
     app::{CallClocks, ConsultView},
     cti::push::PhoneEvent,
-    domain::{CallPhase, Direction, HungUpBy, Party, QualityTally, RingKind, Unreached},
+    domain::{CallPhase, Direction, HungUpBy, JournalEntry, Party, QualityTally, RingKind, Unreached},
     i18n::Message,
 };
 
@@ -83,6 +83,8 @@ pub(in crate::app) struct JustEnded {
     pub(in crate::app) late: bool,
     /// It had a leg.
     pub(in crate::app) leg_came: bool,
+    /// The agent asked for its end.
+    pub(in crate::app) hung_up: bool,
     /// Number of the other end.
     pub(in crate::app) number: Option<String>,
 }
@@ -170,6 +172,10 @@ pub(in crate::app) struct Call {
     pub(in crate::app) leg_came: bool,
     /// Its leg may be that of a call that was over before.
     pub(in crate::app) echo: bool,
+    /// It was found by the platform's word, and no leg of it has come to this program's phone: nothing of it is heard here.
+    pub(in crate::app) legless: bool,
+    /// Its line of an earlier run of the program, which goes on.
+    pub(in crate::app) earlier: Option<Box<JournalEntry>>,
     /// Its leg was lost while the platform still held the call, and why.
     pub(in crate::app) leg_lost: Option<Message>,
     /// Its leg was taken back because somebody else has answered it.

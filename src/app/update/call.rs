@@ -57,6 +57,8 @@ impl Turn<'_> {
             leg: None,
             leg_came: false,
             echo: false,
+            legless: false,
+            earlier: None,
             leg_lost: None,
             elsewhere: false,
             unheld: false,

@@ -36,6 +36,7 @@ impl Turn<'_> {
         {
             // A key pressed in vain is told on the screen; scripts read the refusal.
             self.warn(refusal.message.clone());
+            self.about_this_call(action);
             return self.resolve(id, Err(refusal));
         }
         match command {
@@ -290,6 +291,7 @@ impl Turn<'_> {
             self.standing_in_refused();
         }
         self.error(refusal.message.clone());
+        self.about_this_call(action);
         self.resolve_pending(action, Err(refusal));
     }
 

@@ -16,6 +16,8 @@ use crate::{
 
 /// A ring whose leg does not come, or was lost.
 const NO_LEG: Duration = Duration::from_secs(30);
+/// A ring that was found without a leg: the leg of it, if one is on its way at all, takes no longer.
+const FOUND_RING: Duration = Duration::from_secs(5);
 /// A leg rings for 60 s at most (protocol `softphone.md` 4.1); an external phone is the platform's business, but not for
 /// ever.
 const RINGS: Duration = Duration::from_secs(90);
@@ -57,6 +59,7 @@ impl State {
         let call = self.live_call()?;
         let web_phone = self.session.web_phone;
         let phase = match call.phase {
+            CallPhase::Ringing if call.legless => Some((call.phase_at + FOUND_RING, Overdue::NoLeg)),
             CallPhase::Ringing if web_phone && call.leg.is_none() => Some((call.phase_at + NO_LEG, Overdue::NoLeg)),
             CallPhase::Ringing => Some((call.phase_at + RINGS, Overdue::Rings)),
             CallPhase::Dialing if unannounced(call) => {

@@ -231,6 +231,7 @@ impl Turn<'_> {
             rung: call.ring.is_some(),
             late: false,
             leg_came: call.leg_came,
+            hung_up: call.hang_up_asked,
             number: call.caller.clone().or_else(|| call.peer.number.clone()),
         };
         self.remember(ended);
@@ -254,6 +255,7 @@ impl Turn<'_> {
             rung: ring.is_some(),
             late: false,
             leg_came: leg.is_some(),
+            hung_up: false,
             number: caller.or_else(|| leg.map(|leg| leg.from.clone())),
         });
     }

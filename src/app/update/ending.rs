@@ -86,6 +86,8 @@ impl Turn<'_> {
         let by = call.hung_up_by.unwrap_or(if by_agent { HungUpBy::Agent } else { HungUpBy::Peer });
         let outcome = match (answered, was, call.hang_up_asked) {
             (true, _, _) if transferred => Outcome::Transferred,
+            // Nobody has spoken with the other end here.
+            (true, _, _) if call.legless => Outcome::Interrupted,
             (true, _, _) => Outcome::Answered,
             (false, CallPhase::Ringing, true) => Outcome::Rejected,
             (false, CallPhase::Ringing, false) if call.elsewhere => Outcome::Elsewhere,
@@ -115,6 +117,7 @@ impl Turn<'_> {
                 self.tell_missed(false);
             }
         }
+        self.settle_call(entry.id);
         self.finish_call(entry, call_id);
         if let Some((who, why)) = unreached {
             let waits = leg.is_some();

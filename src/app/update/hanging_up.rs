@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Turn, answer, commands::DEADLINE, refused, unreachable};
 use crate::{
-    app::{Action, CommandId, Effect, RequestId, TimerId, state::Purpose},
+    app::{Action, CommandId, Effect, LinkState, RequestId, SipState, TimerId, state::Purpose},
     cti::api::{ApiError, Reply, Request},
     i18n::Message,
     softphone,
@@ -36,6 +36,18 @@ impl Turn<'_> {
             }
         }
         self.send(id, action, request);
+        if self.nothing_gets_through() {
+            // Neither the order nor BYE reaches anybody now: the agent need not wait to hear it.
+            self.warn(Message::new("app.hung_up_locally"));
+            self.hang_up_leg();
+        }
+    }
+
+    /// Neither the link nor the phone is connected, and the call on the screen has a leg.
+    fn nothing_gets_through(&self) -> bool {
+        let away = self.state.profile.websocket && self.state.link.state != LinkState::Up;
+        let phone_away = self.state.sip.state != SipState::Registered;
+        away && phone_away && self.state.live_call().is_some_and(|call| call.leg.is_some())
     }
 
     /// The platform knows nothing to refuse or to cancel: perhaps it knows a call.

@@ -21,6 +21,10 @@ const CHECKPOINT: Duration = Duration::from_secs(10);
 
 /// A call's line as of an instant, its outcome still open. The skill group's name is filled in later.
 pub(super) fn entry(call: &Call, at: Instant) -> JournalEntry {
+    let (ring_ms, talk_ms, hold_ms) = (call.clocks.ring_ms(at), call.clocks.talk_ms(at), call.clocks.hold_ms(at));
+    let before = call.earlier.as_deref().map_or((0, 0, 0), |line| (line.ring_ms, line.talk_ms, line.hold_ms));
+    // Without a leg nobody talks here, and what was said before stands.
+    let (talk_ms, hold_ms) = if call.legless { (0, 0) } else { (talk_ms, hold_ms) };
     JournalEntry {
         id: call.journal_id,
         time: call.began,
@@ -29,13 +33,13 @@ pub(super) fn entry(call: &Call, at: Instant) -> JournalEntry {
         queue: call.queue_id.map(|id| SkillGroup { id, name: String::new() }),
         caller_id: call.caller_id.clone(),
         call_id: call.call_id.clone(),
-        ring_ms: call.clocks.ring_ms(at),
-        talk_ms: call.clocks.talk_ms(at),
-        hold_ms: call.clocks.hold_ms(at),
+        ring_ms: ring_ms.saturating_add(before.0),
+        talk_ms: talk_ms.saturating_add(before.1),
+        hold_ms: hold_ms.saturating_add(before.2),
         outcome: Outcome::Interrupted,
         hung_up_by: HungUpBy::Fault,
         unreached: None,
-        quality: call.heard.summary(),
+        quality: call.heard.summary().or_else(|| call.earlier.as_ref().and_then(|line| line.quality.clone())),
     }
 }
 
@@ -83,6 +87,9 @@ impl Turn<'_> {
 
     pub(super) fn journal_ended(&mut self, entry: JournalEntry) {
         let journal = Arc::make_mut(&mut self.state.journal);
+        // A call that was found goes on in its line of before.
+        journal.retain(|line| line.id != entry.id);
+        self.state.earlier_line = None;
         journal.truncate(self.state.profile.journal_keep.saturating_sub(1));
         journal.insert(0, entry.clone());
         self.keep(entry);
@@ -154,6 +161,7 @@ impl Turn<'_> {
         let newest = entries.iter().map(|entry| entry.id).max().unwrap_or(0);
         self.state.last_journal_id = self.state.last_journal_id.max(newest);
         let journal = Arc::make_mut(&mut self.state.journal);
+        self.state.earlier_line = Some(newest).filter(|newest| *newest > 0 && journal.is_empty());
         journal.extend(entries);
         journal.truncate(self.state.profile.journal_keep);
     }

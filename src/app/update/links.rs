@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Turn;
 use crate::{
-    app::{CommandId, Effect, LinkId, LinkState, TimerId, state::Phase},
+    app::{CommandId, Effect, LinkId, LinkState, SipState, TimerId, state::Phase},
     cti::{
         link::{LinkError, LinkEvent},
         push::{Forced, PhoneState, Push, PushMessage},
@@ -333,13 +333,20 @@ impl Turn<'_> {
             self.renew_old_token();
         }
         let tried = self.reconnect_now();
-        let signed_out = self.state.session.phase == Phase::Out && !tried;
-        self.info(Message::new(match (tried, signed_out) {
-            (true, _) => "app.trying_again",
-            (false, true) => "app.not_signed_in",
-            (false, false) => "app.nothing_to_try",
-        }));
+        self.info(Message::new(if tried { "app.trying_again" } else { self.why_not_tried() }));
         self.done(id);
+    }
+
+    /// Why there was nothing to try again.
+    fn why_not_tried(&self) -> &'static str {
+        let link = self.state.link.state == LinkState::Up || !self.state.profile.websocket;
+        let phone = self.state.sip.state == SipState::Registered || !self.state.sip.wanted;
+        match self.state.session.phase {
+            Phase::Out => "app.not_signed_in",
+            Phase::FetchingPhone | Phase::LoggingIn | Phase::Linking | Phase::Setting => "app.sign_in_under_way",
+            Phase::In | Phase::Leaving if link && phone => "app.nothing_to_try",
+            Phase::In | Phase::Leaving => "app.attempt_under_way",
+        }
     }
 
     /// This machine's network is another one: what stood by the old one is doubted, and what waits is tried.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Turn;
 use crate::{
     app::MediaState,
-    domain::{Heard, Sample, WarningChange, WarningName},
+    domain::{CallPhase, Heard, Sample, WarningChange, WarningName},
     i18n::Message,
     softphone::{LossCause, MediaEvent, MediaStats, Unheard},
 };
@@ -124,10 +124,11 @@ impl Turn<'_> {
         }
     }
 
-    /// A far end that is silent before it has answered is none to be told of.
+    /// A far end that is silent before it has answered is none to be told of: nor is a colleague who is still called.
     fn unheard(&mut self) {
         let why = self.state.media.unheard;
-        let connected = self.state.call_phase().is_connected();
+        let phase = self.state.call_phase();
+        let connected = phase.is_connected() && phase != CallPhase::ConsultOut;
         let quality = &mut self.state.media.quality;
         let changes = [
             quality.told(WarningName::SpeakerStalled, why == Some(Unheard::SpeakerStalled), UNHEARD_S),

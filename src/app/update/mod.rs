@@ -3,7 +3,7 @@
 //! `commands` takes what people ask; `dialling`, `hanging_up`, `consult`, `monitor`, `keypad`, `after_call` carry out what
 //! is asked of a call. `session` signs in, `rejoin` after a restart, `take_over` also where somebody is already,
 //! `sign_out` out, `quit` ends the program; `binding` changes the phone. `agent` and `phone` take the platform's words, `resync` those after an
-//! absence; `join` says which leg and which of the platform's calls are one call, `next_call` keeps what has come for the next
+//! absence, `found` the call that they speak of; `join` says which leg and which of the platform's calls are one call, `next_call` keeps what has come for the next
 //! one; `call` begins calls and knows what they are, `deadlines` ends what waits too long, `ending` ends calls, `tones` lets them be heard. `sip` and
 //! `media` take the softphone's words, `phone_away` gets the phone back, `devices` takes its word on sound devices, `links` the event websocket's. `lists`, `directory` and `queue` are the platform's lists (`rows`
 //! reads them), `look_ups` what is asked of them. `token` renews the token, `panel` fills the panel,
@@ -24,6 +24,7 @@ mod directory;
 mod duties;
 mod echo;
 mod ending;
+mod found;
 mod hanging_up;
 mod health;
 mod join;

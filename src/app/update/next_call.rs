@@ -10,7 +10,7 @@ use super::{Turn, join::differ};
 use crate::{
     app::{
         Effect, TimerId,
-        state::{Leg, NextCall, NextRing},
+        state::{Leg, NextCall, NextRing, Quitting},
     },
     cti::push::PhoneEvent,
     domain::RingKind,
@@ -143,6 +143,13 @@ impl Turn<'_> {
     /// After every input: as soon as there is no call, what waits is the call.
     pub(super) fn show_next_call(&mut self) {
         if self.state.live_call().is_some() {
+            return;
+        }
+        if self.state.quitting == Quitting::Done {
+            // Nobody is there any more to take it.
+            if let Some(waiting) = self.state.next_call.take() {
+                self.nobody_took(waiting);
+            }
             return;
         }
         let Some(NextCall { leg, ring, echo, .. }) = self.state.next_call.take_if(|waiting| !waiting.doubted) else {

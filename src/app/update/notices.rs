@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Turn;
 use crate::{
-    app::{NoticeLevel, NoticeView},
+    app::{Action, NoticeLevel, NoticeView},
     i18n::{self, Message},
 };
 
@@ -48,6 +48,7 @@ impl Turn<'_> {
             level,
             kind: message.key(),
             text,
+            call: None,
             dismissed: false,
         });
     }
@@ -56,6 +57,32 @@ impl Turn<'_> {
     pub(super) fn who(&self, number: &str) -> String {
         let shown = super::clean(number);
         if shown.trim().is_empty() { i18n::text(self.state.profile.locale, "app.unknown_caller") } else { shown }
+    }
+
+    /// What was told just now is about the call on the screen, and nothing to anybody when it is over.
+    pub(super) fn about_this_call(&mut self, action: Action) {
+        use Action::{
+            Answer, Barge, Consult, ConsultReturn, ConsultTransfer, Disconnect, Evaluate, Hold, Interact, Mute,
+            SendDtmf, ThreeWay, ThreeWayReturn, Transfer, Unhold, Unmute, Whisper, WhisperCancel,
+        };
+        #[rustfmt::skip]
+        let within = [
+            Answer, Barge, Consult, ConsultReturn, ConsultTransfer, Disconnect, Evaluate, Hold, Interact, Mute, SendDtmf,
+            ThreeWay, ThreeWayReturn, Transfer, Unhold, Unmute, Whisper, WhisperCancel,
+        ];
+        let (at, call) = (self.now.at, self.state.live_call().map(|call| call.journal_id));
+        if let Some(notice) = self.state.notices.back_mut().filter(|notice| notice.at == at && within.contains(&action))
+        {
+            notice.call = call;
+        }
+    }
+
+    /// A call is over: what was told of it before is out of date.
+    pub(super) fn settle_call(&mut self, id: u64) {
+        let at = self.now.at;
+        for notice in self.state.notices.iter_mut().filter(|notice| notice.call == Some(id) && notice.at < at) {
+            notice.dismissed = true;
+        }
     }
 
     /// What was wrong is well again: nobody need be told of it any more. The notices stay in the list.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::Turn;
+use super::{Turn, join::Beginning};
 use crate::{
     app::{
         MediaState,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// For so long after its end here the platform may still hold a call: its end is on the way.
-const JUST_ENDED: Duration = Duration::from_secs(5);
+pub(super) const JUST_ENDED: Duration = Duration::from_secs(5);
 /// No packet for so long is no sound, ms.
 const SILENT_MS: u32 = 2000;
 
@@ -74,10 +74,7 @@ impl Turn<'_> {
             // Now it is known, or known not to be.
             self.call_over();
         }
-        let at = self.now.at;
-        let just_ended = self.state.platform.newest().and_then(|call| call.ended_here);
-        let ends = just_ended.is_some_and(|ended| at.saturating_duration_since(ended) < JUST_ENDED);
-        if ends && self.state.live_call().is_none() && matches!(pho_sta, 6 | 21..=26 | 35) {
+        if matches!(pho_sta, 6 | 21..=26 | 31 | 32 | 35) && self.speaks_of_ended_call() {
             return tracing::info!(pho_sta, "the platform still speaks of the call that has ended here");
         }
         // It is what there is now: whatever was to be said of older calls was said while the link was away.
@@ -87,6 +84,9 @@ impl Turn<'_> {
         // A leg that rings is in no conversation: that is the call before it, whose end is on the way.
         if before == CallPhase::Ringing && self.state.has_ringing_leg() && matches!(pho_sta, 6 | 23 | 24 | 26 | 35) {
             return tracing::info!(pho_sta, "the platform still speaks of the call before the one that rings");
+        }
+        if !live {
+            self.begin_found(pho_sta);
         }
         match pho_sta {
             // A leg is better known here than by a figure that may stand for "nothing to tell".
@@ -119,6 +119,25 @@ impl Turn<'_> {
         }
     }
 
+    /// What is not on the screen and is held by the platform begins, as far as it can be told from `pho_sta`.
+    fn begin_found(&mut self, pho_sta: i64) {
+        use CallPhase::{Barging, Dialing, Ringing, Spying, Talking};
+        let (found_in, phase, direction) = match pho_sta {
+            4 | 10 | 55 => (Dialing, Dialing, Direction::Out),
+            5 => (Ringing, Ringing, Direction::In),
+            6 | 21..=26 | 35 => (Talking, Dialing, Direction::In),
+            31 => (Spying, Dialing, Direction::Spy),
+            32 => (Barging, Dialing, Direction::Spy),
+            _ => return,
+        };
+        let ring = (found_in == Ringing).then_some(RingKind::Called);
+        let begins = matches!(found_in, Ringing | Dialing);
+        // What may be the last of the call before is doubted first.
+        if !begins || self.state.beginning(ring, &PhoneEvent::default(), self.now.at) == Beginning::New {
+            self.new_found_call(found_in, phase, direction);
+        }
+    }
+
     fn resync_push(&mut self, state: PhoneState) {
         self.phone_push(PhoneEvent { state, ..PhoneEvent::default() });
     }
@@ -126,9 +145,6 @@ impl Turn<'_> {
     /// The phase as it is now, whatever messages were missed before it.
     fn resync_phase(&mut self, phase: CallPhase) {
         let monitors = matches!(phase, CallPhase::Spying | CallPhase::Barging);
-        if self.state.live_call().is_none() {
-            self.new_call(CallPhase::Dialing, Direction::In);
-        }
         if self.state.call_phase() != phase {
             self.phase_of_call(phase);
         }
@@ -149,25 +165,16 @@ impl Turn<'_> {
         if self.state.agent.state != AgentState::Occupied || self.state.live_call().is_some() {
             return;
         }
+        if self.speaks_of_ended_call() {
+            return tracing::info!("the platform still speaks of the call that has ended here");
+        }
         let at = self.now.at;
-        self.new_call(CallPhase::Talking, Direction::In);
+        self.new_found_call(CallPhase::Talking, CallPhase::Talking, Direction::In);
         if let Some(call) = self.state.live_call_mut() {
             call.guessed = true;
             call.clocks.answered_at = Some(at);
         }
         self.found(true);
-    }
-
-    /// A call that this program did not see begin: said once, with what cannot be known of it.
-    fn found(&mut self, news: bool) {
-        let (web_phone, phase) = (self.state.session.web_phone, self.state.call_phase());
-        let Some(call) = self.state.live_call_mut() else { return };
-        // It may be on hold, or a whisper.
-        call.hold_uncertain = matches!(phase, CallPhase::Talking | CallPhase::Spying);
-        let silent = web_phone && phase.is_connected() && call.leg.is_none();
-        if news {
-            self.warn(Message::new(if silent { "app.call_found_silent" } else { "app.call_found" }));
-        }
     }
 
     /// Whether the call was there before the link came back; one that came since is not what the platform tells of.

@@ -22,6 +22,17 @@ const SIGNED_IN_ALREADY: i64 = 40101;
 const ALREADY_SO: i64 = 40403;
 /// A sign-in waits this long for a sign-out still under way.
 const AFTER_SIGN_OUT: Duration = Duration::from_millis(200);
+/// Why the agent was signed out, which a sign-in makes out of date.
+const SIGNED_OUT: [&str; 8] = [
+    "app.link_replaced",
+    "app.link_refused",
+    "app.link_refused_token",
+    "app.link_given_up",
+    "app.forced_out",
+    "app.signed_in_elsewhere",
+    "app.taken_by_other_seat",
+    "app.not_signed_in",
+];
 /// Told to sign in again sooner than this after the last time, the client pauses first.
 const AGAIN_MIN: Duration = Duration::from_secs(10);
 /// That pause.
@@ -257,6 +268,7 @@ impl Turn<'_> {
         session.failing_since = None;
         session.login_unanswered = false;
         session.force = self.state.profile.auto_force_login;
+        self.settle(&SIGNED_OUT);
         self.resolve_pending(Action::SignIn, Ok(json!({ "code": 0, "data": data })));
     }
 
@@ -274,9 +286,12 @@ impl Turn<'_> {
         self.state.session.phase = Phase::Out;
         self.leave_registration();
         // First, while the answer still has the platform's code: by it the screen offers to take over.
-        self.resolve_pending(Action::SignIn, Err(refusal.clone()));
-        self.signed_out(Some(refusal.message.clone()));
-        self.error(refusal.message);
+        let elsewhere = refusal.platform.as_ref().is_some_and(|(code, _)| *code == SIGNED_IN_ALREADY);
+        // How a script takes over is of no use on the screen.
+        let told = if elsewhere { Message::new("app.taken_by_other_seat") } else { refusal.message.clone() };
+        self.resolve_pending(Action::SignIn, Err(refusal));
+        self.signed_out(Some(told.clone()));
+        self.error(told);
     }
 
     /// The platform did not answer: told, and tried again for as long as it is wanted.

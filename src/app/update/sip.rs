@@ -39,7 +39,9 @@ impl Turn<'_> {
                     self.publish("sipFailed", &["sip"], "", json!({ "error": text }));
                     // One outage is told once, however its attempts fail; the banner shows how the last one did.
                     if first || !PASSING.contains(&message.key()) {
-                        self.error(Message::new("app.sip_failed").with("reason", text));
+                        let goes_on = self.state.live_call().is_some_and(|call| !call.hang_up_asked);
+                        let key = if goes_on { "app.sip_failed_in_call" } else { "app.sip_failed" };
+                        self.error(Message::new(key).with("reason", text));
                     }
                 }
             }
@@ -61,7 +63,7 @@ impl Turn<'_> {
         let first = self.state.sip.state != SipState::Registered;
         self.state.sip.retry_at = None;
         self.state.sip.last_error = None;
-        self.settle(&["app.sip_failed"]);
+        self.settle(&["app.sip_failed", "app.sip_failed_in_call"]);
         self.set_sip(SipState::Registered);
         if first {
             self.publish("sipRegistered", &["sip"], "", json!({}));
@@ -132,6 +134,7 @@ impl Turn<'_> {
         let own_asks = leg.asks && (call.asked || call.ring == Some(RingKind::Outbound));
         call.leg = Some(leg);
         call.leg_came = true;
+        call.legless = false;
         if call.leg_lost.take().is_some() {
             call.hung_up_by = None;
         }

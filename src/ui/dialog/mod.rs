@@ -93,6 +93,10 @@ pub enum Choice {
     SignOutAndQuit,
     /// Go busy, then quit.
     BusyAndQuit,
+    /// Go busy, then suspend the program.
+    BusyAndSuspend,
+    /// Sign out, then suspend the program.
+    SignOutAndSuspend,
     /// Send the extension that came with the number.
     Extension(String),
     /// Something of a duty.

@@ -11,6 +11,9 @@ use crate::{
     ui::{dial, lists},
 };
 
+/// From so many digits on a number typed on the agents' page may be an outside one.
+const OUTSIDE_DIGITS: usize = 7;
+
 /// The lines of the open page that fit what is typed; what is typed is a line too where it can be called.
 pub(super) fn rows(pick: &Pick, snapshot: &Snapshot) -> Vec<Row> {
     let typed = pick.list.filter.value().trim();
@@ -21,7 +24,12 @@ pub(super) fn rows(pick: &Pick, snapshot: &Snapshot) -> Vec<Row> {
         Page::Agents => {
             let listed = snapshot.directory.agents.iter().map(|agent| agent_row(kind, agent, locale)).filter(fits);
             let known = |ag_no: &str| snapshot.directory.agents.iter().any(|agent| agent.ag_no == ag_no);
-            listed.chain(typed_agent(kind, typed, snapshot, known)).collect()
+            // Longer than agents' numbers are: the platform would look for such an agent in vain.
+            let digits = typed.chars().filter(char::is_ascii_digit).count();
+            let number = clean_number(typed).ok().filter(|_| digits >= OUTSIDE_DIGITS);
+            let word = i18n::text(locale, "ui.typed_outside");
+            let outside = number.map(|number| outside_row(kind, &number, word, &number));
+            listed.chain(outside).chain(typed_agent(kind, typed, snapshot, known)).collect()
         }
         Page::OnLine => {
             let on_line = &snapshot.directory.on_line;

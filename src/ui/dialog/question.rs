@@ -1,4 +1,4 @@
-//! Questions before something that hurts: quitting in a call or while customers are sent here, signing out, hanging up on
+//! Questions before something that hurts: quitting or suspending in a call or while customers are sent here, signing out, hanging up on
 //! everybody, sending the customer away, taking over a sign-in elsewhere, tearing somebody's call down, taking a customer
 //! out of the queue.
 
@@ -25,6 +25,8 @@ pub enum Question {
         /// Why it failed.
         why: String,
     },
+    /// Suspend, while customers are sent here?
+    Suspend,
     /// Sign out?
     SignOut,
     /// Hang up on everybody, the waiting customer too?
@@ -77,11 +79,13 @@ impl Question {
         let with_whom = |key| Message::new(key).with("who", view::with_whom(snapshot));
         match self {
             Question::Quit if rings => with_whom("ui.ask_quit_ringing"),
+            Question::Quit if snapshot.call.phase == CallPhase::Dialing => with_whom("ui.ask_quit_dialing"),
             Question::Quit if live => with_whom("ui.ask_quit_call"),
             Question::Quit if !leaves_customers(state, snapshot) => Message::new("ui.ask_quit"),
             Question::Quit if snapshot.agent.state == AgentState::WrapUp => Message::new("ui.ask_quit_wrap_up"),
             Question::Quit => Message::new("ui.ask_quit_ready"),
             Question::QuitAnyway { why } => Message::new("ui.ask_quit_anyway").with("why", why),
+            Question::Suspend => Message::new("ui.ask_suspend"),
             Question::SignOut if live => with_whom("ui.ask_sign_out_call"),
             Question::SignOut => Message::new("ui.ask_sign_out"),
             Question::HangUpAll => {
@@ -108,6 +112,13 @@ impl Question {
                 answers
             }
             Question::Quit | Question::QuitAnyway { .. } => vec![yes("ui.yes_quit")],
+            Question::Suspend => {
+                let busy = Answer { key: 'y', label: "ui.yes_busy_suspend", choice: Choice::BusyAndSuspend };
+                let sign_out = Answer { key: 's', label: "ui.yes_sign_out_suspend", choice: Choice::SignOutAndSuspend };
+                let mut answers: Vec<Answer> = may(Action::Busy).then_some(busy).into_iter().collect();
+                answers.extend(may(Action::SignOut).then_some(sign_out));
+                answers
+            }
             Question::SignOut => vec![yes("ui.yes_sign_out")],
             Question::HangUpAll => vec![yes("ui.yes_hang_up_all")],
             Question::Evaluate => vec![yes("ui.yes_evaluate")],

@@ -7,11 +7,11 @@ use super::{
 };
 use crate::{
     app::{Action, Fetched, Wanted},
-    domain::{BusyReason, CallPhase, Direction, Party, RingKind},
+    domain::{BusyReason, CallPhase, Callee, Direction, Party, RingKind},
     i18n::{Locale, Message},
     ui::{
         act::{self, Ask},
-        dialog::{Dialog, ListDialog, Page, Pick, PickKind, Question},
+        dialog::{Choice, Dialog, ListDialog, Page, Pick, PickKind, Question},
         fixtures::{self, now},
         state::{Focus, Tab},
     },
@@ -76,6 +76,16 @@ fn table() -> Vec<Shot> {
 fn wishing(mut snapshot: Snapshot) -> Snapshot {
     snapshot.after_call = Some(Wanted::Busy(Some(BusyReason { id: 12, name: "就餐".into() })));
     snapshot
+}
+
+#[test]
+fn an_outside_number_typed_on_the_agents_page_is_called_as_one() {
+    let snapshot = fixtures::in_talk(Locale::En);
+    let of =
+        |typed: &str| Pick::new(PickKind::Consult).typed(typed).rows(&snapshot).first().map(|row| row.choice.clone());
+    let number = "02164700001".to_owned();
+    assert_eq!(of(&number), Some(Choice::Consult(Callee::Number(number.clone()))));
+    assert_eq!(of("8077"), Some(Choice::Consult(Callee::Agent("8077".into()))));
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub struct Canvas<'a> {
     pub glyphs: &'static Glyphs,
     /// What can be clicked; later ones lie on top.
     pub hits: Vec<(Rect, Target)>,
+    /// The windows drawn so far.
+    pub windows: Vec<Rect>,
     /// Where the cursor stands, if anywhere.
     pub cursor: Option<Position>,
     /// The furthest the open help can be scrolled.
@@ -158,6 +160,7 @@ impl Canvas<'_> {
     /// A frame with a title, its inside emptied; returns the inside.
     pub fn window(&mut self, area: Rect, title: &str, ground: Scope, frame: Scope, heading: Scope) -> Rect {
         let area = area.intersection(self.buffer.area);
+        self.windows.push(area);
         self.clear(area, ground);
         if area.width < 2 || area.height < 2 {
             return Rect { width: 0, height: 0, ..area };

@@ -108,7 +108,8 @@ pub fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &ViewState, now: 
 pub fn draw_on(buffer: &mut Buffer, snapshot: &Snapshot, state: &ViewState, now: Instant) -> (Drawn, Option<Position>) {
     let area = buffer.area;
     let glyphs = if state.ascii { &glyphs::ASCII } else { &glyphs::UNICODE };
-    let mut canvas = Canvas { buffer, snapshot, state, glyphs, hits: Vec::new(), cursor: None, help_end: None };
+    let mut canvas =
+        Canvas { buffer, snapshot, state, glyphs, hits: Vec::new(), windows: Vec::new(), cursor: None, help_end: None };
     if area.width > 0 && area.height > 0 {
         canvas.clear(area, Scope::Base);
         screen(&mut canvas, area, now);

@@ -54,7 +54,13 @@ pub fn toasts<'a>(canvas: &Canvas<'a>, now: Instant) -> Vec<&'a NoticeView> {
             && !status_line::says(canvas, notice, now)
             && !said_by_window(canvas, notice)
     };
-    let mut newest: Vec<&NoticeView> = canvas.snapshot.notices.iter().rev().filter(fresh).take(TOASTS).collect();
+    let mut newest: Vec<&NoticeView> = Vec::new();
+    for notice in canvas.snapshot.notices.iter().rev().filter(fresh) {
+        // Told twice, it is read once.
+        if newest.len() < TOASTS && newest.iter().all(|newer| newer.text != notice.text) {
+            newest.push(notice);
+        }
+    }
     newest.reverse();
     newest
 }
@@ -67,7 +73,8 @@ fn said_by_window(canvas: &Canvas<'_>, notice: &NoticeView) -> bool {
 }
 
 /// Draws the toasts above the bottom row, at the right. The newest is always shown; older ones only below `top`, where
-/// the call's card ends. The rest is counted at the notices tab.
+/// the call's card ends. None lies over a window: where one leaves no room the newest takes the bottom row. The rest is
+/// counted at the notices tab.
 pub fn draw_toasts(canvas: &mut Canvas<'_>, area: Rect, top: u16, now: Instant) {
     let toasts = toasts(canvas, now);
     let width = TOAST_WIDTH.min(area.width.saturating_sub(4));
@@ -84,9 +91,6 @@ pub fn draw_toasts(canvas: &mut Canvas<'_>, area: Rect, top: u16, now: Instant) 
         let lines: Vec<String> = text::wrap(&text::clean(&told), width.saturating_sub(6)).into_iter().take(3).collect();
         let rows = u16::try_from(lines.len()).unwrap_or(1);
         let highest = if older == 0 { area.y + 1 } else { top };
-        if bottom < highest + rows {
-            return;
-        }
         let cells = lines.iter().map(|l| text::width(l)).max().unwrap_or(0) + 5;
         let (glyph, _) = mark(canvas, toast.level);
         let scope = match toast.level {
@@ -95,7 +99,15 @@ pub fn draw_toasts(canvas: &mut Canvas<'_>, area: Rect, top: u16, now: Instant) 
             NoticeLevel::Error => Scope::ToastError,
         };
         let x = area.right().saturating_sub(cells + 2);
-        let y = bottom - rows;
+        let lies_over =
+            |y| canvas.windows.iter().any(|window| window.intersects(Rect { x, y, width: cells, height: rows }));
+        let place = (highest..=bottom.saturating_sub(rows)).rev().find(|y| !lies_over(*y));
+        let Some(y) = place else {
+            if older == 0 {
+                in_bottom_row(canvas, area, &told, glyph, scope);
+            }
+            return;
+        };
         canvas.clear(Rect { x, y, width: cells, height: rows }, scope);
         canvas.put(x + 1, y, 1, glyph, scope);
         for (row, line) in (y..).zip(&lines) {
@@ -103,4 +115,13 @@ pub fn draw_toasts(canvas: &mut Canvas<'_>, area: Rect, top: u16, now: Instant) 
         }
         bottom = y.saturating_sub(1);
     }
+}
+
+/// A toast for which the windows leave no other room.
+fn in_bottom_row(canvas: &mut Canvas<'_>, area: Rect, told: &str, glyph: &str, scope: Scope) {
+    let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
+    canvas.clear(row, scope);
+    canvas.put(row.x + 2, row.y, 1, glyph, scope);
+    let told = text::clean(told).into_owned();
+    canvas.put(row.x + 4, row.y, row.width.saturating_sub(6), &told, scope);
 }

@@ -35,16 +35,19 @@ pub fn lights(canvas: &Canvas<'_>) -> Run {
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     canvas.clear(area, Scope::Bar);
     let lights = lights(canvas);
-    let hint_room = area.width.saturating_sub(lights.cells() + 6);
-    if let Some(flash) = canvas.state.flash_at(now).filter(|flash| text::width(flash) > hint_room) {
-        // For its few seconds a long hint takes the whole row.
-        let flash = flash.to_owned();
-        canvas.put(area.x + 2, area.y, area.width.saturating_sub(4), &flash, Scope::BarWarn);
-        return;
-    }
+    let hits = canvas.hits.len();
     let left = canvas.run(area.x + 2, area.y, area.width.saturating_sub(2), &lights) + area.x + 2;
     let left = health::sign(canvas, left, area.y, area.right().saturating_sub(2));
     let left = duty::badges(canvas, left, area.y, area.right().saturating_sub(2));
+    let hint_room = area.width.saturating_sub(left + 6);
+    if let Some(flash) = canvas.state.flash_at(now).filter(|flash| text::width(flash) > hint_room) {
+        // For its few seconds a long hint takes the whole row.
+        let flash = flash.to_owned();
+        canvas.hits.truncate(hits);
+        canvas.clear(area, Scope::Bar);
+        canvas.put(area.x + 2, area.y, area.width.saturating_sub(4), &flash, Scope::BarWarn);
+        return;
+    }
     let right = more(canvas, area, left + 2 + hint_cells(canvas, now));
     hint(canvas, left + 4, area.y, right.saturating_sub(2), now);
 }
@@ -125,7 +128,16 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
         return Some(told);
     }
     let link = &snapshot.link;
-    if (signed_in || live) && link.state == LinkState::GivenUp {
+    if live
+        && !signed_in
+        && let Some(because) = &snapshot.agent.signed_out_because
+    {
+        // Trying again is of no use without a sign-in.
+        let mut parts = vec![because.render(locale), canvas.t("ui.link_call_goes_on")];
+        parts.insert(1, sign_in_again(canvas, because));
+        return Some((parts, Scope::BannerBad));
+    }
+    if signed_in && link.state == LinkState::GivenUp {
         let reason = link.last_error.clone().unwrap_or_default();
         let key = canvas.key(UiAction::Reconnect).unwrap_or_default();
         let mut parts = vec![canvas.t("ui.link_given_up")];
@@ -181,14 +193,20 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
     if let Some(because) = &snapshot.agent.signed_out_because
         && !signed_in
     {
-        let key = canvas.key(UiAction::SignIn).unwrap_or_default();
-        let again = Message::new("ui.press_sign_in").with("key", key).render(locale);
-        return Some((vec![because.render(locale), again], Scope::BannerBad));
+        return Some((vec![because.render(locale), sign_in_again(canvas, because)], Scope::BannerBad));
     }
     if let Some(error) = &snapshot.media.device_error {
         return Some((vec![error.render(locale), press_devices(canvas)], Scope::BannerWarn));
     }
     None
+}
+
+/// How to sign in again, by why the agent is signed out.
+fn sign_in_again(canvas: &Canvas<'_>, because: &Message) -> String {
+    let elsewhere = matches!(because.key(), "app.link_replaced" | "app.taken_by_other_seat");
+    let key = canvas.key(UiAction::SignIn).unwrap_or_default();
+    let how = if elsewhere { "ui.press_take_over" } else { "ui.press_sign_in" };
+    Message::new(how).with("key", key).render(canvas.snapshot.locale)
 }
 
 /// What matters most in a conversation: that the agent is not heard, or hears nothing.
@@ -223,7 +241,9 @@ pub fn says(canvas: &Canvas<'_>, notice: &NoticeView, now: Instant) -> bool {
     match notice.kind {
         "app.link_down" | "app.link_down_in_call" => snapshot.link.state != LinkState::Up,
         "app.link_needs_token_told" => snapshot.link.state == LinkState::GivenUp,
-        "app.sip_failed" => snapshot.link.state == LinkState::Up && snapshot.sip.state == SipState::Failed,
+        "app.sip_failed" | "app.sip_failed_in_call" => {
+            snapshot.link.state == LinkState::Up && snapshot.sip.state == SipState::Failed
+        }
         _ => parts.contains(&notice.text),
     }
 }

@@ -53,6 +53,53 @@ pub(super) fn compare(name: &str, screen: &str) {
     settings.bind(|| insta::assert_snapshot!(name, screen));
 }
 
+#[test]
+fn toasts_lie_over_no_window_and_say_nothing_twice() {
+    let long = "platform refused: agent 8002 cannot take the call now, try somebody else";
+    let mut snapshot = fixtures::with_notice(fixtures::in_talk(Locale::En), NoticeLevel::Error, long);
+    snapshot = fixtures::with_notice(snapshot, NoticeLevel::Error, long);
+    let state = fixtures::state();
+    assert_eq!(lines(&render(&snapshot, &state, 80, 24).0).matches("agent 8002 cannot").count(), 1);
+    for dialog in [Dialog::Question(Question::Quit), Dialog::Help(0), Dialog::Palette(ListDialog::default())] {
+        for (width, height) in [(80, 24), (120, 36)] {
+            let open = ViewState { dialog: Some(dialog.clone()), ..fixtures::state() };
+            let plain = Snapshot { notices: Vec::new(), ..snapshot.clone() };
+            let (without, with) = (render(&plain, &open, width, height).0, render(&snapshot, &open, width, height).0);
+            let shown = lines(&with);
+            assert!(shown.contains("agent 8002"), "{shown}");
+            // Whatever belongs to the window is as without the toast.
+            let ground = open.theme.style(Scope::Window).bg;
+            for position in without.area.positions() {
+                let cell = &without[position];
+                if ground.is_some() && Some(cell.bg) == ground {
+                    assert_eq!(cell.symbol(), with[position].symbol(), "{position:?}\n{shown}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hint_gets_the_whole_row_where_there_is_no_room_beside_what_is_wrong() {
+    let mut snapshot = fixtures::idle(Locale::En);
+    snapshot.health.level = crate::app::HealthLevel::Fail;
+    let mut state = fixtures::state();
+    let hint = "there is no call to hang up now, and none is on its way";
+    state.hint(hint.to_owned(), now());
+    let shown = lines(&render(&snapshot, &state, 80, 24).0);
+    assert!(shown.contains(hint), "{shown}");
+}
+
+#[test]
+fn kicked_out_in_a_call_the_banner_names_the_keys_that_help() {
+    let mut snapshot = fixtures::talking(Locale::En);
+    snapshot.agent.state = AgentState::SignedOut;
+    snapshot.link.state = crate::app::LinkState::GivenUp;
+    snapshot.agent.signed_out_because = Some(crate::i18n::Message::new("app.link_replaced").with("code", 3405));
+    let shown = lines(&render(&snapshot, &fixtures::state(), 120, 30).0);
+    assert!(shown.contains("press s, then y, to take over here") && !shown.contains("tries again"), "{shown}");
+}
+
 fn shot(name: &str, snapshot: &Snapshot, state: &ViewState, width: u16, height: u16) {
     let (buffer, _) = render(snapshot, state, width, height);
     let name = format!("{name}_{}_{width}x{height}", snapshot.locale.tag());

@@ -1,22 +1,30 @@
 //! A call that is found: after a restart of the program, or by the platform's state alone.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::rig::{Rig, profile};
 use crate::{
-    app::{Action, Command, Effect, Event, Profile},
+    app::{Action, Command, Effect, Event, Profile, TimerId},
     cti::{
         api::Request,
         link::LinkEvent,
         push::{PhoneEvent, PhoneState, PushMessage},
     },
-    domain::{AgentState, CallPhase, Direction, Outcome, Party},
+    domain::{AgentState, CallPhase, Direction, HungUpBy, JournalEntry, Outcome, Party},
     softphone,
 };
 
 /// A new run of the program, known to the platform by its `RegID` and still in a call there.
 fn restarted(ag_sta: &str) -> Rig {
+    restarted_after(Vec::new(), ag_sta)
+}
+
+/// The same with a journal.
+fn restarted_after(lines: Vec<JournalEntry>, ag_sta: &str) -> Rig {
     let mut rig = Rig::new(Profile { known: crate::domain::KnownSignIn::read("R1"), ..profile() });
+    rig.event(Event::JournalLoaded(lines));
     rig.event(Event::Started);
     rig.reply(json!({ "vccCode": "VC", "vccId": 77, "phopass": "pw" }));
     let ours = json!({ "regId": "R1", "agSta": ag_sta, "agType": "1", "phoNum": "9001", "wsLink": "0" });
@@ -57,8 +65,94 @@ fn a_restart_in_a_conversation_finds_it_and_says_what_it_cannot_know() {
         rig.agent("1");
         let shown = rig.shown();
         assert_eq!((shown.call.phase, shown.journal.len()), (CallPhase::None, 1));
-        assert_eq!(shown.journal[0].outcome, Outcome::Answered);
+        assert_eq!(shown.journal[0].outcome, Outcome::Interrupted, "nobody has spoken with them here");
+        assert_eq!(shown.journal[0].talk_ms, 0);
     }
+}
+
+/// A line that an earlier run could not end: it rang for 3 s.
+fn cut_short(talk_ms: u64, outcome: Outcome) -> JournalEntry {
+    JournalEntry {
+        id: 7,
+        time: jiff::Timestamp::UNIX_EPOCH,
+        direction: Direction::In,
+        peer: Party { number: Some("13800138000".into()), area: Some("北京".into()), ..Party::default() },
+        queue: None,
+        caller_id: None,
+        call_id: Some("8f3a".into()),
+        ring_ms: 3000,
+        talk_ms,
+        hold_ms: 0,
+        outcome,
+        hung_up_by: HungUpBy::Fault,
+        unreached: None,
+        quality: None,
+    }
+}
+
+#[test]
+fn a_conversation_found_after_a_restart_goes_on_in_its_line() {
+    for pho_sta in [Some(6), None] {
+        let line = cut_short(10_000, Outcome::Interrupted);
+        let mut rig = restarted_after(vec![line.clone()], "4");
+        resync(&mut rig, pho_sta);
+        let shown = rig.shown();
+        assert_eq!((shown.call.phase, shown.call.id), (CallPhase::Talking, Some(7)), "{pho_sta:?}");
+        assert_eq!(shown.call.peer, line.peer);
+        assert!(rig.notices().contains("with 13800138000") && rig.notices().contains("its sound is not here"));
+        rig.later(Duration::from_secs(6));
+        rig.push(PushMessage::Phone(PhoneEvent { state: PhoneState::Connected, ..PhoneEvent::default() }));
+        rig.pho(PhoneState::HungUp);
+        rig.agent("1");
+        let journal = rig.shown().journal;
+        assert_eq!(journal.len(), 1, "{journal:?}");
+        assert_eq!((journal[0].id, journal[0].outcome, journal[0].talk_ms), (7, Outcome::Interrupted, 10_000));
+        assert!(rig.lines().iter().all(|line| line.id == 7), "and on disk");
+        // Another one that is found later is not that call.
+        rig.agent("4");
+        rig.later(Duration::from_secs(60));
+        resync(&mut rig, Some(6));
+        assert_ne!(rig.shown().call.id, Some(7));
+    }
+}
+
+#[test]
+fn a_line_that_is_over_or_old_is_no_call_that_is_found() {
+    let old = JournalEntry { ring_ms: 0, ..cut_short(0, Outcome::Interrupted) };
+    for (line, later) in [(cut_short(10_000, Outcome::Answered), 0), (old, 700)] {
+        let mut rig = restarted_after(vec![line], "1");
+        rig.later(Duration::from_secs(later));
+        rig.agent("4");
+        resync(&mut rig, Some(6));
+        assert_eq!((rig.shown().call.phase, rig.shown().call.peer.clone()), (CallPhase::Talking, Party::default()));
+    }
+}
+
+#[test]
+fn a_ring_found_without_its_leg_is_not_offered_and_goes_back_soon() {
+    for (lines, who) in [
+        (vec![JournalEntry { ring_ms: 0, ..cut_short(0, Outcome::Interrupted) }], "13800138000"),
+        (Vec::new(), "an unknown caller"),
+    ] {
+        let mut rig = restarted_after(lines, "4");
+        resync(&mut rig, Some(5));
+        let shown = rig.shown();
+        assert_eq!(shown.call.phase, CallPhase::Ringing);
+        assert!(shown.call.leg_lost && !shown.can(Action::Answer) && shown.can(Action::Reject));
+        assert!(rig.notices().contains(&format!("{who} has been ringing")), "{}", rig.notices());
+        let before = rig.at;
+        rig.timer(TimerId::CallDeadline);
+        assert_eq!(rig.at - before, Duration::from_secs(5));
+        assert!(rig.sent(|request| *request == Request::Refuse).is_some());
+        assert!(rig.notices().contains(&format!("the call from {who} did not reach")), "{}", rig.notices());
+        assert!(rig.notices().contains(&format!("missed call from {who}")), "{}", rig.notices());
+        assert_eq!((rig.shown().journal.len(), rig.shown().journal[0].outcome), (1, Outcome::Missed));
+    }
+    // Its leg comes after all.
+    let mut rig = restarted("4");
+    resync(&mut rig, Some(5));
+    rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: "138".into(), auto_answer: false });
+    assert!(rig.shown().can(Action::Answer) && !rig.shown().call.leg_lost);
 }
 
 #[test]
@@ -86,9 +180,10 @@ fn every_phase_is_found_by_its_number() {
             let shown = rig.shown();
             assert_eq!((shown.call.phase, shown.call.direction), (phase, Some(direction)), "{pho_sta} {guessed}");
             assert!(shown.can(Action::HangUp));
-            assert_eq!(shown.notices.len(), 1, "{pho_sta}: {}", rig.notices());
+            let fresh = |rig: &Rig| rig.shown().notices.iter().filter(|notice| !notice.dismissed).count();
+            assert_eq!(fresh(&rig), 1, "{pho_sta}: {}", rig.notices());
             resync(&mut rig, Some(pho_sta));
-            assert_eq!((rig.shown().call.phase, rig.shown().notices.len()), (phase, 1), "{pho_sta} twice");
+            assert_eq!((rig.shown().call.phase, fresh(&rig)), (phase, 1), "{pho_sta} twice");
             // The platform's next words go on from there.
             rig.pho(PhoneState::HungUp);
             rig.agent("1");

@@ -20,6 +20,34 @@ fn local_end(rig: &mut Rig) {
     rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: EndCause::Local });
 }
 
+#[test]
+fn hung_up_while_nothing_gets_through_the_agent_is_told_at_once() {
+    let mut rig = Rig::talking();
+    rig.link(crate::cti::link::LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.command(Command::HangUp);
+    assert!(!rig.notices().contains("hung up on this side"), "BYE may get through");
+    let mut rig = Rig::talking();
+    rig.link(crate::cti::link::LinkEvent::Closed { code: 1006, reason: String::new() });
+    let (error, retry_in) = (softphone::SipError::Timeout, Some(std::time::Duration::from_secs(1)));
+    rig.phone(softphone::Event::RegistrationFailed { error, retry_in });
+    let id = rig.command(Command::HangUp);
+    assert!(rig.notices().contains("the platform cannot be reached; hung up on this side"), "{}", rig.notices());
+    local_end(&mut rig);
+    assert!(!rig.shown().call.phase.is_live() && rig.outcome(id).is_some_and(|outcome| outcome.is_ok()));
+}
+
+#[test]
+fn what_was_refused_within_a_call_is_not_told_any_more_after_it() {
+    let mut rig = Rig::talking();
+    rig.command(Command::Hold);
+    rig.reply_to(|request| *request == Request::Hold, 40404, Value::Null);
+    let fresh = |rig: &Rig| rig.shown().notices.iter().filter(|notice| !notice.dismissed).count();
+    assert_eq!(fresh(&rig), 1);
+    rig.later(std::time::Duration::from_secs(1));
+    rig.pho(PhoneState::HungUp);
+    assert_eq!(fresh(&rig), 0, "{}", rig.notices());
+}
+
 /// A call out whose far end rings; with or without a leg here.
 fn dialling(leg: bool) -> Rig {
     let mut rig = Rig::idle();

@@ -80,6 +80,14 @@ fn passed() -> MediaEvent {
 }
 
 #[test]
+fn a_sound_file_that_is_nowhere_on_a_disk_has_no_name_to_be_shown() {
+    let mut rig = Rig::idle();
+    media(&mut rig, MediaEvent::DevicesReady { input: "/proc/self/fd/12".into(), output: "Jabra".into() });
+    let shown = rig.shown().health;
+    assert!(!format!("{shown:?}").contains("/proc/") && format!("{shown:?}").contains("Jabra"), "{shown:?}");
+}
+
+#[test]
 fn round_trips_are_told_in_the_originals_bands_and_one_late_answer_says_little() {
     let mut rig = Rig::idle();
     for (ms, level, words) in [

@@ -194,6 +194,37 @@ fn how_long_the_link_has_been_away_counts_from_its_loss_through_all_attempts() {
 }
 
 #[test]
+fn asked_to_connect_again_during_a_sign_in_it_does_not_say_that_all_is_up() {
+    let mut rig = Rig::new(super::rig::profile());
+    rig.event(crate::app::Event::Started);
+    rig.command(Command::ReconnectNow);
+    assert!(rig.notices().contains("the sign-in is under way"), "{}", rig.notices());
+    let mut rig = Rig::idle();
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.timer(TimerId::Reconnect);
+    rig.command(Command::ReconnectNow);
+    assert!(rig.notices().contains("an attempt to connect is under way"), "{}", rig.notices());
+    let mut rig = Rig::idle();
+    rig.command(Command::ReconnectNow);
+    assert!(rig.notices().contains("link and phone are up"), "{}", rig.notices());
+}
+
+#[test]
+fn a_lost_phone_server_is_no_comfort_for_a_call_that_was_hung_up() {
+    let failed = |rig: &mut Rig| {
+        let error = SipError::Lost("reset".into());
+        rig.phone(softphone::Event::RegistrationFailed { error, retry_in: Some(Duration::from_secs(1)) });
+    };
+    let mut rig = Rig::talking();
+    failed(&mut rig);
+    assert!(rig.notices().contains("the call goes on"), "{}", rig.notices());
+    let mut rig = Rig::talking();
+    rig.command(Command::HangUp);
+    failed(&mut rig);
+    assert!(!rig.notices().contains("goes on"), "{}", rig.notices());
+}
+
+#[test]
 fn what_is_well_again_is_not_told_any_more() {
     let fresh = |rig: &Rig| rig.shown().notices.iter().filter(|n| !n.dismissed).map(|n| n.kind).collect::<Vec<_>>();
     let mut rig = Rig::idle();

@@ -121,6 +121,11 @@ fn silence_of_the_far_end_is_told_only_in_conversation_and_counts_as_no_warning(
     media(&mut ringing, MediaEvent::Unheard(Some(Unheard::Silence)));
     assert_eq!(names(&ringing), [], "nobody has answered yet");
 
+    let mut calls = up();
+    calls.pho(PhoneState::ConsultOut);
+    media(&mut calls, MediaEvent::Unheard(Some(Unheard::Silence)));
+    assert_eq!(names(&calls), [], "the colleague is still being called");
+
     let mut rig = up();
     media(&mut rig, MediaEvent::Unheard(Some(Unheard::Silence)));
     assert_eq!(names(&rig), [WarningName::FarEndSilent]);

@@ -209,6 +209,8 @@ struct Around {
     ended: usize,
     /// Calls whose line in the journal is still open, and their talk time there, ms.
     open_lines: BTreeMap<u64, u64>,
+    /// Those that have ended.
+    over: BTreeSet<u64>,
     /// Those whose line is complete.
     complete: BTreeSet<u64>,
     asked: BTreeSet<CommandId>,
@@ -225,7 +227,15 @@ impl Around {
                 Effect::CloseLink => self.link = None,
                 Effect::Phone(softphone::Command::SetHeld(on)) => self.held = *on,
                 Effect::Publish(event) if event.name == "callStarted" => self.started += 1,
-                Effect::Publish(event) if event.name == "callEnded" => self.ended += 1,
+                Effect::Publish(event) if event.name == "callEnded" => {
+                    self.ended += 1;
+                    self.over.extend(event.data["id"].as_u64());
+                }
+                // A call that was found and that nobody spoke in here stays interrupted when it is over.
+                Effect::Journal(JournalChange::Entry(entry)) if self.over.contains(&entry.id) => {
+                    self.open_lines.remove(&entry.id);
+                    self.complete.insert(entry.id);
+                }
                 Effect::Journal(JournalChange::Entry(entry)) if entry.outcome == Outcome::Interrupted => {
                     let before = self.open_lines.insert(entry.id, entry.talk_ms);
                     assert!(before.is_none_or(|talk_ms| talk_ms <= entry.talk_ms), "time is taken from a call");

@@ -31,6 +31,30 @@ fn held(kind: &str, link: &str, phone: &str, state: &str) -> Value {
     json!({ "regId": "R9", "agSta": state, "agType": kind, "phoNum": phone, "wsLink": link })
 }
 
+#[test]
+fn the_screen_is_not_told_how_a_script_takes_over_and_a_take_over_settles_why_it_was_needed() {
+    let mut rig = Rig::idle();
+    rig.link(LinkEvent::Closed { code: 3405, reason: String::new() });
+    let sign_in = |rig: &mut Rig, force: bool| {
+        let id = rig.command(Command::SignIn { force });
+        rig.reply_to(phone_info, 0, json!({ "vccCode": "VC", "vccId": 77, "phopass": "pw" }));
+        rig.reply_to(login, 40101, held("1", "1", "9001", "1"));
+        id
+    };
+    let id = sign_in(&mut rig, false);
+    let refusal = rig.outcome(id).and_then(|outcome| outcome.clone().err()).map(|refusal| refusal.message);
+    assert_eq!(refusal.map(|message| message.key()), Some("app.signed_in_elsewhere"));
+    assert!(!rig.notices().contains("ctl") && rig.notices().contains("signed in elsewhere"), "{}", rig.notices());
+    assert!(rig.shown().notices.iter().any(|notice| !notice.dismissed && notice.kind == "app.link_replaced"));
+    sign_in(&mut rig, true);
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
+    let shown = rig.shown();
+    let fresh: Vec<_> = shown.notices.iter().filter(|notice| !notice.dismissed).map(|notice| notice.kind).collect();
+    assert_eq!(fresh, [""; 0]);
+}
+
 fn refused_login(profile: Profile, data: Value) -> Rig {
     let mut rig = Rig::new(profile);
     rig.event(Event::Started);

@@ -443,6 +443,26 @@ fn a_call_hung_up_while_the_link_was_away_does_not_come_back_with_it() {
 }
 
 #[test]
+fn a_call_hung_up_in_a_long_absence_does_not_come_back_with_the_link_and_the_platform_hears_of_it() {
+    let mut rig = talking(None);
+    rig.link(crate::cti::link::LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.command(Command::HangUp);
+    rig.fail(|request| *request == Request::HangUp);
+    ended(&mut rig, "a", EndCause::Local);
+    let asked = |rig: &Rig| rig.count(|e| matches!(e, Effect::Request { request: Request::HangUp, .. }));
+    assert_eq!(asked(&rig), 1);
+    rig.later(Duration::from_secs(12));
+    rig.timer(TimerId::Reconnect);
+    rig.push(PushMessage::Established);
+    rig.push(PushMessage::InitState { ag_sta: 4, pho_sta: Some(6), param: None });
+    assert!(!rig.shown().call.phase.is_live());
+    assert_eq!(asked(&rig), 2, "the first may have reached nobody");
+    pho(&mut rig, PhoneState::HungUp, None);
+    rig.agent("1");
+    assert_eq!(rig.shown().journal.len(), 1);
+}
+
+#[test]
 fn everything_that_was_learnt_late_is_in_the_journal_and_the_events() {
     let mut rig = Rig::idle();
     invite(&mut rig, "a", "gw01");
