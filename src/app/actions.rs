@@ -16,6 +16,9 @@ impl State {
         {
             return Possible::No(locked);
         }
+        if let Some(reason) = self.leg_lost_while_it_rings().filter(|_| action == Action::Answer) {
+            return Possible::No(Message::new("app.leg_lost").with("reason", reason));
+        }
         let problem = match action {
             Action::SignIn => match self.session.phase {
                 Phase::Out => None,
@@ -177,12 +180,15 @@ impl State {
         (!self.agent.state.is_signed_in()).then_some("app.not_signed_in")
     }
 
+    /// Why a call that rings cannot be answered here any more, in the softphone's words.
+    fn leg_lost_while_it_rings(&self) -> Option<&str> {
+        let rings = self.live_call().filter(|call| call.phase == CallPhase::Ringing && self.session.web_phone);
+        rings?.leg_lost.as_deref()
+    }
+
     fn answer_problem(&self) -> Option<&'static str> {
         if !self.session.web_phone {
             return Some("app.answer_on_the_phone");
-        }
-        if self.live_call().is_some_and(|call| call.phase == CallPhase::Ringing && call.leg_lost.is_some()) {
-            return Some("app.leg_lost");
         }
         // A call that is announced and has not reached the phone yet is answered when it does.
         (!self.has_ringing_leg() && self.call_phase() != CallPhase::Ringing).then_some("app.nothing_rings")

@@ -274,9 +274,9 @@ pub struct CallView {
     /// The platform does not hold this call any more, and its sound goes on.
     #[serde(skip)]
     pub unheld: bool,
-    /// The platform holds this call, and its SIP leg was lost: it cannot be answered or heard here.
+    /// The platform holds this call, and its SIP leg was lost, for this reason: it cannot be answered or heard here.
     #[serde(skip)]
-    pub leg_lost: bool,
+    pub leg_lost: Option<String>,
     /// Clocks to count from.
     #[serde(skip)]
     pub clocks: CallClocks,

@@ -20,7 +20,9 @@ use super::{
 };
 use crate::{
     config::Codec,
-    domain::{AgentState, BusyReason, CallPhase, CallerId, Direction, Party, QualityWatch, Remembered, SkillGroup},
+    domain::{
+        AgentState, BusyReason, CallPhase, CallerId, Direction, Party, QualityWatch, Remembered, RingKind, SkillGroup,
+    },
     i18n::Message,
     softphone::{MediaStats, Tone, Unheard},
 };
@@ -73,8 +75,9 @@ pub struct State {
     pub(super) quitting: Quitting,
     /// The line of the call under way as it is on disk.
     pub(super) line: Option<OpenLine>,
-    /// The legs of this platform come from the caller's number, as far as was seen, and not from a gateway's.
-    pub(super) from_is_caller: bool,
+    /// Whether the legs of a kind of ring come from the caller's number, as far as was seen, or from a gateway's or the
+    /// line's: those of one route may while those of another do not.
+    pub(super) from_is_caller: Vec<(RingKind, bool)>,
     /// The own legs of calls out ask to be answered, as far as was seen: one that does not is a customer's.
     pub(super) own_legs_ask: bool,
     /// The platform's calls as pushed.
@@ -198,6 +201,10 @@ pub(super) struct PhoneAbsence {
     pub(super) told: bool,
     /// Whether the program has made the agent busy for it.
     pub(super) stood_in: StoodIn,
+    /// The platform would not have it, and the agent was told.
+    pub(super) refused: bool,
+    /// When it is asked again.
+    pub(super) again_at: Option<Instant>,
 }
 
 /// How far the program has got with making the agent busy while the phone is away.
@@ -344,7 +351,7 @@ impl State {
             missed: None,
             quitting: Quitting::default(),
             line: None,
-            from_is_caller: false,
+            from_is_caller: Vec::new(),
             own_legs_ask: false,
             platform: PlatformCalls::default(),
             next_call: None,

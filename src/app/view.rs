@@ -159,7 +159,7 @@ impl State {
             far_ringing: call.far_ringing,
             hold_uncertain: call.hold_uncertain,
             unheld: call.unheld,
-            leg_lost: call.leg_lost.is_some(),
+            leg_lost: call.leg_lost.clone(),
             // While the agent holds the call, what the platform does with its legs for that is no news.
             held_by_far_end: self.media.held_by_far_end && call.phase.is_live() && call.phase != CallPhase::Held,
             clocks: call.clocks,

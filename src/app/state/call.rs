@@ -9,7 +9,6 @@ use crate::{
     app::{CallClocks, ConsultView},
     cti::push::PhoneEvent,
     domain::{CallPhase, Direction, HungUpBy, JournalEntry, Party, QualityTally, RingKind, Unreached},
-    i18n::Message,
 };
 
 /// An outbound call that was asked for.
@@ -44,6 +43,8 @@ pub(in crate::app) struct Leg {
     pub(in crate::app) since: Instant,
     /// The INVITE asks to be answered without a key pressed.
     pub(in crate::app) asks: bool,
+    /// It asks for that and nobody has announced it in time: a person may answer it meanwhile.
+    pub(in crate::app) offered: bool,
     pub(in crate::app) answered: bool,
     /// It is being answered without anybody pressing a key.
     pub(in crate::app) answering: bool,
@@ -127,7 +128,10 @@ pub(in crate::app) struct Call {
     pub(in crate::app) phase: CallPhase,
     pub(in crate::app) direction: Direction,
     pub(in crate::app) ring: Option<RingKind>,
+    /// Its name: the platform's where there is one, else its leg's Call-ID.
     pub(in crate::app) call_id: Option<String>,
+    /// That is the platform's.
+    pub(in crate::app) named: bool,
     /// The platform's call that it is; none until the platform has pushed a message about it.
     pub(in crate::app) platform: Option<PlatformKey>,
     /// This program asked for it: it dialled, or listens in.
@@ -177,7 +181,7 @@ pub(in crate::app) struct Call {
     /// Its line of an earlier run of the program, which goes on.
     pub(in crate::app) earlier: Option<Box<JournalEntry>>,
     /// Its leg was lost while the platform still held the call, and why.
-    pub(in crate::app) leg_lost: Option<Message>,
+    pub(in crate::app) leg_lost: Option<String>,
     /// Its leg was taken back because somebody else has answered it.
     pub(in crate::app) elsewhere: bool,
     /// The platform holds no such call any more, but its leg is there with sound: only the leg speaks for it.
@@ -188,6 +192,10 @@ pub(in crate::app) struct Call {
     pub(in crate::app) hang_up_asked: bool,
     /// Who ended it, once known.
     pub(in crate::app) hung_up_by: Option<HungUpBy>,
+    /// The program ends it because nothing more comes of it, and has said so.
+    pub(in crate::app) given_up: bool,
+    /// Taken for connected since the own leg is: nobody tells anything of the far end while the link is away.
+    pub(in crate::app) assumed: bool,
     /// The phase was known before the link was cut, or not at all, and the platform cannot tell it apart from others: a
     /// hold, a consultation, a whisper.
     pub(in crate::app) hold_uncertain: bool,
@@ -197,4 +205,11 @@ pub(in crate::app) struct Call {
     pub(in crate::app) heard: QualityTally,
     /// `callStarted` has been published.
     pub(in crate::app) announced: bool,
+}
+
+impl Call {
+    /// The platform's name of it, as scripts are told.
+    pub(in crate::app) fn platform_name(&self) -> Option<&str> {
+        self.call_id.as_deref().filter(|_| self.named)
+    }
 }

@@ -8,6 +8,8 @@ use std::{collections::VecDeque, time::Instant};
 
 /// Calls that are over and whose names are still known.
 const REMEMBERED: usize = 16;
+/// Calls that are not over as far as the platform has said: it holds one, and may be behind with a few.
+const OPEN: usize = 8;
 /// Names of one call.
 const NAMES: usize = 8;
 
@@ -55,6 +57,13 @@ impl PlatformCalls {
         self.last_key += 1;
         let key = PlatformKey(self.last_key);
         let ids = id.map(str::to_owned).into_iter().collect();
+        if self.open.len() >= OPEN
+            && let Some(index) = self.open.iter().position(|call| call.ended_here.is_some())
+        {
+            // Its end was never said.
+            let call = self.open.remove(index);
+            self.keep(call);
+        }
         self.open.push(PlatformCall { key, ids, ended_here: None });
         key
     }
@@ -91,18 +100,30 @@ impl PlatformCalls {
     /// The platform has ended a call.
     pub(in crate::app) fn end(&mut self, key: PlatformKey, at: Instant) {
         if let Some(index) = self.open.iter().position(|call| call.key == key) {
-            if self.over.len() == REMEMBERED {
-                self.over.pop_front();
-            }
-            self.over.push_back(self.open.remove(index));
+            let call = self.open.remove(index);
+            self.keep(call);
             self.over_at = Some(at);
         }
+    }
+
+    /// Remembers a call that is over.
+    fn keep(&mut self, call: PlatformCall) {
+        if self.over.len() == REMEMBERED {
+            self.over.pop_front();
+        }
+        self.over.push_back(call);
     }
 
     /// The platform has ended every call but these, whatever became of the message that says so.
     pub(in crate::app) fn end_all_but(&mut self, kept: &[PlatformKey], at: Instant) {
         let ended: Vec<PlatformKey> = self.open.iter().map(|call| call.key).filter(|key| !kept.contains(key)).collect();
         ended.into_iter().for_each(|key| self.end(key, at));
+    }
+
+    /// How many are open.
+    #[cfg(test)]
+    pub(in crate::app) fn open_calls(&self) -> usize {
+        self.open.len()
     }
 
     /// The call that it was on the screen has ended; the platform has not said so yet.

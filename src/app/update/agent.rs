@@ -71,6 +71,7 @@ impl Turn<'_> {
     pub(super) fn forced(&mut self, state: AgentState) {
         // A supervisor's word is not undone by a headset that works.
         self.state.health.held_ready = false;
+        self.state_chosen();
         if self.state.live_call().is_some() {
             // What the agent wished before that is out of date; what is wished from now on is not.
             let owed = self.state.pending.state_owed;

@@ -17,7 +17,7 @@ impl Turn<'_> {
     pub(super) fn new_call(&mut self, phase: CallPhase, direction: Direction) {
         self.tell_unreached(None);
         self.tell_missed(false);
-        self.abandon_endings();
+        self.abandon_call_orders();
         self.effects.push(Effect::StopTimer(TimerId::ForgetCall));
         self.effects.push(Effect::StopTimer(TimerId::StrayCall));
         self.effects.push(Effect::StopTimer(TimerId::AfterCall));
@@ -31,6 +31,7 @@ impl Turn<'_> {
             direction,
             ring: None,
             call_id: None,
+            named: false,
             platform: None,
             asked: false,
             occupied: false,
@@ -65,6 +66,8 @@ impl Turn<'_> {
             own_ring_at: None,
             hang_up_asked: false,
             hung_up_by: None,
+            given_up: false,
+            assumed: false,
             hold_uncertain: false,
             unreached: None,
             heard: QualityTally::default(),
@@ -119,6 +122,7 @@ impl Turn<'_> {
             call.phase_at = at;
         }
         call.phase = phase;
+        call.assumed = false;
         call.hold_uncertain = false;
         if !matches!(phase, CallPhase::ConsultOut | CallPhase::Consulting | CallPhase::ThreeWay) {
             call.consult = ConsultView::default();
@@ -153,6 +157,7 @@ impl Turn<'_> {
         take(&mut call.caller, event.caller.as_ref());
         take(&mut call.called, event.called.as_ref());
         take(&mut call.call_id, event.call_id.as_ref());
+        call.named |= event.call_id.as_ref().is_some_and(|id| !id.is_empty());
         call.call_type = event.call_type.or(call.call_type);
         call.queue_id = event.queue_id.filter(|id| *id != 0).or(call.queue_id);
         let news = before != (call.peer.clone(), call.queue_id, call.call_id.clone());
@@ -167,7 +172,7 @@ impl Turn<'_> {
 fn facts(call: &Call) -> Value {
     json!({
         "id": call.journal_id,
-        "call_id": call.call_id,
+        "call_id": call.platform_name(),
         "direction": call.direction,
         "number": call.peer.number,
         "ag_no": call.peer.ag_no,

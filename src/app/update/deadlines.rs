@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use super::Turn;
 use crate::{
     app::{
-        Effect, State, TimerId,
+        Effect, LinkState, State, TimerId,
         state::{Call, Purpose},
     },
     cti::api::Request,
-    domain::{AgentState, CallPhase, Direction, HungUpBy},
+    domain::{AgentState, CallPhase, Direction, HungUpBy, Unreached},
     i18n::Message,
     softphone,
 };
@@ -55,21 +55,29 @@ enum Overdue {
 
 impl State {
     /// What the call's phase waits for, and until when.
+    ///
+    /// The time counts from the link's return, where that is later: what happened meanwhile is told then. Without the
+    /// link nobody tells of a telephone of the desk's own, nor of the far end of a leg that is answered, so that only a
+    /// person can say that such a call is over.
     fn overdue(&self) -> Option<(Instant, Overdue)> {
         let call = self.live_call()?;
-        let web_phone = self.session.web_phone;
+        let (web_phone, told) = (self.session.web_phone, self.is_told());
+        let since = if told { call.phase_at.max(self.link.since_at) } else { call.phase_at };
+        let known = told || (web_phone && call.leg.as_ref().is_none_or(|leg| !leg.answered));
         let phase = match call.phase {
-            CallPhase::Ringing if call.legless => Some((call.phase_at + FOUND_RING, Overdue::NoLeg)),
-            CallPhase::Ringing if web_phone && call.leg.is_none() => Some((call.phase_at + NO_LEG, Overdue::NoLeg)),
-            CallPhase::Ringing => Some((call.phase_at + RINGS, Overdue::Rings)),
             CallPhase::Dialing if unannounced(call) => {
                 call.leg.as_ref().map(|leg| (leg.since + ANNOUNCED, Overdue::Unannounced))
             }
+            CallPhase::Ringing | CallPhase::Dialing if !known => None,
+            CallPhase::Ringing if call.legless => Some((since + FOUND_RING, Overdue::NoLeg)),
+            CallPhase::Ringing if web_phone && call.leg.is_none() => Some((since + NO_LEG, Overdue::NoLeg)),
+            CallPhase::Ringing => Some((since + RINGS, Overdue::Rings)),
             CallPhase::Dialing if call.platform.is_none() && call.leg.is_none() => {
-                Some((call.phase_at + NOTHING_HEARD, Overdue::NothingHeard))
+                Some((since + NOTHING_HEARD, Overdue::NothingHeard))
             }
-            CallPhase::Dialing => Some((call.phase_at + PLACED, Overdue::Placed)),
-            CallPhase::ConsultOut => Some((call.phase_at + CONSULTED, Overdue::Consulted)),
+            CallPhase::Dialing => Some((since + PLACED, Overdue::Placed)),
+            // What a platform tells after an absence may stand for a consultation that was answered meanwhile.
+            CallPhase::ConsultOut if told && !call.hold_uncertain => Some((since + CONSULTED, Overdue::Consulted)),
             CallPhase::Talking
             | CallPhase::Held
             | CallPhase::Consulting
@@ -79,9 +87,10 @@ impl State {
             | CallPhase::Barging
                 if call.leg_lost.is_some() =>
             {
-                Some((call.phase_at + LEG_LOST, Overdue::LegLost))
+                Some((since + LEG_LOST, Overdue::LegLost))
             }
-            CallPhase::Talking
+            CallPhase::ConsultOut
+            | CallPhase::Talking
             | CallPhase::Held
             | CallPhase::Consulting
             | CallPhase::ThreeWay
@@ -94,11 +103,18 @@ impl State {
         let doubt = call.doubted_until.filter(|_| call.leg.is_none()).map(|at| (at, Overdue::Doubted));
         phase.into_iter().chain(doubt).min_by_key(|(at, _)| *at)
     }
+
+    /// Whether the platform's messages come.
+    fn is_told(&self) -> bool {
+        self.link.state == LinkState::Up
+    }
 }
 
 /// Whether a leg wants to be answered by itself for a call that nobody has asked for or announced.
 fn unannounced(call: &Call) -> bool {
-    call.platform.is_none() && !call.asked && call.leg.as_ref().is_some_and(|leg| leg.asks && !leg.answered)
+    call.platform.is_none()
+        && !call.asked
+        && call.leg.as_ref().is_some_and(|leg| leg.asks && !leg.answered && !leg.offered)
 }
 
 impl Turn<'_> {
@@ -121,13 +137,13 @@ impl Turn<'_> {
         self.state.call_deadline = None;
         let Some((_, overdue)) = self.state.overdue().filter(|(at, _)| *at <= self.now.at) else { return };
         tracing::info!(?overdue, "the call's phase has lasted too long");
-        let who = self.who(self.state.live_call().map_or("", |call| call.peer.short()));
+        let who = self.other_end();
         match overdue {
             Overdue::Doubted => self.doubt_is_over(),
             Overdue::Unannounced => self.offer_unannounced_leg(),
             Overdue::NoLeg => {
                 self.refuse_at_platform();
-                self.warn(Message::new("app.ring_never_came").with("who", who));
+                self.given_up(Message::new("app.ring_never_came").with("who", who));
                 self.give_call_up();
             }
             Overdue::Rings => {
@@ -135,13 +151,24 @@ impl Turn<'_> {
                 self.give_call_up();
             }
             Overdue::NothingHeard => {
-                self.error(Message::new("app.dial_nothing_heard").with("who", who));
                 self.cancel_at_platform();
+                self.given_up(Message::new("app.dial_nothing_heard").with("who", who));
                 self.give_call_up();
             }
+            Overdue::Placed if self.has_sound() => {
+                // It may be the other end's own ringing, or a conversation that nobody has reported: the agent hears it.
+                self.warn(Message::new("app.dial_not_reported").with("who", who));
+                let at = self.now.at;
+                if let Some(call) = self.state.live_call_mut() {
+                    call.phase_at = at;
+                }
+            }
             Overdue::Placed => {
-                self.warn(Message::new("app.dial_too_long").with("who", who));
                 self.cancel_at_platform();
+                if let Some(call) = self.state.live_call_mut() {
+                    call.unreached.get_or_insert(Unreached::NoAnswer);
+                }
+                self.given_up(Message::new("app.dial_too_long").with("who", who));
                 self.give_call_up();
             }
             Overdue::Consulted => {
@@ -154,12 +181,29 @@ impl Turn<'_> {
                 }
             }
             Overdue::LegLost => {
-                if let Some(call) = self.state.live_call_mut() {
-                    call.hung_up_by = Some(HungUpBy::Fault);
-                }
-                self.request(Purpose::GivenUp, Request::HangUp);
-                self.call_over();
+                self.order(Request::HangUp);
+                self.give_call_up();
             }
+        }
+    }
+
+    fn other_end(&self) -> String {
+        self.who(self.state.live_call().map_or("", |call| call.peer.short()))
+    }
+
+    /// Whether the leg of the call is answered and something is heard in it.
+    fn has_sound(&self) -> bool {
+        let answered = self.state.live_call().and_then(|call| call.leg.as_ref()).is_some_and(|leg| leg.answered);
+        answered && self.state.is_heard()
+    }
+
+    /// Says once why the program gives the call up.
+    fn given_up(&mut self, why: Message) {
+        let why =
+            if self.state.is_told() { why } else { Message::new("app.call_unknown").with("who", self.other_end()) };
+        self.warn(why);
+        if let Some(call) = self.state.live_call_mut() {
+            call.given_up = true;
         }
     }
 
@@ -179,13 +223,13 @@ impl Turn<'_> {
         }
     }
 
-    /// A leg that nobody has announced opens no microphone: it rings like any other call.
+    /// A leg that nobody has announced opens no microphone: it rings like any other call, until somebody announces it.
     fn offer_unannounced_leg(&mut self) {
         self.set_phase(CallPhase::Ringing);
         if let Some(call) = self.state.live_call_mut() {
             call.direction = Direction::In;
             if let Some(leg) = call.leg.as_mut() {
-                leg.asks = false;
+                leg.offered = true;
             }
         }
         self.announce();
@@ -194,21 +238,32 @@ impl Turn<'_> {
 
     /// The call ends here, leg and all.
     fn give_call_up(&mut self) {
-        let leg = self.state.live_call().and_then(|call| call.leg.as_ref()).map(|leg| leg.call_id.clone());
+        let Some(call) = self.state.live_call_mut() else { return };
+        call.hung_up_by = Some(HungUpBy::Fault);
+        let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
         if let Some(call_id) = leg {
             self.phone(softphone::Command::HangUp { call_id });
         }
         self.call_over();
     }
 
+    /// An order about what is known; without the link it might meet something else.
+    fn order(&mut self, request: Request) {
+        if self.state.is_told() {
+            self.request(Purpose::GivenUp, request);
+        }
+    }
+
     /// The platform may still let the customer wait for this phone: it is to try another one.
     fn refuse_at_platform(&mut self) {
         if self.state.live_call().is_some_and(|call| call.platform.is_some()) {
-            self.request(Purpose::GivenUp, Request::Refuse);
+            self.order(Request::Refuse);
         }
     }
 
     fn cancel_at_platform(&mut self) {
-        self.request(Purpose::GivenUp, Request::CallOutCancel);
+        let listens = self.state.live_call().is_some_and(|call| call.direction == Direction::Spy);
+        // The own leg of listening in is hung up.
+        self.order(if listens { Request::HangUp } else { Request::CallOutCancel });
     }
 }

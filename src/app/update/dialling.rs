@@ -37,6 +37,7 @@ impl Turn<'_> {
             caller_id: caller_id.clone(),
             queue_id,
         });
+        self.abandon_endings();
         self.send(id, Action::Dial, Request::CallOut { tel, caller_id, queue_id, user_data });
     }
 
@@ -45,6 +46,7 @@ impl Turn<'_> {
         let caller_id = caller_id.or_else(|| self.state.lists.caller_id.as_ref().map(|c| c.value.clone()));
         let (at, number, dialled_as) = (self.now.at, called_ag_no.clone(), caller_id.clone());
         self.state.dialled = Some(Dialled { at, number, agent: true, caller_id: dialled_as, queue_id: None });
+        self.abandon_endings();
         self.send(id, Action::DialAgent, Request::CallInner { called_ag_no, caller_id });
     }
 
@@ -63,8 +65,7 @@ impl Turn<'_> {
     pub(super) fn dialled(&mut self) {
         let Some(Dialled { at, number, agent, caller_id, queue_id }) = self.state.dialled.take() else { return };
         let shown = self.state.live_call();
-        let own = |call: &Call| call.asked || matches!(call.direction, Direction::Out | Direction::Inner);
-        if shown.is_some_and(|call| !own(call)) || (shown.is_none() && self.state.has_come_and_gone(at)) {
+        if shown.is_some_and(|call| !may_be_dialled(call)) || (shown.is_none() && self.state.has_come_and_gone(at)) {
             return tracing::info!("a call was accepted that is over by now, or that another one was faster than");
         }
         if shown.is_none() {
@@ -84,4 +85,11 @@ impl Turn<'_> {
         self.announce();
         self.answer_by_itself();
     }
+}
+
+/// Whether a call may be the one that was dialled: it was asked for, or nothing says that it is offered to the agent.
+fn may_be_dialled(call: &Call) -> bool {
+    let own = call.ring.is_none_or(|ring| !ring.is_offered()) && call.direction != Direction::Spy;
+    let outward = call.phase == CallPhase::Dialing || matches!(call.direction, Direction::Out | Direction::Inner);
+    call.asked || (own && outward)
 }

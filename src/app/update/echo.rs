@@ -364,7 +364,7 @@ impl Turn<'_> {
     fn doubted_ring_fits(&self) -> bool {
         let (Some(ring), Some(leg)) = (self.state.doubted_ring(), self.state.leg_unspoken_of()) else { return false };
         let number = number_of(!ring.kind.is_offered(), &ring.event);
-        let stranger = self.state.from_is_caller && differ(number, Some(&leg.from));
+        let stranger = self.state.is_from_caller(Some(ring.kind)) && differ(number, Some(&leg.from));
         ring.kind.is_offered() != leg.asks && !stranger
     }
 

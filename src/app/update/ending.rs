@@ -83,7 +83,13 @@ impl Turn<'_> {
         let transferred = answered && (call.given_away.is_some() || untold_transfer);
         let news = transferred && call.given_away == Some(GivenAway::Asked);
         let by_agent = call.hang_up_asked || transferred;
-        let by = call.hung_up_by.unwrap_or(if by_agent { HungUpBy::Agent } else { HungUpBy::Peer });
+        let by = match call.hung_up_by {
+            // Its leg was lost; who ended it after that is another matter.
+            Some(HungUpBy::Fault) if call.leg_lost.is_some() && call.hang_up_asked => HungUpBy::Agent,
+            Some(by) => by,
+            None if by_agent => HungUpBy::Agent,
+            None => HungUpBy::Peer,
+        };
         let outcome = match (answered, was, call.hang_up_asked) {
             (true, _, _) if transferred => Outcome::Transferred,
             // Nobody has spoken with the other end here.
@@ -93,16 +99,17 @@ impl Turn<'_> {
             (false, CallPhase::Ringing, false) if call.elsewhere => Outcome::Elsewhere,
             (false, CallPhase::Ringing, false) => Outcome::Missed,
             (false, _, true) => Outcome::Cancelled,
-            (false, _, false) if by == HungUpBy::Fault => Outcome::Failed,
+            (false, _, false) if by == HungUpBy::Fault && call.unreached.is_none() => Outcome::Failed,
             (false, _, false) => Outcome::Unanswered,
         };
         let unreached = call.unreached.filter(|_| outcome == Outcome::Unanswered);
         self.remember_ended();
         let Some(call) = self.state.call.as_ref() else { return };
         let entry = JournalEntry { outcome, hung_up_by: by, unreached, ..journal::entry(call, at) };
-        let call_id = call.call_id.clone();
+        let call_id = call.platform_name().map(str::to_owned);
         let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
-        let unreached = (outcome == Outcome::Unanswered).then(|| (entry.peer.short().to_owned(), entry.unreached));
+        let untold = outcome == Outcome::Unanswered && !call.given_up;
+        let unreached = untold.then(|| (entry.peer.short().to_owned(), entry.unreached));
         if let Some(key) = call.platform {
             self.state.platform.ended_here(key, at);
         }

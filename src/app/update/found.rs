@@ -46,12 +46,13 @@ impl Turn<'_> {
     pub(super) fn new_found_call(&mut self, found_in: CallPhase, phase: CallPhase, direction: Direction) {
         let line = self.state.line_that_goes_on(found_in, self.now.wall).cloned();
         let web_phone = self.state.session.web_phone;
+        let why = Message::new("app.leg_not_here").render(self.state.profile.locale);
         self.new_call(phase, direction);
         let Some(call) = self.state.live_call_mut() else { return };
         call.legless = web_phone;
         if web_phone && found_in == CallPhase::Ringing {
             // Its INVITE went to the run before, or never came.
-            call.leg_lost = Some(Message::new("app.leg_lost"));
+            call.leg_lost = Some(why);
         }
         if let Some(line) = line {
             call.journal_id = line.id;

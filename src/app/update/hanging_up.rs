@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Turn, answer, commands::DEADLINE, refused, unreachable};
+use super::{Turn, answer, commands::DEADLINE, refusal, refused, unreachable};
 use crate::{
-    app::{Action, CommandId, Effect, LinkState, RequestId, SipState, TimerId, state::Purpose},
+    app::{
+        Action, CommandId, Effect, LinkState, RefusalKind, RequestId, SipState, TimerId,
+        state::{Dtmf, Purpose},
+    },
     cti::api::{ApiError, Reply, Request},
     i18n::Message,
     softphone,
@@ -22,19 +25,25 @@ impl Turn<'_> {
     /// `request`: the platform's word for this way to end a call. For refusing and cancelling it has one of its own
     /// (protocol `cti.md` 2.4); the original bar hangs up instead, which is done here where its own is refused.
     pub(super) fn hang_up(&mut self, id: CommandId, action: Action, request: Request) {
+        let pressed = self.state.pending.commands.contains_key(&Action::Answer);
         if let Some(call) = self.state.live_call_mut() {
             call.hang_up_asked = true;
             if let Some(leg) = &call.leg {
-                let (call_id, answered) = (leg.call_id.clone(), leg.answered);
+                let (call_id, answered, answering) = (leg.call_id.clone(), leg.answered, leg.answering || pressed);
                 if answered {
                     // Nobody hears the agent from this moment, however long the platform takes.
                     self.phone(softphone::Command::Release { call_id });
+                } else if answering {
+                    // In a moment it would be a conversation.
+                    self.phone(softphone::Command::HangUp { call_id });
                 } else {
                     // The platform's own way is the better one while a leg only rings, but not for ever.
                     self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: SLOW_PLATFORM });
                 }
             }
         }
+        let otherwise = refusal(RefusalKind::Pending, Message::new("app.superseded"));
+        self.resolve_pending(Action::Answer, Err(otherwise));
         self.send(id, action, request);
         if self.nothing_gets_through() {
             // Neither the order nor BYE reaches anybody now: the agent need not wait to hear it.
@@ -48,6 +57,16 @@ impl Turn<'_> {
         let away = self.state.profile.websocket && self.state.link.state != LinkState::Up;
         let phone_away = self.state.sip.state != SipState::Registered;
         away && phone_away && self.state.live_call().is_some_and(|call| call.leg.is_some())
+    }
+
+    /// A leg comes of a call whose end the agent has asked for.
+    pub(super) fn end_late_leg(&mut self, call_id: String) {
+        if self.ending_is_asked() {
+            self.effects.push(Effect::StartTimer { timer: TimerId::StrayCall, after: SLOW_PLATFORM });
+        } else {
+            // The platform has agreed to the end of this call already.
+            self.phone(softphone::Command::HangUp { call_id });
+        }
     }
 
     /// The platform knows nothing to refuse or to cancel: perhaps it knows a call.
@@ -122,26 +141,34 @@ impl Turn<'_> {
         self.resolve_pending(action, Ok(json!({ "code": 0, "local": true })));
     }
 
-    /// Orders to end a call do not say which (protocol `cti.md` 2.4): those for calls of before that are still on their
+    /// Orders about a call do not say which (protocol `cti.md` 2.4): those for calls of before that are still on their
     /// way must not meet the one that begins.
+    pub(super) fn abandon_call_orders(&mut self) {
+        self.abandon(is_call_order);
+        self.state.dtmf = Dtmf::default();
+    }
+
+    /// The same for those that end a call, before one is asked for.
     pub(super) fn abandon_endings(&mut self) {
-        use Action::{CancelDial, HangUp, Reject};
-        let ends = |purpose: &Purpose| {
-            matches!(
-                purpose,
-                Purpose::Command(HangUp | Reject | CancelDial) | Purpose::HangUpInstead(_) | Purpose::GivenUp
-            )
-        };
-        let pending = &mut self.state.pending;
-        let old: Vec<RequestId> = pending.requests.iter().filter(|(_, p)| ends(p)).map(|(id, _)| *id).collect();
-        for id in old {
+        self.abandon(ends_a_call);
+    }
+
+    fn abandon(&mut self, which: fn(&Purpose) -> bool) {
+        let requests = &self.state.pending.requests;
+        let old: Vec<(RequestId, Purpose)> =
+            requests.iter().filter(|(_, purpose)| which(purpose)).map(|(id, purpose)| (*id, purpose.clone())).collect();
+        for (id, purpose) in old {
             self.state.pending.requests.remove(&id);
             self.state.health.asked.remove(&id);
             self.effects.push(Effect::Abandon(id));
-            for action in [HangUp, Reject, CancelDial] {
-                if self.state.pending.commands.get(&action).is_some_and(|waiting| waiting.request == Some(id)) {
-                    self.resolve_pending(action, Ok(json!({ "code": 0, "local": true })));
-                }
+            let (Purpose::Command(action) | Purpose::HangUpInstead(action)) = purpose else { continue };
+            if self.state.pending.commands.get(&action).is_some_and(|waiting| waiting.request == Some(id)) {
+                let outcome = if ends_a_call(&purpose) {
+                    Ok(json!({ "code": 0, "local": true }))
+                } else {
+                    Err(refusal(RefusalKind::NotNow, Message::new("app.call_is_over")))
+                };
+                self.resolve_pending(action, outcome);
             }
         }
     }
@@ -156,4 +183,37 @@ impl Turn<'_> {
             self.call_over();
         }
     }
+}
+
+fn ends_a_call(purpose: &Purpose) -> bool {
+    use Action::{CancelDial, HangUp, Reject};
+    matches!(purpose, Purpose::Command(HangUp | Reject | CancelDial) | Purpose::HangUpInstead(_) | Purpose::GivenUp)
+}
+
+/// Whether it is about the call there is, whichever that is by then.
+fn is_call_order(purpose: &Purpose) -> bool {
+    use Action::{
+        Barge, Consult, ConsultReturn, ConsultTransfer, Disconnect, Evaluate, Hold, Interact, ThreeWay, ThreeWayReturn,
+        Transfer, Unhold, Whisper, WhisperCancel,
+    };
+    let within = matches!(
+        purpose,
+        Purpose::Dtmf
+            | Purpose::Command(
+                Hold | Unhold
+                    | Consult
+                    | ConsultReturn
+                    | ConsultTransfer
+                    | ThreeWay
+                    | ThreeWayReturn
+                    | Transfer
+                    | Evaluate
+                    | Interact
+                    | Whisper
+                    | WhisperCancel
+                    | Barge
+                    | Disconnect
+            )
+    );
+    within || ends_a_call(purpose)
 }

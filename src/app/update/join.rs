@@ -73,6 +73,7 @@ impl State {
         let shown = self.live_call();
         let own = shown.and_then(|call| call.platform);
         let end = event.state == PhoneState::HungUp;
+        let has_leg = shown.is_some_and(|call| call.leg.is_some());
         if let Some(id) = event.call_id.as_deref() {
             if let Some(call) = self.platform.called(id) {
                 return self.subject_of(call.key, own, event.state);
@@ -83,7 +84,6 @@ impl State {
             }
             // What happens within a call may have other names than the call itself, but its end has the call's.
             let named = own.and_then(|key| self.platform.get(key)).is_some_and(|call| call.is_named());
-            let has_leg = shown.is_some_and(|call| call.leg.is_some());
             if end && shown.is_some() && (named || (own.is_none() && has_leg)) {
                 return Subject::Over;
             }
@@ -94,6 +94,8 @@ impl State {
             Some(newest) if self.waits(newest.key) && end && shown.is_some() && !self.doubts() => Subject::Over,
             Some(newest) if self.waits(newest.key) => Subject::Waiting(newest.key),
             Some(newest) if self.is_late_tearing_down(newest.key, event.state) => Subject::Shown,
+            // It was turned away beside the call on the screen, whose leg has an end of its own.
+            Some(newest) if end && has_leg && newest.ended_here.is_some() => Subject::EndedHere(newest.key),
             Some(newest) if own.is_none() => {
                 let late = newest.ended_here.is_none_or(|at| now.saturating_duration_since(at) < LATE);
                 // Long after the end here the platform still speaks of a call: then there is one.
@@ -193,25 +195,33 @@ impl State {
         let fresh = now.saturating_duration_since(call.phase_at) < if unknown { FOUND } else { WINDOW };
         let differs = differ(number, Some(&leg.from));
         ((call.asked || asked) && leg.asks)
-            || (fresh && !(self.from_is_caller && differs))
+            || (fresh && !(self.is_from_caller(call.ring) && differs))
             || (number.is_some() && !differs)
     }
 
     /// Whether the platform's first message about a call is about this one, which only its leg, or who asked for it,
-    /// speaks for.
+    /// speaks for. A conversation that the platform has forgotten is none that it announces.
     fn joins(&self, call: &Call, kind: Option<RingKind>, event: &PhoneEvent, now: Instant) -> bool {
-        if call.asked && call.leg.as_ref().is_some_and(|leg| leg.asks) && kind.is_some_and(RingKind::is_offered) {
+        let offered = kind.is_some_and(RingKind::is_offered);
+        if call.asked && call.leg.as_ref().is_some_and(|leg| leg.asks) && offered {
             // The own leg of a call that was asked for is none for this agent.
             return false;
         }
         let from = call.leg.as_ref().map(|leg| leg.from.as_str()).filter(|from| !from.is_empty());
         let parties = [event.caller.as_deref(), event.called.as_deref()];
-        let same_number = from.is_some() && parties.contains(&from);
+        let [far, near] = if offered { parties } else { [parties[1], parties[0]] };
+        let (by_far, by_near) = (from.is_some() && far == from, from.is_some() && near == from);
         let since = call.leg.as_ref().map(|leg| leg.since).or(call.clocks.started_at);
         let fresh = since.is_none_or(|since| now.saturating_duration_since(since) < WINDOW);
         let known = || parties.into_iter().filter(Option::is_some);
-        let stranger = self.from_is_caller && known().next().is_some() && known().all(|party| differ(from, party));
-        call.asked || same_number || (fresh && !stranger)
+        let stranger =
+            self.is_from_caller(kind) && known().next().is_some() && known().all(|party| differ(from, party));
+        let connected = call.phase.is_connected();
+        let asked = call.asked && call.phase == CallPhase::Dialing && !offered;
+        let forgotten = call.unheld && connected;
+        // The number of the line says nothing of who calls by it.
+        let by_line = by_near && !connected && !call.unheld;
+        asked || (!forgotten && (by_far || by_line || (fresh && !stranger)))
     }
 
     /// A leg and the platform's call are one: whether the legs of this platform come from their callers, or from a
@@ -221,8 +231,18 @@ impl State {
         let Some(from) = call.leg.as_ref().map(|leg| leg.from.as_str()).filter(|from| !from.is_empty()) else { return };
         let parties = [call.caller.as_deref(), call.called.as_deref()];
         if parties.iter().any(Option::is_some) {
-            self.from_is_caller = parties.contains(&Some(from));
+            let (ring, from_caller) = (call.ring.unwrap_or(RingKind::Outbound), parties.contains(&Some(from)));
+            self.from_is_caller.retain(|(known, _)| *known != ring);
+            self.from_is_caller.push((ring, from_caller));
         }
+    }
+
+    /// Whether the legs of such rings are known to come from their callers. Of one's own dialled calls that is asked to
+    /// tell their legs from customers': until it is known, what is known of customers' legs counts.
+    pub(super) fn is_from_caller(&self, ring: Option<RingKind>) -> bool {
+        let learnt = |ring| self.from_is_caller.iter().find(|(known, _)| *known == ring).map(|(_, from)| *from);
+        let any = || self.from_is_caller.iter().any(|(_, from)| *from);
+        ring.and_then(learnt).unwrap_or_else(|| !ring.is_some_and(RingKind::is_offered) && any())
     }
 }
 

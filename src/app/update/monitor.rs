@@ -15,6 +15,7 @@ impl Turn<'_> {
     pub(super) fn spy(&mut self, id: CommandId, ag_no: &str) {
         let Some(monitored_ag_no) = self.other_agent(id, ag_no, "app.not_yourself") else { return };
         self.state.spy_asked = Some(monitored_ag_no.clone());
+        self.abandon_endings();
         self.send(id, Action::Spy, Request::Spy { monitored_ag_no });
     }
 

@@ -37,10 +37,11 @@ impl Turn<'_> {
         let waiting = self.next_call();
         let Some(older) = waiting.leg.replace(leg) else { return };
         let of_older = |ring: &NextRing| differ(ring.event.caller.as_deref(), Some(&from));
-        if waiting.ring.as_ref().is_some_and(of_older) {
-            waiting.ring = None;
-        }
+        let ring = waiting.ring.take_if(|ring| of_older(ring));
         waiting.doubted = false;
+        if let Some(ring) = ring {
+            self.state.platform.ended_here(ring.key, self.now.at);
+        }
         self.effects.push(Effect::StartTimer { timer: TimerId::NextCall, after: PATIENCE });
         self.phone(softphone::Command::TurnAway { call_id: older.call_id });
         self.turned_away(&older.from);
@@ -51,13 +52,33 @@ impl Turn<'_> {
         let Some(NextCall { leg: Some(leg), ring: Some(ring), .. }) = self.state.next_call.as_ref() else {
             return false;
         };
-        self.state.from_is_caller && differ(ring.event.caller.as_deref(), Some(&leg.from))
+        self.state.is_from_caller(Some(ring.kind)) && differ(ring.event.caller.as_deref(), Some(&leg.from))
     }
 
     /// The platform announces another call than the one that has a leg here.
     pub(super) fn ring_waits(&mut self, kind: RingKind, event: PhoneEvent) {
+        let at = self.now.at;
+        let before = self.next_call().ring.take();
+        let same = before.as_ref().is_some_and(|ring| ring.event.caller == event.caller);
+        if let Some(ring) = before {
+            // The platform has one call of an agent at a time: that one is over, and its leg with it.
+            self.state.platform.end(ring.key, at);
+            let of_other = |leg: &mut Leg| !same && differ(event.caller.as_deref(), Some(&leg.from));
+            if let Some(leg) = self.next_call().leg.take_if(of_other) {
+                self.effects.push(Effect::StartTimer { timer: TimerId::NextCall, after: PATIENCE });
+                self.phone(softphone::Command::TurnAway { call_id: leg.call_id });
+                self.turned_away(&leg.from);
+            }
+        }
         let key = self.state.platform.begin(event.call_id.as_deref());
         self.next_call().ring = Some(NextRing { key, kind, event });
+    }
+
+    /// What waited is gone from here; the platform has not said so yet.
+    fn ring_is_over_here(&mut self, waiting: &NextCall) {
+        if let Some(ring) = &waiting.ring {
+            self.state.platform.ended_here(ring.key, self.now.at);
+        }
     }
 
     /// The same announcement once more, with what it has of news.
@@ -99,6 +120,7 @@ impl Turn<'_> {
         }
         let Some(waiting) = self.state.next_call.take_if(is_this) else { return false };
         self.effects.push(Effect::StopTimer(TimerId::NextCall));
+        self.ring_is_over_here(&waiting);
         self.remember_waiting(&waiting, false);
         let from = waiting.leg.map(|leg| leg.from).unwrap_or_default();
         let caller = waiting.ring.and_then(|ring| ring.event.caller).unwrap_or(from);
@@ -134,6 +156,7 @@ impl Turn<'_> {
     /// The agent hears and reads, softly, that somebody called. A platform call that is still open stays so in the list:
     /// the message of its end is about nothing else.
     pub(super) fn nobody_took(&mut self, waiting: NextCall) {
+        self.ring_is_over_here(&waiting);
         let Some(leg) = waiting.leg else { return tracing::info!("a call that was announced has not come") };
         let caller = waiting.ring.and_then(|ring| ring.event.caller).unwrap_or(leg.from);
         self.phone(softphone::Command::TurnAway { call_id: leg.call_id });

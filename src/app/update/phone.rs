@@ -10,7 +10,7 @@ use super::{
     join::{Beginning, Subject},
 };
 use crate::{
-    app::state::{GivenAway, PlatformKey},
+    app::state::{Call, GivenAway, PlatformKey},
     cti::push::{PhoneEvent, PhoneState},
     domain::{AgentState, CallPhase, Direction, HungUpBy, Party, RingKind},
     i18n::Message,
@@ -60,6 +60,9 @@ impl Turn<'_> {
             PhoneState::SelfConnected => self.know_more(&event),
             PhoneState::FarRinging => {
                 self.know_more(&event);
+                if self.state.live_call().is_some_and(|call| call.assumed) {
+                    self.not_connected_yet();
+                }
                 let at = self.now.at;
                 if let Some(call) = self.state.live_call_mut() {
                     call.far_ringing = true;
@@ -129,6 +132,12 @@ impl Turn<'_> {
             Beginning::Again | Beginning::Joins => {}
         }
         self.platform_call_begins(&event);
+        let was_offered =
+            |call: &Call| call.phase == CallPhase::Ringing && call.leg.as_ref().is_some_and(|leg| leg.offered);
+        if self.state.live_call().is_some_and(was_offered) {
+            // An own leg after all, announced late.
+            self.set_phase(CallPhase::Dialing);
+        }
         if let Some(call) = self.state.live_call_mut()
             && call.phase == CallPhase::Dialing
             && call.direction != Direction::Spy
@@ -240,6 +249,7 @@ impl Turn<'_> {
         if let Some(call) = self.state.live_call_mut() {
             // The customer is still here, or here again.
             call.given_away.take_if(|away| *away == GivenAway::Asked);
+            call.assumed = false;
         }
         // A repeated message does not lift a hold or a consultation.
         if matches!(self.state.call_phase(), CallPhase::Ringing | CallPhase::Dialing) {

@@ -18,6 +18,8 @@ use crate::{
 
 /// A phone that is back sooner has been away from nobody.
 const AWAY: Duration = Duration::from_secs(5);
+/// A platform that would not have the agent busy is asked again after this time.
+const AGAIN: Duration = Duration::from_secs(30);
 /// The platform is not asked more often for the account of a phone whose password is refused.
 const ACCOUNT_APART: Duration = Duration::from_secs(30);
 /// Busy reasons up to this number are the platform's own (protocol `cti.md` 4.3).
@@ -81,10 +83,13 @@ impl Turn<'_> {
             && sip.state == SipState::Failed;
         if away && self.state.phone_away.since.is_none() {
             self.state.phone_away.since = Some(self.now.at);
-            self.standing_in_refused();
+            if self.state.phone_away.stood_in == StoodIn::Asked {
+                self.state.phone_away.stood_in = StoodIn::No;
+            }
             self.effects.push(Effect::StartTimer { timer: TimerId::PhoneAway, after: AWAY });
         } else if !away && self.state.phone_away.since.take().is_some() {
-            self.state.phone_away.told = false;
+            (self.state.phone_away.told, self.state.phone_away.refused) = (false, false);
+            self.state.phone_away.again_at = None;
             self.effects.push(Effect::StopTimer(TimerId::PhoneAway));
             self.settle(&["app.phone_away"]);
         }
@@ -92,8 +97,10 @@ impl Turn<'_> {
             return self.end_standing_in();
         }
         let long = self.state.phone_away.since.is_some_and(|at| self.now.at.saturating_duration_since(at) >= AWAY);
-        if long && !self.state.phone_away.told && self.is_offered_to_callers() {
+        let again = self.state.phone_away.again_at.is_some_and(|at| at <= self.now.at);
+        if long && (again || !self.state.phone_away.told) && self.is_offered_to_callers() {
             self.state.phone_away.told = true;
+            self.state.phone_away.again_at = None;
             self.stand_in();
         }
     }
@@ -110,8 +117,8 @@ impl Turn<'_> {
         match self.state.profile.phone_away {
             PhoneAway::Nothing => {}
             PhoneAway::Ask => self.warn(Message::new("app.phone_away")),
+            // Told when the platform has agreed.
             PhoneAway::Busy => {
-                self.warn(Message::new("app.phone_away_busy"));
                 self.state.phone_away.stood_in = StoodIn::Asked;
                 self.request_state(TargetState::Busy(None));
             }
@@ -120,13 +127,17 @@ impl Turn<'_> {
 
     /// The program has made the agent busy: that ends with the phone's return, or with anybody's decision.
     fn end_standing_in(&mut self) {
-        let agent = &self.state.agent;
-        let busy = agent.state == AgentState::Busy && agent.reason.is_none_or(|id| id <= OWN_REASONS);
+        let (state, reason) = (self.state.agent.state, self.state.agent.reason);
+        let busy = state == AgentState::Busy && reason.is_none_or(|id| id <= OWN_REASONS);
         let asked = self.state.phone_away.stood_in == StoodIn::Asked;
         if busy && asked {
             self.state.phone_away.stood_in = StoodIn::Busy;
+            self.settle(&["app.phone_away"]);
+            if self.state.phone_away.since.is_some() {
+                self.warn(Message::new("app.phone_away_busy"));
+            }
         }
-        let decided = match agent.state {
+        let decided = match state {
             AgentState::Busy => !busy,
             AgentState::Idle => !asked,
             AgentState::SignedOut => true,
@@ -153,15 +164,27 @@ impl Turn<'_> {
         }
     }
 
-    /// The platform would not have the agent busy.
+    /// The platform would not have the agent busy, or has not answered: it is asked again, and meanwhile the agent knows.
     pub(super) fn standing_in_refused(&mut self) {
-        if self.state.phone_away.stood_in == StoodIn::Asked {
-            self.state.phone_away.stood_in = StoodIn::No;
+        let away = &mut self.state.phone_away;
+        if away.stood_in != StoodIn::Asked {
+            return;
+        }
+        away.stood_in = StoodIn::No;
+        if away.since.is_none() {
+            return;
+        }
+        away.again_at = Some(self.now.at + AGAIN);
+        let news = !std::mem::replace(&mut away.refused, true);
+        self.effects.push(Effect::StartTimer { timer: TimerId::PhoneAway, after: AGAIN });
+        if news {
+            self.warn(Message::new("app.phone_away"));
         }
     }
 
     /// The agent, or somebody for the agent, has chosen a state.
     pub(super) fn state_chosen(&mut self) {
+        self.state.phone_away.again_at = None;
         self.state.phone_away.stood_in = StoodIn::No;
     }
 }

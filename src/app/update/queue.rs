@@ -19,6 +19,7 @@ const STALE_AFTER: u32 = 3;
 
 impl Turn<'_> {
     pub(super) fn take_from_queue(&mut self, id: CommandId, fields: Map<String, Value>) {
+        self.abandon_endings();
         self.send(id, Action::TakeFromQueue, Request::TakeOutQueue { fields });
     }
 

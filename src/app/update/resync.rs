@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Turn, join::Beginning};
 use crate::{
     app::{
-        MediaState,
+        MediaState, State,
         state::{Call, Phase},
     },
     cti::push::{PhoneEvent, PhoneState},
@@ -20,6 +20,13 @@ use crate::{
 pub(super) const JUST_ENDED: Duration = Duration::from_secs(5);
 /// No packet for so long is no sound, ms.
 const SILENT_MS: u32 = 2000;
+
+impl State {
+    /// Whether there is sound in the leg of the call.
+    pub(super) fn is_heard(&self) -> bool {
+        self.media.state == MediaState::Up && self.media.stats.is_none_or(|stats| stats.idle_ms < SILENT_MS)
+    }
+}
 
 impl Turn<'_> {
     /// MT 6: everything at once, after the link came back. `param` is the reason or the wrap-up time (9.3).
@@ -49,8 +56,7 @@ impl Turn<'_> {
     /// The platform holds no call, but this one has a leg: it ended while the link was away and BYE is on the way, or the
     /// platform was restarted and has forgotten it. A leg with sound in it, or that rings, is never ended for that.
     fn not_held_any_more(&mut self) {
-        let heard = self.state.media.state == MediaState::Up
-            && self.state.media.stats.is_none_or(|stats| stats.idle_ms < SILENT_MS);
+        let heard = self.state.is_heard();
         let lives = |call: &Call| call.leg.as_ref().is_some_and(|leg| heard || !leg.answered);
         if !self.state.live_call().is_some_and(lives) {
             return self.hung_up_by_platform();
@@ -58,9 +64,11 @@ impl Turn<'_> {
         self.end_platform_call();
         let Some(call) = self.state.live_call_mut() else { return };
         call.platform = None;
+        call.asked = false;
         call.hold_uncertain = true;
+        let answered = call.leg.as_ref().is_some_and(|leg| leg.answered);
         if !std::mem::replace(&mut call.unheld, true) {
-            self.warn(Message::new("app.call_not_held"));
+            self.warn(Message::new(if answered { "app.call_not_held" } else { "app.ring_not_held" }));
         }
     }
 
@@ -94,12 +102,18 @@ impl Turn<'_> {
             0 => self.resync_push(PhoneState::HungUp),
             4 if !live => self.resync_push(PhoneState::CallOut),
             5 if !live => self.resync_push(PhoneState::Ring(RingKind::Called)),
+            4 | 10 | 55 if self.state.live_call().is_some_and(|call| call.assumed) => self.not_connected_yet(),
             10 | 55 if !live => {
                 self.resync_push(PhoneState::CallOut);
                 self.resync_push(PhoneState::FarRinging);
             }
             // What is known better than the platform tells stays: a hold, a consultation, a three-way call.
-            6 if connected => self.uncertain(before != Talking),
+            6 if connected => {
+                self.uncertain(before != Talking);
+                if let Some(call) = self.state.live_call_mut() {
+                    call.assumed = false;
+                }
+            }
             23 | 24 | 26 | 35 if before == Held => self.uncertain(true),
             6 | 23 | 24 | 26 | 35 if !connected => self.resync_push(PhoneState::Connected),
             23 | 24 | 26 | 35 => self.back_with_customer(),
@@ -152,6 +166,15 @@ impl Turn<'_> {
             call.direction = Direction::Spy;
         }
         self.join_shown(None);
+    }
+
+    /// The far end of a call out was taken for connected, and only rings.
+    pub(super) fn not_connected_yet(&mut self) {
+        self.set_phase(CallPhase::Dialing);
+        if let Some(call) = self.state.live_call_mut() {
+            call.clocks.answered_at = None;
+        }
+        self.ring_tone();
     }
 
     fn uncertain(&mut self, uncertain: bool) {

@@ -214,6 +214,7 @@ impl Turn<'_> {
             self.end_platform_call();
             if let Some(call) = self.state.live_call_mut().filter(|call| call.leg.is_some()) {
                 call.platform = None;
+                call.asked = false;
             }
             self.set_agent(AgentState::Occupied, None, None);
         }

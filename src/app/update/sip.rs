@@ -86,7 +86,16 @@ impl Turn<'_> {
     /// An INVITE: of the call on the screen, of one that is not on the screen yet, or of the next one.
     fn invited(&mut self, call_id: String, from: String, asks: bool) {
         let since = self.now.at;
-        self.leg_came(Leg { call_id, from, since, asks, answered: false, answering: false, beeped: false });
+        self.leg_came(Leg {
+            call_id,
+            from,
+            since,
+            asks,
+            offered: false,
+            answered: false,
+            answering: false,
+            beeped: false,
+        });
     }
 
     /// A leg finds its call, or is the first that is known of one, unless it may be the last of one that is over.
@@ -141,9 +150,8 @@ impl Turn<'_> {
         let hang_up_asked = call.hang_up_asked;
         self.state.own_legs_ask |= own_asks;
         self.state.learn_where_legs_come_from();
-        if hang_up_asked && !self.ending_is_asked() {
-            // The platform has agreed to the end of this call already.
-            return self.phone(softphone::Command::HangUp { call_id });
+        if hang_up_asked {
+            return self.end_late_leg(call_id);
         }
         self.answer_by_itself();
         self.ring_tone();
@@ -161,7 +169,7 @@ impl Turn<'_> {
     }
 
     /// Whether the platform is being asked to end a call.
-    fn ending_is_asked(&self) -> bool {
+    pub(super) fn ending_is_asked(&self) -> bool {
         [Action::HangUp, Action::Reject, Action::CancelDial].iter().any(|action| {
             self.is_under_way(&Purpose::Command(*action)) || self.is_under_way(&Purpose::HangUpInstead(*action))
         })
@@ -192,12 +200,13 @@ impl Turn<'_> {
     /// Answers the leg of the call on the screen where no key is waited for, or where it was pressed before the leg came.
     ///
     /// A leg that asks for it is answered only for a call that was asked for here or that the platform has announced, so
-    /// that nobody opens the microphone from outside; without a link nothing is ever announced.
+    /// that nobody opens the microphone from outside; without a link nothing is ever announced. A call that the agent
+    /// has refused or hung up is not answered at all.
     pub(super) fn answer_by_itself(&mut self) {
         let pressed = self.state.pending.commands.contains_key(&Action::Answer);
         let switched_on = self.state.remembered.auto_answer;
         let announces = self.state.profile.websocket;
-        let Some(call) = self.state.live_call_mut() else { return };
+        let Some(call) = self.state.live_call_mut().filter(|call| !call.hang_up_asked) else { return };
         let known = call.platform.is_some() || call.asked || !announces;
         let spies = call.ring == Some(RingKind::Spy) && call.phase == CallPhase::Dialing && call.spy_wanted;
         let Some(leg) = call.leg.as_mut().filter(|leg| !leg.answered && !leg.answering) else { return };
@@ -212,16 +221,28 @@ impl Turn<'_> {
     }
 
     fn leg_answered(&mut self, call_id: &str) {
-        let told_of = self.state.profile.websocket;
+        let told_of = self.state.profile.websocket && self.state.link.state != LinkState::GivenUp;
         let Some(call) = self.state.live_call_mut() else { return };
         let Some(leg) = call.leg.as_mut().filter(|leg| leg.call_id == call_id) else { return };
         leg.answered = true;
+        if call.hang_up_asked {
+            // The key that ends it was pressed while the leg was being answered.
+            self.phone(softphone::Command::Release { call_id: call_id.to_owned() });
+            return self.ring_tone();
+        }
         let offered = call.ring.is_none_or(crate::domain::RingKind::is_offered);
         let rings = call.phase == CallPhase::Ringing && offered;
-        // Without the link nobody will say more about the other end.
+        // Without the link nobody will say more about the other end; of one that is tried again it is said then.
         if rings || (call.phase == CallPhase::Dialing && !told_of) {
             // Answering happens here, not on the platform: its word (PhoSta 6) may be late or the link down.
-            if call.direction == Direction::Spy { self.phase_of_call(CallPhase::Spying) } else { self.talking() }
+            if call.direction == Direction::Spy {
+                self.phase_of_call(CallPhase::Spying)
+            } else {
+                self.talking()
+            }
+            if let Some(call) = self.state.live_call_mut() {
+                call.assumed = !rings;
+            }
         } else {
             self.ring_tone();
             self.resolve_pending(Action::Answer, Ok(json!({ "code": 0 })));
@@ -268,9 +289,10 @@ impl Turn<'_> {
             EndCause::AnsweredElsewhere => call.elsewhere = true,
             EndCause::Local => call.hang_up_asked = true,
             EndCause::Failed(reason) => {
-                let message = Message::new("app.leg_failed").with("reason", super::clean(&reason));
+                let reason = super::clean(&reason);
+                let message = Message::new("app.leg_failed").with("reason", &reason);
                 if self.held_by_platform() {
-                    return self.leg_lost(message);
+                    return self.leg_lost(reason, message);
                 }
                 if let Some(call) = self.state.live_call_mut() {
                     call.hung_up_by = Some(HungUpBy::Fault);
@@ -294,10 +316,10 @@ impl Turn<'_> {
     }
 
     /// The call is not over because its leg is: the platform holds the customer, and may send another leg.
-    fn leg_lost(&mut self, because: Message) {
+    fn leg_lost(&mut self, reason: String, because: Message) {
         let at = self.now.at;
         if let Some(call) = self.state.live_call_mut() {
-            call.leg_lost = Some(because.clone());
+            call.leg_lost = Some(reason);
             call.hung_up_by = Some(HungUpBy::Fault);
             call.phase_at = at;
         }

@@ -239,11 +239,22 @@ fn a_call_that_only_one_side_still_knows_says_so() {
     }
 
     let mut rings = fixtures::ringing(Locale::ZhCn);
-    rings.call.leg_lost = true;
+    rings.call.leg_lost = Some("对方终止了媒体".to_owned());
     for (width, height) in SIZES {
         let frame = screen(&rings, &fixtures::state(), width, height);
         assert!(frame.contains("无法在本机接听，请拒接"), "{frame}");
     }
+    let mut rings = fixtures::ringing(Locale::ZhCn);
+    rings.call.unheld = true;
+    assert_eq!(
+        parties::situation(&rings, &fixtures::state(), Instant::now()).as_deref(),
+        Some("平台已丢失此来电的记录，本机仍在振铃")
+    );
+
+    let mut silent = fixtures::talking(Locale::ZhCn);
+    silent.call.leg_lost = Some("对方终止了媒体".to_owned());
+    let frame = screen(&silent, &fixtures::state(), 120, 30);
+    assert!(frame.contains("听不到声音：对方终止了媒体"), "{frame}");
 }
 
 #[test]

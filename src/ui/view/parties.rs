@@ -105,11 +105,13 @@ pub fn situation(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Option
             let key = state.key_hint(UiAction::Hold, state.is_typing()).unwrap_or_default();
             return Some(Message::new("ui.hold_unsure").with("key", key).render(locale));
         }
-        _ if snapshot.call.unheld && live => return Some(i18n::text(locale, "ui.call_not_held")),
-        CallPhase::Talking | CallPhase::Held | CallPhase::Consulting | CallPhase::ThreeWay
-            if snapshot.call.leg_lost =>
-        {
-            return Some(i18n::text(locale, "ui.leg_lost"));
+        phase if snapshot.call.unheld && live => {
+            let key = if phase.is_connected() { "ui.call_not_held" } else { "ui.ring_not_held" };
+            return Some(i18n::text(locale, key));
+        }
+        phase if phase.is_connected() && snapshot.call.leg_lost.is_some() => {
+            let reason = snapshot.call.leg_lost.as_deref().unwrap_or_default();
+            return Some(Message::new("ui.leg_lost").with("reason", reason).render(locale));
         }
         _ if snapshot.call.held_by_far_end && live => return Some(i18n::text(locale, "ui.held_by_far_end")),
         _ if snapshot.call.hold_uncertain && live => return Some(i18n::text(locale, "ui.phase_unsure")),

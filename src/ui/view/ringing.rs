@@ -52,7 +52,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Option<Rect> {
     if let Some(line) = parties::transferred_by(snapshot).or_else(|| parties::about_whom(snapshot)).or(phone) {
         middle_line(canvas, inner, inner.y + 3, &line, Scope::RingDim);
     }
-    if call.leg_lost {
+    if call.leg_lost.is_some() {
         let lost = canvas.t("ui.ring_leg_lost");
         middle_line(canvas, inner, inner.y + 4, &lost, Scope::RingReject);
     } else if snapshot.auto_answer {

@@ -9,7 +9,7 @@ use crate::{
         api::Request,
         push::{PhoneEvent, PhoneState, PushMessage},
     },
-    domain::{CallPhase, Outcome, RingKind},
+    domain::{CallPhase, Callee, Destination, Outcome, RingKind},
     softphone::{self, EndCause},
 };
 
@@ -212,4 +212,100 @@ fn a_leg_that_comes_after_the_call_out_was_cancelled_is_ended() {
     rig.reply_to(|r| *r == Request::CallOutCancel, 0, Value::Null);
     rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: "139".into(), auto_answer: true });
     assert!(rig.hang_ups() > 0);
+}
+
+/// A customer rings, and the leg is still on its way.
+fn ringing_without_leg() -> Rig {
+    let mut rig = Rig::idle();
+    rig.agent("4");
+    rig.pho(PhoneState::Ring(RingKind::Queue));
+    rig.effects.clear();
+    rig
+}
+
+#[test]
+fn a_call_that_was_refused_is_not_answered_when_its_leg_comes() {
+    for pressed in [false, true] {
+        let mut rig = ringing_without_leg();
+        rig.command(Command::SetAutoAnswer { on: true });
+        let answer = pressed.then(|| rig.command(Command::Answer));
+        rig.command(Command::Reject);
+        if let Some(answer) = answer {
+            assert!(rig.outcome(answer).is_some_and(|outcome| outcome.is_err()), "the newer key counts");
+        }
+        rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: "139".into(), auto_answer: false });
+        assert_eq!((rig.answers(), rig.hang_ups()), (0, 0), "the platform's own way is tried first");
+        rig.timer(TimerId::StrayCall);
+        assert_eq!((rig.answers(), rig.hang_ups()), (0, 1), "but not for ever");
+        local_end(&mut rig);
+        assert_eq!(rig.shown().journal[0].outcome, Outcome::Rejected);
+    }
+}
+
+#[test]
+fn a_call_that_is_refused_while_it_is_being_answered_opens_no_microphone() {
+    let mut rig = Rig::ringing();
+    let answer = rig.command(Command::Answer);
+    rig.command(Command::Reject);
+    assert_eq!((rig.answers(), rig.hang_ups()), (1, 1));
+    assert!(rig.outcome(answer).is_some_and(|outcome| outcome.is_err()));
+    // The answer was faster than the end.
+    rig.phone(softphone::Event::Answered { call_id: "c1".into() });
+    assert_eq!(rig.releases(), 1);
+    assert_eq!(rig.shown().call.phase, CallPhase::Ringing);
+    local_end(&mut rig);
+    assert_eq!(rig.shown().journal[0].outcome, Outcome::Rejected);
+}
+
+/// Orders do not name a call, so those of the last one must not meet the next customer.
+#[test]
+fn an_order_about_the_last_call_does_not_meet_the_next_one() {
+    let number = || Callee::Number("139".into());
+    let orders = [
+        (Command::Hold, Action::Hold),
+        (Command::Consult { callee: number(), caller_id: None }, Action::Consult),
+        (Command::Transfer { to: Destination::Callee(number()), caller_id: None }, Action::Transfer),
+        (Command::Evaluate, Action::Evaluate),
+        (Command::Interact { ivr_code: "1".into(), ivr_param: None }, Action::Interact),
+        (Command::SendDtmf { digits: "12".into() }, Action::SendDtmf),
+    ];
+    for (command, action) in orders {
+        let mut rig = Rig::talking();
+        let id = rig.command(command);
+        let request = rig.sent(|_| true).expect("it is asked");
+        rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: EndCause::RemoteBye });
+        rig.phone(softphone::Event::Incoming { call_id: "c2".into(), from: "137".into(), auto_answer: false });
+        assert_eq!(rig.count(|e| matches!(e, Effect::Abandon(id) if *id == request)), 1, "{action:?}");
+        assert!(rig.outcome(id).is_some(), "{action:?} is answered");
+        assert!(!rig.state.pending.commands.contains_key(&action), "{action:?}");
+        rig.command(Command::Answer);
+        rig.phone(softphone::Event::Answered { call_id: "c2".into() });
+        rig.effects.clear();
+        rig.command(Command::SendDtmf { digits: "3".into() });
+        assert_eq!(requests(&rig), [Request::SendDtmf { digits: "3".into() }], "{action:?}");
+    }
+}
+
+#[test]
+fn a_late_cancelling_does_not_meet_the_call_that_is_dialled_next() {
+    let dial = || Command::Dial { number: "137".into(), caller_id: None, queue_id: None, user_data: None };
+    let dial_agent = || Command::DialAgent { ag_no: "8002".into(), caller_id: None };
+    for next in [
+        dial(),
+        dial_agent(),
+        Command::Spy { ag_no: "8002".into() },
+        Command::TakeFromQueue { fields: serde_json::Map::new() },
+    ] {
+        let mut rig = dialling(true);
+        rig.command(Command::CancelDial);
+        let request = rig.sent(|r| *r == Request::CallOutCancel).expect("it is cancelled");
+        local_end(&mut rig);
+        rig.agent("1");
+        assert_eq!(rig.count(|e| matches!(e, Effect::Abandon(_))), 0, "nothing stands in its way yet");
+        rig.command(next);
+        let place = |fits: &dyn Fn(&Effect) -> bool| rig.effects.iter().rposition(fits);
+        let abandoned = place(&|e| matches!(e, Effect::Abandon(id) if *id == request));
+        let asked = place(&|e| matches!(e, Effect::Request { .. }));
+        assert!(abandoned.is_some() && abandoned < asked, "before the next one is asked for");
+    }
 }

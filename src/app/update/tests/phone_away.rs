@@ -126,9 +126,10 @@ fn by_config_the_agent_is_busy_until_the_phone_is_back() {
     let mut rig = idle(PhoneAway::Busy);
     lost(&mut rig);
     rig.timer(TimerId::PhoneAway);
-    assert!(rig.notices().contains("made busy until it is back"), "{}", rig.notices());
+    assert!(!rig.notices().contains("made busy"), "not yet: {}", rig.notices());
     rig.reply_to(busy, 0, Value::Null);
     rig.agent("2");
+    assert!(rig.notices().contains("made busy until it is back"), "{}", rig.notices());
     assert_eq!(rig.shown().agent.state, AgentState::Busy);
     assert!(rig.sent(ready).is_none());
     back(&mut rig);
@@ -191,6 +192,11 @@ fn what_anybody_decides_meanwhile_counts() {
     rig.push(PushMessage::Forced(Forced::Ready));
     rig.agent("1");
     ends_without_ready(rig, "a supervisor");
+
+    let mut rig = made_busy();
+    rig.push(PushMessage::Forced(Forced::Busy));
+    rig.agent("2");
+    ends_without_ready(rig, "a supervisor who wants the agent busy");
 }
 
 #[test]
@@ -218,17 +224,42 @@ fn an_agent_whom_nobody_would_be_sent_to_is_left_alone() {
 }
 
 #[test]
-fn a_refusal_of_busy_is_told_and_not_repeated() {
+fn a_refusal_of_busy_is_told_once_and_busy_is_tried_again() {
+    for answered in [true, false] {
+        let mut rig = idle(PhoneAway::Busy);
+        lost(&mut rig);
+        rig.timer(TimerId::PhoneAway);
+        for _ in 0..3 {
+            if answered {
+                rig.reply_to(busy, 40400, Value::Null);
+            } else {
+                rig.fail(busy);
+            }
+            assert_eq!(rig.notices().matches("callers cannot reach you").count(), 1, "{}", rig.notices());
+            assert!(!rig.notices().contains("made busy"), "{}", rig.notices());
+            rig.effects.retain(|e| !matches!(e, Effect::Request { .. }));
+            lost(&mut rig);
+            assert!(rig.sent(busy).is_none(), "not at once");
+            rig.timer(TimerId::PhoneAway);
+            assert!(rig.sent(busy).is_some(), "but again");
+        }
+        rig.reply_to(busy, 0, Value::Null);
+        rig.agent("2");
+        assert!(rig.notices().contains("made busy until it is back"), "{}", rig.notices());
+        back(&mut rig);
+        assert!(rig.sent(ready).is_some());
+    }
+
+    // The phone is back before the answer: there is nothing to tell.
     let mut rig = idle(PhoneAway::Busy);
     lost(&mut rig);
     rig.timer(TimerId::PhoneAway);
-    rig.reply_to(busy, 40400, Value::Null);
-    assert!(rig.notices().contains("40400"), "{}", rig.notices());
-    rig.effects.clear();
-    lost(&mut rig);
     back(&mut rig);
-    assert!(rig.sent(busy).is_none() && rig.sent(ready).is_none());
+    rig.reply_to(busy, 40400, Value::Null);
+    assert!(!rig.notices().contains("callers cannot reach you"), "{}", rig.notices());
     assert_eq!(rig.shown().agent.state, AgentState::Idle);
+    rig.event(Event::Timer(TimerId::PhoneAway));
+    assert!(rig.sent(ready).is_none());
 }
 
 #[test]

@@ -439,6 +439,8 @@ fn live(steps: Vec<Step>) -> Result<After, TestCaseError> {
         let seen = rig.effects.len();
         // What the platform has spoken of is over when it says so without naming another call.
         let gone = matches!(step, Step::Phone(PhoneState::HungUp, _, false)) && rig.state.next_call.is_none();
+        // One that was turned away beside it may be meant as well, and its leg has an end of its own.
+        let gone = gone && rig.state.platform.newest().is_none_or(|newest| newest.ended_here.is_none());
         let spoken_of = rig.state.live_call().filter(|call| call.platform.is_some()).map(|call| call.journal_id);
         let command = take(&mut rig, step, &mut open, &mut muted);
         around.asked.extend(command);

@@ -193,7 +193,8 @@ impl Ledger {
         // Both in the same moment: whichever came first.
         let up_before = call.up.is_some_and(|up| up < ended);
         let fits = match (call.out, entry.outcome) {
-            (_, Outcome::Interrupted) => false,
+            // Found by the platform's word, without its leg.
+            (_, Outcome::Interrupted) => self.came_apart(call) || call.cut,
             (false, Outcome::Answered) => up || call.connect_heard.is_some(),
             (false, Outcome::Missed) => (!up_before && !by_agent) || self.came_apart(call),
             (false, Outcome::Rejected) => !up_before && by_agent,
@@ -326,7 +327,11 @@ impl Lab {
     pub(super) fn is_written(&mut self, change: JournalChange) {
         let JournalChange::Entry(entry) = change else { return };
         self.note(|| format!("writes {entry:?}"));
-        let open = entry.outcome == Outcome::Interrupted;
+        // A call that was found and that nobody spoke in here stays interrupted when it is over.
+        let told = self.ledger.last_ended.as_ref().and_then(|told| told.get("id")).and_then(Value::as_u64);
+        let stays = |line: &Line| line.ended.is_some() && line.entry.outcome == Outcome::Interrupted;
+        let over = told == Some(entry.id) || self.ledger.lines.get(&entry.id).is_some_and(stays);
+        let open = entry.outcome == Outcome::Interrupted && !over;
         let now = self.now;
         let Some(line) = self.ledger.lines.get_mut(&entry.id) else {
             if !open {
@@ -344,7 +349,7 @@ impl Lab {
             let entry = line.entry.clone();
             let told = self.ledger.last_ended.take().unwrap_or_default();
             let same = told.get("number").and_then(Value::as_str) == entry.peer.number.as_deref()
-                && told.get("call_id").and_then(Value::as_str) == entry.call_id.as_deref();
+                && told.get("call_id").and_then(Value::as_str).is_none_or(|id| Some(id) == entry.call_id.as_deref());
             if !same {
                 self.fail(format!("callEnded says {told}, the journal {entry:?}"));
             }
