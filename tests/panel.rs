@@ -141,6 +141,8 @@ fn a_slow_command_is_ended_with_the_call_and_a_failed_one_tells_why() {
     terminal.keys("a");
     terminal.shows("talking");
     terminal.shows("such customer");
+    // Sooner than anybody reacts it would count as meant for the customer before.
+    home.until("a moment later", |s| s["call"]["talk_ms"].as_u64() > Some(500));
     terminal.keys("x");
     home.wait("no-call");
     terminal.quit();
