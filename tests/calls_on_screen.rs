@@ -7,7 +7,7 @@ mod common;
 
 use common::{
     Home, Platform,
-    floor::{Agent, config_of},
+    floor::{Agent, beside_a_colleague, config_of},
     screen::Terminal,
 };
 use serde_json::json;
@@ -15,12 +15,7 @@ use serde_json::json;
 /// The first agent at the screen, talking with a customer; a colleague elsewhere.
 fn talking(columns: u16, rows: u16) -> (Home, Platform, Agent, Terminal) {
     let home = Home::new();
-    let platform = Platform::start(&home);
-    let colleague = Agent::start(&platform, 1, 700.0, "");
-    platform.configure_tone(&home, 1000.0);
-    let mut terminal = Terminal::phone_bar(&home, &platform.config, "zh-CN", columns, rows);
-    terminal.shows("空闲");
-    home.wait("registered");
+    let (platform, colleague, mut terminal) = beside_a_colleague(&home, columns, rows);
     platform.customer_calls("tone:440");
     terminal.shows("13800138000");
     terminal.keys("a");
@@ -86,12 +81,7 @@ fn a_call_is_given_away_without_asking_and_the_state_after_it_chosen_before() {
 #[test]
 fn a_call_that_a_colleague_hands_on_says_so_while_it_rings() {
     let home = Home::new();
-    let platform = Platform::start(&home);
-    let colleague = Agent::start(&platform, 1, 700.0, "");
-    platform.configure_tone(&home, 1000.0);
-    let terminal = Terminal::phone_bar(&home, &platform.config, "zh-CN", 80, 24);
-    terminal.shows("空闲");
-    home.wait("registered");
+    let (platform, colleague, terminal) = beside_a_colleague(&home, 80, 24);
     let call = json!({ "to_agent": "8002", "from": "13912345678", "area": "北京", "audio": "tone:440" });
     platform.admin("POST", "/calls", call);
     colleague.until_phase("ringing");

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Home, Platform, floor::Agent, screen::Terminal};
+use common::{Home, Platform, floor::beside_a_colleague, screen::Terminal};
 use serde_json::Value;
 
 fn stage(columns: u16, rows: u16) -> (Home, Platform, Terminal) {
@@ -102,12 +102,7 @@ fn sign_out_and_survey_name_the_customer_and_a_digit_is_sent_to_him() {
 #[test]
 fn in_a_consultation_x_ends_the_colleague_and_then_the_customer() {
     let home = Home::new();
-    let platform = Platform::start(&home);
-    let colleague = Agent::start(&platform, 1, 700.0, "");
-    platform.configure_tone(&home, 1000.0);
-    let mut terminal = Terminal::phone_bar(&home, &platform.config, "zh-CN", 80, 24);
-    terminal.shows("空闲");
-    home.wait("registered");
+    let (platform, colleague, mut terminal) = beside_a_colleague(&home, 80, 24);
     platform.customer_calls("tone:440");
     terminal.shows("13800138000");
     terminal.keys("a");

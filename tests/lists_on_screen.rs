@@ -5,18 +5,13 @@
 
 mod common;
 
-use common::{Home, Platform, floor::Agent, screen::Terminal};
+use common::{Home, Platform, floor::beside_a_colleague, screen::Terminal};
 use serde_json::json;
 
 #[test]
 fn a_colleague_is_found_in_the_directory_and_called() {
     let home = Home::new();
-    let platform = Platform::start(&home);
-    let colleague = Agent::start(&platform, 1, 700.0, "");
-    platform.configure_tone(&home, 1000.0);
-    let mut terminal = Terminal::phone_bar(&home, &platform.config, "zh-CN", 80, 24);
-    terminal.shows("空闲");
-    home.wait("registered");
+    let (_platform, colleague, mut terminal) = beside_a_colleague(&home, 80, 24);
     terminal.keys("d");
     terminal.shows("8002");
     terminal.shows("截至");

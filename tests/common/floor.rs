@@ -4,7 +4,19 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Home, Platform, Process, audio, headless_with, until};
+use super::{Home, Platform, Process, audio, headless_with, screen::Terminal, until};
+
+/// A platform, a colleague who says 700 Hz, and the phone bar of the first agent on a screen, in Chinese, ready and
+/// registered, whose microphone hears 1 kHz.
+pub fn beside_a_colleague(home: &Home, columns: u16, rows: u16) -> (Platform, Agent, Terminal) {
+    let platform = Platform::start(home);
+    let colleague = Agent::start(&platform, 1, 700.0, "");
+    platform.configure_tone(home, 1000.0);
+    let terminal = Terminal::phone_bar(home, &platform.config, "zh-CN", columns, rows);
+    terminal.shows("空闲");
+    home.wait("registered");
+    (platform, colleague, terminal)
+}
 
 /// A phone bar of one of the platform's agents, without a screen, signed in and registered.
 pub struct Agent {
