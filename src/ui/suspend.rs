@@ -1,6 +1,7 @@
 //! Whether the program may be suspended, and by whom it would be continued.
 
-use rustix::process::{self, Pid, Signal};
+use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid};
+use rustix::process::{self, Signal};
 
 use super::{
     dialog::{Dialog, Question, question},
@@ -105,13 +106,15 @@ pub fn stop() {
     }
 }
 
-/// Whether a shell with job control has started this job: else nobody would ever continue it.
+/// Whether a shell with job control has started this job: else nobody would ever continue it. A session or a group that
+/// began outside this PID namespace is 0 here.
 fn shell_waits() -> bool {
-    let (session, group) = (process::getsid(None), process::getpgrp());
-    let mut ancestor = process::getppid();
+    let (session, group) = (getsid(None), getpgrp());
+    let mut ancestor = Some(getppid());
     for _ in 0..ANCESTORS {
-        let Some(parent) = ancestor.filter(|parent| process::getsid(Some(*parent)) == session) else { return false };
-        match process::getpgid(Some(parent)) {
+        let parent = ancestor.filter(|parent| parent.as_raw() > 0 && getsid(Some(*parent)) == session);
+        let Some(parent) = parent else { return false };
+        match getpgid(Some(parent)) {
             Ok(other) if other != group => return true,
             // A script of the same job.
             Ok(_) => ancestor = parent_of(parent),
@@ -123,9 +126,9 @@ fn shell_waits() -> bool {
 
 /// The parent of another process, where the system tells (Linux: the second field after the name in parentheses).
 fn parent_of(pid: Pid) -> Option<Pid> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
-    Pid::from_raw(fields.split_whitespace().nth(1)?.parse().ok()?)
+    fields.split_whitespace().nth(1)?.parse().ok().map(Pid::from_raw)
 }
 
 #[cfg(test)]

@@ -7,11 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::{
+    sys::termios::tcgetsid,
+    unistd::{getpgrp, getsid},
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags},
     io::Errno,
-    process::{getpgrp, getsid},
     termios::{self, LocalModes, OptionalActions, QueueSelector, Termios},
 };
 
@@ -62,7 +65,7 @@ impl Device {
         // The name may belong to another user, or to a file system that is not here; then there is still the name for
         // whatever terminal one's session has.
         let own = by_name.or_else(|error| {
-            let ours = termios::tcgetsid(seen).is_ok_and(|session| getsid(None) == Ok(session));
+            let ours = tcgetsid(seen).is_ok_and(|session| getsid(None) == Ok(session));
             if ours { rustix::fs::open("/dev/tty", flags, Mode::empty()) } else { Err(error) }
         });
         match own {
@@ -192,7 +195,7 @@ impl Device {
     /// Whether this program has the terminal now, and not the shell or another job of it.
     pub fn is_foreground(&self) -> bool {
         // A terminal that is not the session's own knows no foreground.
-        termios::tcgetpgrp(&self.fd).map_or(true, |group| group == getpgrp())
+        termios::tcgetpgrp(&self.fd).map_or(true, |group| group.as_raw_pid() == getpgrp().as_raw())
     }
 
     /// Whether writing from the background would stop the program.
