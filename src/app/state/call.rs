@@ -194,6 +194,8 @@ pub(in crate::app) struct Call {
     pub(in crate::app) hung_up_by: Option<HungUpBy>,
     /// The program ends it because nothing more comes of it, and has said so.
     pub(in crate::app) given_up: bool,
+    /// The platform has said that it is connected. Its leg may have said so before, and been given away since.
+    pub(in crate::app) connected: bool,
     /// Taken for connected since the own leg is: nobody tells anything of the far end while the link is away.
     pub(in crate::app) assumed: bool,
     /// The phase was known before the link was cut, or not at all, and the platform cannot tell it apart from others: a

@@ -67,6 +67,7 @@ impl Turn<'_> {
             hang_up_asked: false,
             hung_up_by: None,
             given_up: false,
+            connected: false,
             assumed: false,
             hold_uncertain: false,
             unreached: None,

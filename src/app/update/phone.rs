@@ -247,8 +247,10 @@ impl Turn<'_> {
         }
         self.know_more(event);
         if let Some(call) = self.state.live_call_mut() {
-            // The customer is still here, or here again.
-            call.given_away.take_if(|away| *away == GivenAway::Asked);
+            // The customer is here again, unless this is only the late word of the leg's connection.
+            if std::mem::replace(&mut call.connected, true) {
+                call.given_away.take_if(|away| *away == GivenAway::Asked);
+            }
             call.assumed = false;
         }
         // A repeated message does not lift a hold or a consultation.

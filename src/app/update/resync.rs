@@ -111,7 +111,7 @@ impl Turn<'_> {
             6 if connected => {
                 self.uncertain(before != Talking);
                 if let Some(call) = self.state.live_call_mut() {
-                    call.assumed = false;
+                    (call.connected, call.assumed) = (true, false);
                 }
             }
             23 | 24 | 26 | 35 if before == Held => self.uncertain(true),

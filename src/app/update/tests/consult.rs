@@ -366,6 +366,19 @@ fn a_refused_transfer_leaves_the_call_and_a_customer_who_hangs_up_then_has_hung_
 }
 
 #[test]
+fn a_late_message_that_the_call_is_connected_does_not_take_back_its_transfer() {
+    let mut rig = Rig::ringing();
+    rig.command(Command::Answer);
+    rig.phone(softphone::Event::Answered { call_id: "c1".into() });
+    assert_eq!(rig.shown().call.phase, CallPhase::Talking, "its leg is enough");
+    rig.command(transfer(Destination::Callee(agent("8002"))));
+    rig.reply_to(|r| matches!(r, Request::TransferAgent { .. }), 0, Value::Null);
+    rig.pho(PhoneState::Connected);
+    rig.pho(PhoneState::HungUp);
+    assert_eq!(rig.shown().journal[0].outcome, Outcome::Transferred);
+}
+
+#[test]
 fn the_survey_ends_the_call_on_this_side() {
     let mut rig = Rig::talking();
     rig.command(Command::Evaluate);

@@ -40,7 +40,7 @@ fn check(r: &Request) -> bool {
 }
 
 fn reason(text: &str) -> Message {
-    Message::new("app.token_same").with("text", text)
+    Message::verbatim(text)
 }
 
 #[test]
