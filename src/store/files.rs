@@ -20,12 +20,27 @@ pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     fs::rename(&new, path)
 }
 
-/// Adds to the end of a file in one piece, and waits until the disk has it.
+/// Adds to the end of a file in one piece, and waits until the disk has it. A full disk takes the beginning of a text and
+/// not its end: that is cut off again, so that nothing is added to half a line.
 pub(super) fn append(path: &Path, text: &[u8]) -> io::Result<()> {
     private_directory(path)?;
     let mut file = options().append(true).create(true).open(path)?;
-    file.write_all(text)?;
-    file.sync_data()
+    let before = file.metadata()?.len();
+    let mut taken = 0;
+    let written = loop {
+        match file.write(text.get(taken..).unwrap_or_default()) {
+            Ok(0) if taken < text.len() => break Err(io::ErrorKind::WriteZero.into()),
+            Ok(0) => break Ok(()),
+            Ok(more) => taken += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    if written.is_err() && taken > 0 && file.metadata()?.len() == before + taken as u64 {
+        // Nobody else has added to it meanwhile.
+        file.set_len(before)?;
+    }
+    written.and_then(|()| file.sync_data())
 }
 
 /// Removes a file; one that is not there is fine.

@@ -27,6 +27,8 @@ pub(super) struct JournalFile {
     /// Held as long as this lives: its owner alone may rewrite the file, everybody may add to it.
     lock: Option<fs::File>,
     lines: usize,
+    /// Calls that could not be written, oldest first, each once.
+    unwritten: VecDeque<JournalEntry>,
 }
 
 /// What a file held.
@@ -43,7 +45,9 @@ pub(super) struct Loaded {
 impl JournalFile {
     /// Takes hold of a journal; nothing is read or written yet.
     pub(super) fn new(path: &Path, settings: &JournalConfig) -> Self {
-        Self { path: path.to_owned(), keep: settings.keep, days: settings.days, lock: take_lock(path), lines: 0 }
+        let lock = take_lock(path);
+        let (keep, days) = (settings.keep, settings.days);
+        Self { path: path.to_owned(), keep, days, lock, lines: 0, unwritten: VecDeque::new() }
     }
 
     /// Reads the calls that are to be kept, oldest first, and makes the file compact. Where lines are damaged, the file
@@ -93,26 +97,50 @@ impl JournalFile {
         Ok((loaded.entries, aside))
     }
 
-    /// Keeps a change.
+    /// Keeps a change. What cannot be written is kept in memory, for [`catch_up`](Self::catch_up) or the next change.
     ///
     /// # Errors
     /// The file cannot be written.
     pub(super) fn keep(&mut self, change: &JournalChange, now: Timestamp) -> io::Result<()> {
         match change {
             JournalChange::Entry(entry) => {
-                files::append(&self.path, &line(entry)?)?;
-                self.lines += 1;
-                if self.lock.is_some() && self.lines > self.keep.saturating_mul(GROWTH) {
-                    self.load(now)?;
+                self.unwritten.retain(|other| other.id != entry.id);
+                self.unwritten.push_back((**entry).clone());
+                if self.unwritten.len() > self.keep {
+                    self.unwritten.pop_front();
                 }
-                Ok(())
+                self.catch_up(now)
             }
             JournalChange::Cleared => {
                 self.lines = 0;
+                self.unwritten.clear();
                 files::remove(&files::beside(&self.path, "broken"))?;
                 files::remove(&self.path)
             }
         }
+    }
+}
+
+impl JournalFile {
+    /// Whether there are calls that could not be written.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    /// Writes what could not be written before.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn catch_up(&mut self, now: Timestamp) -> io::Result<()> {
+        while let Some(entry) = self.unwritten.front() {
+            files::append(&self.path, &line(entry)?)?;
+            self.unwritten.pop_front();
+            self.lines += 1;
+        }
+        if self.lock.is_some() && self.lines > self.keep.saturating_mul(GROWTH) {
+            self.load(now)?;
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::mpsc,
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
@@ -15,6 +16,9 @@ use crate::{
     domain::{JournalChange, Remembered},
     i18n::Message,
 };
+
+/// What could not be written is tried again after this time: a disk that was full may have room again.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What is to be kept.
 enum Order {
@@ -41,7 +45,7 @@ impl Store {
         let settings = journal.clone();
         std::thread::Builder::new().name("store".into()).spawn(move || {
             let journal = settings.enabled.then(|| JournalFile::new(&places.journal, &settings));
-            let mut writer = Writer { places, journal, tell, told: Vec::new() };
+            let mut writer = Writer { places, journal, tell, told: Vec::new(), unkept_reg_id: None };
             writer.load_journal();
             writer.run(&received);
             // Nobody waits when the program ends in a hurry.
@@ -86,6 +90,8 @@ struct Writer<T> {
     tell: T,
     /// What has been said already.
     told: Vec<&'static str>,
+    /// The `RegID`, or that there is none, where that could not be written.
+    unkept_reg_id: Option<Option<String>>,
 }
 
 impl<T: Fn(Said)> Writer<T> {
@@ -113,6 +119,14 @@ impl<T: Fn(Said)> Writer<T> {
         let mut chosen: Option<Remembered> = None;
         loop {
             let next = match &chosen {
+                None if self.is_behind() => match orders.recv_timeout(AGAIN) {
+                    Ok(order) => Ok(order),
+                    Err(mpsc::RecvTimeoutError::Timeout) => {
+                        self.catch_up();
+                        continue;
+                    }
+                    Err(mpsc::RecvTimeoutError::Disconnected) => Err(mpsc::TryRecvError::Disconnected),
+                },
                 None => orders.recv().map_err(|_| mpsc::TryRecvError::Disconnected),
                 Some(_) => orders.try_recv(),
             };
@@ -120,8 +134,7 @@ impl<T: Fn(Said)> Writer<T> {
                 Ok(Order::Remembered(remembered)) => chosen = Some(*remembered),
                 Ok(Order::Journal(change)) => self.keep_journal(&change),
                 Ok(Order::RegId(reg_id)) => {
-                    let file = self.places.session.clone();
-                    self.wrote(&file, "store.session_not_kept", write_reg_id(&file, reg_id.as_deref()));
+                    self.keep_reg_id(reg_id);
                 }
                 Err(end) => {
                     if let Some(remembered) = chosen.take() {
@@ -129,11 +142,35 @@ impl<T: Fn(Said)> Writer<T> {
                         self.wrote(&file, "store.remembered_not_kept", write_remembered(&file, &remembered));
                     }
                     if end == mpsc::TryRecvError::Disconnected {
+                        self.catch_up();
                         return;
                     }
                 }
             }
         }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.unkept_reg_id.is_some() || self.journal.as_ref().is_some_and(JournalFile::is_behind)
+    }
+
+    /// Tries again what could not be written.
+    fn catch_up(&mut self) {
+        if let Some(reg_id) = self.unkept_reg_id.take() {
+            self.keep_reg_id(reg_id);
+        }
+        if let Some(journal) = self.journal.as_mut().filter(|journal| journal.is_behind()) {
+            let kept = journal.catch_up(clock::now());
+            let file: PathBuf = self.places.journal.clone();
+            self.wrote(&file, "store.journal_not_kept", kept);
+        }
+    }
+
+    fn keep_reg_id(&mut self, reg_id: Option<String>) {
+        let file = self.places.session.clone();
+        let kept = write_reg_id(&file, reg_id.as_deref());
+        self.unkept_reg_id = kept.is_err().then_some(reg_id);
+        self.wrote(&file, "store.session_not_kept", kept);
     }
 
     fn keep_journal(&mut self, change: &JournalChange) {

@@ -1,12 +1,16 @@
 //! What is right when a fault is over.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{
     cell::{AT_ONCE_S, Cell, GAP_MS, RECOVERY_S},
+    disk::SMALL_DISK,
     faults::{Act, After, Meanwhile},
     phases::{Phase, become_idle, call_differs, differences},
     rig::{AGENT_HZ, CUSTOMER_HZ, Done, STEP},
@@ -190,7 +194,14 @@ impl Cell {
         let meanwhile = self.fault.meanwhile == Meanwhile::NewCall;
         let wanted = 1 + u64::from(before) + u64::from(meanwhile);
         let journal = self.rig.ask("journal.list", json!({})).await?;
-        if journal["found"] == wanted { Ok(()) } else { Err(format!("{wanted} calls, and in the journal: {journal}")) }
+        if journal["found"] != wanted {
+            return Err(format!("{wanted} calls, and in the journal: {journal}"));
+        }
+        self.lasted_as_long_as_it_did(&journal)?;
+        if matches!(self.fault.act, Act::DiskFull { .. }) {
+            return self.journal_is_whole(wanted).await;
+        }
+        Ok(())
     }
 
     /// The phone bar ends as it should, and what it heard is whole.
@@ -200,7 +211,7 @@ impl Cell {
         if code != Some(0) {
             return Err(format!("exit code {code:?}"));
         }
-        if self.fault.act == Act::DiskFull {
+        if matches!(self.fault.act, Act::FileLimit | Act::DiskFull { recording: true }) {
             return Ok(());
         }
         let (ear, since) = (self.rig.path("ear.wav"), self.since);
@@ -221,5 +232,26 @@ impl Cell {
             }
         }
         Ok(())
+    }
+
+    /// What could not be written is written later: the file has every call, and nothing but whole lines.
+    pub(super) async fn journal_is_whole(&mut self, wanted: u64) -> Done {
+        let file =
+            self.rig.inside(SMALL_DISK)?.join("state/wincall-tui").join(format!("journal-{}.jsonl", self.rig.ag_no));
+        let begun = Instant::now();
+        loop {
+            let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let lines: Result<Vec<Value>, _> = text.lines().map(serde_json::from_str).collect();
+            let mut ids: Vec<u64> = lines.iter().flatten().filter_map(|line| line["id"].as_u64()).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            if lines.is_ok() && ids.len() as u64 == wanted {
+                return Ok(());
+            }
+            if begun.elapsed() > Duration::from_secs(5) {
+                return Err(format!("{wanted} calls, and in the journal's file: {text}"));
+            }
+            sleep(STEP).await;
+        }
     }
 }

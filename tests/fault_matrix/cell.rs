@@ -6,14 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Resource, Rlimit, Signal};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{
+    counts::Counts,
     faults::{Act, After, Fault, Meanwhile},
     phases::{self, Phase, differences},
-    rig::{Done, Rig, Wish},
+    rig::{Done, Ear, Rig, Wish},
     truth::brief,
 };
 
@@ -75,6 +76,7 @@ pub async fn run(phase: Phase, fault: Fault, kept: &std::path::Path) -> Outcome 
                 measured,
                 struck: begun,
                 since: (0, 0),
+                clock_set: None,
             };
             let result = cell.whole().await;
             measured = cell.measured;
@@ -100,8 +102,15 @@ fn wish(phase: Phase, fault: &Fault) -> Wish {
     Wish {
         scenario: format!("wrap_up_s = {wrap_up}\n"),
         token_file: fault.act == Act::KillPlatform,
-        deaf: fault.act == Act::DiskFull,
-        survives_full_disk: fault.act == Act::DiskFull,
+        ear: if fault.act == Act::FileLimit {
+            Ear::Unwritten
+        } else if fault.act == (Act::DiskFull { recording: true }) {
+            Ear::OnSmallDisk
+        } else {
+            Ear::Written
+        },
+        small_disk: matches!(fault.act, Act::DiskFull { .. }),
+        own_clock: matches!(fault.act, Act::Clock(_)),
     }
 }
 
@@ -109,13 +118,15 @@ pub(super) struct Cell {
     pub(super) rig: Rig,
     pub(super) phase: Phase,
     pub(super) fault: Fault,
-    begun: Instant,
+    pub(super) begun: Instant,
     /// What was done and seen, for the reader of a failure.
     said: Vec<String>,
     pub(super) measured: Measured,
     /// When the fault began, and what part of what was heard is since then, in samples.
     pub(super) struck: Instant,
     pub(super) since: (usize, usize),
+    /// When the clock was set, and what was counted before.
+    pub(super) clock_set: Option<(Instant, Counts)>,
 }
 
 impl Cell {
@@ -127,6 +138,7 @@ impl Cell {
     async fn whole(&mut self) -> Done {
         let begun = self.strike().await?;
         self.while_it_lasts(begun).await?;
+        self.counts_as_before().await?;
         self.lift().await?;
         self.say("over");
         match self.fault.after {
@@ -165,6 +177,9 @@ impl Cell {
         }
         self.say(format!("{}: {}", self.phase.name(), brief(&self.rig.status().await?)));
         self.struck = Instant::now();
+        if matches!(self.fault.act, Act::Clock(_)) {
+            self.clock_set = Some((Instant::now(), self.counts().await?));
+        }
         self.inject().await?;
         self.say(format!("{} strikes", self.fault.name));
         Ok(Instant::now())
@@ -199,7 +214,9 @@ impl Cell {
                 self.remove_state().map_err(io)?;
                 fs::write(self.rig.path("state"), "not a folder").map_err(io)
             }
-            Act::DiskFull => self.limit_files(Some(0)),
+            Act::FileLimit => self.rig.limit_files(Some(0)),
+            Act::DiskFull { .. } => self.rig.fill_disk(),
+            Act::Clock(seconds) => self.rig.set_clock(seconds),
             Act::Microphone => fs::File::create(self.rig.path("mic.wav")).map(drop).map_err(io),
         }
     }
@@ -216,12 +233,18 @@ impl Cell {
                 self.rig.revive_sim().await?;
                 self.rig.renew_token().await
             }
-            Act::DiskFull => self.limit_files(None),
+            Act::FileLimit => self.rig.limit_files(None),
+            Act::DiskFull { .. } => self.rig.empty_disk(),
             Act::Microphone => {
                 self.rig.restore_microphone();
                 Ok(())
             }
-            Act::Platform(..) | Act::KillClient | Act::RuntimeFolder | Act::StateFolder | Act::StateIsAFile => Ok(()),
+            Act::Platform(..)
+            | Act::KillClient
+            | Act::RuntimeFolder
+            | Act::StateFolder
+            | Act::StateIsAFile
+            | Act::Clock(_) => Ok(()),
         }
     }
 
@@ -230,12 +253,6 @@ impl Cell {
         fs::rename(self.rig.path("state"), self.rig.path("removed"))?;
         let removed = fs::remove_dir_all(self.rig.path("removed"));
         removed.or_else(|error| if error.kind() == ErrorKind::DirectoryNotEmpty { Ok(()) } else { Err(error) })
-    }
-
-    fn limit_files(&self, most: Option<u64>) -> Done {
-        let client = self.rig.client.as_ref().ok_or("no phone bar")?;
-        let limit = Rlimit { current: most, maximum: None };
-        rustix::process::prlimit(Some(client.pid()), Resource::Fsize, limit).map(drop).map_err(|e| e.to_string())
     }
 
     /// Watches what is shown, and does what is to be done meanwhile.

@@ -21,8 +21,12 @@ pub enum Act {
     StateFolder,
     /// A file lies where that folder was.
     StateIsAFile,
-    /// No file can be written any more.
-    DiskFull,
+    /// No file can grow any more (RLIMIT_FSIZE): every write fails, and the kernel signals it.
+    FileLimit,
+    /// The file system of state, journal and logs has no room left; `recording`: what is heard is written there too.
+    DiskFull { recording: bool },
+    /// The clock of the phone bar's machine is set, by so many seconds, and stays so.
+    Clock(i32),
     /// The microphone gives nothing but errors.
     Microphone,
 }
@@ -219,7 +223,11 @@ fn machines() -> Vec<Fault> {
         Fault::new("runtime_gone", Act::RuntimeFolder, 0).breaking(runtime),
         Fault::new("state_gone", Act::StateFolder, 0),
         Fault::new("state_is_a_file", Act::StateIsAFile, 0),
-        Fault::new("disk_full", Act::DiskFull, 2000),
+        Fault::new("file_limit", Act::FileLimit, 2000),
+        Fault::new("disk_full", Act::DiskFull { recording: false }, 2000),
+        Fault::new("disk_full, recording", Act::DiskFull { recording: true }, 2000).breaking(SOUND).only(CALLS),
+        Fault::new("clock_1h_on", Act::Clock(3600), 3000),
+        Fault::new("clock_1h_back", Act::Clock(-3600), 3000),
     ]
 }
 

@@ -19,7 +19,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::truth::Truth;
+use super::{
+    clock::{CLOCK, own_clock},
+    disk::{SMALL_DISK, may_mount, on_small_disk},
+    truth::Truth,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_wincall-tui");
 /// Between two looks at a condition.
@@ -73,10 +77,20 @@ pub struct Wish {
     pub scenario: String,
     /// The token comes from a file, which [`Rig::renew_token`] writes.
     pub token_file: bool,
-    /// What the agent hears is not written to a file.
-    pub deaf: bool,
-    /// The phone bar is told of a full disk by an error, and not ended by a signal (RLIMIT_FSIZE stands for the disk).
-    pub survives_full_disk: bool,
+    /// Where what the agent hears is written to.
+    pub ear: Ear,
+    /// State, journal and logs are on a file system of their own, which [`Rig::fill_disk`] fills.
+    pub small_disk: bool,
+    /// The phone bar has a clock of its own, which [`Rig::set_clock`] sets.
+    pub own_clock: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ear {
+    #[default]
+    Written,
+    OnSmallDisk,
+    Unwritten,
 }
 
 pub struct Rig {
@@ -106,13 +120,10 @@ impl Rig {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = if self.wish.survives_full_disk {
-            let mut shell = Command::new("sh");
-            shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", PROGRAM]);
-            shell
-        } else {
-            Command::new(PROGRAM)
-        };
+        self.prepare(Command::new(PROGRAM), args)
+    }
+
+    fn prepare(&self, mut command: Command, args: &[&str]) -> Command {
         command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         let dirs = [("CONFIG_HOME", "config"), ("STATE_HOME", "state"), ("CACHE_HOME", "cache"), ("DATA_HOME", "data")];
         for (name, dir) in dirs {
@@ -167,8 +178,11 @@ impl Rig {
         }
         self.restore_microphone();
         let mic = self.path("mic.wav");
-        let ear =
-            if self.wish.deaf { String::new() } else { format!("output_file = {}\n", json!(self.path("ear.wav"))) };
+        let ear = match self.wish.ear {
+            Ear::Written => format!("output_file = {}\n", json!(self.path("ear.wav"))),
+            Ear::OnSmallDisk => format!("output_file = {}\n", json!(self.path(SMALL_DISK).join("ear.wav"))),
+            Ear::Unwritten => String::new(),
+        };
         // As cheap as sound can be: many do this side by side.
         let audio = format!(
             "\n[audio]\nbackend = \"file\"\ncodecs = [\"PCMA\"]\necho_cancellation = false\n\
@@ -187,7 +201,19 @@ impl Rig {
         let config = self.path("client.toml").to_string_lossy().into_owned();
         let log = fs::File::options().append(true).create(true).open(self.path("client.log"));
         let log = log.map_err(|error| error.to_string())?;
-        let mut command = self.command(&["run", "--headless", "--config", &config]);
+        let args = ["run", "--headless", "--config", &config];
+        let mut command = if self.wish.small_disk && may_mount() {
+            self.prepare(on_small_disk(PROGRAM, &self.path(SMALL_DISK))?, &args)
+        } else {
+            self.command(&args)
+        };
+        if self.wish.small_disk {
+            command.env("XDG_STATE_HOME", self.path(SMALL_DISK).join("state"));
+        }
+        if self.wish.own_clock {
+            self.set_clock(0)?;
+            command.envs(own_clock(&self.path(CLOCK)));
+        }
         let more = log.try_clone().map_err(|error| error.to_string())?;
         let child = command.env("WINCALL_LOG", "debug").stdout(more).stderr(log).spawn();
         self.client = Some(Running(child.map_err(|error| format!("the phone bar: {error}"))?));
@@ -242,7 +268,7 @@ impl Rig {
         serde_json::from_str(&text).map_err(|error| format!("admin {path}: {error}"))
     }
 
-    async fn look(&self, path: &str) -> Done<Value> {
+    pub(super) async fn look(&self, path: &str) -> Done<Value> {
         self.admin(reqwest::Method::GET, path, Value::Null).await
     }
 
@@ -314,7 +340,8 @@ impl Rig {
         if let Ok(status) = self.status().await {
             fs::write(dir.join("status.json"), format!("{status:#}")).map_err(|error| error.to_string())?;
         }
-        let dirs = ["state/wincall-tui", "state/wincall-tui/log"].map(|dir| self.path(dir));
+        let state = if self.wish.small_disk { self.inside(SMALL_DISK)?.join("state") } else { self.path("state") };
+        let dirs = ["wincall-tui", "wincall-tui/log"].map(|dir| state.join(dir));
         let logs = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten();
         let logs = logs.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e != "lock"));
         for file in logs.chain([self.path("client.log"), self.path("sim.log"), self.path("ear.wav")]) {

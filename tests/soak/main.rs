@@ -8,6 +8,12 @@
 
 mod calls;
 #[allow(dead_code)]
+#[path = "../fault_matrix/clock.rs"]
+mod clock;
+#[allow(dead_code)]
+#[path = "../fault_matrix/disk.rs"]
+mod disk;
+#[allow(dead_code)]
 #[path = "../fault_matrix/phases.rs"]
 mod phases;
 #[allow(dead_code)]
@@ -96,7 +102,7 @@ async fn listen(rig: &Rig) -> Done<Events> {
 
 /// One phone bar's row of calls; logs of both sides are kept if something is wrong.
 async fn row(bar: usize, calls: usize, kept: PathBuf) -> Done<String> {
-    let wish = Wish { scenario: "wrap_up_s = 0\n".into(), deaf: true, ..Wish::default() };
+    let wish = Wish { scenario: "wrap_up_s = 0\n".into(), ear: rig::Ear::Unwritten, ..Wish::default() };
     let mut rig = Rig::new(wish).await?;
     rig.start_client()?;
     become_idle(&rig, 20.0).await?;

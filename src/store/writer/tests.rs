@@ -141,3 +141,30 @@ async fn a_disk_that_takes_nothing_is_told_once_and_again_after_it_was_well() {
     assert_eq!(told.len(), 4, "{told:#?}");
     assert!(told.iter().all(|text| text.contains("state/")), "{told:#?}");
 }
+
+#[tokio::test]
+async fn what_a_disk_would_not_take_is_written_when_it_takes_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let blocked = dir.path().join("state");
+    let places = places(&blocked);
+    let heard = Heard::default();
+    fs::write(&blocked, "a file where the directory should be").unwrap();
+    let store = heard.open(&places, &JournalConfig::default());
+    store.journal(call(1));
+    store.reg_id(Some("R1".into()));
+    let told = async {
+        // Reading the journal failed as well.
+        while heard.complaints().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(5), told).await.is_ok(), "{:?}", heard.complaints());
+    fs::remove_file(&blocked).unwrap();
+    store.journal(call(2));
+    store.close().await;
+    assert_eq!(read_reg_id(&places.session).as_deref(), Some("R1"));
+
+    let again = Heard::default();
+    again.open(&places, &JournalConfig::default()).close().await;
+    assert_eq!(again.journal(), Some(vec![2, 1]));
+}

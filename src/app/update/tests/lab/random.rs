@@ -240,7 +240,16 @@ fn drawn(seed: u64, most: Ms, rough: bool) -> (Terms, Vec<Step>) {
     (terms, steps)
 }
 
-/// Many runs, one for each seed; `WINCALL_LAB_SEED` is the first one, `WINCALL_LAB_RUNS` how many there are.
+/// A run that went wrong, with as few steps as it takes and everything that happens in it.
+fn plainest(seed: u64, most: Ms, rough: bool, told: &str) -> String {
+    let (terms, steps) = drawn(seed, most, rough);
+    let (terms, steps) = fewest(terms, steps, told);
+    let told = live_through(&terms, &steps, true).err().unwrap_or_default();
+    format!("{told}\n{steps:?}")
+}
+
+/// Many runs, one for each seed; `WINCALL_LAB_SEED` is the first one, `WINCALL_LAB_RUNS` how many there are, and
+/// `WINCALL_LAB_TOLD` a folder in which each that goes wrong is told.
 fn campaign(runs: u64, most: Ms, rough: bool, open: &[u64]) {
     let first = asked_for("WINCALL_LAB_SEED").unwrap_or(1);
     let runs = asked_for("WINCALL_LAB_RUNS").unwrap_or(runs);
@@ -251,12 +260,16 @@ fn campaign(runs: u64, most: Ms, rough: bool, open: &[u64]) {
             wrong.push((seed, told));
         }
     }
+    if let Some(dir) = std::env::var_os("WINCALL_LAB_TOLD") {
+        for (seed, told) in &wrong {
+            let name = format!("{}-{seed}.txt", if rough { "breaks" } else { "late" });
+            std::fs::write(std::path::Path::new(&dir).join(name), plainest(*seed, most, rough, told)).unwrap();
+        }
+    }
     if let Some((seed, told)) = wrong.first() {
-        let (terms, steps) = drawn(*seed, most, rough);
-        let (terms, steps) = fewest(terms, steps, told);
-        let told = live_through(&terms, &steps, true).err().unwrap_or_default();
+        let told = plainest(*seed, most, rough, told);
         let list: Vec<String> = wrong.iter().map(|(seed, told)| format!("{seed} {}", kind(told))).collect();
-        panic!("{told}\n{steps:?}\nseeds of {runs}:\n{}", list.join("\n"));
+        panic!("{told}\nseeds of {runs}:\n{}", list.join("\n"));
     }
 }
 
