@@ -61,6 +61,21 @@ fn quitting_while_ready_signs_out_goes_busy_or_stays() {
 }
 
 #[test]
+fn quitting_in_a_call_or_while_it_rings_signs_out_too_as_the_agent_is_ready_after_it() {
+    let (_home, platform, mut terminal) = talking(80, 24);
+    terminal.quit();
+    assert_eq!(terminal.ended(), 0);
+    terminal.is_as_it_was();
+    assert!(!asked(&platform, "agent/hangup").is_empty() && !asked(&platform, "agent/logout").is_empty());
+    let (_home, platform, mut terminal) = stage(80, 24);
+    platform.customer_calls("tone:440");
+    terminal.shows("13800138000");
+    terminal.quit();
+    assert_eq!(terminal.ended(), 0);
+    assert!(!asked(&platform, "agent/refuse").is_empty() && !asked(&platform, "agent/logout").is_empty());
+}
+
+#[test]
 fn a_sign_out_that_fails_does_not_quit_without_asking() {
     let (_home, platform, mut terminal) = stage(80, 24);
     platform.fault("refuse_http", Value::Bool(true), Some(20_000));

@@ -228,9 +228,9 @@ fn a_signal_in_a_call_and_ctrl_c_give_the_terminal_back_too() {
     home.wait("talking");
     // Ctrl-C is a key like q: with a call up it asks.
     terminal.keys("\x03");
-    terminal.shows("hang up and quit");
+    terminal.shows("hang up, sign out and quit");
     terminal.keys("\x1b");
-    terminal.shows_no_more("hang up and quit");
+    terminal.shows_no_more("hang up, sign out and quit");
     let pid = terminal.process_id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process");
     kill_process(pid, Signal::TERM).expect("the process is there");
     assert_eq!(terminal.ended(), 0);

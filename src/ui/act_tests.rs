@@ -147,7 +147,17 @@ fn quitting_asks_only_in_a_call_and_esc_never_ends_one() {
     let talking = fixtures::talking(Locale::En);
     assert!(press(&mut state, &talking, "q enter n").is_empty());
     assert!(press(&mut state, &talking, "q esc esc esc").is_empty());
-    assert_eq!(press(&mut state, &talking, "q y"), ["HangUpThenQuit"]);
+    let mut talking = talking;
+    talking.actions.insert(Action::SignOut, Possible::Yes);
+    assert_eq!(press(&mut state, &talking, "q y"), ["ThenQuit(SignOut)"], "the agent is ready again after the call");
+    let mut at_the_desk = talking.clone();
+    at_the_desk.agent.web_phone = false;
+    assert_eq!(press(&mut state, &at_the_desk, "q y"), ["HangUpThenQuit"]);
+    let mut locked = talking.clone();
+    locked.actions.insert(Action::SignOut, Possible::No(crate::i18n::Message::verbatim("locked")));
+    assert_eq!(press(&mut state, &locked, "q y"), ["HangUpThenQuit"]);
+    let mut signs_out = ViewState { quit_signs_out: true, ..fixtures::state() };
+    assert_eq!(press(&mut signs_out, &talking, "q y"), ["HangUpThenQuit"], "it is configured so");
     press(&mut state, &talking, "q");
     assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "y"), tells(&["Quit"]), "the call ended meanwhile");
 }

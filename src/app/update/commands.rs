@@ -46,6 +46,8 @@ impl Turn<'_> {
             }
             Command::SignOut => {
                 self.wait(Action::SignOut, id, DEADLINE);
+                // Nobody hears the agent from this moment, however long the platform takes.
+                self.end_call_with_phone();
                 self.begin_sign_out();
             }
             Command::Ready => self.ready(id, false),

@@ -78,6 +78,13 @@ impl Turn<'_> {
         self.state.live_call().is_some_and(|call| self.state.session.web_phone || call.leg.is_some())
     }
 
+    /// Ends the call that cannot go on without this phone, as a sign-out does.
+    pub(super) fn end_call_with_phone(&mut self) {
+        if self.ends_with_us() {
+            self.hang_up_for_good();
+        }
+    }
+
     /// Ends the call here and at the platform at once; unlike a hang-up by key it does not wait for the platform first.
     fn hang_up_for_good(&mut self) {
         let Some(call) = self.state.live_call_mut() else { return };

@@ -69,7 +69,18 @@ pub const NO: char = 'n';
 /// wrap-up ends. A telephone of the desk's own goes on ringing, and the demonstration ends with its customers.
 pub fn leaves_customers(state: &ViewState, snapshot: &Snapshot) -> bool {
     let ready = matches!(snapshot.agent.state, AgentState::Idle | AgentState::WrapUp);
-    ready && snapshot.agent.web_phone && !state.demo && !state.quit_signs_out && !snapshot.call.phase.is_live()
+    ready && stays_signed_in(state, snapshot) && !snapshot.call.phase.is_live()
+}
+
+/// The same after a call that the end of the program would end: who is in a call is ready again after it.
+fn leaves_next_customers(state: &ViewState, snapshot: &Snapshot) -> bool {
+    let signed_in = !matches!(snapshot.agent.state, AgentState::SignedOut | AgentState::SigningIn);
+    signed_in && stays_signed_in(state, snapshot) && snapshot.call.phase.is_live()
+}
+
+/// Whether the end of the program leaves the agent signed in with a phone that ends with it.
+fn stays_signed_in(state: &ViewState, snapshot: &Snapshot) -> bool {
+    snapshot.agent.web_phone && !state.demo && !state.quit_signs_out
 }
 
 impl Question {
@@ -103,6 +114,9 @@ impl Question {
         let may = |action| !matches!(snapshot.actions.get(&action), Some(Possible::No(_)));
         let yes = |label| Answer { key: 'y', label, choice: Choice::Yes(self.clone()) };
         match self {
+            Question::Quit if leaves_next_customers(state, snapshot) && may(Action::SignOut) => {
+                vec![Answer { key: 'y', label: "ui.yes_sign_out_quit_call", choice: Choice::SignOutAndQuit }]
+            }
             Question::Quit if snapshot.call.phase.is_live() => vec![yes("ui.yes_quit_call")],
             Question::Quit if leaves_customers(state, snapshot) => {
                 let sign_out = Answer { key: 'y', label: "ui.yes_sign_out_quit", choice: Choice::SignOutAndQuit };

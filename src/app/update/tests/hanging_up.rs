@@ -37,6 +37,19 @@ fn hung_up_while_nothing_gets_through_the_agent_is_told_at_once() {
 }
 
 #[test]
+fn a_sign_out_in_a_call_ends_it_at_once_however_slow_the_platform_is() {
+    let mut rig = Rig::talking();
+    let id = rig.command(Command::SignOut);
+    assert!(rig.phone_told(&softphone::Command::HangUp { call_id: "c1".into() }), "nobody hears the agent any more");
+    assert!(rig.sent(|r| *r == Request::HangUp).is_some() && rig.sent(|r| *r == Request::Logout).is_some());
+    local_end(&mut rig);
+    rig.reply_to(|r| *r == Request::Logout, 0, Value::Null);
+    assert!(rig.outcome(id).is_some_and(|outcome| outcome.is_ok()));
+    let entry = rig.shown().journal[0].clone();
+    assert_eq!((entry.outcome, entry.hung_up_by), (Outcome::Answered, crate::domain::HungUpBy::Agent));
+}
+
+#[test]
 fn what_was_refused_within_a_call_is_not_told_any_more_after_it() {
     let mut rig = Rig::talking();
     rig.command(Command::Hold);
