@@ -7,25 +7,38 @@
 
 use std::time::{Duration, Instant};
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyModifiers};
 
-use super::sequence;
+use super::{
+    made::{Opening, character, chord, control, is_one_key, key, opened_by, pasted},
+    sequence,
+};
 
 /// How long an ESC waits for what would make it a sequence, as in most terminal programs.
 const ESCAPE: Duration = Duration::from_millis(25);
 /// How long the start of a sequence that is also a chord (Alt-[, Alt-O, Alt-P) waits for its next byte.
 const CHORD: Duration = Duration::from_millis(100);
-/// How long a sequence, a string or a paste that is under way may be silent; it counts as lost then.
+/// After such a silence within a string or a paste, what a person types ends it: its end is lost.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How long after a lone ESC its sequence may still come, on a line that is slower than [`ESCAPE`].
+/// How long after a lone ESC its sequence may still come, on a line that is slower than [`ESCAPE`], also byte by byte.
 const LATE: Duration = Duration::from_millis(250);
+/// How long a network may stall in the middle of a sequence. The rest of it comes so late and is still no key: letters
+/// and digits of it would switch auto-answer on, or be tones in a call.
+const STALL: Duration = Duration::from_secs(4);
+/// However much comes, a control sequence is not longer under way.
+const SEQUENCE_TIME: Duration = Duration::from_secs(8);
+/// However a person types, a string or a paste whose end is lost is not longer under way.
+const TEXT_TIME: Duration = Duration::from_secs(30);
+/// A person types less than this in so long; less than a line carries, whatever it is.
+const PACE_TIME: Duration = Duration::from_secs(2);
+const PACE: usize = 100;
 
 /// Most bytes of a control sequence that are read; of a longer one nothing is of use.
 const SEQUENCE_MAX: usize = 128;
 /// Most bytes that are kept of a paste; a telephone number, a name or a remark is shorter.
 const PASTE_MAX: usize = 64 * 1024;
 
-const ESC: u8 = 0x1b;
+pub(super) const ESC: u8 = 0x1b;
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// Where in the grammar the next byte stands.
@@ -68,17 +81,20 @@ enum State {
     },
 }
 
-/// How a sequence began, which tells what it is if nothing follows.
+/// What was given as a key and may have been the beginning of something longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Opening {
-    /// `ESC` and a letter: with Alt, if it is a chord.
+enum Beginning {
+    /// An ESC.
     Escape,
-    /// `ESC ESC` and a letter: Alt and the key of the sequence.
-    Alt,
-    /// The ESC was given as a key already; the letter alone is left.
-    Late,
-    /// One byte of eight bits.
-    EightBit,
+    /// An ESC and the letter that begins such a string.
+    Text(u8),
+}
+
+impl Beginning {
+    /// The letter of a string.
+    fn string(self) -> Option<u8> {
+        if let Self::Text(kind) = self { Some(kind) } else { None }
+    }
 }
 
 /// The decoder. Memory is bounded whatever comes.
@@ -87,13 +103,17 @@ pub struct Decoder {
     state: State,
     /// When the last byte came.
     last: Option<Instant>,
-    /// When an ESC came that was given as a key.
-    lone: Option<Instant>,
+    /// When what is under way began.
+    begun: Option<Instant>,
+    /// How much came since when, while a string or a paste is under way.
+    pace: Option<(Instant, usize)>,
+    /// What was given as a key, and when its last byte came; forgotten with the next byte.
+    given: Option<(Instant, Beginning)>,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { state: State::Ground, last: None, lone: None }
+        Self { state: State::Ground, last: None, begun: None, pace: None, given: None }
     }
 }
 
@@ -101,10 +121,51 @@ impl Decoder {
     /// Takes the bytes of one read. Whether what is under way has waited too long is not asked here: it has not, if
     /// its next byte is there.
     pub fn feed(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<Event>) {
+        if self.end_is_lost(bytes, now) {
+            self.give_up(events);
+        }
         for (at, byte) in bytes.iter().enumerate() {
+            if matches!(self.state, State::Ground) {
+                (self.begun, self.pace) = (Some(now), None);
+            }
             self.byte(*byte, at + 1 < bytes.len(), now, events);
             self.last = Some(now);
         }
+        if let Some((_, count)) = &mut self.pace {
+            *count += bytes.len();
+        }
+    }
+
+    /// Whether a string or a paste has lost its end: what comes is a key by itself, after a silence or at the pace of a
+    /// person. The rest of one that a network has held up comes as more than that.
+    fn end_is_lost(&mut self, bytes: &[u8], now: Instant) -> bool {
+        let goes_on = match &self.state {
+            State::Text { kind, escape, .. } => match bytes {
+                [b'\\'] => *escape,
+                [0x07] => *kind == b']',
+                [ESC, ..] | [0x18 | 0x1a] => true,
+                _ => false,
+            },
+            State::Paste { mark, .. } => {
+                let expected = PASTE_END.get(*mark..).unwrap_or_default();
+                let begins = expected.starts_with(bytes) && (*mark > 0 || bytes.len() > 1);
+                begins || bytes.starts_with(expected) || bytes.windows(PASTE_END.len()).any(|part| part == PASTE_END)
+            }
+            State::Ground
+            | State::Escape { .. }
+            | State::Character { .. }
+            | State::Csi { .. }
+            | State::Ss3 { .. }
+            | State::Console
+            | State::Mouse(_) => return false,
+        };
+        let since = |then: Option<Instant>| then.map_or(Duration::ZERO, |then| now.saturating_duration_since(then));
+        let (from, count) = *self.pace.get_or_insert((self.begun.unwrap_or(now), PACE));
+        let slow = since(Some(from)) >= PACE_TIME && count < PACE;
+        if since(Some(from)) >= PACE_TIME {
+            self.pace = Some((now, 0));
+        }
+        !goes_on && is_one_key(bytes) && (slow || since(self.last) >= SILENCE || since(self.begun) >= TEXT_TIME)
     }
 
     /// When something under way has waited long enough, if nothing comes.
@@ -112,29 +173,47 @@ impl Decoder {
         let patience = match &self.state {
             State::Ground => return None,
             State::Escape { .. } => ESCAPE,
-            State::Character { .. } | State::Console | State::Mouse(_) => CHORD,
-            State::Csi { body, .. } | State::Ss3 { body, .. } if body.is_empty() => CHORD,
+            State::Csi { body, opening } | State::Ss3 { body, opening } if body.is_empty() && opening.is_chord() => {
+                CHORD
+            }
             State::Text { empty: true, .. } => CHORD,
-            State::Csi { .. } | State::Ss3 { .. } | State::Text { .. } | State::Paste { .. } => SILENCE,
+            State::Csi { .. } | State::Ss3 { .. } | State::Character { .. } | State::Console | State::Mouse(_) => {
+                return self.last.zip(self.begun).map(|(last, begun)| (last + STALL).min(begun + SEQUENCE_TIME));
+            }
+            State::Text { .. } | State::Paste { .. } => STALL,
         };
         self.last.map(|last| last + patience)
     }
 
     /// Nothing more has come until now: what has waited long enough ends.
     pub fn elapsed(&mut self, now: Instant, events: &mut Vec<Event>) {
-        if self.due().is_none_or(|due| due > now) {
-            return;
+        // A chord is given first, and its rest is waited for after that.
+        while self.due().is_some_and(|due| due <= now) {
+            self.give_up(events);
         }
+    }
+
+    /// What is under way ends as it is.
+    fn give_up(&mut self, events: &mut Vec<Event>) {
         match std::mem::replace(&mut self.state, State::Ground) {
             State::Escape { twice } => {
                 for _ in 0..=usize::from(twice) {
                     events.push(key(KeyCode::Esc, KeyModifiers::NONE));
                 }
-                self.lone = self.last;
+                self.given = self.last.map(|last| (last, Beginning::Escape));
             }
-            State::Csi { body, opening } if body.is_empty() => chord('[', opening, events),
-            State::Ss3 { body, opening } if body.is_empty() => chord('O', opening, events),
-            State::Text { kind, empty: true, .. } => chord(char::from(kind), Opening::Escape, events),
+            State::Csi { body, opening } if body.is_empty() && opening.is_chord() => {
+                chord('[', opening, events);
+                self.state = State::Csi { body, opening: Opening::Given };
+            }
+            State::Ss3 { body, opening } if body.is_empty() && opening.is_chord() => {
+                chord('O', opening, events);
+                self.state = State::Ss3 { body, opening: Opening::Given };
+            }
+            State::Text { kind, empty: true, .. } => {
+                chord(char::from(kind), Opening::Escape, events);
+                self.given = self.last.map(|last| (last, Beginning::Text(kind)));
+            }
             State::Paste { text, .. } => events.push(pasted(&text)),
             State::Ground
             | State::Character { .. }
@@ -174,7 +253,7 @@ impl Decoder {
                 b'~' if body == b"200" => self.state = State::Paste { text: Vec::new(), mark: 0 },
                 0x40..=0x7e if body.len() <= SEQUENCE_MAX => {
                     body.push(byte);
-                    events.extend(sequence::csi(&body).map(|event| with_alt(event, opening)));
+                    events.extend(sequence::csi(&body).and_then(|event| opened_by(event, opening)));
                 }
                 0x40..=0x7e => {}
                 _ => self.torn(byte, more, now, events),
@@ -186,7 +265,7 @@ impl Decoder {
                     }
                     self.state = State::Ss3 { body, opening };
                 }
-                0x40..=0x7e => events.extend(sequence::ss3(&body, byte).map(|event| with_alt(event, opening))),
+                0x40..=0x7e => events.extend(sequence::ss3(&body, byte).and_then(|event| opened_by(event, opening))),
                 _ => self.torn(byte, more, now, events),
             },
             State::Console => {
@@ -238,12 +317,26 @@ impl Decoder {
     }
 
     fn ground(&mut self, byte: u8, more: bool, now: Instant, events: &mut Vec<Event>) {
-        let late = self.lone.take().is_some_and(|at| now.saturating_duration_since(at) < LATE);
+        let given = self.given.take().map(|(at, what)| (now.saturating_duration_since(at), what));
+        let (late, cut_short) = match given {
+            Some((ago, what)) if ago < STALL => (what == Beginning::Escape, what.string()),
+            Some(_) | None => (false, None),
+        };
+        // After a while a single letter is more likely a key than a part; what follows it is not.
+        let is_key = !more && given.is_some_and(|(ago, _)| ago >= LATE);
+        let opening = if is_key { Opening::Given } else { Opening::Late };
+        if late && is_key && matches!(byte, b'[' | b'O') {
+            events.push(character(char::from(byte), false));
+        }
         let string = |kind| State::Text { kind, empty: false, escape: false };
+        if let (Some(kind), true, 0x20..=0x7e) = (cut_short, more, byte) {
+            self.state = string(kind);
+            return;
+        }
         match byte {
             ESC => self.state = State::Escape { twice: false },
-            b'[' if late => self.state = State::Csi { body: Vec::new(), opening: Opening::Late },
-            b'O' if late => self.state = State::Ss3 { body: Vec::new(), opening: Opening::Late },
+            b'[' if late => self.state = State::Csi { body: Vec::new(), opening },
+            b'O' if late => self.state = State::Ss3 { body: Vec::new(), opening },
             b']' | b'P' | b'X' | b'^' | b'_' if late && more => self.state = string(byte),
             // The same with eight bits, from a terminal that is told to use them.
             0x9b => self.state = State::Csi { body: Vec::new(), opening: Opening::EightBit },
@@ -297,53 +390,6 @@ fn keep(text: &mut Vec<u8>, bytes: &[u8]) {
     if text.len() + bytes.len() <= PASTE_MAX {
         text.extend_from_slice(bytes);
     }
-}
-
-fn pasted(text: &[u8]) -> Event {
-    Event::Paste(String::from_utf8_lossy(text).into_owned())
-}
-
-pub(super) fn key(code: KeyCode, modifiers: KeyModifiers) -> Event {
-    Event::Key(KeyEvent::new(code, modifiers))
-}
-
-/// A character as typed.
-pub(super) fn character(c: char, alt: bool) -> Event {
-    let mut modifiers = if alt { KeyModifiers::ALT } else { KeyModifiers::NONE };
-    modifiers.set(KeyModifiers::SHIFT, c.is_uppercase());
-    key(KeyCode::Char(c), modifiers)
-}
-
-/// A control character: the keys that have one, else Ctrl and a letter.
-fn control(byte: u8, modifiers: KeyModifiers) -> Event {
-    match byte {
-        b'\r' => key(KeyCode::Enter, modifiers),
-        b'\t' => key(KeyCode::Tab, modifiers),
-        0x7f => key(KeyCode::Backspace, modifiers),
-        0 => key(KeyCode::Char(' '), modifiers | KeyModifiers::CONTROL),
-        0x01..=0x1a => key(KeyCode::Char(char::from(byte - 1 + b'a')), modifiers | KeyModifiers::CONTROL),
-        _ => key(KeyCode::Char(char::from((byte & 0x1f).wrapping_sub(0x1c) + b'4')), modifiers | KeyModifiers::CONTROL),
-    }
-}
-
-/// A letter that could have begun a sequence and did not.
-fn chord(letter: char, opening: Opening, events: &mut Vec<Event>) {
-    match opening {
-        Opening::Escape => events.push(character(letter, true)),
-        Opening::Alt => {
-            events.push(key(KeyCode::Esc, KeyModifiers::NONE));
-            events.push(character(letter, true));
-        }
-        Opening::Late => events.push(character(letter, false)),
-        Opening::EightBit => {}
-    }
-}
-
-fn with_alt(mut event: Event, opening: Opening) -> Event {
-    if let (Event::Key(key), Opening::Alt) = (&mut event, opening) {
-        key.modifiers |= KeyModifiers::ALT;
-    }
-    event
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-use super::decode::key;
+use super::made::key;
 
 /// A control sequence, taken apart.
 #[derive(Debug, Default)]
