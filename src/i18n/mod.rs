@@ -70,6 +70,9 @@ impl fmt::Display for Locale {
 const REASON: &str = "reason";
 /// A sound device, which may have no name but the library's own for the system's choice.
 const DEVICE: &str = "device";
+const ERROR: &str = "error";
+/// How a program or a request ended.
+const STATUS: &str = "status";
 
 /// A sentence for a person, still without a language: the key of a catalogue text and what is filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +110,7 @@ impl Message {
             .args
             .iter()
             .map(|(name, value)| match *name {
-                name @ (REASON | DEVICE) => (name, reason::in_words(value, locale)),
+                name @ (REASON | DEVICE | ERROR | STATUS) => (name, reason::in_words(value, locale)),
                 name => (name, value.clone()),
             })
             .unzip();

@@ -3,7 +3,7 @@
 use super::Locale;
 
 /// Catalogue keys of the reasons that are known. Their English text is what is looked for.
-const KNOWN: [&str; 67] = [
+const KNOWN: [&str; 104] = [
     "reason.refused",
     "reason.reset",
     "reason.closed_silently",
@@ -71,6 +71,43 @@ const KNOWN: [&str; 67] = [
     "reason.offer_no_fingerprint",
     "reason.offer_odd_fingerprint",
     "reason.offer_no_codec",
+    "reason.not_permitted",
+    "reason.io",
+    "reason.no_such_address",
+    "reason.not_program",
+    "reason.again",
+    "reason.no_memory",
+    "reason.file_exists",
+    "reason.not_directory",
+    "reason.is_directory",
+    "reason.invalid",
+    "reason.files_all",
+    "reason.files_own",
+    "reason.text_busy",
+    "reason.file_large",
+    "reason.no_space",
+    "reason.read_only",
+    "reason.broken_pipe",
+    "reason.name_long",
+    "reason.links",
+    "reason.address_in_use",
+    "reason.address_not_here",
+    "reason.network_down",
+    "reason.network_unreachable",
+    "reason.network_dropped",
+    "reason.connection_aborted",
+    "reason.reset_by_peer",
+    "reason.not_connected",
+    "reason.connection_timed_out",
+    "reason.timed_out",
+    "reason.no_route",
+    "reason.quota",
+    "reason.stale",
+    "reason.not_utf8",
+    "reason.path_long",
+    "reason.os_error",
+    "reason.exit_status",
+    "reason.signal",
 ];
 
 /// What a reason says in a language: what is known of it put into other words, the rest (numbers, names) as it is.
@@ -116,5 +153,55 @@ mod tests {
             assert_ne!(known, key, "the catalogue has it");
             assert_eq!(in_words(&known, Locale::ZhCn), super::super::text(Locale::ZhCn, key), "{key}");
         }
+    }
+
+    #[test]
+    fn what_the_system_says_of_files_and_networks_is_said_in_chinese() {
+        use rustix::io::Errno;
+        for errno in [
+            Errno::PERM,
+            Errno::NOENT,
+            Errno::IO,
+            Errno::NXIO,
+            Errno::NOEXEC,
+            Errno::AGAIN,
+            Errno::NOMEM,
+            Errno::ACCESS,
+            Errno::BUSY,
+            Errno::EXIST,
+            Errno::NODEV,
+            Errno::NOTDIR,
+            Errno::ISDIR,
+            Errno::INVAL,
+            Errno::NFILE,
+            Errno::MFILE,
+            Errno::TXTBSY,
+            Errno::FBIG,
+            Errno::NOSPC,
+            Errno::ROFS,
+            Errno::PIPE,
+            Errno::NAMETOOLONG,
+            Errno::LOOP,
+            Errno::ADDRINUSE,
+            Errno::ADDRNOTAVAIL,
+            Errno::NETDOWN,
+            Errno::NETUNREACH,
+            Errno::NETRESET,
+            Errno::CONNABORTED,
+            Errno::CONNRESET,
+            Errno::NOTCONN,
+            Errno::TIMEDOUT,
+            Errno::CONNREFUSED,
+            Errno::HOSTDOWN,
+            Errno::HOSTUNREACH,
+            Errno::DQUOT,
+            Errno::STALE,
+        ] {
+            let error = std::io::Error::from(errno);
+            let said = in_words(&error.to_string(), Locale::ZhCn);
+            assert!(!said.contains(|c: char| c.is_ascii_alphabetic()), "{error}: {said}");
+        }
+        let timed_out = std::io::Error::from(std::io::ErrorKind::TimedOut).to_string();
+        assert_eq!(in_words(&timed_out, Locale::ZhCn), "超时");
     }
 }

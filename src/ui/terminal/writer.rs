@@ -49,10 +49,10 @@ pub struct Frame<S> {
 }
 
 /// Whether pictures reach the terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// It takes none; it is tried again and again.
-    Fails(io::ErrorKind),
+    /// It takes none, for this reason; it is tried again and again.
+    Fails(String),
     /// It takes them again.
     Over,
 }
@@ -201,7 +201,7 @@ impl<S: Send + Sync + 'static, P: Paper, T: Fn(Trouble)> Hand<S, P, T> {
                     self.shown = None;
                     if !std::mem::replace(&mut self.failing, true) {
                         tracing::warn!(%error, "the terminal cannot be written to");
-                        (self.tell)(Trouble::Fails(error.kind()));
+                        (self.tell)(Trouble::Fails(error.to_string()));
                     }
                     self.try_again_later(first, frame);
                 }

@@ -130,6 +130,7 @@ fn a_failure_is_told_once_and_tried_again_until_everything_is_drawn_anew() {
     });
     writer.say(b"modes");
     writer.show(picture("call"));
+    let fails = || Trouble::Fails(io::Error::from(io::ErrorKind::Other).to_string());
     let until_told = |what: &[Trouble]| {
         let deadline = Instant::now() + Duration::from_secs(20);
         while told.lock().unwrap().as_slice() != what {
@@ -137,11 +138,11 @@ fn a_failure_is_told_once_and_tried_again_until_everything_is_drawn_anew() {
             std::thread::yield_now();
         }
     };
-    until_told(&[Trouble::Fails(io::ErrorKind::Other)]);
+    until_told(&[fails()]);
     fake.change(|desk| desk.error = None);
     let text = fake.until("all of it", |text| text.ends_with("\u{1b}[?2026l"));
     assert!(text.starts_with("modes") && text.contains("\u{1b}[2J") && text.contains("call"), "{text:?}");
-    until_told(&[Trouble::Fails(io::ErrorKind::Other), Trouble::Over]);
+    until_told(&[fails(), Trouble::Over]);
 }
 
 #[test]
