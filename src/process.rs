@@ -4,6 +4,7 @@
 use std::{
     io,
     process::{ExitStatus, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -24,6 +25,9 @@ const SENTENCE: usize = 200;
 
 /// A program has ended, but something it started holds its output: that gets this long to say the rest.
 const LEFT_OVER: Duration = Duration::from_millis(200);
+
+/// Programs that run now.
+static RUNNING: Mutex<Running> = Mutex::new(Running { over: false, groups: Vec::new() });
 
 /// How much a program may take.
 #[derive(Clone, Copy, Debug)]
@@ -109,17 +113,16 @@ pub async fn run(
 ) -> Result<Finished, ProcessError> {
     let (program, args) = argv.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
     let failed_to_start = |source| ProcessError::Start { program: program.to_owned(), source };
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(args)
         .envs(env.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(failed_to_start)?;
-    let group = Group::of(&child);
+        .kill_on_drop(true);
+    let (mut child, group) = lock(&RUNNING).start(&mut command).map_err(failed_to_start)?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut output, mut complaint, mut cut) = (Vec::new(), Vec::new(), false);
 
@@ -189,20 +192,57 @@ fn first_line(bytes: &[u8]) -> String {
     line.chars().filter(|c| !c.is_control()).take(SENTENCE).collect()
 }
 
+/// Ends every program that runs, with all that it started, and starts none any more: for the end of our own, where
+/// nothing may be dropped that would end them.
+pub fn end_all() {
+    let groups = lock(&RUNNING).end();
+    for group in groups {
+        end(group);
+    }
+}
+
+/// The programs that run, by their groups.
+struct Running {
+    over: bool,
+    groups: Vec<Pid>,
+}
+
+impl Running {
+    fn start(&mut self, command: &mut Command) -> io::Result<(Child, Group)> {
+        if self.over {
+            return Err(io::Error::from(io::ErrorKind::Interrupted));
+        }
+        let child = command.spawn()?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        self.groups.extend(group);
+        Ok((child, Group(group)))
+    }
+
+    fn end(&mut self) -> Vec<Pid> {
+        self.over = true;
+        std::mem::take(&mut self.groups)
+    }
+}
+
+fn lock(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn end(group: Pid) {
+    if let Err(error) = kill_process_group(group, Signal::KILL)
+        && error != rustix::io::Errno::SRCH
+    {
+        tracing::warn!(%error, "a program cannot be ended");
+    }
+}
+
 /// A program and all it started; ended when dropped.
 struct Group(Option<Pid>);
 
 impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
-    }
-
     fn end(&self) {
-        if let Some(group) = self.0
-            && let Err(error) = kill_process_group(group, Signal::KILL)
-            && error != rustix::io::Errno::SRCH
-        {
-            tracing::warn!(%error, "a program cannot be ended");
+        if let Some(group) = self.0 {
+            end(group);
         }
     }
 }
@@ -210,6 +250,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.end();
+        lock(&RUNNING).groups.retain(|group| Some(*group) != self.0);
     }
 }
 
@@ -309,6 +350,22 @@ mod tests {
         assert!(is_alive(&child));
         task.abort();
         dies(&child).await;
+    }
+
+    #[tokio::test]
+    async fn at_the_end_everything_goes_and_nothing_is_started_any_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut running = Running { over: false, groups: Vec::new() };
+        let script = format!("trap '' TERM HUP INT; sleep 1000 & echo $! > {}/child; wait", dir.path().display());
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).process_group(0);
+        let (_child, group) = running.start(&mut command).unwrap();
+        let child = written(&dir.path().join("child")).await;
+        // A task that hangs drops nothing.
+        std::mem::forget(group);
+        running.end().into_iter().for_each(end);
+        dies(&child).await;
+        assert!(running.start(&mut command).is_err());
     }
 
     #[tokio::test]

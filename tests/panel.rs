@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Home, Platform, become_idle, headless, screen::Terminal, until};
+use common::{Home, Platform, become_idle, headless, is_alive, screen::Terminal, until};
 use serde_json::{Value, json};
 
 const COLUMNS: u16 = 120;
@@ -44,11 +44,6 @@ fn stage(home: &Home, panel: &[(&str, Value)]) -> (Platform, Terminal) {
 /// Everything the program wrote to the terminal.
 fn raw(terminal: &Terminal) -> String {
     String::from_utf8_lossy(&terminal.bytes()).into_owned()
-}
-
-fn is_alive(pid: &str) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
 fn written(path: &Path) -> String {

@@ -1,12 +1,21 @@
 //! The phone bar put together: actor, world, control socket, screen. `run` and `demo` differ only in the config they
 //! bring.
 
-use std::{any::Any, future::Future, panic::AssertUnwindSafe, path::Path, time::Duration};
+use std::{
+    any::Any,
+    future::Future,
+    panic::AssertUnwindSafe,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use tokio::{sync::mpsc, task::JoinError};
 
-use super::{CliError, exits};
+use super::{
+    CliError,
+    exits::{self, Step},
+};
 use crate::{
     app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile, World},
     config::{self, Config, JournalConfig, paths::Paths},
@@ -16,6 +25,7 @@ use crate::{
     i18n::{Locale, Message},
     net::tls::{Tls, TlsError},
     panel::Filler,
+    process,
     softphone::Settings,
     store::{self, Places, Said, Store},
     ui::{self, Exit, UiError, UiSetup, terminal::fit},
@@ -32,6 +42,9 @@ const LAST_BYE: Duration = Duration::from_millis(300);
 
 /// Libraries may leave so much on standard error before the file begins anew, bytes.
 const STDERR_MOST: u64 = 1024 * 1024;
+
+/// How often that is looked at.
+const STDERR_LOOK: Duration = Duration::from_secs(10);
 
 /// How a phone bar is shown and remembered.
 pub(super) struct Manner {
@@ -58,6 +71,8 @@ pub(super) fn run(work: impl Future<Output = Result<(), CliError>>) -> Result<()
     let outcome = runtime.block_on(work);
     // A thread that waits for a file which never answers must not keep the program.
     runtime.shutdown_timeout(LAST_TASKS);
+    // Programs end with the tasks that run them, unless one of those hangs.
+    process::end_all();
     outcome
 }
 
@@ -151,12 +166,17 @@ async fn shown_by(
         }
         Shown::Panicked(panic) => (joined(actor.await).await, Some(panic)),
     };
-    if let Some(hooks) = hooks {
-        hooks.finish().await;
-    }
-    if let Some(server) = server {
-        server.finish().await;
-    }
+    let hooks = async {
+        if let Some(hooks) = hooks {
+            hooks.finish(exits::left_until(Step::Programs)).await;
+        }
+    };
+    let server = async {
+        if let Some(server) = server {
+            server.finish().await;
+        }
+    };
+    tokio::join!(hooks, server);
     match panic {
         Some(panic) => std::panic::resume_unwind(panic),
         None => ended,
@@ -259,7 +279,9 @@ async fn to_the_end<W: World, C: Future<Output = ()> + Send>(
     close: impl FnOnce(W) -> C + Send,
 ) -> Result<(), ActorFailed> {
     let ended = AssertUnwindSafe(actor.run(&mut world)).catch_unwind().await;
-    close(world).await;
+    if tokio::time::timeout(exits::left_until(Step::World), close(world)).await.is_err() {
+        tracing::warn!("the phone and its files were not closed in time");
+    }
     ended.map_err(|_| ActorFailed)
 }
 
@@ -277,14 +299,23 @@ async fn joined(ended: Result<Result<(), CliError>, JoinError>) -> Result<(), Cl
 /// Sound libraries write to standard error, which would land in the middle of the screen.
 pub(super) fn quiet_standard_error(paths: &Paths) {
     let file = paths.state_dir.join("stderr.log");
-    if std::fs::metadata(&file).is_ok_and(|meta| meta.len() > STDERR_MOST)
-        && let Err(error) = std::fs::remove_file(&file)
-    {
-        tracing::warn!(%error, "the file for standard error grows on");
-    }
     let kept = std::fs::create_dir_all(&paths.state_dir).and_then(|()| ui::redirect_stderr(&file));
     if let Err(error) = kept.or_else(|_| ui::redirect_stderr(Path::new("/dev/null"))) {
         tracing::warn!(%error, "standard error stays on the screen");
+    }
+    tokio::spawn(keep_small(file));
+}
+
+/// Begins a file anew whenever it has grown too large. Whoever writes to it appends.
+async fn keep_small(file: PathBuf) {
+    let mut look = tokio::time::interval(STDERR_LOOK);
+    loop {
+        look.tick().await;
+        if tokio::fs::metadata(&file).await.is_ok_and(|meta| meta.len() > STDERR_MOST)
+            && let Err(error) = tokio::fs::OpenOptions::new().write(true).truncate(true).open(&file).await
+        {
+            tracing::warn!(%error, "the file for standard error grows on");
+        }
     }
 }
 

@@ -80,6 +80,30 @@ async fn a_screen_that_fails_in_a_call_ends_it_in_order() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_libraries_write_to_standard_error_never_fills_a_disk() {
+    use std::io::Write;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("stderr.log");
+    let size = || std::fs::metadata(&path).unwrap().len();
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+    let keeper = tokio::spawn(keep_small(path.clone()));
+    let line = vec![b'x'; 256 * 1024];
+    for _ in 0..20 {
+        file.write_all(&line).unwrap();
+        let before = size();
+        // What it does with the file takes place in a thread: time goes on by itself until that is done.
+        tokio::time::sleep(STDERR_LOOK).await;
+        while before > STDERR_MOST && size() >= before {
+            tokio::time::sleep(STDERR_LOOK).await;
+        }
+        assert!(size() <= STDERR_MOST);
+    }
+    keeper.abort();
+    file.write_all(b"last").unwrap();
+    assert!(std::fs::read(&path).unwrap().ends_with(b"last"));
+}
+
 #[tokio::test]
 async fn an_actor_that_fails_leaves_a_world_that_is_closed() {
     struct Failing;

@@ -1,11 +1,12 @@
-//! How the program ends: it hears signals even while everything else hangs, and it ends within [`LIMIT`] whatever hangs.
+//! How the program ends: it hears signals even while everything else hangs, and it ends within 3 s whatever hangs. All
+//! steps of the end share one deadline ([`left_until`]), so that they cannot add up to more.
 
 use std::{
     io,
     process::exit,
-    sync::{Once, mpsc},
+    sync::{Once, OnceLock, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Signal, getpid, kill_process};
@@ -13,16 +14,47 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     app::{Command, Handle},
-    ui,
+    process, ui,
 };
 
-/// From the first request to end to the end of the process.
-const LIMIT: Duration = Duration::from_secs(3);
+/// From the first request to end to the end by force. With what follows it the process ends within 3 s.
+const LIMIT: Duration = Duration::from_millis(2750);
 
 /// For the terminal, when it is given back by force: one that takes nothing would hold us up for ever.
 const TERMINAL: Duration = Duration::from_millis(200);
 
+/// For everything else that is done by force.
+const FORCED: Duration = Duration::from_millis(250);
+
 static DEADLINE: Once = Once::new();
+static ASKED: OnceLock<Instant> = OnceLock::new();
+
+/// What the end waits for, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The call's end and the sign-out at the platform.
+    Platform,
+    /// BYE, the phone's own sign-out, the sound's files, the journal.
+    World,
+    /// Hooks that have begun, scripts that still read.
+    Programs,
+}
+
+impl Step {
+    /// When it is over, counted from the first request to end.
+    fn end(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Platform => 1500,
+            Self::World => 2200,
+            Self::Programs => 2500,
+        })
+    }
+}
+
+/// What is left for a step of the end; whoever asks first begins the end.
+pub(super) fn left_until(step: Step) -> Duration {
+    step.end().saturating_sub(ASKED.get_or_init(Instant::now).elapsed())
+}
 
 /// A signal that ends the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +72,7 @@ enum End {
 /// The process ends [`LIMIT`] from the first call on, if it has not ended by itself: in order if it can, by force if not.
 /// May be called from anywhere, any number of times.
 pub(crate) fn end_within_limit() {
+    ASKED.get_or_init(Instant::now);
     DEADLINE.call_once(|| {
         let started = thread::Builder::new().name("deadline".into()).spawn(|| {
             thread::sleep(LIMIT);
@@ -53,12 +86,13 @@ pub(crate) fn end_within_limit() {
 
 /// Ends the process now, whatever else it does. The terminal is given back as far as it takes anything.
 fn end_by_force() {
-    tracing::error!("the program did not end within {} s and is ended by force", LIMIT.as_secs());
     // Should even the steps below hang, this ends all of them.
     let last = thread::Builder::new().spawn(|| {
-        thread::sleep(2 * TERMINAL);
+        thread::sleep(FORCED);
         kill_process(getpid(), Signal::KILL)
     });
+    process::end_all();
+    tracing::error!("the program did not end within {} ms and is ended by force", LIMIT.as_millis());
     let (done, restored) = mpsc::channel();
     let terminal = thread::Builder::new().spawn(move || {
         ui::restore_terminal();
@@ -77,7 +111,7 @@ fn end_by_force() {
 /// # Errors
 /// The system gives no thread, or no more files.
 pub(super) fn watch(handle: Handle) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before the screen takes the terminal: a signal's own way to end a program would not give it back.
     let signals = {
         let _inside = runtime.enter();
@@ -94,8 +128,13 @@ pub(super) fn watch(handle: Handle) -> io::Result<()> {
 
 async fn limit_the_end(handle: &Handle) {
     // An error says that the program is over already.
-    if handle.snapshots().wait_for(|snapshot| snapshot.exiting).await.is_ok() {
-        end_within_limit();
+    if handle.snapshots().wait_for(|snapshot| snapshot.exiting).await.is_err() {
+        return;
+    }
+    end_within_limit();
+    tokio::time::sleep(left_until(Step::Platform)).await;
+    if handle.tell(Command::QuitNow) {
+        tracing::info!("the platform's answers are not waited for any more");
     }
 }
 

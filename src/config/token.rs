@@ -1,16 +1,20 @@
 //! The token: its form, and getting it from where the config says it is.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 use thiserror::Error;
-use tokio::process::Command;
 
 use super::TokenSource;
-use crate::i18n::{Locale, Message};
+use crate::{
+    i18n::{Locale, Message},
+    process::{self, Limits, ProcessError},
+};
 
 /// How long `token_command` and `token_call_back` may take.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(15);
+/// Most bytes that a command may print; a token is one line.
+const OUTPUT_MAX: usize = 64 * 1024;
 
 /// Why there is no token. Never holds any part of one.
 #[derive(Debug, Error)]
@@ -142,21 +146,18 @@ pub async fn run(argv: &[String]) -> Result<SecretString, TokenError> {
 
 /// What a command prints.
 async fn output(argv: &[String]) -> Result<String, TokenError> {
-    let (program, args) = argv.split_first().ok_or(TokenError::Empty)?;
-    let child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    match tokio::time::timeout(COMMAND_DEADLINE, child).await {
-        Err(_) => Err(TokenError::TooSlow { program: program.clone() }),
-        Ok(Err(source)) => Err(TokenError::Start { program: program.clone(), source }),
-        Ok(Ok(output)) if !output.status.success() => {
-            Err(TokenError::Failed { program: program.clone(), status: output.status.to_string() })
+    if argv.is_empty() {
+        return Err(TokenError::Empty);
+    }
+    let limits = Limits { time: COMMAND_DEADLINE, output: OUTPUT_MAX };
+    match process::run(argv, &[], b"", limits).await {
+        Ok(finished) => Ok(String::from_utf8_lossy(&finished.output).into_owned()),
+        Err(ProcessError::TooSlow { program, .. }) => Err(TokenError::TooSlow { program }),
+        Err(ProcessError::Start { program, source }) => Err(TokenError::Start { program, source }),
+        // What it says beside the token may hold one.
+        Err(ProcessError::Failed { program, status, .. }) => {
+            Err(TokenError::Failed { program, status: status.to_string() })
         }
-        Ok(Ok(output)) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
     }
 }
 
@@ -185,6 +186,34 @@ mod tests {
             let error = check(text).unwrap_err();
             assert_eq!(error.message().key(), key, "{text}");
             assert!(!format!("{error:?}{error}").contains("cr3t"), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_that_is_not_wanted_any_more_ends_with_its_children() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("child");
+        let script = format!("sleep 1000 & echo $! > '{}'; wait", file.display());
+        let argv = ["sh", "-c", &script].map(str::to_owned).to_vec();
+        let task = tokio::spawn(async move { obtain(&TokenSource::Command(argv)).await.is_ok() });
+        let begun = std::time::Instant::now();
+        let waits = |what: &str| assert!(begun.elapsed() < Duration::from_secs(10), "never: {what}");
+        let pid = loop {
+            match std::fs::read_to_string(&file) {
+                Ok(text) if text.ends_with('\n') => break text.trim().to_owned(),
+                Ok(_) | Err(_) => waits("the child"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        task.abort();
+        // One that is dead and not yet collected counts as gone.
+        let lives = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+        };
+        while lives() {
+            waits("its end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 

@@ -76,11 +76,12 @@ impl Hooks {
 }
 
 impl Running {
-    /// Takes no more events, and leaves a moment to what has begun.
-    pub async fn finish(self) {
+    /// Takes no more events, and leaves a moment to what has begun, at most as much as this. What then still runs is
+    /// ended.
+    pub async fn finish(self, most: Duration) {
         drop(self.stop);
         let mut task = self.task;
-        if tokio::time::timeout(LAST, &mut task).await.is_err() {
+        if tokio::time::timeout(LAST.min(most), &mut task).await.is_err() {
             tracing::warn!("hooks that were still running were ended with the program");
             task.abort();
         }

@@ -133,7 +133,7 @@ async fn the_event_is_json_on_standard_input_as_scripts_read_it() {
     let told: Value = serde_json::from_str(&std::fs::read_to_string(&input).unwrap()).unwrap();
     assert_eq!(told, serde_json::to_value(&*ring(7)).unwrap());
     assert_eq!(told["data"]["Caller"], "138&x");
-    running.finish().await;
+    running.finish(LAST).await;
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn never_more_than_four_at_once_and_what_finds_no_room_is_left_out() {
     std::fs::write(&go, "").unwrap();
     until("the rest has run", || lines(&at("done")).len() >= WAITING).await;
     drop(sender);
-    running.finish().await;
+    running.finish(LAST).await;
     let ran = lines(&at("done")).len();
     assert!((WAITING..=WAITING + AT_ONCE).contains(&ran), "{ran} of 100");
 }
@@ -183,7 +183,7 @@ async fn one_that_hangs_is_ended_after_its_time_and_the_next_one_runs() {
     }
     sender.send(event(9, "linkDown", &["link"], json!({}))).unwrap();
     until("the next one has run", || lines(&done) == ["next"]).await;
-    running.finish().await;
+    running.finish(LAST).await;
 }
 
 #[tokio::test]
@@ -194,12 +194,12 @@ async fn the_end_waits_for_the_last_ones_but_not_for_ever() {
     let quick = format!("echo {{eventName}} >> '{}'", done.display());
     let running = hooks(&[("callEnded", &["sh", "-c", &quick])]).start(events);
     sender.send(event(1, "callEnded", &["call"], json!({}))).unwrap();
-    running.finish().await;
+    running.finish(LAST).await;
     assert_eq!(lines(&done), ["callEnded"], "what had happened before the end is not lost");
 
     let running = hooks(&[("callEnded", &["sleep", "1000"])]).start(sender.subscribe());
     sender.send(event(1, "callEnded", &["call"], json!({}))).unwrap();
     let begun = Instant::now();
-    running.finish().await;
+    running.finish(LAST).await;
     assert!(begun.elapsed() < Duration::from_secs(8));
 }

@@ -145,6 +145,12 @@ pub fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Whether a process runs. One that is dead and not yet collected does not.
+pub fn is_alive(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+}
+
 /// A child process that is ended with the test.
 pub struct Process {
     child: Child,

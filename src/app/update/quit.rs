@@ -17,8 +17,7 @@ use crate::{
 const HANG_UP: Duration = Duration::from_millis(700);
 /// For commands under way; HTTP itself waits 4 s.
 const LAST_COMMANDS: Duration = Duration::from_millis(500);
-/// For the sign-out. With the call before it and the closing of the world after it, this stays under the 3 s after which
-/// the process is ended.
+/// For the sign-out. Where it and the call before it take too long together, [`Turn::quit_now`] comes from outside.
 const SIGN_OUT: Duration = Duration::from_millis(1500);
 
 impl Turn<'_> {
