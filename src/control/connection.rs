@@ -284,3 +284,7 @@ pub(super) async fn refuse(mut stream: UnixStream, handle: Handle, most: usize) 
         Ok(Err(_)) | Err(_) => tracing::debug!("a refused control client did not listen"),
     }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

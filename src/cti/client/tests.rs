@@ -13,6 +13,8 @@ use crate::{
     },
 };
 
+mod whole;
+
 const TOKEN: &str = "Bearer s3cr3t t0ken";
 
 fn api_of(scheme: &str, address: SocketAddr, tls: Tls) -> Api {
