@@ -148,7 +148,9 @@ impl Actor {
         if let Some(reply) = asked.reply {
             self.waiting.insert(id, reply);
         }
-        self.input(world, Input::Command { id, command: asked.command });
+        let over = asked.call.is_some_and(|meant| self.state.live_call().is_none_or(|call| call.journal_id != meant));
+        let input = if over { Input::TooLate { id } } else { Input::Command { id, command: asked.command } };
+        self.input(world, input);
     }
 
     fn input(&mut self, world: &mut impl World, input: Input) {
@@ -325,6 +327,27 @@ mod tests {
             .unwrap();
         assert_eq!(events.recv().await.unwrap().event_name, "callStarted");
         assert!(handle.snapshots().borrow().call.phase.is_live());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_meant_for_a_call_that_is_over_is_done_to_no_other() {
+        let (handle, _task) = start(1);
+        let mut snapshots = handle.snapshots();
+        snapshots.wait_for(|s| s.agent.state == AgentState::Idle).await.unwrap();
+        let number = "139".to_owned();
+        handle.ask(Command::Dial { number, caller_id: None, queue_id: None, user_data: None }).await.unwrap();
+        let call = snapshots.wait_for(|s| s.call.phase.is_live()).await.unwrap().call.id;
+        let before = call.map(|id| id - 1);
+        for command in [Command::HangUp, Command::CancelDial, Command::Reject, Command::Mute] {
+            let refusal = handle.about(before).ask(command).await.unwrap_err();
+            assert_eq!(refusal.message.key(), "app.that_call_is_over");
+        }
+        assert!(handle.about(before).tell(Command::HangUp));
+        snapshots.wait_for(|s| !s.notices.is_empty()).await.unwrap();
+        assert!(snapshots.borrow().call.phase.is_live());
+        // The call that was looked at is another matter.
+        assert!(handle.about(call).tell(Command::HangUp));
+        snapshots.wait_for(|s| !s.call.phase.is_live()).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

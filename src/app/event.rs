@@ -33,6 +33,11 @@ pub enum Input {
         /// What is asked.
         command: Command,
     },
+    /// Somebody asked something of a call that is over by now.
+    TooLate {
+        /// To answer it by.
+        id: CommandId,
+    },
     /// Something happened.
     Event(Event),
 }

@@ -16,6 +16,8 @@ pub struct Asked {
     pub command: Command,
     /// Where the outcome goes; `None` if nobody waits.
     pub reply: Option<oneshot::Sender<CommandOutcome>>,
+    /// The call that was looked at when it was asked, where it is about one: nothing is done to any other.
+    pub call: Option<u64>,
 }
 
 /// An event as scripts read it, one JSON object a line (`contract.md`).
@@ -43,6 +45,7 @@ pub struct Handle {
     commands: mpsc::Sender<Asked>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     events: broadcast::Sender<Arc<PublishedEvent>>,
+    call: Option<u64>,
 }
 
 impl Handle {
@@ -52,13 +55,19 @@ impl Handle {
         snapshots: watch::Receiver<Arc<Snapshot>>,
         events: broadcast::Sender<Arc<PublishedEvent>>,
     ) -> Self {
-        Self { commands, snapshots, events }
+        Self { commands, snapshots, events, call: None }
+    }
+
+    /// The same door for commands about this call (`id` of the snapshot's call): if it is over when they are looked at,
+    /// nothing is done. The actor may know of the next call before the screen does.
+    pub fn about(&self, call: Option<u64>) -> Self {
+        Self { call, ..self.clone() }
     }
 
     /// Asks and waits for what becomes of it.
     pub async fn ask(&self, command: Command) -> CommandOutcome {
         let (reply, outcome) = oneshot::channel();
-        if self.commands.send(Asked { command, reply: Some(reply) }).await.is_err() {
+        if self.commands.send(Asked { command, reply: Some(reply), call: self.call }).await.is_err() {
             return Err(gone());
         }
         outcome.await.unwrap_or_else(|_| Err(gone()))
@@ -68,7 +77,7 @@ impl Handle {
     ///
     /// Returns false when the actor is gone or hopelessly behind; the key then had no effect.
     pub fn tell(&self, command: Command) -> bool {
-        self.commands.try_send(Asked { command, reply: None }).is_ok()
+        self.commands.try_send(Asked { command, reply: None, call: self.call }).is_ok()
     }
 
     /// The snapshots, newest always at hand.

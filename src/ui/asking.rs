@@ -10,6 +10,7 @@ use super::{
     dialog::{Dialog, Question},
     duty,
     screen::Screen,
+    seen::{call_of, concerns_call},
     state::ViewState,
     suspend::{self, Suspension},
 };
@@ -63,16 +64,18 @@ pub fn carry_out(
     snapshot: &Snapshot,
     screen: &mut Screen,
 ) {
+    // Between this picture and the actor another call may take the place of the one that is seen here.
+    let about = if concerns_call(&ask) { handle.about(call_of(snapshot)) } else { handle.clone() };
     match ask {
-        Ask::Tell(command) => tell(handle, command),
-        Ask::TellAll(commands) => commands.into_iter().for_each(|command| tell(handle, command)),
+        Ask::Tell(command) => tell(&about, command),
+        Ask::TellAll(commands) => commands.into_iter().for_each(|command| tell(&about, command)),
         Ask::RaiseHand(wish) => {
             wait_for(handle, Command::RaiseHand(wish), answers, |outcome| {
                 Answer::HandRaised(outcome.err().map(|refusal| refusal.message))
             });
         }
         Ask::Dial { command, typed } => {
-            wait_for(handle, command, answers, move |outcome| match outcome {
+            wait_for(&about, command, answers, move |outcome| match outcome {
                 Ok(_) => Answer::Dialled(typed),
                 Err(refusal) => Answer::Refused(refusal.message),
             });
@@ -89,7 +92,7 @@ pub fn carry_out(
         Ask::HangUpThenQuit => {
             let handle = handle.clone();
             tokio::spawn(async move {
-                match tokio::time::timeout(HANG_UP_PATIENCE, handle.ask(Command::HangUp)).await {
+                match tokio::time::timeout(HANG_UP_PATIENCE, about.ask(Command::HangUp)).await {
                     Ok(Ok(_)) => {}
                     Ok(Err(refusal)) => tracing::warn!(reason = ?refusal.kind, "not hung up before quitting"),
                     Err(_) => tracing::warn!("hang-up not answered before quitting"),
@@ -100,7 +103,7 @@ pub fn carry_out(
         Ask::ThenQuit(command) => {
             let (handle, answers) = (handle.clone(), answers.clone());
             tokio::spawn(async move {
-                let failed = match tokio::time::timeout(LAST_COMMAND, handle.ask(command)).await {
+                let failed = match tokio::time::timeout(LAST_COMMAND, about.ask(command)).await {
                     Ok(Ok(_)) => return tell(&handle, Command::Quit),
                     Ok(Err(refusal)) => refusal.message,
                     Err(_) => Message::new("ui.no_answer"),
@@ -117,7 +120,7 @@ pub fn carry_out(
         Ask::Redraw => screen.draw_anew(),
         Ask::ThenSuspend(command) => {
             let ready_again = matches!(command, Command::Busy { .. });
-            wait_for(handle, command, answers, move |outcome| match outcome {
+            wait_for(&about, command, answers, move |outcome| match outcome {
                 Ok(_) => Answer::Suspend { ready_again },
                 Err(refusal) => Answer::Refused(refusal.message),
             });

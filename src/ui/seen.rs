@@ -143,7 +143,7 @@ pub fn is_about_call(dialog: &Dialog) -> bool {
 }
 
 /// Whether something is asked for that begins a call, ends one, or changes who hears whom.
-fn concerns_call(ask: &Ask) -> bool {
+pub fn concerns_call(ask: &Ask) -> bool {
     match ask {
         Ask::Tell(command) | Ask::ThenQuit(command) | Ask::ThenSuspend(command) => command_concerns_call(command),
         Ask::TellAll(commands) => commands.iter().any(command_concerns_call),

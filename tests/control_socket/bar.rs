@@ -105,7 +105,7 @@ impl Bar {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&asked);
         tokio::spawn(async move {
-            while let Some(Asked { command, reply }) = inbox.recv().await {
+            while let Some(Asked { command, reply, .. }) = inbox.recv().await {
                 let outcome = answers(&command);
                 heard.lock().unwrap().push(command);
                 if let Some(reply) = reply {

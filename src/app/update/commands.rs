@@ -143,6 +143,13 @@ impl Turn<'_> {
         }
     }
 
+    /// Meant for a call that is over: nothing is done to the next one, nor to the agent.
+    pub(super) fn too_late(&mut self, id: CommandId) {
+        let message = Message::new("app.that_call_is_over");
+        self.warn(message.clone());
+        self.resolve(id, Err(refusal(RefusalKind::NotNow, message)));
+    }
+
     pub(super) fn done(&mut self, id: CommandId) {
         self.resolve(id, Ok(json!({ "code": 0 })));
     }

@@ -77,6 +77,7 @@ impl State {
         let mut turn = Turn { state: self, now, effects: Vec::new() };
         match input {
             Input::Command { id, command } => turn.command(id, command),
+            Input::TooLate { id } => turn.too_late(id),
             Input::Event(event) => turn.event(event),
         }
         turn.show_next_call();
