@@ -146,7 +146,7 @@ fn help_version_completions_and_manual_are_printed() {
         (&["ctl", "transfer", "--help"], "--ivr <CODE> <NODE>"),
         (&["completions", "bash"], "complete -F"),
         (&["completions", "fish"], "complete -c wincall-tui"),
-        (&["man"], ".TH wincall-tui 1"),
+        (&["man"], ".TH WINCALL-TUI 1"),
     ] {
         let output = run(home.path(), args);
         assert!(output.status.success() && out(&output).contains(part), "{args:?}: {}", out(&output));

@@ -7,6 +7,9 @@ use crate::{stage, talking};
 /// Longer than the terminal's own time between two pieces on a slow line, shorter than any person's.
 const GAP: Duration = Duration::from_millis(5);
 
+/// How long a network stands still before it sends a segment again.
+const STALL: Duration = Duration::from_secs(1);
+
 #[test]
 fn a_key_that_comes_in_pieces_is_that_key_and_nothing_else() {
     let (home, _platform, mut terminal) = stage(120, 36);
@@ -87,4 +90,37 @@ fn keys_of_a_call_come_through_a_slow_line_byte_by_byte() {
     }
     home.until("muted", |s| s["call"]["muted"] == true);
     assert!(!terminal.text().contains("18~"), "{}", terminal.text());
+}
+
+#[test]
+fn what_a_network_has_held_up_for_a_second_is_no_letter_and_no_tone() {
+    let (home, platform, mut terminal) = stage(120, 36);
+    let held_up = |terminal: &mut crate::common::screen::Terminal, first: &str, rest: &str| {
+        terminal.keys(first);
+        sleep(STALL);
+        terminal.keys(rest);
+        sleep(GAP);
+        // Whatever it opened.
+        terminal.keys("\x1b[27u");
+    };
+    for (first, rest) in [("\x1b", "[A"), ("\x1b[", "A"), ("\x1bO", "S"), ("\x1b[1", "5~"), ("\x1b[<0;6", "0;20M")] {
+        held_up(&mut terminal, first, rest);
+    }
+    // The next key is itself.
+    terminal.keys("13");
+    terminal.until("what was typed", |screen| screen.contains("13"));
+    let status = home.status();
+    assert_eq!((&status["auto_answer"], &status["agent"]["state"]), (&false.into(), &"idle".into()));
+    terminal.keys("\x15\x1b[27u");
+    talking(&home, &platform, &mut terminal);
+    terminal.keys("k");
+    terminal.shows("Keypad");
+    for (first, rest) in [("\x1b]11;rgb:11", "11/2222/3333\x07"), ("\x1b[?20", "26;2$y"), ("\x1bP1+r54", "4e=78\x1b\\")]
+    {
+        terminal.keys(first);
+        sleep(STALL);
+        terminal.keys(rest);
+        terminal.keys("5");
+    }
+    terminal.until("the fives alone are sent", |screen| screen.contains("555"));
 }
