@@ -99,6 +99,8 @@ pub(in crate::app) struct NextCall {
     pub(in crate::app) doubted: bool,
     /// It was doubted, and nothing has told.
     pub(in crate::app) echo: bool,
+    /// The platform has said since that it holds no call.
+    pub(in crate::app) held_none: bool,
 }
 
 /// A ring that the platform has pushed for a call that is not on the screen yet.

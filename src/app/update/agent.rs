@@ -13,7 +13,7 @@ use crate::{
 /// Busy reasons up to this number are the platform's own (protocol `cti.md` 4.3).
 const OWN_REASONS: i64 = 10;
 /// For so long after a call has begun the platform's word on the agent may still be from before it.
-const JUST_BEGUN: Duration = Duration::from_secs(2);
+pub(super) const JUST_BEGUN: Duration = Duration::from_secs(2);
 
 impl Turn<'_> {
     pub(super) fn agent_push(&mut self, event: &AgentEvent) {
@@ -36,6 +36,7 @@ impl Turn<'_> {
                     call.occupied = true;
                     call.doubted_until = None;
                 }
+                self.next_call_is_held(true);
                 self.set_agent(AgentState::Occupied, None, None);
             }
             5 => {
@@ -124,6 +125,7 @@ impl Turn<'_> {
     /// is over only if neither its leg nor another word on the agent comes.
     fn call_must_be_over(&mut self) {
         self.older_calls_are_over();
+        self.next_call_is_held(false);
         let at = self.now.at;
         let Some(call) = self.state.live_call_mut().filter(|call| call.leg.is_none()) else {
             return self.forget_call();
@@ -138,6 +140,13 @@ impl Turn<'_> {
         self.end_platform_call();
         self.call_over();
         self.forget_call();
+    }
+
+    /// Whether the platform holds a call, said while a ring waits for the call on the screen to end.
+    fn next_call_is_held(&mut self, held: bool) {
+        if let Some(next) = self.state.next_call.as_mut() {
+            next.held_none = !held;
+        }
     }
 
     /// Asks for the state that was wanted while the platform was still busy with the last call.

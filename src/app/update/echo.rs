@@ -166,7 +166,13 @@ impl Turn<'_> {
         if self.state.next_call.is_none() {
             self.effects.push(Effect::StartTimer { timer: TimerId::NextCall, after });
         }
-        self.state.next_call.get_or_insert(NextCall { leg: None, ring: None, doubted: true, echo: false })
+        self.state.next_call.get_or_insert(NextCall {
+            leg: None,
+            ring: None,
+            doubted: true,
+            echo: false,
+            held_none: false,
+        })
     }
 
     /// A leg that may be of a call that is over.

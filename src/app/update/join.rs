@@ -192,8 +192,13 @@ impl State {
             [Action::Dial, Action::DialAgent, Action::Spy].iter().any(|a| self.pending.commands.contains_key(a));
         let number = call.caller.as_deref().or(call.peer.number.as_deref());
         let unknown = number.is_none() && call.queue_id.is_none() && call.call_id.is_none();
-        let fresh = now.saturating_duration_since(call.phase_at) < if unknown { FOUND } else { WINDOW };
+        let window = if unknown || call.legless { FOUND } else { WINDOW };
+        let fresh = now.saturating_duration_since(call.phase_at) < window;
         let differs = differ(number, Some(&leg.from));
+        if call.legless && call.phase.is_connected() {
+            // It had its leg once: only the same caller, or one of whom nothing is known at once, can be its leg again.
+            return same_number(number, Some(&leg.from)) || (fresh && !differs);
+        }
         ((call.asked || asked) && leg.asks)
             || (fresh && !(self.is_from_caller(call.ring) && differs))
             || (number.is_some() && !differs)

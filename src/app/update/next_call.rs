@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Turn, join::differ};
+use super::{Turn, agent::JUST_BEGUN, join::differ};
 use crate::{
     app::{
         Effect, TimerId,
@@ -26,7 +26,13 @@ impl Turn<'_> {
         if self.state.next_call.is_none() {
             self.effects.push(Effect::StartTimer { timer: TimerId::NextCall, after: PATIENCE });
         }
-        self.state.next_call.get_or_insert(NextCall { leg: None, ring: None, doubted: false, echo: false })
+        self.state.next_call.get_or_insert(NextCall {
+            leg: None,
+            ring: None,
+            doubted: false,
+            echo: false,
+            held_none: false,
+        })
     }
 
     /// A leg came beside the one that lives. Where another one waits already, the platform, which sends an agent one call
@@ -175,9 +181,8 @@ impl Turn<'_> {
             }
             return;
         }
-        let Some(NextCall { leg, ring, echo, .. }) = self.state.next_call.take_if(|waiting| !waiting.doubted) else {
-            return;
-        };
+        let waiting = self.state.next_call.take_if(|waiting| !waiting.doubted);
+        let Some(NextCall { leg, ring, echo, held_none, .. }) = waiting else { return };
         self.effects.push(Effect::StopTimer(TimerId::NextCall));
         if let Some(NextRing { key, kind, event }) = ring {
             self.ring_begins(key, kind, &event);
@@ -185,8 +190,11 @@ impl Turn<'_> {
         if let Some(leg) = leg {
             self.take_leg(leg);
         }
+        let at = self.now.at;
         if let Some(call) = self.state.live_call_mut() {
             call.echo |= echo;
+            // It was over with the call before it, unless its leg comes or another word of it.
+            call.doubted_until = (held_none && call.leg.is_none()).then(|| at + JUST_BEGUN);
         }
     }
 

@@ -6,10 +6,10 @@ use super::{Turn, refused, unreachable};
 use crate::{
     app::{
         Action, Effect, LinkState, Refusal, RefusalKind, TimerId,
-        state::{Phase, Purpose},
+        state::{Call, Phase, Purpose},
     },
     cti::api::{ApiError, Reply, Request},
-    domain::AgentState,
+    domain::{AgentState, HungUpBy},
     i18n::Message,
     softphone,
 };
@@ -52,8 +52,16 @@ impl Turn<'_> {
         self.set_agent(AgentState::SignedOut, None, None);
     }
 
-    /// Unregisters, after the call if there is one: signalling never ends a conversation.
+    /// Unregisters, after the call if there is one: signalling never ends a conversation. One without a leg here is none
+    /// that goes on here, and nobody would say that it is over.
     pub(super) fn leave_registration(&mut self) {
+        let gone = |call: &Call| call.leg.is_none() && call.phase.is_connected();
+        if self.state.session.web_phone && self.state.live_call().is_some_and(gone) {
+            if let Some(call) = self.state.live_call_mut() {
+                call.hung_up_by = Some(HungUpBy::Fault);
+            }
+            self.call_over();
+        }
         if self.state.live_call().is_some() {
             self.state.sip.leave_after_call = true;
         } else {

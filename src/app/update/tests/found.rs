@@ -116,6 +116,51 @@ fn a_conversation_found_after_a_restart_goes_on_in_its_line() {
     }
 }
 
+/// In a conversation with 13800138000 that was found without its leg, and the link away since.
+fn found_and_cut_off() -> Rig {
+    let mut rig = restarted_after(vec![cut_short(10_000, Outcome::Interrupted)], "4");
+    rig.phone(softphone::Event::Registered { expires: Duration::from_secs(600) });
+    resync(&mut rig, Some(6));
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig
+}
+
+#[test]
+fn the_leg_of_another_number_is_none_of_a_conversation_that_was_found() {
+    // At once, and after a while; from a gateway whose name says nothing, only after a while.
+    for (from, after, is_another) in [
+        ("13900139000", 1, true),
+        ("13900139000", 7, true),
+        ("13800138000", 7, false),
+        ("gateway", 1, false),
+        ("gateway", 7, true),
+    ] {
+        let mut rig = found_and_cut_off();
+        rig.later(Duration::from_secs(after));
+        rig.phone(softphone::Event::Incoming { call_id: "c2".into(), from: from.into(), auto_answer: false });
+        let shown = rig.shown();
+        let what = format!("{from} after {after} s: {:?}", shown.call);
+        assert_eq!(shown.call.phase == CallPhase::Ringing, is_another, "{what}");
+        assert_eq!(shown.call.id != Some(7), is_another, "{what}");
+        if is_another {
+            assert_eq!(shown.call.peer.number.as_deref(), Some(from), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_conversation_without_its_leg_ends_with_the_sign_in_and_the_phone_with_it() {
+    let mut rig = restarted_after(vec![cut_short(10_000, Outcome::Interrupted)], "4");
+    rig.phone(softphone::Event::Registered { expires: Duration::from_secs(600) });
+    resync(&mut rig, Some(6));
+    rig.link(LinkEvent::Closed { code: 3405, reason: String::new() });
+    let shown = rig.shown();
+    assert_eq!((shown.agent.state, shown.call.phase.is_live()), (AgentState::SignedOut, false), "nobody says its end");
+    assert!(rig.phone_told(&softphone::Command::Unregister), "and no customer is refused here");
+    let line = shown.journal.first().map(|line| (line.id, line.outcome, line.hung_up_by));
+    assert_eq!(line, Some((7, Outcome::Interrupted, HungUpBy::Fault)));
+}
+
 #[test]
 fn a_line_that_is_over_or_old_is_no_call_that_is_found() {
     let old = JournalEntry { ring_ms: 0, ..cut_short(0, Outcome::Interrupted) };

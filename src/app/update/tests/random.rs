@@ -496,9 +496,26 @@ fn live_through(steps: Vec<Step>) -> Result<(), TestCaseError> {
         // A call that was asked for a moment ago is not what a state from before it speaks of.
         rig.later(Duration::from_secs(3));
         rig.agent("1");
+        // Nor is a ring that was put off because it might have been the last one: that has its deadline.
+        rig.later(Duration::from_secs(3));
+        rig.event(Event::Timer(TimerId::CallDeadline));
         prop_assert_eq!(rig.shown().call.phase, CallPhase::None);
     }
     Ok(())
+}
+
+#[test]
+fn a_ring_that_was_put_off_ends_with_its_doubt() {
+    let rings = |kind, caller| Step::Phone(PhoneState::Ring(kind), caller, false);
+    let steps = vec![
+        rings(RingKind::Queue, 2),
+        Step::CallCommand(19),
+        Step::Reply(false, 0),
+        Step::Invite(0, false),
+        rings(RingKind::Queue, 2),
+        rings(RingKind::Spy, 0),
+    ];
+    live_through(steps).unwrap();
 }
 
 proptest! {
