@@ -100,6 +100,26 @@ fn pasted_numbers_land_clean_in_the_field() {
 }
 
 #[test]
+fn a_second_number_that_is_pasted_is_offered_and_never_becomes_part_of_the_first() {
+    let snapshot = fixtures::idle(Locale::En);
+    let mut state = fixtures::state();
+    on_paste(&mut state, &snapshot, "13800138000", now());
+    on_paste(&mut state, &snapshot, "139 1111 2222", now());
+    assert!(matches!(state.dialog, Some(Dialog::Numbers(_))));
+    let offered: Vec<_> = state.pasted.iter().map(|pasted| pasted.number.as_str()).collect();
+    assert_eq!(offered, ["13911112222", "13800138000"]);
+    press(&mut state, &snapshot, "enter");
+    assert_eq!((state.number.value(), state.dialog.is_none()), ("13911112222", true));
+    // The same one again is that one; a prefix that was typed before stays.
+    on_paste(&mut state, &snapshot, "13911112222", now());
+    assert_eq!((state.number.value(), state.dialog.is_none()), ("13911112222", true));
+    let mut state = fixtures::state();
+    press(&mut state, &snapshot, "0");
+    on_paste(&mut state, &snapshot, "13911112222", now());
+    assert_eq!(state.number.value(), "013911112222");
+}
+
+#[test]
 fn the_busy_menu_takes_number_keys_and_typing() {
     let mut state = fixtures::state();
     let snapshot = fixtures::idle(Locale::En);
@@ -181,6 +201,10 @@ fn quitting_while_customers_are_sent_here_asks_what_becomes_of_them() {
     locked.actions.insert(Action::SignOut, Possible::No(crate::i18n::Message::verbatim("locked")));
     assert_eq!(press(&mut fixtures::state(), &locked, "q y"), tells(&["Quit"]));
     assert_eq!(press(&mut fixtures::state(), &locked, "q b"), then("Busy { reason: None }"));
+    // The call is over here, the platform still has it: the agent is ready after it.
+    let mut occupied = fixtures::idle(Locale::En);
+    occupied.agent.state = crate::domain::AgentState::Occupied;
+    assert!(press(&mut fixtures::state(), &occupied, "q").is_empty());
     // Where nobody is sent to a phone that is gone, nothing is asked.
     let mut busy = fixtures::idle(Locale::En);
     busy.agent.state = crate::domain::AgentState::Busy;

@@ -54,12 +54,23 @@ pub fn on_paste(state: &mut ViewState, snapshot: &Snapshot, text: &str, now: Ins
     let mut numbers = pasted(&strip_escapes(text));
     match numbers.len() {
         0 => state.hint(i18n::text(snapshot.locale, "ui.paste_empty"), now),
-        1 => take_pasted(state, snapshot, numbers.remove(0), now),
+        1 if !is_second(state, &numbers) => take_pasted(state, snapshot, numbers.remove(0), now),
         _ => {
+            if is_second(state, &numbers) {
+                let extension = state.extension.as_ref().map(|extension| extension.digits.clone());
+                numbers.push(Pasted { number: state.number.value().to_owned(), extension });
+            }
             state.pasted = numbers;
             state.dialog = Some(Dialog::Numbers(ListDialog::default()));
         }
     }
+}
+
+/// Whether a whole number is pasted while another one stands in the field: they are never one, whatever is dialled.
+fn is_second(state: &ViewState, pasted: &[Pasted]) -> bool {
+    let is_whole = |number: &str| number.chars().filter(char::is_ascii_digit).count() >= OUTSIDE;
+    let field = state.number.value();
+    is_whole(field) && pasted.iter().any(|one| is_whole(&one.number)) && pasted.iter().all(|one| one.number != field)
 }
 
 /// The numbers of a pasted text, those first that are longer than an inner one.
@@ -106,9 +117,13 @@ fn strip_escapes(text: &str) -> String {
     kept
 }
 
-/// A number that was pasted goes into the field, at the cursor as any text does; its extension is kept for the keypad.
+/// A number that was pasted goes into the field: at the cursor as any text does, but in the place of another whole number;
+/// its extension is kept for the keypad.
 pub(super) fn take_pasted(state: &mut ViewState, snapshot: &Snapshot, pasted: Pasted, now: Instant) {
     state.focus = Focus::Number;
+    if state.number.value().chars().filter(char::is_ascii_digit).count() >= OUTSIDE {
+        state.number.reset();
+    }
     for c in pasted.number.chars() {
         insert(state, c);
     }

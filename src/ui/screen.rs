@@ -69,7 +69,7 @@ impl Screen {
         let mut cells = Buffer::empty(Rect::new(0, 0, columns, rows));
         let (drawn, cursor) = view::draw_on(&mut cells, snapshot, state, now);
         let beside = self.notifier.news(snapshot, state, now);
-        self.latest = Arc::new(self.latest.followed_by(snapshot, drawn, now));
+        self.latest = Arc::new(self.latest.followed_by(snapshot, state, drawn, now));
         self.writer.show(Frame {
             cells,
             cursor,

@@ -48,31 +48,37 @@ pub struct Seen {
     before: Option<Instant>,
     /// The agent began it.
     dialled: bool,
+    /// A question stands in it.
+    question: bool,
+    /// A question stood there already when the call came or went: it means something else since.
+    turned: bool,
     /// What can be clicked, and where.
     pub drawn: Drawn,
 }
 
 impl Seen {
     /// What a picture shows that is drawn `now`, after this one.
-    pub fn followed_by(&self, snapshot: &Snapshot, drawn: Drawn, now: Instant) -> Self {
+    pub fn followed_by(&self, snapshot: &Snapshot, state: &ViewState, drawn: Drawn, now: Instant) -> Self {
         let call = CallSeen::of(snapshot);
-        let (since, before, dialled) = if call.call == self.call.call {
-            (self.since, self.before, self.dialled)
+        let question = matches!(state.dialog, Some(Dialog::Question(_)));
+        let (since, before, dialled, turned) = if call.call == self.call.call {
+            (self.since, self.before, self.dialled, self.turned)
         } else {
             let before = if self.call.call.is_some() { Some(now) } else { self.before };
-            (Some(now), before, snapshot.call.phase == CallPhase::Dialing)
+            (Some(now), before, snapshot.call.phase == CallPhase::Dialing, self.question && question)
         };
-        Self { call, since, before, dialled, drawn }
+        Self { call, since, before, dialled, question, turned, drawn }
     }
 
-    /// The call that a key typed `at` is for: none yet, if this one has only just taken the place of another.
+    /// The call that a key typed `at` is for: none yet, if this one has only just taken the place of another, or has come
+    /// up under a question that the key answers.
     pub fn call_at(&self, at: Instant) -> CallSeen {
         let successor = match (self.before, self.since) {
             (Some(before), Some(since)) => since.saturating_duration_since(before) < SUCCESSOR,
             (_, _) => false,
         };
         let fresh = self.since.is_some_and(|since| at.saturating_duration_since(since) < REACTION);
-        if successor && fresh && !self.dialled { CallSeen::default() } else { self.call }
+        if (successor || self.turned) && fresh && !self.dialled { CallSeen::default() } else { self.call }
     }
 }
 

@@ -87,6 +87,30 @@ fn the_answer_to_a_question_about_the_old_call_is_no_answer_for_the_next() {
 }
 
 #[test]
+fn a_call_that_comes_up_under_a_question_does_not_get_its_answer() {
+    let start = fixtures::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let (idle, rings) = (fixtures::idle(Locale::En), next_caller());
+    let mut state = fixtures::state();
+    let quiet = Seen::default().followed_by(&idle, &state, Drawn::default(), at(0));
+    assert_eq!(quiet.followed_by(&rings, &state, Drawn::default(), at(5000)).call_at(at(5100)).call, Some(2));
+    state.dialog = Some(Dialog::Question(Question::Quit));
+    let asked = quiet.followed_by(&idle, &state, Drawn::default(), at(4000));
+    let under = asked.followed_by(&rings, &state, Drawn::default(), at(5000));
+    assert_eq!(under.call_at(at(5100)).call, None, "it was typed for the question without a call");
+    assert_eq!(under.call_at(at(5600)).call, Some(2));
+    let key: Chord = "y".parse().unwrap();
+    let ask = for_the_call_seen(&mut state, &rings, under.call_at(at(5100)), at(5110), |state| {
+        on_key(state, &rings, key, at(5110))
+    });
+    assert!(ask.is_none() && state.dialog.is_some(), "the question stands: it names the caller now");
+    // Opened when the call was there already, it means what it says.
+    let opened = quiet.followed_by(&rings, &fixtures::state(), Drawn::default(), at(5000));
+    let then = opened.followed_by(&rings, &state, Drawn::default(), at(5050));
+    assert_eq!(then.call_at(at(5100)).call, Some(2));
+}
+
+#[test]
 fn a_hang_up_meant_for_the_colleague_never_reaches_the_customer() {
     let consulting = first(fixtures::consulting(Locale::En, crate::domain::CallPhase::Consulting));
     let back = first(fixtures::in_talk(Locale::En));
@@ -117,7 +141,9 @@ fn a_key_typed_sooner_than_anybody_reacts_was_meant_for_the_call_before() {
     let (old, next) = (first(fixtures::talking(Locale::En)), next_caller());
     let start = fixtures::now();
     let at = |ms| start + Duration::from_millis(ms);
-    let drawn = |before: &Seen, snapshot: &Snapshot, ms| before.followed_by(snapshot, Drawn::default(), at(ms));
+    let drawn = |before: &Seen, snapshot: &Snapshot, ms| {
+        before.followed_by(snapshot, &fixtures::state(), Drawn::default(), at(ms))
+    };
     let talking = drawn(&Seen::default(), &old, 0);
     assert_eq!(talking.call_at(at(10)).call, Some(1), "no call before it");
     // The next customer rings at once, or after an empty picture.

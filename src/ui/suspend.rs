@@ -8,7 +8,7 @@ use super::{
     state::ViewState,
 };
 use crate::{
-    app::{Command, LinkState, Snapshot},
+    app::{Command, LinkState, SipState, Snapshot},
     domain::AgentState,
     i18n::{self, Message},
 };
@@ -74,6 +74,10 @@ pub fn after(state: &mut ViewState, snapshot: &Snapshot, now: std::time::Instant
             state.suspension = Suspension::None;
             return None;
         }
+    }
+    // Customers would be sent to a phone that is not there yet.
+    if snapshot.agent.web_phone && snapshot.sip.state != SipState::Registered {
+        return None;
     }
     state.suspension = Suspension::None;
     state.hint(i18n::text(snapshot.locale, "ui.suspend_ready_again"), now);
@@ -158,6 +162,9 @@ mod tests {
         let mut away = busy();
         away.link.state = LinkState::Down;
         assert!(after(&mut state, &away, now()).is_none(), "the link comes first");
+        let mut no_phone = busy();
+        no_phone.sip.state = SipState::Failed;
+        assert!(after(&mut state, &no_phone, now()).is_none(), "and the phone");
         assert!(matches!(after(&mut state, &busy(), now()), Some(Command::Ready)));
         assert!(state.flash_at(now()).is_some_and(|hint| hint.contains("ready again")));
         assert!(after(&mut state, &busy(), now()).is_none(), "once");

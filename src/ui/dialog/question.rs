@@ -68,7 +68,8 @@ pub const NO: char = 'n';
 /// Whether customers would go on being sent to a phone that is not there any more: ready, or ready by itself when
 /// wrap-up ends. A telephone of the desk's own goes on ringing, and the demonstration ends with its customers.
 pub fn leaves_customers(state: &ViewState, snapshot: &Snapshot) -> bool {
-    let ready = matches!(snapshot.agent.state, AgentState::Idle | AgentState::WrapUp);
+    // Occupied without a call: the platform has not noticed its end yet.
+    let ready = matches!(snapshot.agent.state, AgentState::Idle | AgentState::WrapUp | AgentState::Occupied);
     ready && stays_signed_in(state, snapshot) && !snapshot.call.phase.is_live()
 }
 
@@ -94,9 +95,12 @@ impl Question {
             Question::Quit if live => with_whom("ui.ask_quit_call"),
             Question::Quit if !leaves_customers(state, snapshot) => Message::new("ui.ask_quit"),
             Question::Quit if snapshot.agent.state == AgentState::WrapUp => Message::new("ui.ask_quit_wrap_up"),
+            Question::Quit if snapshot.agent.state == AgentState::Occupied => Message::new("ui.ask_quit_occupied"),
             Question::Quit => Message::new("ui.ask_quit_ready"),
             Question::QuitAnyway { why } => Message::new("ui.ask_quit_anyway").with("why", why),
             Question::Suspend => Message::new("ui.ask_suspend"),
+            Question::SignOut if rings => with_whom("ui.ask_sign_out_ringing"),
+            Question::SignOut if snapshot.call.phase == CallPhase::Dialing => with_whom("ui.ask_sign_out_dialing"),
             Question::SignOut if live => with_whom("ui.ask_sign_out_call"),
             Question::SignOut => Message::new("ui.ask_sign_out"),
             Question::HangUpAll => {
