@@ -30,6 +30,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(4);
 /// closed gets no answer, and may not be repeated.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 
+/// Most characters that are told of where a redirect leads; a host's name is no longer (RFC 1035, 3.1).
+const LONGEST_HOST: usize = 253;
+
 /// The longest answer read, in bytes; far beyond any list.
 const LONGEST_ANSWER: usize = 4 << 20;
 
@@ -221,7 +224,8 @@ async fn answer(url: &Url, request: RequestBuilder) -> Result<(u16, String), Api
     if status.is_redirection() {
         let elsewhere = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         let target = elsewhere.and_then(|location| url.join(location).ok());
-        let message = target.map(|target| format!("-> {}", host_of(&target))).unwrap_or_default();
+        let host = target.map(|target| host_of(&target).chars().take(LONGEST_HOST).collect::<String>());
+        let message = host.map(|host| format!("-> {host}")).unwrap_or_default();
         return Err(ApiError::Status { status: status.as_u16(), message });
     }
     Ok((status.as_u16(), text(url, response).await?))
