@@ -88,7 +88,7 @@ fn read(status: u16, body: &str, parsed: Option<Value>) -> Result<Reply, ApiErro
 fn message(fields: &Value) -> String {
     ["message", "msg", "description", "errorMsg", "error_description", "error"]
         .into_iter()
-        .find_map(|name| value::text(fields.get(name)))
+        .find_map(|name| value::label(fields.get(name)))
         .unwrap_or_default()
 }
 
