@@ -31,6 +31,22 @@ fn without_a_screen() {
 }
 
 #[test]
+fn where_no_file_can_be_written_it_runs_all_the_same() {
+    let home = Home::new();
+    let mut demo = home.command(&["demo", "--headless"]);
+    for place in ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "TMPDIR"] {
+        // For root every folder can be written in; below a file there is none.
+        demo.env(place, "/dev/null/nowhere");
+    }
+    let demo = common::Process::from(demo.spawn().expect("the demo starts"));
+    until("the control socket", Duration::from_secs(5), || home.try_ctl(&["status"]).code == Some(0));
+    home.ctl(&["wait", "ringing", "--timeout", "10"]);
+    home.ctl(&["answer"]);
+    home.until("sound goes out", |s| s["media"]["packets_sent"].as_u64() > Some(20));
+    assert_eq!(demo.terminate(), Some(0));
+}
+
+#[test]
 fn in_a_world_of_the_program() {
     let home = Home::new();
     let args = ["demo", "--headless", "--scenario", "rush-hour", "--set", "audio.backend=null"];
