@@ -188,6 +188,25 @@ fn a_terminal_that_takes_nothing_keeps_nobody() {
 }
 
 #[test]
+fn a_doctor_that_is_interrupted_ends_the_command_for_the_token_too() {
+    let home = Home::new();
+    let platform = Platform::start(&home);
+    let config = fs::read_to_string(&platform.config).unwrap();
+    let pids = home.path("pids");
+    let script = format!("trap '' INT TERM; sleep 300 & echo \"$$ $!\" > '{}'; wait; sleep 300", pids.display());
+    let others: Vec<&str> = config.lines().filter(|line| !line.starts_with("token = ")).collect();
+    let command = json!(["/bin/sh", "-c", script]);
+    fs::write(&platform.config, format!("token_command = {command}\n{}\n", others.join("\n"))).unwrap();
+    let mut doctor = home.command(&["doctor", "--config", &platform.config.to_string_lossy()]);
+    let doctor = Process::from(doctor.stdout(Stdio::null()).spawn().unwrap());
+    until("the command", SOON, || fs::read_to_string(&pids).is_ok_and(|text| text.ends_with('\n')));
+    let pids = fs::read_to_string(&pids).unwrap();
+    doctor.signal(Signal::INT);
+    assert_eq!(doctor.ends(), Some(1));
+    until("its end", SOON, || !pids.split_whitespace().any(common::is_alive));
+}
+
+#[test]
 fn no_core_holds_a_secret() {
     let home = Home::new();
     let platform = Platform::start(&home);

@@ -22,11 +22,12 @@ use super::{
     CliError, DoctorArgs, Global,
     assembly::runtime,
     config::{configured, file},
-    print, print_json,
+    exits, print, print_json,
 };
 use crate::{
     config::Config,
     i18n::{Locale, Message, text},
+    process,
 };
 
 /// For all probes together.
@@ -114,7 +115,17 @@ pub(super) fn run(args: &DoctorArgs, global: &Global) -> Result<(), CliError> {
         let runtime = runtime()?;
         let (running, control) = here::control(&config, global, locale);
         let examined = runtime.block_on(async { Examined { config, locale, running, until: Instant::now() + LIMIT } });
-        findings.extend(runtime.block_on(probes(&examined)));
+        let found = runtime.block_on(async {
+            tokio::select! {
+                // Listened for before anything is started.
+                biased;
+                () = exits::wait_for_end() => None,
+                found = probes(&examined) => Some(found),
+            }
+        });
+        // Interrupted by its reader: what was started for the token must not go on.
+        process::end_all();
+        findings.extend(found.ok_or_else(|| CliError::failed(""))?);
         findings.push(control);
         findings.push(here::storage(&examined.config, global, locale));
         findings.push(here::terminal(&examined.config, locale));
