@@ -167,7 +167,10 @@ pub(super) struct Link {
     pub(super) was_up: bool,
     /// `RegID` of the newest connection.
     pub(super) opened_for: Option<String>,
-    /// When a connection with the same `RegID` was last left for a new one: the platform may still have to deal with it.
+    /// The last connection was given up here; the other side has not closed it.
+    pub(super) left: bool,
+    /// When a connection that was given up was last followed by one with the same `RegID`: the platform may still have to
+    /// deal with the earlier one.
     pub(super) other_at: Option<Instant>,
     /// When the platform last said "replaced" and that was taken for our own doing.
     pub(super) replaced_at: Option<Instant>,
@@ -310,6 +313,7 @@ impl State {
                 retry_at: None,
                 was_up: false,
                 opened_for: None,
+                left: false,
                 other_at: None,
                 replaced_at: None,
                 junk_told: false,

@@ -45,7 +45,8 @@ impl Turn<'_> {
             link.window_from = Some(self.now.at);
         }
         link.token_is_old = false;
-        if link.opened_for.replace(reg_id.clone()).is_some_and(|earlier| earlier == reg_id) {
+        let same = link.opened_for.replace(reg_id.clone()).is_some_and(|earlier| earlier == reg_id);
+        if same && std::mem::take(&mut link.left) {
             link.other_at = Some(self.now.at);
         }
         link.id = LinkId(link.id.0 + 1);
@@ -102,6 +103,9 @@ impl Turn<'_> {
                     self.publish("wsLogout", &[], "websocket断开[1006]", json!({ "code": 1006 }));
                 }
                 self.state.link.last_error = Some(error.message());
+                // A proxy that has lost patience has not refused it.
+                self.state.link.left =
+                    !matches!(error, LinkError::Refused { status: ..500 } | LinkError::Certificate { .. });
                 self.link_lost(None);
             }
         }
@@ -178,6 +182,7 @@ impl Turn<'_> {
     pub(super) fn greeting_overdue(&mut self) {
         if self.state.link.state == LinkState::Connecting {
             self.state.link.last_error = Some(Message::new("app.no_greeting"));
+            self.state.link.left = true;
             self.effects.push(Effect::CloseLink);
             self.state.link.id = LinkId(self.state.link.id.0 + 1);
             self.link_lost(None);

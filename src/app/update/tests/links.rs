@@ -327,6 +327,18 @@ fn long_after_an_attempt_of_its_own_another_seat_has_replaced_it() {
 }
 
 #[test]
+fn after_a_link_that_the_other_side_has_closed_it_is_another_seat_that_replaces_it() {
+    let mut rig = Rig::idle();
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    rig.later(Duration::from_secs(2));
+    rig.link(replaced());
+    assert_eq!((rig.shown().agent.state, rig.shown().link.state), (AgentState::SignedOut, LinkState::GivenUp));
+}
+
+#[test]
 fn a_seat_taken_back_is_not_fought_over() {
     let mut rig = Rig::idle();
     rig.link(replaced());
