@@ -172,6 +172,8 @@ pub(super) struct Link {
     /// When a connection that was given up was last followed by one with the same `RegID`: the platform may still have to
     /// deal with the earlier one.
     pub(super) other_at: Option<Instant>,
+    /// The platform has said "replaced", that was taken for our own doing, and the link is not up again yet.
+    pub(super) was_replaced: bool,
     /// When the platform last said "replaced" and that was taken for our own doing.
     pub(super) replaced_at: Option<Instant>,
     /// A frame that could not be read has been told of.
@@ -315,6 +317,7 @@ impl State {
                 opened_for: None,
                 left: false,
                 other_at: None,
+                was_replaced: false,
                 replaced_at: None,
                 junk_told: false,
                 bad_text_told: false,

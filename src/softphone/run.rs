@@ -152,6 +152,7 @@ impl<M: MediaPort> Runner<M> {
         let now = Instant::now();
         match command {
             Command::Register(account) => self.agent.register(account, now),
+            Command::Refresh => self.agent.refresh(now),
             Command::Unregister => self.agent.unregister(now),
             Command::Answer { call_id } => self.agent.answer(&call_id),
             Command::HangUp { call_id } => self.agent.hang_up(&call_id, now),

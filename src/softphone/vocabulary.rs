@@ -53,6 +53,9 @@ pub enum Command {
     /// the connection still leads anywhere. With another password for the same user: use it, at once and over the same
     /// connection.
     Register(Account),
+    /// REGISTER once more although the binding is not due, at most once a second: another phone may have replaced it at the
+    /// registrar. Where the phone is not registered, as [`Command::Register`] for the same account.
+    Refresh,
     /// REGISTER with `expires=0`, end the call if there is one, close the socket.
     Unregister,
     /// Answer a leg that rings.

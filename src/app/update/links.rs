@@ -176,6 +176,10 @@ impl Turn<'_> {
             // What cut both is over.
             self.register_again();
         }
+        if std::mem::take(&mut self.state.link.was_replaced) {
+            // If it was another place after all, the phone's binding has been replaced, too.
+            self.refresh_registration();
+        }
         self.greeted();
     }
 
@@ -209,6 +213,7 @@ impl Turn<'_> {
         if ours {
             tracing::info!("an earlier connection of this program has replaced the link; it is opened once more");
             self.state.link.replaced_at = Some(self.now.at);
+            self.state.link.was_replaced = true;
             return self.link_lost(None);
         }
         self.link_lost(Some(code));
@@ -338,6 +343,7 @@ impl Turn<'_> {
             self.renew_old_token();
         }
         let tried = self.reconnect_now();
+        self.refresh_registration();
         self.info(Message::new(if tried { "app.trying_again" } else { self.why_not_tried() }));
         self.done(id);
     }

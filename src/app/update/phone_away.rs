@@ -13,7 +13,7 @@ use crate::{
     cti::api::{ApiError, Reply, Request},
     domain::{AgentState, TargetState},
     i18n::Message,
-    softphone::SipError,
+    softphone::{self, SipError},
 };
 
 /// A phone that is back sooner has been away from nobody.
@@ -33,6 +33,13 @@ impl Turn<'_> {
             self.register();
         }
         waits
+    }
+
+    /// Registers once more where the phone is registered as far as is known here.
+    pub(super) fn refresh_registration(&mut self) {
+        if self.state.sip.wanted && self.state.sip.state == SipState::Registered {
+            self.phone(softphone::Command::Refresh);
+        }
     }
 
     /// The registrar does not accept the phone's password.

@@ -172,6 +172,16 @@ impl Agent {
         }
     }
 
+    /// Registers once more before the binding is due, or does at once what would be done later.
+    pub(crate) fn refresh(&mut self, now: Instant) {
+        let Some(registration) = &mut self.registration else { return };
+        if self.link != Link::Up || !registration.bound() {
+            self.hasten(now);
+        } else if let Some(text) = registration.refresh(&self.identity, now) {
+            self.send(text);
+        }
+    }
+
     /// Does at once what would be done later, but not more than once a second; where there is nothing to be done the
     /// connection is looked at.
     fn hasten(&mut self, now: Instant) {

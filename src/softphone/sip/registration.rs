@@ -188,6 +188,15 @@ impl Registration {
         }
     }
 
+    /// There is reason to doubt a binding that is not due yet: what to send, unless something was sent within the last
+    /// second or the registrar has forbidden it.
+    pub(super) fn refresh(&mut self, identity: &Identity, now: Instant) -> Option<String> {
+        let asked_lately = self.asked.is_some_and(|asked| now < asked + LEAST_REFRESH);
+        let forbidden = self.not_before.is_some_and(|not_before| now < not_before);
+        let bound = matches!(self.phase, Phase::Bound { .. });
+        (bound && !asked_lately && !forbidden).then(|| self.begin(identity, now))
+    }
+
     /// The connection is gone, or none could be made: how long to wait before the next attempt.
     pub(super) fn pause(&mut self, trouble: Trouble, now: Instant) -> Duration {
         self.reset();

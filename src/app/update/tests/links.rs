@@ -298,6 +298,7 @@ fn replaced_by_an_attempt_of_its_own_it_comes_back_once_and_stays_signed_in() {
     rig.link(LinkEvent::Opened);
     rig.push(PushMessage::Established);
     assert_eq!(rig.shown().link.state, LinkState::Up);
+    assert!(rig.phone_told(&softphone::Command::Refresh), "whoever it was may have taken the phone's binding");
     // Whoever replaces it now sits somewhere else.
     rig.later(Duration::from_secs(50));
     rig.link(replaced());

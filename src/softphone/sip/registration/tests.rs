@@ -267,3 +267,18 @@ fn hope_does_not_hurry_a_registrar_that_said_when_nor_repeat_a_wrong_password() 
     bench.registration.set_password(&Account { user: "ss1234ss8001".into(), password: "other".into() });
     assert!(hastened(&mut bench));
 }
+
+#[test]
+fn a_binding_that_is_doubted_is_renewed_before_it_is_due_once_a_second() {
+    let refreshed = |bench: &mut Bench| bench.registration.refresh(&bench.identity, bench.now);
+    let mut bench = Bench::new();
+    let text = bench.registration.begin(&bench.identity, bench.now);
+    assert!(refreshed(&mut bench).is_none(), "it is being asked");
+    bench.reply(&text, "200 OK", "Expires: 600\r\n");
+    assert!(refreshed(&mut bench).is_none(), "a moment ago");
+    bench.now += Duration::from_secs(2);
+    let text = refreshed(&mut bench).expect("a REGISTER");
+    assert!(text.starts_with("REGISTER "));
+    assert!(bench.registration.bound(), "until the registrar says otherwise");
+    assert!(refreshed(&mut bench).is_none());
+}

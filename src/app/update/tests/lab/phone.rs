@@ -166,6 +166,7 @@ impl Lab {
                     self.plan_phone(20, PhoneDue::Connects);
                 }
             }
+            Command::Refresh => {}
             Command::Unregister => {
                 self.phone.wanted = false;
                 self.phone.registered = false;
