@@ -221,6 +221,13 @@ fn quitting_while_customers_are_sent_here_asks_what_becomes_of_them() {
 }
 
 #[test]
+fn why_it_failed_before_quitting_ends_with_one_full_stop() {
+    let question = Question::QuitAnyway { why: "平台没有应答。".into() };
+    let text = question.text(&fixtures::state(), &fixtures::idle(Locale::ZhCn)).render(Locale::ZhCn);
+    assert!(text.contains("没有应答。仍要退出吗"), "{text}");
+}
+
+#[test]
 fn a_suspension_that_was_agreed_to_is_busy_or_signed_out_and_a_choice_of_the_agents_ends_what_follows() {
     let suspends = |keys: &str| {
         let mut state = fixtures::state();

@@ -97,7 +97,10 @@ impl Question {
             Question::Quit if snapshot.agent.state == AgentState::WrapUp => Message::new("ui.ask_quit_wrap_up"),
             Question::Quit if snapshot.agent.state == AgentState::Occupied => Message::new("ui.ask_quit_occupied"),
             Question::Quit => Message::new("ui.ask_quit_ready"),
-            Question::QuitAnyway { why } => Message::new("ui.ask_quit_anyway").with("why", why),
+            Question::QuitAnyway { why } => {
+                // It may be a sentence of its own.
+                Message::new("ui.ask_quit_anyway").with("why", why.trim_end_matches(['.', '。']))
+            }
             Question::Suspend => Message::new("ui.ask_suspend"),
             Question::SignOut if rings => with_whom("ui.ask_sign_out_ringing"),
             Question::SignOut if snapshot.call.phase == CallPhase::Dialing => with_whom("ui.ask_sign_out_dialing"),
