@@ -111,7 +111,10 @@ fn fuzz_whole_http_replies() {
             *stage.lock().unwrap() = good(&words);
             let next = api.send(&Request::Busy { reason: None, check: None, name: None }).await;
             let next = next.map(|reply| reply.message);
-            assert!(next.as_ref().is_ok_and(|got| *got == words), "{next:?} instead of {words}");
+            // What still comes of the last answer when the next command is sent spoils that one's answer: HTTP has no
+            // numbers. It fails, and is told.
+            let spoilt = way == 3 && next.is_err();
+            assert!(spoilt || next.as_ref().is_ok_and(|got| *got == words), "{next:?} instead of {words}");
         });
     });
 }
