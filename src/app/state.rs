@@ -154,6 +154,8 @@ pub(super) struct Link {
     pub(super) state: LinkState,
     pub(super) since: Timestamp,
     pub(super) since_at: Instant,
+    /// When the connection of now was made: what the platform greets with is of then, however late it comes.
+    pub(super) opened_at: Instant,
     /// When it was lost first; reconnection is counted from here.
     pub(super) lost_at: Option<Instant>,
     /// When it was tried again after having been given up: reconnection is counted from here instead.
@@ -307,6 +309,7 @@ impl State {
                 state: LinkState::Down,
                 since: now.wall,
                 since_at: now.at,
+                opened_at: now.at,
                 lost_at: None,
                 window_from: None,
                 token_is_old: false,

@@ -21,7 +21,7 @@ use crate::{
         state::{Call, JustEnded, Leg, NextCall, NextRing, PlatformKey},
     },
     cti::push::{PhoneEvent, PhoneState},
-    domain::{Direction, RingKind},
+    domain::{CallPhase, Direction, RingKind},
     softphone,
 };
 
@@ -63,7 +63,7 @@ impl State {
     /// Whether the link has been up since a call began: what the platform says of it comes before what it says of the
     /// next one.
     fn keeps_order(&self, ended: &JustEnded) -> bool {
-        self.link.state == LinkState::Up && self.link.since_at <= ended.since
+        self.link.state == LinkState::Up && self.link.opened_at <= ended.since
     }
 
     /// Whether the platform's messages about a call whose leg has come and gone are still on their way.
@@ -121,17 +121,27 @@ impl State {
         let (number, id) = (number_of(own, event), event.call_id.as_deref());
         let (shown, leg) = (self.live_call(), self.leg_unspoken_of());
         let waits = self.next_call.is_some() && !self.doubts();
+        if let Some(call) = shown.filter(|call| call.asked && call.platform.is_none() && call.leg.is_none()) {
+            // It names one that is over, and not the one that has been asked for since.
+            let is_number = |other: Option<&str>| same_number(other, number);
+            let named = |ended: &JustEnded| {
+                let may = !ended.rung && !ended.over && ended.own == own && is_number(ended.number.as_deref());
+                may && now.saturating_duration_since(ended.at) < LATE && self.is_open(ended, id)
+            };
+            // A ring that is offered is none of what has been asked for.
+            let before = |ended: &JustEnded| {
+                let may = !own && !ended.own && !ended.rung && !differ(ended.number.as_deref(), number);
+                may && self.is_unspoken(ended, now)
+            };
+            let place = self.ended.iter().position(named).or_else(|| self.ended.iter().position(before));
+            return place.filter(|_| !waits && !is_number(call.peer.number.as_deref()));
+        }
         if (shown.is_some() && leg.is_none()) || (waits && shown.is_none()) {
             return None;
         }
-        let open = |ended: &JustEnded| {
-            ended.platform.is_none_or(|key| {
-                self.platform.get(key).is_some_and(|open| id.is_none_or(|id| !open.is_named() || open.is_called(id)))
-            })
-        };
         let late = |ended: &JustEnded| now.saturating_duration_since(ended.at) < LATE;
         let fits = |ended: &JustEnded| {
-            let may = !ended.rung && !ended.over && ended.own == own && open(ended);
+            let may = !ended.rung && !ended.over && ended.own == own && self.is_open(ended, id);
             late(ended)
                 && may
                 && !differ(ended.number.as_deref(), number)
@@ -146,6 +156,13 @@ impl State {
         }
         let of_shown = leg.is_some_and(|leg| same(Some(&leg.from)));
         named.or_else(|| self.ended.iter().position(fits).filter(|_| !of_shown && !waits))
+    }
+
+    /// Whether a message with this name, or none, may be about a call that is over here.
+    fn is_open(&self, ended: &JustEnded, id: Option<&str>) -> bool {
+        ended.platform.is_none_or(|key| {
+            self.platform.get(key).is_some_and(|open| id.is_none_or(|id| !open.is_named() || open.is_called(id)))
+        })
     }
 
     /// Whether a ring or a call-out is the one that is in doubt, once more.
@@ -200,6 +217,10 @@ impl Turn<'_> {
     pub(super) fn doubt_ring(&mut self, kind: Option<RingKind>, event: PhoneEvent) {
         let Some(place) = self.state.ring_of_ended(kind, &event, self.now.at) else { return };
         tracing::info!("a call is announced after its end, or the next one");
+        if let Some(call) = self.state.live_call_mut().filter(|call| call.platform.is_none()) {
+            // Occupied for that call, then, and not for this one.
+            call.occupied = false;
+        }
         let key = self.key_of_ended(place, event.call_id.as_deref());
         if self.state.next_call.is_some() && !self.state.doubts() {
             // It names the one who has called, and the next one waits already.
@@ -472,6 +493,22 @@ impl Turn<'_> {
         }
         if nothing_left {
             self.no_doubt();
+        }
+    }
+
+    /// The platform holds a call that begins and has no leg on the screen: a leg that waits in doubt is that one's, and of
+    /// no call that is over.
+    pub(super) fn doubted_leg_is_of_found(&mut self) {
+        let phase = self.state.call_phase();
+        let begins = matches!(phase, CallPhase::Ringing | CallPhase::Dialing);
+        let own = phase == CallPhase::Dialing;
+        let fits = |waiting: &mut NextCall| {
+            waiting.doubted && waiting.ring.is_none() && waiting.leg.as_ref().is_some_and(|leg| leg.asks == own)
+        };
+        let alone = begins && self.state.live_call().is_some_and(|call| call.leg.is_none());
+        if let Some(leg) = self.state.next_call.take_if(|waiting| alone && fits(waiting)).and_then(|next| next.leg) {
+            self.effects.push(Effect::StopTimer(TimerId::NextCall));
+            self.take_leg(leg);
         }
     }
 

@@ -166,6 +166,10 @@ impl State {
         let other_name = event.call_id.is_some() && named;
         let other_number = differ(call.caller.as_deref(), event.caller.as_deref());
         let has_leg = call.leg.is_some();
+        if call.hang_up_asked && !has_leg && !named && call.caller.is_none() && event.caller.is_some() {
+            // Of what is being ended nothing was known but that it was there: this is the next one.
+            return Beginning::New;
+        }
         if matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing) {
             // A call out is pushed as such and rings as the own leg: that is one call, whatever its messages are named.
             let other_kind = offered == (call.phase == CallPhase::Dialing);

@@ -82,6 +82,7 @@ impl Turn<'_> {
     pub(super) fn link_event(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Opened => {
+                self.state.link.opened_at = self.now.at;
                 self.effects.push(Effect::StartTimer { timer: TimerId::LinkGreeting, after: GREETING });
             }
             LinkEvent::Push(push) => self.pushed(*push),

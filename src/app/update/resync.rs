@@ -82,7 +82,17 @@ impl Turn<'_> {
             // Now it is known, or known not to be.
             self.call_over();
         }
-        if matches!(pho_sta, 6 | 21..=26 | 31 | 32 | 35) && self.speaks_of_ended_call() {
+        let conversation = matches!(pho_sta, 6 | 21..=26 | 31 | 32 | 35);
+        if conversation && !self.state.call_phase().is_connected() && self.has_leg_since_the_link() {
+            // What was a conversation when the link came is no call that begins since, and its end is none of that one.
+            let key = self.state.platform.begin(None);
+            self.state.platform.ended_here(key, self.now.at);
+            return tracing::info!(
+                pho_sta,
+                "the platform still speaks of the call before the one that has begun since"
+            );
+        }
+        if conversation && self.speaks_of_ended_call() {
             return tracing::info!(pho_sta, "the platform still speaks of the call that has ended here");
         }
         // It is what there is now: whatever was to be said of older calls was said while the link was away.
@@ -129,6 +139,7 @@ impl Turn<'_> {
             self.join_shown(None);
         }
         if !live && self.state.live_call().is_some() {
+            self.doubted_leg_is_of_found();
             self.found(!guessed);
         }
     }
@@ -202,9 +213,16 @@ impl Turn<'_> {
 
     /// Whether the call was there before the link came back; one that came since is not what the platform tells of.
     fn has_leg_from_before_the_link(&self) -> bool {
-        let up_since = self.state.link.since_at;
+        let up_since = self.state.link.opened_at;
         let old = |call: &Call| call.leg.is_some() && call.clocks.started_at.is_none_or(|at| at < up_since);
         self.state.live_call().is_some_and(old)
+    }
+
+    /// Whether the leg on the screen has come since the link has been there.
+    fn has_leg_since_the_link(&self) -> bool {
+        let up_since = self.state.link.opened_at;
+        let new = |call: &Call| call.leg.is_some() && call.clocks.started_at.is_some_and(|at| at > up_since);
+        self.state.live_call().is_some_and(new)
     }
 
     /// Wrap-up seconds left: the platform's figure if it sends one, else what is left of the countdown.

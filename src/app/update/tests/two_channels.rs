@@ -278,6 +278,7 @@ fn a_platform_that_has_forgotten_a_call_with_sound_does_not_end_it() {
     rig.link(crate::cti::link::LinkEvent::Closed { code: 1006, reason: String::new() });
     rig.later(Duration::from_millis(200));
     rig.timer(TimerId::Reconnect);
+    rig.link(crate::cti::link::LinkEvent::Opened);
     rig.push(PushMessage::Established);
     rig.push(PushMessage::InitState { ag_sta: 1, pho_sta: None, param: None });
     let shown = rig.shown();
@@ -295,7 +296,9 @@ fn a_platform_that_has_forgotten_a_call_with_sound_does_not_end_it() {
     let mut rig = talking(None);
     rig.phone(softphone::Event::Media(MediaEvent::Lost { cause: softphone::LossCause::PathLost }));
     rig.link(crate::cti::link::LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.later(Duration::from_millis(200));
     rig.timer(TimerId::Reconnect);
+    rig.link(crate::cti::link::LinkEvent::Opened);
     rig.push(PushMessage::Established);
     rig.push(PushMessage::InitState { ag_sta: 1, pho_sta: None, param: None });
     assert_eq!((rig.shown().call.phase.is_live(), told_about(&rig, "a")), (false, vec!["release"]));

@@ -42,10 +42,12 @@ pub(super) struct Story {
     pub(super) resync_heard: Option<Ms>,
     /// A call out was accepted, as far as the program knows.
     pub(super) dial_heard: Option<Ms>,
-    /// Its leg rang beside another one.
+    /// Its leg rang, or it was announced without one, beside another call.
     pub(super) beside: bool,
     /// The link was cut between its leg and the push.
     pub(super) cut: bool,
+    /// Its leg came from a gateway, or the leg of another one for it, while nobody could say whose that was.
+    pub(super) mixed: bool,
     /// The agent asked for its end.
     pub(super) end_asked: Option<Ms>,
 }
@@ -176,6 +178,9 @@ impl Ledger {
         let call = &self.calls[no];
         let entry = &line.entry;
         let ended = line.ended?;
+        if call.mixed {
+            return None;
+        }
         let wrong = |what: &str| Some(format!("{what}: {entry:?}\nwhat happened: {call:?}, the line ended at {ended}"));
         // The number, as far as it was told before the end.
         let told = call.ring_heard.or(call.dial_heard).is_some_and(|heard| heard <= ended);
@@ -233,7 +238,8 @@ impl Ledger {
             let numbered = line.entry.peer.number.as_deref().and_then(no_of);
             if let (Some(named), Some(numbered)) = (named, numbered)
                 && named != numbered
-                && !self.calls.get(named).is_some_and(|call| self.is_nameless(call))
+                && !self.calls.get(named).is_some_and(|call| self.is_nameless(call) || call.mixed)
+                && !self.calls.get(numbered).is_some_and(|call| call.mixed)
             {
                 return Some(format!("two calls in one line: {:?}", line.entry));
             }
@@ -248,9 +254,14 @@ impl Ledger {
         for (no, call) in self.calls.iter().enumerate() {
             let of_call = &lines[no];
             let heard = [call.ring_heard, call.rang, call.dial_heard].iter().any(Option::is_some);
+            if call.mixed {
+                continue;
+            }
             let most = if heard { 1 + usize::from(self.came_apart(call)) } else { 0 };
             // One that only rang beside another call was turned away, and the agent was told so.
-            let in_time = call.ring_heard.is_some_and(|ring| !call.beside || call.left.is_none_or(|left| ring <= left));
+            let in_time = call
+                .ring_heard
+                .is_some_and(|ring| !call.beside || (call.rang.is_some() && call.left.is_none_or(|left| ring <= left)));
             let announced = in_time || call.dial_heard.is_some();
             let told_apart = announced || !(call.beside || self.is_nameless(call));
             let least = usize::from(heard && told_apart);

@@ -125,7 +125,8 @@ impl Lab {
     }
 
     fn leg_must_be_silent(&mut self, no: usize, why: &str) {
-        let Some(leg) = self.phone.leg(no).filter(|leg| leg.near == Near::Up) else { return };
+        let known = !self.ledger.call(no).mixed;
+        let Some(leg) = self.phone.leg(no).filter(|leg| known && leg.near == Near::Up) else { return };
         if self.phone.is_audible(leg) {
             return self.fail(format!("{why}, and the agent is heard in leg {no}"));
         }
@@ -139,7 +140,7 @@ impl Lab {
     pub(super) fn leg_is_left(&mut self, no: usize) {
         self.ledger.leg_is_gone(no, self.now);
         let call = self.ledger.call(no);
-        let wanted = call.over.is_some() || call.end_asked.is_some();
+        let wanted = call.over.is_some() || call.end_asked.is_some() || call.mixed;
         let gone = self.phone.leg(no).is_none_or(|leg| leg.far == Far::Gone);
         if !wanted && !gone {
             self.fail(format!("leg {no} is ended although nobody asked for it: {call:?}"));
@@ -149,7 +150,7 @@ impl Lab {
     /// A leg is refused because there is another one.
     pub(super) fn leg_is_refused(&mut self, no: usize) {
         self.ledger.leg_is_gone(no, self.now);
-        let over = self.ledger.call(no).over.is_some();
+        let over = self.ledger.call(no).over.is_some() || self.ledger.call(no).mixed;
         let other = |leg: &&Leg| leg.no != no && leg.lives() && self.ledger.call(leg.no).over.is_none();
         let others = self.phone.there().filter(|leg| leg.no != no).count();
         if !over && self.phone.legs.iter().find(other).is_none() && others < 2 {
@@ -226,6 +227,10 @@ impl Lab {
         let up = self.phone.legs.iter().find(|leg| leg.lives() && leg.near == Near::Up);
         let leg = up.or_else(|| self.phone.legs.iter().find(|leg| leg.lives()));
         let says = |what: &str| Some(what.to_owned());
+        let there = leg.map(|leg| leg.no).into_iter().chain(self.platform.call.map(|held| held.no));
+        if there.into_iter().any(|no| self.ledger.call(no).mixed) {
+            return self.wrong_agent(hears);
+        }
         let is = |no: usize| self.is_shown_as(&shown, no);
         if shown.phase.is_live()
             && let (Some(a), Some(b)) =
@@ -288,6 +293,9 @@ impl Lab {
     /// Whether a live call is shown as this one, with the right number.
     fn is_shown_as(&self, shown: &Shown, no: usize) -> Option<String> {
         let call = self.ledger.call(no);
+        if call.mixed {
+            return None;
+        }
         let found = call.resync_heard.is_some_and(|resync| {
             call.ring_heard.is_none() || (shown.number.is_none() && call.left.is_some_and(|left| left <= resync))
         });

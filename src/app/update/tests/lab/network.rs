@@ -247,6 +247,10 @@ impl Lab {
             return self.note(|| format!("lost on the way: {message:?}"));
         }
         self.changed();
+        if let Some(no) = about.filter(|no| self.shown_call() != Some(*no)) {
+            let busy = self.state.call.as_ref().is_some_and(|call| call.phase.is_live() && call.leg.is_some());
+            self.ledger.call_mut(no).beside |= busy && self.ledger.call(no).rang.is_none();
+        }
         self.ledger.is_heard(&message, about, self.network.linked_at, self.now);
         self.before_push(&message, about);
         self.note(|| format!("push {message:?}"));

@@ -343,13 +343,28 @@ impl Lab {
                     return self.event(Event::Phone(softphone::Event::TurnedAway { from }));
                 }
                 leg.near = Near::Ringing;
-                let beside = self.phone.there().count() > 1;
+                // A call on the screen that has lost its leg is one as well.
+                let shown = self.state.call.as_ref().is_some_and(|call| call.phase.is_live() && call.leg.is_none());
+                let beside = self.phone.there().count() > 1 || (shown && self.shown_call() != Some(no));
                 self.ledger.leg_rings(no, beside, self.now);
+                self.nobody_says_whose_leg(no);
                 self.event(Event::Phone(softphone::Event::Incoming { call_id, from, auto_answer }));
             }
             Down::Cancel(no) => self.far_end_leaves(no, EndCause::Cancelled),
             Down::Bye(no, None) => self.far_end_leaves(no, EndCause::RemoteBye),
             Down::Bye(no, Some(why)) => self.far_end_leaves(no, EndCause::Unreached(why)),
+        }
+    }
+
+    /// A leg from a gateway, while the platform is not heard, may as well be that of the call on the screen that has none:
+    /// what becomes of the two is nobody's fault.
+    fn nobody_says_whose_leg(&mut self, no: usize) {
+        let awaited = self.state.call.as_ref().is_some_and(|call| call.phase.is_live() && call.leg.is_none());
+        if self.terms.gateway && awaited && !self.hears_platform() {
+            if let Some(other) = self.shown_call() {
+                self.ledger.call_mut(other).mixed |= other != no;
+                self.ledger.call_mut(no).mixed |= other != no;
+            }
         }
     }
 
