@@ -248,7 +248,7 @@ pub struct CallView {
     /// Who transferred the call here, where told.
     #[serde(skip)]
     pub transferred_by: Option<String>,
-    /// Whether the microphone is muted: the capture path's word.
+    /// Whether the microphone is muted, by the capture path's word, or shut because the call is being ended.
     pub muted: bool,
     /// The other side has put the call on hold and does not listen.
     pub held_by_far_end: bool,

@@ -176,6 +176,8 @@ pub(super) struct Link {
     pub(super) other_at: Option<Instant>,
     /// The platform has said "replaced", that was taken for our own doing, and the link is not up again yet.
     pub(super) was_replaced: bool,
+    /// When an attempt was last left for a new one because this machine's network had changed.
+    pub(super) moved_at: Option<Instant>,
     /// When the platform last said "replaced" and that was taken for our own doing.
     pub(super) replaced_at: Option<Instant>,
     /// A frame that could not be read has been told of.
@@ -321,6 +323,7 @@ impl State {
                 left: false,
                 other_at: None,
                 was_replaced: false,
+                moved_at: None,
                 replaced_at: None,
                 junk_told: false,
                 bad_text_told: false,

@@ -150,7 +150,7 @@ impl State {
             consult: call.consult.clone(),
             monitored: call.monitored.clone(),
             transferred_by: call.transferred_by.clone(),
-            muted: self.media.muted,
+            muted: self.media.muted || is_shut(call),
             since: Some(call.since),
             ring_ms: 0,
             talk_ms: 0,
@@ -215,4 +215,10 @@ fn media_view(media: &Media) -> MediaView {
         level_out_dbfs: media.far_end,
         device_error: media.device_errors.first().cloned(),
     }
+}
+
+/// Whether a call is being ended that has sound: nobody hears anybody in it, before its end is known everywhere.
+fn is_shut(call: &Call) -> bool {
+    let answered = call.leg.as_ref().is_some_and(|leg| leg.answered);
+    call.phase.is_live() && call.hang_up_asked && answered
 }

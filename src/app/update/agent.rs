@@ -132,8 +132,7 @@ impl Turn<'_> {
         };
         let begun = call.clocks.started_at.unwrap_or(at) + JUST_BEGUN;
         let begins = matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing);
-        let unspoken_of = call.asked && call.platform.is_none();
-        if begins && !call.guessed && call.leg_lost.is_none() && !call.occupied && (at < begun || unspoken_of) {
+        if begins && !call.guessed && call.leg_lost.is_none() && !call.occupied && at < begun {
             // One that was asked for here and that the platform has not spoken of has a deadline of its own.
             call.doubted_until = call.platform.is_some().then_some(begun);
             return;

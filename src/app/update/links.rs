@@ -364,10 +364,19 @@ impl Turn<'_> {
     /// This machine's network is another one: what stood by the old one is doubted, and what waits is tried.
     pub(super) fn network_changed(&mut self) {
         tracing::info!("the network has changed");
+        let at = self.now.at;
         match self.state.link.state {
             LinkState::Up => self.effects.push(Effect::ProveLink),
-            LinkState::Connecting if self.has_session() => self.open_link(),
-            LinkState::Connecting | LinkState::Down | LinkState::GivenUp => self.reconnect_due(),
+            LinkState::Connecting if self.has_session() => {
+                // Addresses that come and go must not end every attempt before it has had its time.
+                let of_late = |moved: Instant| at.saturating_duration_since(moved) < SLOW;
+                if !self.state.link.moved_at.is_some_and(of_late) {
+                    self.state.link.moved_at = Some(at);
+                    self.open_link();
+                }
+            }
+            LinkState::Connecting => {}
+            LinkState::Down | LinkState::GivenUp => self.reconnect_due(),
         }
         self.register_again();
     }

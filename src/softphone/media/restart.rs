@@ -33,6 +33,9 @@ const LOST_PATIENCE: Duration = Duration::from_secs(1);
 const AGAIN_AFTER: [Duration; 4] =
     [Duration::from_secs(3), Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(20)];
 
+/// Between two restarts because the machine's addresses have changed: some come and go (a VPN, a bad cable).
+const FLAPS: Duration = Duration::from_secs(2);
+
 /// After another path was found: nothing that came before the loss has come again for so long.
 const SOUND_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -128,6 +131,7 @@ impl Guard {
         let mut was_up = false;
         let mut footing = None;
         let mut plan = Plan::default();
+        let mut asked = None::<Instant>;
         loop {
             tokio::select! {
                 changed = self.path.changed() => {
@@ -156,7 +160,9 @@ impl Guard {
                     if now != known && was_up {
                         tracing::info!(call_id = self.call_id, ?now, "the addresses of this machine have changed");
                         if plan.next.is_some() || footing.as_ref().is_none_or(|footing| !footing.holds(&now)) {
-                            plan = Plan { next: Some(Instant::now()), moved: true, flowed: plan.flowed, ..Plan::default() };
+                            let at = Instant::now();
+                            let next = asked.map_or(at, |asked| at.max(asked + FLAPS));
+                            plan = Plan { next: Some(next), moved: true, flowed: plan.flowed, ..Plan::default() };
                         }
                     }
                     known = now;
@@ -167,6 +173,7 @@ impl Guard {
                         continue;
                     }
                     let moved = std::mem::take(&mut plan.moved);
+                    asked = Some(Instant::now());
                     let wish = Wish::Restart { call_id: self.call_id.clone(), moved };
                     if self.agreements.borrow().silenced() || self.wish.send(wish).is_err() {
                         return;

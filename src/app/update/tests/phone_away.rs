@@ -81,6 +81,15 @@ fn another_network_is_a_reason_to_try_and_to_doubt() {
     assert_eq!((registrations(&rig).len(), rig.count(|e| matches!(e, Effect::OpenLink { .. }))), (1, 1));
     rig.event(Event::NetworkChanged);
     assert_eq!(rig.count(|e| matches!(e, Effect::OpenLink { .. })), 2, "the attempt began on the old network");
+    rig.event(Event::NetworkChanged);
+    assert_eq!(
+        rig.count(|e| matches!(e, Effect::OpenLink { .. })),
+        2,
+        "addresses that come and go end no attempt each"
+    );
+    rig.later(Duration::from_secs(5));
+    rig.event(Event::NetworkChanged);
+    assert_eq!(rig.count(|e| matches!(e, Effect::OpenLink { .. })), 3);
 
     let mut out = Rig::new(Profile { sign_in_at_start: false, ..profile() });
     out.event(Event::Started);

@@ -309,6 +309,8 @@ fn nobody_hears_the_agent_after_the_key_or_the_platform_has_ended_the_call() {
     let mut rig = talking(None);
     rig.command(Command::HangUp);
     assert_eq!(told_about(&rig, "a"), ["release"], "before the platform has answered");
+    let shown = rig.shown();
+    assert!(shown.call.muted && shown.pending.contains(&crate::app::Action::HangUp), "shown in the same moment");
     let mut rig = talking(None);
     pho(&mut rig, PhoneState::HungUp, None);
     assert_eq!(told_about(&rig, "a"), ["release"]);

@@ -360,11 +360,10 @@ impl Lab {
     /// what becomes of the two is nobody's fault.
     fn nobody_says_whose_leg(&mut self, no: usize) {
         let awaited = self.state.call.as_ref().is_some_and(|call| call.phase.is_live() && call.leg.is_none());
-        if self.terms.gateway && awaited && !self.hears_platform() {
-            if let Some(other) = self.shown_call() {
-                self.ledger.call_mut(other).mixed |= other != no;
-                self.ledger.call_mut(no).mixed |= other != no;
-            }
+        let unknown = self.terms.gateway && awaited && !self.hears_platform();
+        if let Some(other) = self.shown_call().filter(|other| unknown && *other != no) {
+            self.ledger.call_mut(other).mixed = true;
+            self.ledger.call_mut(no).mixed = true;
         }
     }
 
