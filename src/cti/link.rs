@@ -71,6 +71,9 @@ pub enum LinkError {
     /// No connection: name, route, port.
     #[error("cannot reach {host}: {reason}")]
     Connect { host: String, reason: String },
+    /// An attempt was given up after `ms`; the server may still deal with it.
+    #[error("{host} did not answer within {ms} ms")]
+    Unanswered { host: String, ms: u64 },
     /// The server's certificate is not trusted.
     #[error("the certificate of {host} is not trusted: {reason}")]
     Certificate { host: String, reason: String },
@@ -89,6 +92,9 @@ impl LinkError {
             LinkError::Connect { host, reason } => {
                 Message::new("cti.connect").with("host", host).with("reason", reason)
             }
+            LinkError::Unanswered { host, ms } => {
+                Message::new("cti.connect").with("host", host).with("reason", format!("no answer within {ms} ms"))
+            }
             LinkError::Certificate { host, reason } => {
                 Message::new("cti.certificate").with("host", host).with("reason", reason)
             }
@@ -106,7 +112,7 @@ impl From<WsError> for LinkError {
             | WsError::Protocol { host, reason } => LinkError::Connect { host, reason },
             WsError::Certificate { host, reason } => LinkError::Certificate { host, reason },
             WsError::Refused { status } => LinkError::Refused { status },
-            WsError::Timeout { host, ms } => LinkError::Connect { host, reason: format!("no answer within {ms} ms") },
+            WsError::Timeout { host, ms } => LinkError::Unanswered { host, ms },
         }
     }
 }

@@ -104,9 +104,11 @@ impl Turn<'_> {
                     self.publish("wsLogout", &[], "websocket断开[1006]", json!({ "code": 1006 }));
                 }
                 self.state.link.last_error = Some(error.message());
-                // A proxy that has lost patience has not refused it.
-                self.state.link.left =
-                    !matches!(error, LinkError::Refused { status: ..500 } | LinkError::Certificate { .. });
+                // A proxy that has lost patience has not refused it either.
+                self.state.link.left |= matches!(
+                    error,
+                    LinkError::Silent(_) | LinkError::Unanswered { .. } | LinkError::Refused { status: 500.. }
+                );
                 self.link_lost(None);
             }
         }

@@ -252,7 +252,7 @@ async fn a_slow_upgrade_is_waited_for_and_given_up_in_the_end() {
     tokio::time::pause();
     let began = tokio::time::Instant::now();
     let last = events.recv().await;
-    assert!(matches!(last, Some(LinkEvent::Failed(LinkError::Connect { .. }))), "{last:?}");
+    assert!(matches!(last, Some(LinkEvent::Failed(LinkError::Unanswered { .. }))), "{last:?}");
     assert!((9..=10).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
     tokio::time::resume();
     assert_eq!(end_of(&mut socket).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);

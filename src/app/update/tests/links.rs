@@ -319,6 +319,19 @@ fn replaced_while_it_is_still_connecting_it_comes_back_too() {
 }
 
 #[test]
+fn an_attempt_that_was_not_answered_counts_as_one_of_its_own() {
+    let mut rig = Rig::idle();
+    rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Failed(LinkError::Unanswered { host: "platform".into(), ms: 10_000 }));
+    rig.timer(TimerId::Reconnect);
+    rig.link(LinkEvent::Opened);
+    rig.push(PushMessage::Established);
+    rig.link(replaced());
+    assert_eq!(rig.shown().agent.state, AgentState::Idle);
+}
+
+#[test]
 fn long_after_an_attempt_of_its_own_another_seat_has_replaced_it() {
     let mut rig = Rig::idle();
     reconnect(&mut rig);
@@ -331,6 +344,9 @@ fn long_after_an_attempt_of_its_own_another_seat_has_replaced_it() {
 fn after_a_link_that_the_other_side_has_closed_it_is_another_seat_that_replaces_it() {
     let mut rig = Rig::idle();
     rig.link(LinkEvent::Closed { code: 1006, reason: String::new() });
+    rig.timer(TimerId::Reconnect);
+    let refused = LinkError::Connect { host: "platform".into(), reason: "connection refused".into() };
+    rig.link(LinkEvent::Failed(refused));
     rig.timer(TimerId::Reconnect);
     rig.link(LinkEvent::Opened);
     rig.push(PushMessage::Established);
