@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// By when nobody may hear an agent any more whose call is over.
-const SHUT: Duration = Duration::from_millis(300);
+const SHUT: Duration = Duration::from_millis(500);
 /// The platform's figures are of the last half second; and a moment for them to be asked for.
 const MEMORY: Duration = Duration::from_millis(600);
 

@@ -464,8 +464,9 @@ impl Turn<'_> {
         if (leg.answered && !another_waits) || !self.held_by_platform() {
             return false;
         }
-        let number = self.state.live_call().and_then(|call| call.caller.as_deref().or(call.peer.number.as_deref()));
-        if same_number(number, Some(&leg.from)) || !self.leg_has_come(leg) {
+        // A customer who was refused and rings again at once has the same number. If it is the end of this call after all,
+        // the platform says so.
+        if !self.leg_has_come(leg) {
             return false;
         }
         if let Some(call) = self.state.live_call_mut() {

@@ -36,6 +36,49 @@ fn hung_up_while_nothing_gets_through_the_agent_is_told_at_once() {
     assert!(!rig.shown().call.phase.is_live() && rig.outcome(id).is_some_and(|outcome| outcome.is_ok()));
 }
 
+/// A customer's ring of this name; all of them are the same one, who calls again.
+fn rings(rig: &mut Rig, name: &str) {
+    rig.agent("4");
+    rig.push(PushMessage::Phone(PhoneEvent {
+        state: PhoneState::Ring(RingKind::Queue),
+        caller: Some("13800138000".into()),
+        call_id: Some(name.into()),
+        ..PhoneEvent::default()
+    }));
+}
+
+fn hung_up(rig: &mut Rig, name: &str) {
+    let event = PhoneEvent { state: PhoneState::HungUp, call_id: Some(name.into()), ..PhoneEvent::default() };
+    rig.push(PushMessage::Phone(event));
+    rig.agent("1");
+}
+
+#[test]
+fn a_customer_who_was_refused_before_the_leg_came_rings_again_and_keeps_the_ring_when_that_leg_goes() {
+    let refused = || {
+        let mut rig = Rig::idle();
+        rings(&mut rig, "a");
+        rig.command(Command::Reject);
+        rig.reply_to(|r| *r == Request::Refuse, 0, Value::Null);
+        hung_up(&mut rig, "a");
+        rig.phone(softphone::Event::Incoming { call_id: "c1".into(), from: "13800138000".into(), auto_answer: false });
+        rings(&mut rig, "b");
+        rig.phone(softphone::Event::Ended { call_id: "c1".into(), cause: EndCause::Cancelled });
+        rig
+    };
+    let mut rig = refused();
+    assert_eq!(rig.shown().call.phase, CallPhase::Ringing, "{}", rig.notices());
+    rig.phone(softphone::Event::Incoming { call_id: "c2".into(), from: "13800138000".into(), auto_answer: false });
+    assert!(rig.shown().can(Action::Answer) && rig.has_leg("c2"));
+    let outcomes: Vec<_> = rig.shown().journal.iter().map(|line| line.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Rejected], "the ring that goes on has missed nobody");
+    // It was the end of that call after all, which the platform says.
+    let mut rig = refused();
+    hung_up(&mut rig, "b");
+    let shown = rig.shown();
+    assert_eq!((shown.call.phase.is_live(), shown.journal[0].outcome), (false, Outcome::Missed));
+}
+
 #[test]
 fn a_sign_out_in_a_call_ends_it_at_once_however_slow_the_platform_is() {
     let mut rig = Rig::talking();
