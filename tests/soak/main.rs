@@ -87,12 +87,17 @@ async fn listen(rig: &Rig) -> Done<Events> {
     let params = json!({"events": ["callStarted", "callEnded"]});
     let line = json!({"jsonrpc": "2.0", "id": 1, "method": "Event.subscribe", "params": params});
     write.write_all(format!("{line}\n").as_bytes()).await.map_err(|error| error.to_string())?;
+    let mut lines = BufReader::new(read).lines();
+    // The first call must not begin before its events are asked for.
+    let answer = lines.next_line().await.map_err(|error| error.to_string())?.ok_or("no answer")?;
+    if !answer.contains("\"result\"") {
+        return Err(answer);
+    }
     let events = Events::default();
     let kept = events.clone();
     tokio::spawn(async move {
         // The socket is closed with this half.
         let _write = write;
-        let mut lines = BufReader::new(read).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
