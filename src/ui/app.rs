@@ -13,10 +13,11 @@ use tokio::{
 };
 
 use super::{
-    act::{self, Ask},
-    asking::{self, Answer, tell},
+    asking::{self, Answer, send},
     dial,
     dialog::Dialog,
+    effect::UiEffect,
+    input_events,
     keys::Chord,
     notify::{Notifier, Way},
     screen::Screen,
@@ -103,7 +104,7 @@ pub async fn run(handle: Handle, setup: UiSetup, complain: impl Fn(Message) + Se
             suspend::ask_job();
         }
         if let Some(command) = suspend::after(&mut state, &snapshot, now) {
-            tell(&handle, command);
+            send(&handle, command);
             dirty = true;
         }
         if dirty && now >= screen.at + FRAME {
@@ -132,7 +133,7 @@ pub async fn run(handle: Handle, setup: UiSetup, complain: impl Fn(Message) + Se
             }
             typed = reader.events.recv() => {
                 let Some(typed) = typed else {
-                    tell(&handle, Command::Quit);
+                    send(&handle, Command::Quit);
                     return Ok(Exit::TerminalGone);
                 };
                 let mut typed = Some(typed);
@@ -181,7 +182,7 @@ pub async fn run(handle: Handle, setup: UiSetup, complain: impl Fn(Message) + Se
 /// One event of the terminal; the view state changes, and perhaps something is to be asked. `latest` is what was drawn
 /// last; what the agent saw comes with the event.
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
-fn on_typed(state: &mut ViewState, snapshot: &Snapshot, latest: &Seen, typed: Typed<Seen>) -> Option<Ask> {
+fn on_typed(state: &mut ViewState, snapshot: &Snapshot, latest: &Seen, typed: Typed<Seen>) -> Option<UiEffect> {
     let now = Instant::now();
     let Typed { event, at, seen } = typed;
     if let (Some(Dialog::Help(first) | Dialog::Health(first)), Some(end)) = (&mut state.dialog, latest.drawn.help_end())
@@ -191,7 +192,7 @@ fn on_typed(state: &mut ViewState, snapshot: &Snapshot, latest: &Seen, typed: Ty
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => {
             seen::for_the_call_seen(state, snapshot, seen.call_at(at), now, |state| {
-                act::on_key(state, snapshot, Chord::of(&key), now)
+                input_events::on_key(state, snapshot, Chord::of(&key), now)
             })
         }
         Event::Key(_) => None,
@@ -203,12 +204,12 @@ fn on_typed(state: &mut ViewState, snapshot: &Snapshot, latest: &Seen, typed: Ty
             MouseEventKind::Down(MouseButton::Left) => {
                 let target = seen.drawn.at(mouse.column, mouse.row)?;
                 seen::for_the_call_seen(state, snapshot, seen.call_at(at), now, |state| {
-                    act::on_click(state, snapshot, target, now)
+                    input_events::on_click(state, snapshot, target, now)
                 })
             }
             kind @ (MouseEventKind::ScrollUp | MouseEventKind::ScrollDown) => {
                 let under = seen.drawn.at(mouse.column, mouse.row);
-                act::on_wheel(state, snapshot, under, kind == MouseEventKind::ScrollUp);
+                input_events::on_wheel(state, snapshot, under, kind == MouseEventKind::ScrollUp);
                 None
             }
             _ => None,

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::{
-    act::Ask,
     dial,
     dialog::{Dialog, Question},
     duty,
+    effect::UiEffect,
     screen::Screen,
     seen::{call_of, concerns_call},
-    state::ViewState,
-    suspend::{self, Suspension},
+    state::{Suspension, ViewState},
+    suspend,
 };
 use crate::{
     app::{Command, CommandOutcome, Handle, Snapshot},
@@ -48,8 +48,8 @@ pub enum Answer {
     NotQuit(Message),
 }
 
-/// Asks without waiting.
-pub fn tell(handle: &Handle, command: Command) {
+/// Sends a command without waiting for its outcome.
+pub fn send(handle: &Handle, command: Command) {
     if !handle.tell(command) {
         tracing::warn!("a key had no effect: the program is ending or far behind");
     }
@@ -57,7 +57,7 @@ pub fn tell(handle: &Handle, command: Command) {
 
 /// Does what a key asked for.
 pub fn carry_out(
-    ask: Ask,
+    ask: UiEffect,
     handle: &Handle,
     answers: &mpsc::UnboundedSender<Answer>,
     state: &mut ViewState,
@@ -67,20 +67,20 @@ pub fn carry_out(
     // Between this picture and the actor another call may take the place of the one that is seen here.
     let about = if concerns_call(&ask) { handle.about(call_of(snapshot)) } else { handle.clone() };
     match ask {
-        Ask::Tell(command) => tell(&about, command),
-        Ask::TellAll(commands) => commands.into_iter().for_each(|command| tell(&about, command)),
-        Ask::RaiseHand(wish) => {
+        UiEffect::Send(command) => send(&about, command),
+        UiEffect::SendAll(commands) => commands.into_iter().for_each(|command| send(&about, command)),
+        UiEffect::RaiseHand(wish) => {
             wait_for(handle, Command::RaiseHand(wish), answers, |outcome| {
                 Answer::HandRaised(outcome.err().map(|refusal| refusal.message))
             });
         }
-        Ask::Dial { command, typed } => {
+        UiEffect::Dial { command, typed } => {
             wait_for(&about, command, answers, move |outcome| match outcome {
                 Ok(_) => Answer::Dialled(typed),
                 Err(refusal) => Answer::Refused(refusal.message),
             });
         }
-        Ask::SignIn => {
+        UiEffect::SignIn => {
             wait_for(handle, Command::SignIn { force: false }, answers, |outcome| match outcome {
                 Ok(_) => Answer::Dialled(String::new()),
                 Err(refusal) if refusal.platform.as_ref().is_some_and(|(code, _)| *code == SIGNED_IN_ELSEWHERE) => {
@@ -89,7 +89,7 @@ pub fn carry_out(
                 Err(refusal) => Answer::Refused(refusal.message),
             });
         }
-        Ask::HangUpThenQuit => {
+        UiEffect::HangUpThenQuit => {
             let handle = handle.clone();
             tokio::spawn(async move {
                 match tokio::time::timeout(HANG_UP_PATIENCE, about.ask(Command::HangUp)).await {
@@ -97,14 +97,14 @@ pub fn carry_out(
                     Ok(Err(refusal)) => tracing::warn!(reason = ?refusal.kind, "not hung up before quitting"),
                     Err(_) => tracing::warn!("hang-up not answered before quitting"),
                 }
-                tell(&handle, Command::Quit);
+                send(&handle, Command::Quit);
             });
         }
-        Ask::ThenQuit(command) => {
+        UiEffect::ThenQuit(command) => {
             let (handle, answers) = (handle.clone(), answers.clone());
             tokio::spawn(async move {
                 let failed = match tokio::time::timeout(LAST_COMMAND, about.ask(command)).await {
-                    Ok(Ok(_)) => return tell(&handle, Command::Quit),
+                    Ok(Ok(_)) => return send(&handle, Command::Quit),
                     Ok(Err(refusal)) => refusal.message,
                     Err(_) => Message::new("ui.no_answer"),
                 };
@@ -112,20 +112,20 @@ pub fn carry_out(
                 drop(answers.send(Answer::NotQuit(failed)));
             });
         }
-        Ask::SetMouse(on) => {
+        UiEffect::SetMouse(on) => {
             screen.set_mouse(on);
-            tell(handle, Command::Prefer(Preference::Mouse(on)));
+            send(handle, Command::Prefer(Preference::Mouse(on)));
         }
-        Ask::Copy(text) => screen.copy(text),
-        Ask::Redraw => screen.draw_anew(),
-        Ask::ThenSuspend(command) => {
+        UiEffect::Copy(text) => screen.copy(text),
+        UiEffect::Redraw => screen.draw_anew(),
+        UiEffect::ThenSuspend(command) => {
             let ready_again = matches!(command, Command::Busy { .. });
             wait_for(&about, command, answers, move |outcome| match outcome {
                 Ok(_) => Answer::Suspend { ready_again },
                 Err(refusal) => Answer::Refused(refusal.message),
             });
         }
-        Ask::Suspend => match suspend::refused(snapshot) {
+        UiEffect::Suspend => match suspend::refused(snapshot) {
             None if suspend::asks(state, snapshot) => {}
             None => suspend::ask_job(),
             Some(why) => state.hint(why.render(snapshot.locale), Instant::now()),

@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use super::{
-    act::{Ask, is_possible, tell},
     dial,
     dialog::{Choice, Dialog, Page, Pick, PickKind, Question},
-    lists::{self, Listed},
+    effect::{UiEffect, is_possible, send},
+    lists::{self, ListRow},
     state::ViewState,
-    view::monitored,
+    who,
 };
 use crate::{
     app::{Action, Command, Snapshot},
-    domain::{Callee, Direction, Outcome},
+    domain::Callee,
     i18n::{self, Message},
 };
 
@@ -29,15 +29,15 @@ pub(super) fn pick(state: &mut ViewState, snapshot: &Snapshot, kind: PickKind, n
     }
     let pick = Pick::new(kind);
     let pick = match (lists::selected(state, snapshot), kind) {
-        (Some(Listed::Agent(agent)), PickKind::Consult | PickKind::Transfer) => pick.typed(&agent.ag_no),
-        (Some(Listed::Group(group)), PickKind::Transfer) => pick.on_page(Page::Groups).typed(&group.name),
+        (Some(ListRow::Agent(agent)), PickKind::Consult | PickKind::Transfer) => pick.typed(&agent.ag_no),
+        (Some(ListRow::Group(group)), PickKind::Transfer) => pick.on_page(Page::Groups).typed(&group.name),
         (Some(_), _) | (None, _) => pick,
     };
     state.dialog = Some(Dialog::Pick(pick));
 }
 
 /// What was chosen in one of these dialogs.
-pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Instant) -> Option<Ask> {
+pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice, now: Instant) -> Option<UiEffect> {
     let (needed, command) = match choice {
         Choice::Consult(callee) => (Action::Consult, Command::Consult { callee, caller_id: None }),
         Choice::Transfer(to) => (Action::Transfer, Command::Transfer { to, caller_id: None }),
@@ -58,22 +58,23 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         | Choice::TestSound(_)
         | Choice::CheckHealth
         | Choice::ReadyAnyway
-        | Choice::Number(..) => return None,
+        | Choice::Number(..)
+        | Choice::Pasted(_) => return None,
     };
-    tell(state, snapshot, needed, command, now)
+    send(state, snapshot, needed, command, now)
 }
 
 /// Asks before somebody's call is torn down.
 pub(super) fn disconnect(state: &mut ViewState, snapshot: &Snapshot, now: Instant) {
     if is_possible(state, snapshot, Action::Disconnect, now) {
-        let who = monitored(snapshot).unwrap_or_default();
+        let who = who::monitored(snapshot).unwrap_or_default();
         state.dialog = Some(Dialog::Question(Question::Disconnect { who }));
     }
 }
 
 /// Calls the number dialled last again: of this run, else of the journal.
-pub(super) fn redial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<Ask> {
-    let Some(callee) = dialled(state, snapshot).into_iter().next() else {
+pub(super) fn redial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<UiEffect> {
+    let Some(callee) = dial::recallable(state, snapshot).into_iter().next() else {
         state.hint(i18n::text(snapshot.locale, "ui.nothing_dialled"), now);
         return None;
     };
@@ -84,28 +85,6 @@ pub(super) fn redial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -
         state.hint(Message::new("ui.redialling").with("who", who).render(snapshot.locale), now);
     }
     ask
-}
-
-/// What has been dialled, newest first, each once: at this screen, then from the journal.
-pub(super) fn dialled(state: &ViewState, snapshot: &Snapshot) -> Vec<Callee> {
-    let from_journal = snapshot.journal.iter().filter_map(|entry| {
-        let peer = &entry.peer;
-        match entry.direction {
-            Direction::Out => peer.number.clone().map(Callee::Number),
-            // The journal does not tell who called whom between agents; what rang here was not dialled here.
-            Direction::Inner if !matches!(entry.outcome, Outcome::Missed | Outcome::Elsewhere | Outcome::Rejected) => {
-                peer.ag_no.clone().map(Callee::Agent)
-            }
-            Direction::Inner | Direction::In | Direction::Consult | Direction::Spy | Direction::Auto => None,
-        }
-    });
-    let mut all: Vec<Callee> = Vec::new();
-    for callee in state.dialled.iter().rev().cloned().chain(from_journal) {
-        if !all.contains(&callee) {
-            all.push(callee);
-        }
-    }
-    all
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use crate::{
     domain::{BusyReason, CallPhase},
     i18n::Locale,
     ui::{
-        act::{on_key, on_wheel},
         fixtures::{self, now},
+        input_events::{on_key, on_wheel},
         keys::Chord,
         state::{Focus, Tab},
     },
@@ -27,11 +27,11 @@ fn asked(snapshot: &Snapshot, keys: &str) -> Vec<String> {
 }
 
 fn consult(callee: &str) -> String {
-    format!("Tell(Consult {{ callee: {callee}, caller_id: None }})")
+    format!("Send(Consult {{ callee: {callee}, caller_id: None }})")
 }
 
 fn transfer(to: &str) -> String {
-    format!("Tell(Transfer {{ to: {to}, caller_id: None }})")
+    format!("Send(Transfer {{ to: {to}, caller_id: None }})")
 }
 
 #[test]
@@ -67,16 +67,16 @@ fn a_call_is_transferred_to_agents_groups_numbers_and_flows() {
 #[test]
 fn what_a_consultation_and_a_supervisor_can_do_is_a_key_each() {
     let at = |phase| fixtures::consulting(Locale::En, phase);
-    assert_eq!(asked(&at(CallPhase::ConsultOut), "u"), ["Tell(ConsultReturn)"]);
-    assert_eq!(asked(&at(CallPhase::Consulting), "T"), ["Tell(ConsultTransfer)"]);
-    assert_eq!(asked(&at(CallPhase::Consulting), "w"), ["Tell(ThreeWay)"]);
-    assert_eq!(asked(&at(CallPhase::Consulting), "u"), ["Tell(ConsultReturn)"]);
-    assert_eq!(asked(&at(CallPhase::ThreeWay), "u"), ["Tell(ThreeWayReturn)"]);
-    assert_eq!(asked(&fixtures::in_talk(Locale::En), "e y"), ["Tell(Evaluate)"]);
+    assert_eq!(asked(&at(CallPhase::ConsultOut), "u"), ["Send(ConsultReturn)"]);
+    assert_eq!(asked(&at(CallPhase::Consulting), "T"), ["Send(ConsultTransfer)"]);
+    assert_eq!(asked(&at(CallPhase::Consulting), "w"), ["Send(ThreeWay)"]);
+    assert_eq!(asked(&at(CallPhase::Consulting), "u"), ["Send(ConsultReturn)"]);
+    assert_eq!(asked(&at(CallPhase::ThreeWay), "u"), ["Send(ThreeWayReturn)"]);
+    assert_eq!(asked(&fixtures::in_talk(Locale::En), "e y"), ["Send(Evaluate)"]);
     let at = |phase| fixtures::monitoring(Locale::En, phase);
-    assert_eq!(asked(&at(CallPhase::Spying), "W"), ["Tell(Whisper { ag_no: None })"]);
-    assert_eq!(asked(&at(CallPhase::Whispering), "W"), ["Tell(WhisperCancel)"]);
-    assert_eq!(asked(&at(CallPhase::Spying), "B"), ["Tell(Barge { ag_no: None })"]);
+    assert_eq!(asked(&at(CallPhase::Spying), "W"), ["Send(Whisper { ag_no: None })"]);
+    assert_eq!(asked(&at(CallPhase::Whispering), "W"), ["Send(WhisperCancel)"]);
+    assert_eq!(asked(&at(CallPhase::Spying), "B"), ["Send(Barge { ag_no: None })"]);
     let mut state = fixtures::state();
     assert!(press(&mut state, &fixtures::idle(Locale::En), "c t u w e W B D").is_empty());
     assert!(state.dialog.is_none() && state.flash_at(now()).is_some(), "why not is told");
@@ -87,7 +87,7 @@ fn tearing_down_asks_first() {
     let spying = fixtures::monitoring(Locale::En, CallPhase::Spying);
     assert!(asked(&spying, "D enter n").is_empty());
     assert!(asked(&spying, "D esc y").is_empty());
-    assert_eq!(asked(&spying, "D y"), ["Tell(Disconnect { ag_no: None })"]);
+    assert_eq!(asked(&spying, "D y"), ["Send(Disconnect { ag_no: None })"]);
     let mut state = fixtures::state();
     press(&mut state, &spying, "D");
     state.follow(&spying, &fixtures::idle(Locale::En), now());
@@ -97,9 +97,9 @@ fn tearing_down_asks_first() {
 #[test]
 fn listening_begins_with_an_agent_on_the_line() {
     let idle = fixtures::in_charge(Locale::En);
-    assert_eq!(asked(&idle, "v enter"), ["Tell(Spy { ag_no: \"8003\" })"]);
-    assert_eq!(asked(&idle, "v 欧 enter"), ["Tell(Spy { ag_no: \"8010\" })"]);
-    assert_eq!(asked(&idle, "v 8 0 7 7 enter"), ["Tell(Spy { ag_no: \"8077\" })"]);
+    assert_eq!(asked(&idle, "v enter"), ["Send(Spy { ag_no: \"8003\" })"]);
+    assert_eq!(asked(&idle, "v 欧 enter"), ["Send(Spy { ag_no: \"8010\" })"]);
+    assert_eq!(asked(&idle, "v 8 0 7 7 enter"), ["Send(Spy { ag_no: \"8077\" })"]);
     assert!(asked(&idle, "v 8 0 0 1 enter").is_empty(), "never oneself");
 }
 
@@ -117,23 +117,23 @@ fn the_choice_stays_on_its_agent_when_the_list_is_renewed() {
 #[test]
 fn a_state_wanted_after_the_call_is_chosen_and_taken_back() {
     let mut talk = fixtures::in_talk(Locale::En);
-    assert_eq!(asked(&talk, "b 2"), ["Tell(Busy { reason: Some(12) })"]);
-    assert_eq!(asked(&talk, "r"), ["Tell(Ready)"]);
+    assert_eq!(asked(&talk, "b 2"), ["Send(Busy { reason: Some(12) })"]);
+    assert_eq!(asked(&talk, "r"), ["Send(Ready)"]);
     assert!(asked(&talk, "b 0").is_empty(), "there is no wish to take back");
     talk.after_call = Some(Wanted::Busy(Some(BusyReason { id: 12, name: "就餐".into() })));
-    assert_eq!(asked(&talk, "b 0"), ["Tell(ForgetAfterCall)"]);
-    assert_eq!(asked(&talk, "b n o space w i s h enter"), ["Tell(ForgetAfterCall)"]);
+    assert_eq!(asked(&talk, "b 0"), ["Send(ForgetAfterCall)"]);
+    assert_eq!(asked(&talk, "b n o space w i s h enter"), ["Send(ForgetAfterCall)"]);
     talk.busy_reasons.clear();
     talk.after_call = None;
-    assert_eq!(asked(&talk, "b"), ["Tell(Busy { reason: None })"]);
+    assert_eq!(asked(&talk, "b"), ["Send(Busy { reason: None })"]);
     talk.after_call = Some(Wanted::Busy(None));
-    assert_eq!(asked(&talk, "b"), ["Tell(ForgetAfterCall)"]);
+    assert_eq!(asked(&talk, "b"), ["Send(ForgetAfterCall)"]);
 }
 
 #[test]
 fn the_directory_calls_consults_and_transfers() {
     let idle = fixtures::in_charge(Locale::En);
-    assert_eq!(asked(&idle, "d down down enter"), ["Tell(DialAgent { ag_no: \"8003\", caller_id: None })"]);
+    assert_eq!(asked(&idle, "d down down enter"), ["Send(DialAgent { ag_no: \"8003\", caller_id: None })"]);
     let mut state = fixtures::state();
     assert!(press(&mut state, &idle, "d up pagedown enter").is_empty());
     assert!(state.flash_at(now()).is_some_and(|hint| hint.contains("skill groups cannot be called")));
@@ -148,7 +148,7 @@ fn the_directory_calls_consults_and_transfers() {
 #[test]
 fn a_customer_is_taken_out_of_the_queue_after_a_question() {
     let idle = fixtures::in_charge(Locale::En);
-    let taken = "Tell(TakeFromQueue { fields: {\"callId\": String(\"13600136000\")} })";
+    let taken = "Send(TakeFromQueue { fields: {\"callId\": String(\"13600136000\")} })";
     assert_eq!(asked(&idle, "Q down down enter y"), [taken]);
     assert_eq!(asked(&idle, "Q down down t y"), [taken]);
     assert!(asked(&idle, "Q down down enter n").is_empty());
@@ -170,11 +170,11 @@ fn searching_filters_the_open_list_and_enter_goes_into_it() {
     let idle = fixtures::in_charge(Locale::En);
     let mut state = fixtures::state();
     assert!(press(&mut state, &idle, "f 广 州").is_empty());
-    assert_eq!((state.focus, state.list_len(&idle)), (Focus::Find, 1));
+    assert_eq!((state.focus, lists::rows(&state, &idle).len()), (Focus::Find, 1));
     let asks = press(&mut state, &idle, "enter enter");
     assert!(asks[0].contains("number: \"13911112222\""), "{asks:?}");
     press(&mut state, &idle, "esc");
-    assert_eq!((state.focus, state.list_len(&idle)), (Focus::None, 3));
+    assert_eq!((state.focus, lists::rows(&state, &idle).len()), (Focus::None, 3));
     press(&mut state, &idle, "f x backspace down");
     assert_eq!(state.focus, Focus::List);
     press(&mut state, &idle, "f 广 d esc d");
@@ -222,20 +222,20 @@ fn the_number_field_recalls_what_was_dialled_and_gives_the_draft_back() {
 #[test]
 fn quiet_mode_is_a_key() {
     let mut idle = fixtures::idle(Locale::En);
-    assert_eq!(asked(&idle, "Z"), ["Tell(Prefer(Quiet(true)))"]);
+    assert_eq!(asked(&idle, "Z"), ["Send(Prefer(Quiet(true)))"]);
     idle.quiet = true;
-    assert_eq!(asked(&idle, "Z"), ["Tell(Prefer(Quiet(false)))"]);
+    assert_eq!(asked(&idle, "Z"), ["Send(Prefer(Quiet(false)))"]);
 }
 
 #[test]
 fn a_dialog_leaves_the_keys_of_the_call_alone() {
     let talk = fixtures::in_talk(Locale::En);
     let mut state = fixtures::state();
-    assert_eq!(press(&mut state, &talk, "c x f4 alt-x"), ["Tell(HangUp)", "Tell(HangUp)"]);
+    assert_eq!(press(&mut state, &talk, "c x f4 alt-x"), ["Send(HangUp)", "Send(HangUp)"]);
     let Some(Dialog::Pick(pick)) = &state.dialog else { panic!("it is gone") };
     assert_eq!(pick.list.filter.value(), "x", "a letter is text here");
     let mut state = fixtures::state();
-    assert_eq!(press(&mut state, &talk, "t shift-tab down f7"), ["Tell(Mute)"], "also from a second field");
+    assert_eq!(press(&mut state, &talk, "t shift-tab down f7"), ["Send(Mute)"], "also from a second field");
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn the_palette_has_a_line_for_every_action_with_its_key_and_says_why_not() {
     let mut idle = fixtures::idle(Locale::En);
     idle.actions.insert(Action::Consult, crate::app::Possible::No(Message::verbatim("no call is up")));
     press(&mut state, &idle, ":");
-    let items = state.dialog.as_ref().unwrap().items(&state, &idle);
+    let items = state.dialog.as_ref().unwrap().items(&state.context(&idle));
     let line = |label: &str| items.iter().find(|item| item.label == label).unwrap_or_else(|| panic!("{label}"));
     assert_eq!((line("consult").remark.as_str(), line("consult").enabled), ("no call is up  c", false));
     assert_eq!((line("waiting customers").remark.as_str(), line("waiting customers").enabled), ("Q", true));
@@ -276,5 +276,5 @@ fn what_is_pasted_goes_into_the_open_field() {
     assert_eq!(press(&mut state, &talk, "enter"), [consult("Number(\"13800138000\")")]);
     press(&mut state, &talk, "f");
     dial::on_paste(&mut state, &talk, "上海", now());
-    assert_eq!((state.list_len(&talk), state.number.value()), (1, ""));
+    assert_eq!((lists::rows(&state, &talk).len(), state.number.value()), (1, ""));
 }

@@ -5,18 +5,20 @@ use std::time::Instant;
 use tui_input::{Input, InputRequest};
 
 use super::{
-    act::{Ask, is_possible, tell},
-    calls,
-    dialog::{Dialog, ListDialog},
+    dialog::{Dialog, NumbersDialog},
+    effect::{UiEffect, is_possible, send},
     input::UiAction,
-    lists::{self, Listed},
-    look,
-    state::{Extension, Focus, NUMBER_MAX, Pasted, ViewState},
+    lists::{self, ListRow},
+    navigation,
+    number::{Extension, NUMBER_MAX, Pasted, number_error},
+    state::{Focus, ViewState},
     text,
 };
 use crate::{
     app::{Action, Command, JournalEntry, Snapshot},
-    domain::{Callee, Direction, NumberError, REMARK_MAX, clean_agent_number, clean_number, extension, numbers_in},
+    domain::{
+        Callee, Direction, NumberError, Outcome, REMARK_MAX, clean_agent_number, clean_number, extension, numbers_in,
+    },
     i18n::{self, Message},
 };
 
@@ -60,17 +62,20 @@ pub fn on_paste(state: &mut ViewState, snapshot: &Snapshot, text: &str, now: Ins
                 let extension = state.extension.as_ref().map(|extension| extension.digits.clone());
                 numbers.push(Pasted { number: state.number.value().to_owned(), extension });
             }
-            state.pasted = numbers;
-            state.dialog = Some(Dialog::Numbers(ListDialog::default()));
+            state.dialog = Some(Dialog::Numbers(NumbersDialog { pasted: numbers, ..NumbersDialog::default() }));
         }
     }
 }
 
 /// Whether a whole number is pasted while another one stands in the field: they are never one, whatever is dialled.
 fn is_second(state: &ViewState, pasted: &[Pasted]) -> bool {
-    let is_whole = |number: &str| number.chars().filter(char::is_ascii_digit).count() >= OUTSIDE;
     let field = state.number.value();
     is_whole(field) && pasted.iter().any(|one| is_whole(&one.number)) && pasted.iter().all(|one| one.number != field)
+}
+
+/// Whether a text has the digits of a whole outside number.
+fn is_whole(text: &str) -> bool {
+    text.chars().filter(char::is_ascii_digit).count() >= OUTSIDE
 }
 
 /// The numbers of a pasted text, those first that are longer than an inner one.
@@ -121,7 +126,7 @@ fn strip_escapes(text: &str) -> String {
 /// its extension is kept for the keypad.
 pub(super) fn take_pasted(state: &mut ViewState, snapshot: &Snapshot, pasted: Pasted, now: Instant) {
     state.focus = Focus::Number;
-    if state.number.value().chars().filter(char::is_ascii_digit).count() >= OUTSIDE {
+    if is_whole(state.number.value()) {
         state.number.reset();
     }
     for c in pasted.number.chars() {
@@ -133,20 +138,15 @@ pub(super) fn take_pasted(state: &mut ViewState, snapshot: &Snapshot, pasted: Pa
     });
 }
 
-/// The extension that can be sent in this call: the one that came with the number that was dialled.
-pub fn extension_offered<'a>(state: &'a ViewState, snapshot: &Snapshot) -> Option<&'a str> {
-    let own = snapshot.call.direction == Some(Direction::Out) && snapshot.can(Action::SendDtmf);
-    state.extension.as_ref().filter(|extension| extension.dialled && own).map(|extension| extension.digits.as_str())
-}
-
 /// Offers the extension when the number has answered, and forgets it with the call.
 pub(super) fn follow(state: &mut ViewState, old: &Snapshot, new: &Snapshot, now: Instant) {
     let ended = old.call.phase.is_live() && !new.call.phase.is_live();
     if ended && state.extension.as_ref().is_some_and(|extension| extension.dialled) {
         state.extension = None;
     }
-    let answered = extension_offered(state, old).is_none();
-    if answered && let Some(extension) = extension_offered(state, new).map(ToOwned::to_owned) {
+    let answered = state.extension.as_ref().is_none_or(|extension| extension.offered(old).is_none());
+    let offered = state.extension.as_ref().and_then(|extension| extension.offered(new)).map(ToOwned::to_owned);
+    if answered && let Some(extension) = offered {
         let key = state.key_hint(UiAction::Keypad, state.is_typing()).unwrap_or_default();
         let told = Message::new("ui.extension_offered").with("extension", extension).with("key", key);
         state.hint(told.render(new.locale), now);
@@ -155,24 +155,24 @@ pub(super) fn follow(state: &mut ViewState, old: &Snapshot, new: &Snapshot, now:
 
 /// Calls what is in the number field as an outside number, or as the agent it was recalled as; from a list, does what
 /// its selected line is for.
-pub fn dial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<Ask> {
+pub fn dial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<UiEffect> {
     if let Some(row) = lists::selected(state, snapshot) {
         return match row {
-            Listed::Call(entry) => call_again(state, snapshot, entry, now),
-            Listed::Agent(_) if snapshot.call.phase.is_live() => {
-                look::tell_how(state, snapshot, "ui.how_agent", now);
+            ListRow::Call(entry) => call_again(state, snapshot, entry, now),
+            ListRow::Agent(_) if snapshot.call.phase.is_live() => {
+                navigation::explain_key(state, snapshot, "ui.how_agent", now);
                 None
             }
-            Listed::Agent(agent) => call(state, snapshot, Callee::Agent(agent.ag_no.clone()), now),
-            Listed::Group(_) => {
-                look::tell_how(state, snapshot, "ui.how_group", now);
+            ListRow::Agent(agent) => call(state, snapshot, Callee::Agent(agent.ag_no.clone()), now),
+            ListRow::Group(_) => {
+                navigation::explain_key(state, snapshot, "ui.how_group", now);
                 None
             }
-            Listed::Waiting(_) => {
-                look::take(state, snapshot, now);
+            ListRow::Waiting(_) => {
+                navigation::take(state, snapshot, now);
                 None
             }
-            Listed::Notice(_) => None,
+            ListRow::Notice(_) => None,
         };
     }
     let typed = state.number.value().to_owned();
@@ -195,7 +195,7 @@ pub fn dial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<
             state.extension = known.map(|known| Extension { dialled: true, ..known }).or_else(typed_too);
             remember(state, Callee::Number(number.clone()));
             let command = Command::Dial { number, caller_id: None, queue_id: None, user_data: None };
-            Some(Ask::Dial { command, typed })
+            Some(UiEffect::Dial { command, typed })
         }
         Err(error) => {
             state.hint(number_error(&error).render(snapshot.locale), now);
@@ -205,7 +205,7 @@ pub fn dial(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<
 }
 
 /// Calls whoever a line of the journal was with.
-fn call_again(state: &mut ViewState, snapshot: &Snapshot, entry: &JournalEntry, now: Instant) -> Option<Ask> {
+fn call_again(state: &mut ViewState, snapshot: &Snapshot, entry: &JournalEntry, now: Instant) -> Option<UiEffect> {
     match (entry.direction, &entry.peer.ag_no, &entry.peer.number) {
         (Direction::Inner | Direction::Consult, Some(ag_no), _) | (_, Some(ag_no), None) => {
             call(state, snapshot, Callee::Agent(ag_no.clone()), now)
@@ -216,14 +216,14 @@ fn call_again(state: &mut ViewState, snapshot: &Snapshot, entry: &JournalEntry, 
 }
 
 /// Calls somebody whose number stands in no field.
-pub(super) fn call(state: &mut ViewState, snapshot: &Snapshot, callee: Callee, now: Instant) -> Option<Ask> {
+pub(super) fn call(state: &mut ViewState, snapshot: &Snapshot, callee: Callee, now: Instant) -> Option<UiEffect> {
     let (needed, command) = match callee.clone() {
         Callee::Agent(ag_no) => (Action::DialAgent, Command::DialAgent { ag_no, caller_id: None }),
         Callee::Number(number) => {
             (Action::Dial, Command::Dial { number, caller_id: None, queue_id: None, user_data: None })
         }
     };
-    let ask = tell(state, snapshot, needed, command, now);
+    let ask = send(state, snapshot, needed, command, now);
     if ask.is_some() {
         state.extension = None;
         remember(state, callee);
@@ -243,7 +243,7 @@ fn remember(state: &mut ViewState, callee: Callee) {
 
 /// Puts what was dialled earlier, or later, into the number field; past the newest, what was being typed.
 pub fn recall(state: &mut ViewState, snapshot: &Snapshot, older: bool, now: Instant) {
-    let all = calls::dialled(state, snapshot);
+    let all = recallable(state, snapshot);
     let (at, draft) = match state.recalled.take() {
         Some((at, draft)) => (if older { Some(at + 1) } else { at.checked_sub(1) }, draft),
         None => (older.then_some(0), state.number.value().to_owned()),
@@ -269,7 +269,7 @@ pub fn recall(state: &mut ViewState, snapshot: &Snapshot, older: bool, now: Inst
 /// Whoever was recalled into the number field, as long as it is still there as it was.
 fn recalled(state: &ViewState, snapshot: &Snapshot) -> Option<Callee> {
     let (at, _) = state.recalled.as_ref()?;
-    let callee = calls::dialled(state, snapshot).into_iter().nth(*at)?;
+    let callee = recallable(state, snapshot).into_iter().nth(*at)?;
     let (Callee::Agent(number) | Callee::Number(number)) = &callee;
     (number == state.number.value()).then_some(callee)
 }
@@ -292,7 +292,7 @@ pub fn problem(state: &ViewState, agent_key: Option<&str>) -> Option<Message> {
 }
 
 /// Calls what is in the number field as an agent number.
-pub fn dial_agent(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<Ask> {
+pub fn dial_agent(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> Option<UiEffect> {
     let typed = state.number.value().to_owned();
     match clean_agent_number(&typed) {
         Ok(ag_no) => {
@@ -301,7 +301,7 @@ pub fn dial_agent(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> O
             }
             state.focus = Focus::None;
             remember(state, Callee::Agent(ag_no.clone()));
-            Some(Ask::Dial { command: Command::DialAgent { ag_no, caller_id: None }, typed })
+            Some(UiEffect::Dial { command: Command::DialAgent { ag_no, caller_id: None }, typed })
         }
         Err(error) => {
             state.focus = Focus::Number;
@@ -311,19 +311,31 @@ pub fn dial_agent(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> O
     }
 }
 
-/// Why a number cannot be dialled, for a person.
-pub(super) fn number_error(error: &NumberError) -> Message {
-    match error {
-        NumberError::Empty => Message::new("ui.number_empty"),
-        NumberError::BadCharacter(c) => Message::new("ui.number_bad_character").with("character", c),
-        NumberError::TooLong(digits) => Message::new("ui.number_too_long").with("digits", digits),
-        NumberError::Several(first) => Message::new("app.number_several").with("number", first),
-    }
-}
-
 /// A dial command worked: what was dialled leaves the field, unless something else has been typed meanwhile.
 pub fn dialled(state: &mut ViewState, typed: &str) {
     if state.number.value() == typed {
         state.number = Input::default();
     }
+}
+
+/// What has been dialled, newest first, each once: at this screen, then from the journal.
+pub(super) fn recallable(state: &ViewState, snapshot: &Snapshot) -> Vec<Callee> {
+    let from_journal = snapshot.journal.iter().filter_map(|entry| {
+        let peer = &entry.peer;
+        match entry.direction {
+            Direction::Out => peer.number.clone().map(Callee::Number),
+            // The journal does not tell who called whom between agents; what rang here was not dialled here.
+            Direction::Inner if !matches!(entry.outcome, Outcome::Missed | Outcome::Elsewhere | Outcome::Rejected) => {
+                peer.ag_no.clone().map(Callee::Agent)
+            }
+            Direction::Inner | Direction::In | Direction::Consult | Direction::Spy | Direction::Auto => None,
+        }
+    });
+    let mut all: Vec<Callee> = Vec::new();
+    for callee in state.dialled.iter().rev().cloned().chain(from_journal) {
+        if !all.contains(&callee) {
+            all.push(callee);
+        }
+    }
+    all
 }

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use super::{
-    act::{Ask, is_possible, tell},
     dialog::{BreakForm, Dialog, Duty, DutyChoice, ListDialog, PhoneForm, reminders},
+    effect::{UiEffect, is_possible, send},
     input::UiAction,
     state::{Focus, ViewState},
+    target::ReminderAnswer,
 };
 use crate::{
     app::{Action, Command, Snapshot},
@@ -14,12 +15,8 @@ use crate::{
     i18n,
 };
 
-/// An answer to the reminder on the screen, for the mouse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReminderAnswer(pub usize);
-
 /// Does what a key, a palette line or a click stands for.
-pub(super) fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now: Instant) -> Option<Ask> {
+pub(super) fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiAction, now: Instant) -> Option<UiEffect> {
     if action == UiAction::Projects {
         if is_possible(state, snapshot, Action::JoinProject, now) {
             let projects = &snapshot.projects;
@@ -39,12 +36,12 @@ pub(super) fn perform(state: &mut ViewState, snapshot: &Snapshot, action: UiActi
             return None;
         }
         open(state, Duty::Requests(ListDialog::default()));
-        return snapshot.breaks.news.then_some(Ask::Tell(Command::ReadBreakNews));
+        return snapshot.breaks.news.then_some(UiEffect::Send(Command::ReadBreakNews));
     } else if action == UiAction::Reminder {
         let late = snapshot.overtime.as_ref().is_some_and(|overtime| !overtime.acknowledged);
         match (snapshot.reminders.is_empty(), late) {
             (false, _) => open(state, Duty::Reminders(ListDialog::default())),
-            (true, true) => return Some(Ask::Tell(Command::AcknowledgeOvertime)),
+            (true, true) => return Some(UiEffect::Send(Command::AcknowledgeOvertime)),
             (true, false) => state.hint(i18n::text(snapshot.locale, "ui.nothing_to_answer"), now),
         }
     } else if action == UiAction::Phone && is_possible(state, snapshot, Action::ChangePhone, now) {
@@ -59,24 +56,24 @@ fn open(state: &mut ViewState, duty: Duty) {
 
 /// The minute of the day where the agent sits.
 fn minute(state: &ViewState, now: Instant) -> Minute {
-    let time = state.clocks.wall(now).to_zoned(state.zone.clone()).time();
+    let time = state.clocks.wall(now).to_zoned(state.settings.zone.clone()).time();
     let part = |part: i8| u16::try_from(part).unwrap_or(0);
     Minute::new(part(time.hour()), part(time.minute())).unwrap_or_default()
 }
 
 /// Does what was decided in a dialog.
-pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: DutyChoice, now: Instant) -> Option<Ask> {
+pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: DutyChoice, now: Instant) -> Option<UiEffect> {
     match choice {
-        DutyChoice::Join(id) => tell(state, snapshot, Action::JoinProject, Command::JoinProject { id }, now),
+        DutyChoice::Join(id) => send(state, snapshot, Action::JoinProject, Command::JoinProject { id }, now),
         DutyChoice::Leave if snapshot.projects.joined.is_none() => None,
-        DutyChoice::Leave => tell(state, snapshot, Action::LeaveProject, Command::LeaveProject, now),
-        DutyChoice::Take(id) => Some(Ask::Tell(Command::TakeReminder { id })),
-        DutyChoice::Snooze(id) => Some(Ask::Tell(Command::SnoozeReminder { id })),
-        DutyChoice::Dismiss(id) => Some(Ask::Tell(Command::DismissReminder { id })),
-        DutyChoice::Acknowledge => Some(Ask::Tell(Command::AcknowledgeOvertime)),
+        DutyChoice::Leave => send(state, snapshot, Action::LeaveProject, Command::LeaveProject, now),
+        DutyChoice::Take(id) => Some(UiEffect::Send(Command::TakeReminder { id })),
+        DutyChoice::Snooze(id) => Some(UiEffect::Send(Command::SnoozeReminder { id })),
+        DutyChoice::Dismiss(id) => Some(UiEffect::Send(Command::DismissReminder { id })),
+        DutyChoice::Acknowledge => Some(UiEffect::Send(Command::AcknowledgeOvertime)),
         DutyChoice::Ask(wish) => {
             if is_possible(state, snapshot, Action::RaiseHand, now) {
-                return Some(Ask::RaiseHand(wish));
+                return Some(UiEffect::RaiseHand(wish));
             }
             if let Some(form) = form(state) {
                 form.sent = false;
@@ -86,14 +83,19 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: DutyCho
         DutyChoice::Phone { phone, login_type } => {
             let phone = phone.map(|(phone, web_phone)| Command::ChangePhone { phone, web_phone });
             let kind = login_type.map(|login_type| Command::SwitchMode { login_type });
-            Some(Ask::TellAll(phone.into_iter().chain(kind).collect()))
+            Some(UiEffect::SendAll(phone.into_iter().chain(kind).collect()))
         }
         DutyChoice::Nothing => None,
     }
 }
 
 /// A button of the reminder on the screen was clicked.
-pub(super) fn answer(state: &mut ViewState, snapshot: &Snapshot, answer: ReminderAnswer, now: Instant) -> Option<Ask> {
+pub(super) fn answer(
+    state: &mut ViewState,
+    snapshot: &Snapshot,
+    answer: ReminderAnswer,
+    now: Instant,
+) -> Option<UiEffect> {
     let first = reminders::in_order(snapshot).into_iter().next()?;
     let (_, choice) = reminders::answers_of(first).into_iter().nth(answer.0)?;
     choose(state, snapshot, choice, now)

@@ -11,6 +11,7 @@ use termprofile::TermProfile;
 
 use super::{
     input::KeyMap,
+    settings::Settings,
     state::{BothClocks, ViewState},
     theme::Theme,
 };
@@ -44,6 +45,13 @@ pub fn state() -> ViewState {
     let theme = Theme::load("wincall", None, TermProfile::TrueColor).unwrap();
     let mut state = ViewState::new(theme, KeyMap::new(&BTreeMap::new(), None).unwrap());
     state.clocks = BothClocks { at: now(), wall: time("2026-01-02T06:33:12Z") };
+    state
+}
+
+/// The same screen with other settings.
+pub fn state_with(change: impl FnOnce(&mut Settings)) -> ViewState {
+    let mut state = state();
+    change(&mut state.settings);
     state
 }
 

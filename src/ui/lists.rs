@@ -2,8 +2,9 @@
 //! selection holds on to its line while the list moves under it.
 
 use super::{
+    labels,
     state::{QueueOrder, Tab, ViewState},
-    view,
+    text, who,
 };
 use crate::{
     app::{AgentRow, GroupRow, JournalEntry, NoticeView, Snapshot, WaitingRow},
@@ -13,7 +14,7 @@ use crate::{
 
 /// A line of the open tab.
 #[derive(Clone, Copy, Debug)]
-pub enum Listed<'a> {
+pub enum ListRow<'a> {
     /// A call of the journal.
     Call(&'a JournalEntry),
     /// An agent.
@@ -26,34 +27,34 @@ pub enum Listed<'a> {
     Notice(&'a NoticeView),
 }
 
-impl Listed<'_> {
+impl ListRow<'_> {
     /// What makes it this line and no other, in whatever place it stands.
     fn key(&self) -> String {
         match self {
-            Listed::Call(entry) => format!("{} {}", entry.time, entry.peer.short()),
-            Listed::Agent(agent) => format!("agent {}", agent.ag_no),
-            Listed::Group(group) => format!("group {} {:?}", group.id, group.other_tenant),
-            Listed::Waiting(row) => format!("{} {:?} {:?}", row.number, row.group, row.since),
-            Listed::Notice(notice) => format!("{} {}", notice.time, notice.text),
+            ListRow::Call(entry) => format!("{} {}", entry.time, entry.peer.short()),
+            ListRow::Agent(agent) => format!("agent {}", agent.ag_no),
+            ListRow::Group(group) => format!("group {} {:?}", group.id, group.other_tenant),
+            ListRow::Waiting(row) => format!("{} {:?} {:?}", row.number, row.group, row.since),
+            ListRow::Notice(notice) => format!("{} {}", notice.time, notice.text),
         }
     }
 
     /// The line in a few words.
     pub fn title(&self, locale: Locale) -> String {
         match self {
-            Listed::Call(entry) => view::who(&entry.peer, locale),
-            Listed::Agent(agent) if agent.name.is_empty() => agent.ag_no.clone(),
-            Listed::Agent(agent) => format!("{} {}", agent.ag_no, agent.name),
-            Listed::Group(group) => group.name.clone(),
-            Listed::Waiting(row) => view::waiting_who(row, locale),
-            Listed::Notice(notice) => notice.text.clone(),
+            ListRow::Call(entry) => labels::peer(&entry.peer, locale),
+            ListRow::Agent(agent) if agent.name.is_empty() => agent.ag_no.clone(),
+            ListRow::Agent(agent) => format!("{} {}", agent.ag_no, agent.name),
+            ListRow::Group(group) => group.name.clone(),
+            ListRow::Waiting(row) => who::waiting(row, locale),
+            ListRow::Notice(notice) => notice.text.clone(),
         }
     }
 
     /// What it is searched by.
     fn text(&self) -> String {
         let words: Vec<&str> = match self {
-            Listed::Call(entry) => {
+            ListRow::Call(entry) => {
                 let Party { number, name, area, ag_no } = &entry.peer;
                 let group = entry.queue.as_ref().map(|group| &group.name);
                 [number.as_ref(), name.as_ref(), area.as_ref(), ag_no.as_ref(), group]
@@ -62,48 +63,42 @@ impl Listed<'_> {
                     .map(String::as_str)
                     .collect()
             }
-            Listed::Agent(agent) => {
+            ListRow::Agent(agent) => {
                 let own = [agent.ag_no.as_str(), agent.name.as_str()];
                 own.into_iter().chain(agent.groups.iter().map(String::as_str)).collect()
             }
-            Listed::Group(group) => vec![group.name.as_str()],
-            Listed::Waiting(row) => {
+            ListRow::Group(group) => vec![group.name.as_str()],
+            ListRow::Waiting(row) => {
                 let told = [&row.area, &row.level, &row.group, &row.agent];
                 let told = told.into_iter().filter_map(|text| text.as_deref());
                 std::iter::once(row.number.as_str()).chain(told).collect()
             }
-            Listed::Notice(notice) => vec![notice.text.as_str()],
+            ListRow::Notice(notice) => vec![notice.text.as_str()],
         };
         words.join(" ").to_lowercase()
     }
 }
 
-/// Whether a text holds every word that is searched for, in any case.
-pub fn holds(text: &str, wanted: &str) -> bool {
-    let (text, wanted) = (text.to_lowercase(), wanted.to_lowercase());
-    wanted.split_whitespace().all(|word| text.contains(word))
-}
-
 /// The lines of the open tab.
-pub fn rows<'a>(state: &ViewState, snapshot: &'a Snapshot) -> Vec<Listed<'a>> {
-    let all: Vec<Listed<'a>> = match state.tab {
-        Tab::Journal => snapshot.journal.iter().map(Listed::Call).collect(),
+pub fn rows<'a>(state: &ViewState, snapshot: &'a Snapshot) -> Vec<ListRow<'a>> {
+    let all: Vec<ListRow<'a>> = match state.tab {
+        Tab::Journal => snapshot.journal.iter().map(ListRow::Call).collect(),
         Tab::Directory => {
-            let agents = snapshot.directory.agents.iter().map(Listed::Agent);
-            agents.chain(snapshot.directory.groups.iter().map(Listed::Group)).collect()
+            let agents = snapshot.directory.agents.iter().map(ListRow::Agent);
+            agents.chain(snapshot.directory.groups.iter().map(ListRow::Group)).collect()
         }
-        Tab::Queue => waiting(state.queue_order, snapshot).into_iter().map(Listed::Waiting).collect(),
-        Tab::Notices => snapshot.notices.iter().rev().map(Listed::Notice).collect(),
+        Tab::Queue => waiting(state.queue_order, snapshot).into_iter().map(ListRow::Waiting).collect(),
+        Tab::Notices => snapshot.notices.iter().rev().map(ListRow::Notice).collect(),
     };
     let wanted = state.find.value();
     if wanted.trim().is_empty() {
         return all;
     }
-    all.into_iter().filter(|row| holds(&row.text(), wanted)).collect()
+    all.into_iter().filter(|row| text::holds(&row.text(), wanted)).collect()
 }
 
 /// The line that is selected, if the list has the keyboard.
-pub fn selected<'a>(state: &ViewState, snapshot: &'a Snapshot) -> Option<Listed<'a>> {
+pub fn selected<'a>(state: &ViewState, snapshot: &'a Snapshot) -> Option<ListRow<'a>> {
     if !state.in_list() {
         return None;
     }
@@ -140,12 +135,12 @@ mod tests {
     };
 
     fn shown(state: &ViewState, snapshot: &Snapshot) -> Vec<String> {
-        let name = |row: &Listed<'_>| match row {
-            Listed::Call(entry) => entry.peer.short().to_owned(),
-            Listed::Agent(agent) => agent.ag_no.clone(),
-            Listed::Group(group) => group.name.clone(),
-            Listed::Waiting(row) => row.number.clone(),
-            Listed::Notice(notice) => notice.text.clone(),
+        let name = |row: &ListRow<'_>| match row {
+            ListRow::Call(entry) => entry.peer.short().to_owned(),
+            ListRow::Agent(agent) => agent.ag_no.clone(),
+            ListRow::Group(group) => group.name.clone(),
+            ListRow::Waiting(row) => row.number.clone(),
+            ListRow::Notice(notice) => notice.text.clone(),
         };
         rows(state, snapshot).iter().map(name).collect()
     }

@@ -1,11 +1,15 @@
 //! The full screen: terminal guard, key map, theme, layout and views. Draws from a snapshot only, never awaits the
 //! network.
 //!
-//! [`run`] is the loop. [`press`] and [`act`] turn keys, pastes and clicks into commands ([`calls`], [`dial`]) and into what
-//! is looked at ([`look`], [`lists`]), [`view`] turns a snapshot into cells; all of them are pure. [`watch`] says what is to be
-//! kept fresh. [`guard`] owns the terminal and gives it back.
+//! - [`run`] (`app`) is the loop; `asking` carries out what it is asked for ([`effect::UiEffect`]).
+//! - [`input_events`] gives keys, clicks and the wheel to the dialog, the field or the key map; [`intents`] turns an action
+//!   into an effect (with `calls`, [`dial`], `duty`, `navigation`, `panel_intents`); [`needed`] maps it to the program's.
+//! - [`state`] is what the screen remembers, [`settings`] what the configuration decided; `reconcile` brings the state in
+//!   line with a newer snapshot; `seen` keeps a key with the call it was typed for; `watch` says which list is kept fresh.
+//! - [`dialog`] holds the dialogs, [`view`] turns a snapshot into cells; [`labels`] and `who` are the words of both. All of
+//!   them are pure.
+//! - [`terminal`] owns the terminal and gives it back.
 
-pub mod act;
 mod alarm;
 mod app;
 mod asking;
@@ -14,24 +18,35 @@ pub mod color;
 pub mod dial;
 pub mod dialog;
 mod duty;
+pub mod effect;
+pub mod glyphs;
 pub mod input;
+pub mod input_events;
+pub mod intents;
 pub mod keys;
+pub mod labels;
 mod lists;
-mod look;
+mod navigation;
+pub mod needed;
 mod notify;
-mod press;
-mod reading;
+pub mod number;
+pub mod panel_document;
+mod panel_intents;
+mod reconcile;
 pub mod rich;
 mod screen;
 mod seen;
+pub mod settings;
 mod setup;
 pub mod state;
 mod suspend;
+pub mod target;
 pub mod terminal;
 pub mod text;
 pub mod theme;
 pub mod view;
 mod watch;
+mod who;
 
 pub use app::run;
 pub use color::profile as color_profile;

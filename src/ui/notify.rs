@@ -8,7 +8,7 @@ use super::{
     state::ViewState,
     terminal::paint::Beside,
     text,
-    view::{self, words_of},
+    view::{self, title_labels},
 };
 use crate::{app::Snapshot, config::Notify, i18n};
 
@@ -83,7 +83,7 @@ impl Notifier {
     /// What changed since the last time.
     pub fn news(&mut self, snapshot: &Snapshot, state: &ViewState, now: Instant) -> Beside {
         let mut news = Beside::default();
-        let (word, peer) = words_of(snapshot, now);
+        let (word, peer) = title_labels(snapshot, now);
         if self.title {
             let mut title = word.clone();
             if !peer.is_empty() {

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    act::Ask,
     dialog::{Dialog, PickKind, Question},
+    effect::UiEffect,
     state::ViewState,
     view::Drawn,
 };
@@ -94,8 +94,8 @@ pub fn for_the_call_seen(
     snapshot: &Snapshot,
     typed_at: CallSeen,
     now: Instant,
-    act: impl FnOnce(&mut ViewState) -> Option<Ask>,
-) -> Option<Ask> {
+    act: impl FnOnce(&mut ViewState) -> Option<UiEffect>,
+) -> Option<UiEffect> {
     let present = CallSeen::of(snapshot);
     if typed_at == present {
         return act(state);
@@ -103,14 +103,14 @@ pub fn for_the_call_seen(
     let mut tried = state.clone();
     let ask = act(&mut tried);
     // Without a call on the screen it can only be meant for the one that comes up in this moment.
-    if typed_at.call.is_none() && matches!(ask, Some(Ask::Tell(Command::Answer))) {
+    if typed_at.call.is_none() && matches!(ask, Some(UiEffect::Send(Command::Answer))) {
         *state = tried;
         return ask;
     }
     let opens = tried.dialog.as_ref().is_some_and(is_about_call) && !state.dialog.as_ref().is_some_and(is_about_call);
     if typed_at.call == present.call {
         // Meant for the colleague, who is gone by now: the customer must not get it.
-        if !matches!(ask, Some(Ask::Tell(Command::HangUp))) {
+        if !matches!(ask, Some(UiEffect::Send(Command::HangUp))) {
             *state = tried;
             return ask;
         }
@@ -149,12 +149,19 @@ pub fn is_about_call(dialog: &Dialog) -> bool {
 }
 
 /// Whether something is asked for that begins a call, ends one, or changes who hears whom.
-pub fn concerns_call(ask: &Ask) -> bool {
+pub fn concerns_call(ask: &UiEffect) -> bool {
     match ask {
-        Ask::Tell(command) | Ask::ThenQuit(command) | Ask::ThenSuspend(command) => command_concerns_call(command),
-        Ask::TellAll(commands) => commands.iter().any(command_concerns_call),
-        Ask::Dial { .. } | Ask::HangUpThenQuit => true,
-        Ask::SignIn | Ask::RaiseHand(_) | Ask::SetMouse(_) | Ask::Copy(_) | Ask::Redraw | Ask::Suspend => false,
+        UiEffect::Send(command) | UiEffect::ThenQuit(command) | UiEffect::ThenSuspend(command) => {
+            command_concerns_call(command)
+        }
+        UiEffect::SendAll(commands) => commands.iter().any(command_concerns_call),
+        UiEffect::Dial { .. } | UiEffect::HangUpThenQuit => true,
+        UiEffect::SignIn
+        | UiEffect::RaiseHand(_)
+        | UiEffect::SetMouse(_)
+        | UiEffect::Copy(_)
+        | UiEffect::Redraw
+        | UiEffect::Suspend => false,
     }
 }
 

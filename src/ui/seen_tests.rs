@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     i18n::Locale,
-    ui::{act::on_key, fixtures, keys::Chord},
+    ui::{fixtures, input_events::on_key, keys::Chord},
 };
 
 /// A key typed when `typed_at` was on the screen, taken when `now_at` is there.
@@ -38,8 +38,8 @@ fn a_key_typed_at_the_old_call_never_reaches_the_next() {
         assert!(!told.is_empty(), "{key}: told why nothing was done");
     }
     // The same keys, typed at the call that is there, do what they are for.
-    assert_eq!(typed(&mut fixtures::state(), &next, &next, "x").as_deref(), Some("Tell(Reject)"));
-    assert_eq!(typed(&mut fixtures::state(), &old, &old, "x").as_deref(), Some("Tell(HangUp)"));
+    assert_eq!(typed(&mut fixtures::state(), &next, &next, "x").as_deref(), Some("Send(Reject)"));
+    assert_eq!(typed(&mut fixtures::state(), &old, &old, "x").as_deref(), Some("Send(HangUp)"));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_key_typed_before_a_call_was_shown_answers_it_at_most() {
         assert_eq!(typed(&mut fixtures::state(), &idle, &next, key), None, "{key}");
     }
     for key in ["a", "f2"] {
-        assert_eq!(typed(&mut fixtures::state(), &idle, &next, key).as_deref(), Some("Tell(Answer)"), "{key}");
+        assert_eq!(typed(&mut fixtures::state(), &idle, &next, key).as_deref(), Some("Send(Answer)"), "{key}");
     }
     // Nor does one open a window about it.
     let mut state = fixtures::state();
@@ -73,7 +73,7 @@ fn what_is_only_typed_or_looked_at_is_not_lost() {
     assert_eq!(
         typed(&mut fixtures::state(), &first(fixtures::talking(Locale::En)), &fixtures::signed_out(Locale::En), "q")
             .as_deref(),
-        Some("Tell(Quit)")
+        Some("Send(Quit)")
     );
 }
 
@@ -120,8 +120,8 @@ fn a_hang_up_meant_for_the_colleague_never_reaches_the_customer() {
         assert!(state.flash_at(fixtures::now()).is_some());
     }
     // What hurts nobody is done at once.
-    assert_eq!(typed(&mut fixtures::state(), &consulting, &back, "m").as_deref(), Some("Tell(Mute)"));
-    assert_eq!(typed(&mut fixtures::state(), &back, &back, "x").as_deref(), Some("Tell(HangUp)"));
+    assert_eq!(typed(&mut fixtures::state(), &consulting, &back, "m").as_deref(), Some("Send(Mute)"));
+    assert_eq!(typed(&mut fixtures::state(), &back, &back, "x").as_deref(), Some("Send(HangUp)"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::{
     color,
     input::{KeyMap, KeyMapError},
-    reading::{NARROWEST, WIDEST},
+    panel_document::{NARROWEST, WIDEST},
     state::ViewState,
     terminal::fit::Unfit,
     theme::{Theme, ThemeError},
@@ -50,16 +50,16 @@ impl UiSetup {
         let theme = Theme::load(&self.ui.theme, self.bar.theme_color.as_deref(), profile)?;
         let keymap = KeyMap::new(&self.keys, self.bar.prefix.as_deref()).map_err(UiError::Keys)?;
         let mut state = ViewState::new(theme, keymap);
-        state.ascii = self.ui.ascii;
-        state.blink = self.ui.blink;
-        state.pop_up = self.bar.pop_up;
-        state.show_sign_out = self.bar.show_logout_btn;
-        state.demo = self.demo;
-        state.quit_signs_out = self.quit_signs_out;
+        state.settings.ascii = self.ui.ascii;
+        state.settings.blink = self.ui.blink;
+        state.settings.pop_up = self.bar.pop_up;
+        state.settings.show_sign_out = self.bar.show_logout_btn;
+        state.settings.demo = self.demo;
+        state.settings.quit_signs_out = self.quit_signs_out;
         state.panel = self.remembered.panel.unwrap_or(self.ui.panel);
         state.panel_width = self.remembered.panel_width.unwrap_or(self.ui.panel_width).clamp(NARROWEST, WIDEST);
         state.mouse = self.remembered.mouse.unwrap_or(self.ui.mouse);
-        state.zone = TimeZone::system();
+        state.settings.zone = TimeZone::system();
         Ok(state)
     }
 }

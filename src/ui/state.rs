@@ -2,24 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use tui_input::Input;
 
 use super::{
-    dial,
-    dialog::{Dialog, Duty, PickKind, Question, reminders},
-    duty,
+    dialog::{Context, Dialog},
     input::{KeyMap, UiAction},
-    lists,
-    reading::Reading,
-    seen,
-    suspend::Suspension,
+    number::Extension,
+    panel_document::PanelReader,
+    settings::Settings,
     theme::Theme,
 };
 use crate::{
-    app::{Action, Fetched, NoticeView, Snapshot},
+    app::{NoticeView, Snapshot},
     domain::Callee,
-    i18n::{self, Locale},
+    i18n::Locale,
 };
 
 /// How long a hint of the screen's own stays in the status line.
@@ -30,9 +27,6 @@ const STICKY: &str = "duty.restriction";
 
 /// How long that is at most.
 const STICKY_TIME: Duration = Duration::from_secs(12 * 3600);
-
-/// Most characters the number field takes.
-pub const NUMBER_MAX: usize = 48;
 
 /// Where keys go first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,43 +117,31 @@ impl BothClocks {
     }
 }
 
-/// A number of what was pasted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pasted {
-    /// The number.
-    pub number: String,
-    /// The extension behind it.
-    pub extension: Option<String>,
-}
-
-/// An extension that is to be sent when the number behind which it stood has answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Extension {
-    /// The number.
-    pub number: String,
-    /// Its digits.
-    pub digits: String,
-    /// The number has been dialled.
-    pub dialled: bool,
+/// What a suspension has done to the agent's state. Nobody answers while the program is stopped, so nobody may be sent here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Suspension {
+    /// Nothing.
+    #[default]
+    None,
+    /// The platform has accepted what the agent has chosen: busy, or signed out.
+    Agreed {
+        /// Ready again after it.
+        ready_again: bool,
+    },
+    /// The state is so, and the program is being stopped.
+    Begins {
+        /// Ready again after it.
+        ready_again: bool,
+    },
+    /// It is over, and the agent was ready before it.
+    Over,
 }
 
 /// What the screen remembers.
 #[derive(Clone, Debug)]
 pub struct ViewState {
-    /// The look.
-    pub theme: Theme,
-    /// The live key map.
-    pub keymap: KeyMap,
-    /// Only ASCII for glyphs and frames.
-    pub ascii: bool,
-    /// Blink an incoming call.
-    pub blink: bool,
-    /// Show the incoming-call window.
-    pub pop_up: bool,
-    /// Offer sign-out in the bar.
-    pub show_sign_out: bool,
-    /// This is the demonstration.
-    pub demo: bool,
+    /// What the configuration decided.
+    pub settings: Settings,
     /// The right-hand panel is shown.
     pub panel: bool,
     /// Its width in percent of the screen.
@@ -167,7 +149,7 @@ pub struct ViewState {
     /// First line of the panel shown.
     pub panel_scroll: u16,
     /// What the panel shows, read and laid out.
-    pub reading: Reading,
+    pub panel_reader: PanelReader,
     /// Mouse reports are on.
     pub mouse: bool,
     /// Where keys go first.
@@ -188,10 +170,6 @@ pub struct ViewState {
     pub recalled: Option<(usize, String)>,
     /// The extension that came with the number in the field, or with the one that was dialled.
     pub extension: Option<Extension>,
-    /// The numbers of what was pasted, while one of them is to be chosen.
-    pub pasted: Vec<Pasted>,
-    /// Quitting signs out, so nobody is sent to a phone that is gone.
-    pub quit_signs_out: bool,
     /// What a suspension of the program has done to the agent's state, and what is to follow it.
     pub suspension: Suspension,
     /// The open dialog.
@@ -204,8 +182,6 @@ pub struct ViewState {
     pub looked_at: bool,
     /// The instant of the frame, on both clocks.
     pub clocks: BothClocks,
-    /// Time zone of clock times.
-    pub zone: TimeZone,
     /// Language, taken from the newest snapshot.
     pub locale: Locale,
 }
@@ -214,17 +190,11 @@ impl ViewState {
     /// The screen at its start.
     pub fn new(theme: Theme, keymap: KeyMap) -> Self {
         Self {
-            theme,
-            keymap,
-            ascii: false,
-            blink: true,
-            pop_up: true,
-            show_sign_out: true,
-            demo: false,
+            settings: Settings::new(theme, keymap),
             panel: true,
             panel_width: 33,
             panel_scroll: 0,
-            reading: Reading::default(),
+            panel_reader: PanelReader::default(),
             mouse: false,
             focus: Focus::None,
             tab: Tab::Journal,
@@ -235,15 +205,12 @@ impl ViewState {
             dialled: Vec::new(),
             recalled: None,
             extension: None,
-            pasted: Vec::new(),
-            quit_signs_out: false,
             suspension: Suspension::None,
             dialog: None,
             prefix_typed: false,
             flash: None,
             looked_at: true,
             clocks: BothClocks::now(),
-            zone: TimeZone::UTC,
             locale: Locale::En,
         }
     }
@@ -275,8 +242,13 @@ impl ViewState {
 
     /// The key to show for an action, if it has one that works now.
     pub fn key_hint(&self, action: UiAction, in_field: bool) -> Option<String> {
-        let key = self.keymap.hint(action, in_field)?;
-        Some(if key == "Enter" && !self.ascii { "⏎".to_owned() } else { key })
+        self.settings.key_hint(action, in_field)
+    }
+
+    /// What an open dialog reads besides its own state.
+    pub fn context<'a>(&'a self, snapshot: &'a Snapshot) -> Context<'a> {
+        let extension = self.extension.as_ref().and_then(|extension| extension.offered(snapshot));
+        Context { snapshot, settings: &self.settings, panel_reader: &self.panel_reader, extension }
     }
 
     /// Whether the number field is shown although there is a call: something is being typed, or still stands there.
@@ -287,93 +259,6 @@ impl ViewState {
     /// Whether the list has the keyboard.
     pub fn in_list(&self) -> bool {
         self.focus == Focus::List
-    }
-
-    /// Lines of the open tab.
-    pub fn list_len(&self, snapshot: &Snapshot) -> usize {
-        lists::rows(self, snapshot).len()
-    }
-
-    /// Keeps the selection inside the list.
-    pub fn clamp(&mut self, snapshot: &Snapshot) {
-        self.selected = self.selected.min(self.list_len(snapshot).saturating_sub(1));
-        self.locale = snapshot.locale;
-        if self.reading.is_new(snapshot.panel.content.as_ref()) {
-            self.panel_scroll = 0;
-        }
-    }
-
-    /// Goes along with a newer snapshot: selections stay on their lines, and a dialog whose matter is over closes.
-    pub fn follow(&mut self, old: &Snapshot, new: &Snapshot, now: Instant) {
-        self.selected = lists::follow(self, old, new);
-        self.locale = new.locale;
-        let (before, after) = (seen::call_of(old), seen::call_of(new));
-        if before.is_some() && before != after {
-            // A hint is about what was on the screen.
-            self.flash = None;
-        }
-        duty::follow(self, old, new, now);
-        dial::follow(self, old, new, now);
-        let Some(mut dialog) = self.dialog.take() else { return };
-        let selected = dialog.list_mut().map_or(0, |list| list.selected);
-        let choice = dialog.choices(self, old).into_iter().nth(selected);
-        let place = choice.and_then(|choice| dialog.choices(self, new).iter().position(|one| *one == choice));
-        if let (Some(list), Some(place)) = (dialog.list_mut(), place) {
-            list.selected = place;
-        }
-        let other_call = before.is_some() && after.is_some() && before != after;
-        let over = if other_call && seen::is_about_call(&dialog) {
-            Over::Because("ui.call_is_over")
-        } else {
-            over(&dialog, new)
-        };
-        match over {
-            Over::No => self.dialog = Some(dialog),
-            Over::Quietly => {}
-            Over::Because(why) => self.hint(i18n::text(new.locale, why), now),
-        }
-    }
-}
-
-/// Whether a dialog has lost its matter.
-enum Over {
-    /// It has not.
-    No,
-    /// It has, as anybody can see.
-    Quietly,
-    /// It has, for a reason to be told.
-    Because(&'static str),
-}
-
-fn over(dialog: &Dialog, snapshot: &Snapshot) -> Over {
-    let phase = snapshot.call.phase;
-    let quietly = |over: bool| if over { Over::Quietly } else { Over::No };
-    match dialog {
-        Dialog::Keypad(_) | Dialog::Quality => quietly(!phase.is_live()),
-        Dialog::Pick(pick) => match pick.kind {
-            PickKind::Consult | PickKind::Transfer if !phase.is_live() => Over::Because("ui.call_is_over"),
-            PickKind::Consult | PickKind::Transfer => Over::No,
-            PickKind::Spy => quietly(phase.is_connected()),
-        },
-        Dialog::Question(Question::Disconnect { .. }) => quietly(!snapshot.can(Action::Disconnect)),
-        Dialog::Question(Question::HangUpAll | Question::Evaluate) => quietly(!phase.is_live()),
-        Dialog::Question(Question::TakeFromQueue { number, .. }) => {
-            let waits = snapshot.queue.rows.iter().any(|row| row.number == *number);
-            let known = matches!(snapshot.queue.fetched, Fetched::At(_));
-            if known && !waits { Over::Because("ui.left_queue") } else { Over::No }
-        }
-        // The question is whether to stop while customers are sent here.
-        Dialog::Question(Question::Suspend) => quietly(phase.is_live() || !snapshot.agent.state.is_signed_in()),
-        Dialog::Question(Question::Quit | Question::QuitAnyway { .. } | Question::SignOut | Question::TakeOver)
-        | Dialog::Busy(_)
-        | Dialog::CallerId(_)
-        | Dialog::Palette(_)
-        | Dialog::Numbers(_)
-        | Dialog::Help(_)
-        | Dialog::Health(_) => Over::No,
-        Dialog::Devices(_) => quietly(!snapshot.agent.web_phone),
-        Dialog::Duty(Duty::Reminders(_)) => quietly(reminders::items(snapshot).is_empty()),
-        Dialog::Duty(_) => quietly(!snapshot.agent.state.is_signed_in()),
     }
 }
 

@@ -5,7 +5,7 @@ use rustix::process::{self, Signal};
 
 use super::{
     dialog::{Dialog, Question, question},
-    state::ViewState,
+    state::{Suspension, ViewState},
 };
 use crate::{
     app::{Command, LinkState, SipState, Snapshot},
@@ -13,29 +13,9 @@ use crate::{
     i18n::{self, Message},
 };
 
-/// What a suspension has done to the agent's state. Nobody answers while the program is stopped, so nobody may be sent here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Suspension {
-    /// Nothing.
-    #[default]
-    None,
-    /// The platform has accepted what the agent has chosen: busy, or signed out.
-    Agreed {
-        /// Ready again after it.
-        ready_again: bool,
-    },
-    /// The state is so, and the program is being stopped.
-    Begins {
-        /// Ready again after it.
-        ready_again: bool,
-    },
-    /// It is over, and the agent was ready before it.
-    Over,
-}
-
 /// Whether to ask first: the question is then open.
 pub fn asks(state: &mut ViewState, snapshot: &Snapshot) -> bool {
-    if !question::leaves_customers(state, snapshot) {
+    if !question::leaves_customers(&state.settings, snapshot) {
         return false;
     }
     state.dialog = Some(Dialog::Question(Question::Suspend));
@@ -45,7 +25,7 @@ pub fn asks(state: &mut ViewState, snapshot: &Snapshot) -> bool {
 /// Whether what was agreed is so by now, and the program is to be stopped.
 pub fn begins(state: &mut ViewState, snapshot: &Snapshot) -> bool {
     let Suspension::Agreed { ready_again } = state.suspension else { return false };
-    let begins = !question::leaves_customers(state, snapshot);
+    let begins = !question::leaves_customers(&state.settings, snapshot);
     if begins {
         state.suspension = Suspension::Begins { ready_again };
     }

@@ -143,6 +143,12 @@ pub fn wrap(text: &str, max: u16) -> Vec<String> {
     lines
 }
 
+/// Whether a text holds every word that is searched for, in any case.
+pub fn holds(text: &str, wanted: &str) -> bool {
+    let (text, wanted) = (text.to_lowercase(), wanted.to_lowercase());
+    wanted.split_whitespace().all(|word| text.contains(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

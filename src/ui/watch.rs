@@ -46,14 +46,14 @@ mod tests {
     use super::*;
     use crate::{
         i18n::Locale,
-        ui::{act, fixtures},
+        ui::{fixtures, input_events},
     };
 
     #[test]
     fn every_way_out_of_a_dialog_ends_the_watching() {
         let talking = fixtures::in_talk(Locale::En);
         let press = |state: &mut ViewState, snapshot: &Snapshot, key: &str| {
-            act::on_key(state, snapshot, key.parse().unwrap(), fixtures::now());
+            input_events::on_key(state, snapshot, key.parse().unwrap(), fixtures::now());
         };
         for out in ["esc", "enter", "ctrl-c"] {
             let mut state = fixtures::state();
@@ -75,7 +75,7 @@ mod tests {
         let mut state = fixtures::state();
         let idle = fixtures::in_charge(Locale::En);
         let key = |state: &mut ViewState, key: &str| {
-            act::on_key(state, &idle, key.parse().unwrap(), fixtures::now());
+            input_events::on_key(state, &idle, key.parse().unwrap(), fixtures::now());
             watched(state, &idle)
         };
         assert_eq!(key(&mut state, "d"), Some(Watched::Directory));

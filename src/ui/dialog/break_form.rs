@@ -9,7 +9,7 @@ use tui_input::Input;
 
 use super::{
     Outcome,
-    duty::{DutyChoice, chosen},
+    choice::{Choice, DutyChoice},
     form::{self, FormKey},
 };
 use crate::{
@@ -277,7 +277,7 @@ impl BreakForm {
         }
         self.sent = true;
         self.refused = None;
-        Outcome::DoAndStay(chosen(DutyChoice::Ask(BreakWish {
+        Outcome::DoAndStay(Choice::Duty(DutyChoice::Ask(BreakWish {
             reason: self.reason,
             from: self.from.value().to_owned(),
             to: self.to.value().to_owned(),

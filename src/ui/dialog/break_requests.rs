@@ -2,7 +2,7 @@
 
 use super::{
     Item,
-    duty::{DutyChoice, chosen},
+    choice::{Choice, DutyChoice},
 };
 use crate::{
     app::{BreakRow, BreakState, Snapshot},
@@ -16,7 +16,7 @@ pub fn items(snapshot: &Snapshot) -> Vec<Item> {
         remark: i18n::text(snapshot.locale, state_word(row.state)),
         enabled: false,
         current: false,
-        choice: chosen(DutyChoice::Nothing),
+        choice: Choice::Duty(DutyChoice::Nothing),
     };
     snapshot.breaks.requests.iter().map(item).collect()
 }

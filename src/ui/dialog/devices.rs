@@ -2,13 +2,13 @@
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::{Choice, Item, ListDialog, Outcome};
+use super::{Choice, Context, DeviceChoice, Item, ListDialog, Outcome};
 use crate::{
     app::{Command, DeviceWish, Probe, Snapshot},
     domain::DeviceRole,
     i18n::{self, Message},
     softphone::audio::{DeviceDirection, DeviceInfo},
-    ui::{input::UiAction, keys::Chord, state::ViewState},
+    ui::{input::UiAction, keys::Chord},
 };
 
 /// ALSA's names for a card's bare hardware, which takes only what it likes; the same card has better ones.
@@ -26,15 +26,6 @@ pub struct DevicesDialog {
     pub role: DeviceRole,
     /// The selected line of it.
     pub list: ListDialog,
-}
-
-/// What was decided in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// Use this device from now on.
-    Use(DeviceRole, String),
-    /// Play something to try a device.
-    Try(Probe),
 }
 
 impl DeviceChoice {
@@ -107,7 +98,8 @@ impl DevicesDialog {
 
     /// Tab changes the list, Enter uses a device, `t` and `r` try them; other keys are not its business.
     #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
-    pub fn on_key(&mut self, state: &ViewState, snapshot: &Snapshot, chord: Chord) -> Outcome {
+    pub fn on_key(&mut self, context: &Context<'_>, chord: Chord) -> Outcome {
+        let Context { snapshot, settings, .. } = *context;
         let items = self.items(snapshot);
         let last = items.len().saturating_sub(1);
         let chord = chord.on_latin();
@@ -129,7 +121,7 @@ impl DevicesDialog {
             }
             KeyCode::Char('t') if bare => return Outcome::DoAndStay(tried(Probe::Tone)),
             KeyCode::Char('r') if bare => return Outcome::DoAndStay(tried(Probe::Ring)),
-            _ if state.keymap.action(chord) == Some(UiAction::Devices) => return Outcome::Close,
+            _ if settings.keymap.action(chord) == Some(UiAction::Devices) => return Outcome::Close,
             _ => return Outcome::Pass,
         }
         Outcome::Stay

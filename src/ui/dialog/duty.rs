@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use tui_input::Input;
 
-use super::{BreakForm, Choice, Item, ListDialog, Outcome, PhoneForm, break_requests, busy, projects, reminders};
+use super::{BreakForm, Item, ListDialog, Outcome, PhoneForm, break_requests, busy, projects, reminders};
 use crate::{
-    app::{BreakWish, Snapshot, Watched},
-    config::LoginType,
+    app::{Snapshot, Watched},
     ui::keys::Chord,
 };
 
@@ -25,34 +24,6 @@ pub enum Duty {
     Reminders(ListDialog),
     /// The phone and the kind of sign-in.
     Phone(Box<PhoneForm>),
-}
-
-/// What was decided in one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DutyChoice {
-    /// Enter this project.
-    Join(String),
-    /// Be in no project.
-    Leave,
-    /// Go busy with this reminder's reason now.
-    Take(String),
-    /// Be reminded again in two minutes.
-    Snooze(String),
-    /// This reminder has been read.
-    Dismiss(String),
-    /// The overtime warning has been seen.
-    Acknowledge,
-    /// Ask for this break.
-    Ask(BreakWish),
-    /// Bind this phone, and this kind of sign-in, each where it changes.
-    Phone {
-        /// Number, and whether it is the web phone where that changes.
-        phone: Option<(String, Option<bool>)>,
-        /// Dynamic or static.
-        login_type: Option<LoginType>,
-    },
-    /// A line that is only to be read.
-    Nothing,
 }
 
 impl Duty {
@@ -139,9 +110,4 @@ impl Duty {
             Duty::Projects(_) | Duty::Requests(_) | Duty::Reminders(_) | Duty::Phone(_) => None,
         }
     }
-}
-
-/// A choice as dialogs give it.
-pub(super) fn chosen(choice: DutyChoice) -> Choice {
-    Choice::Duty(choice)
 }

@@ -2,11 +2,8 @@
 
 use crossterm::event::KeyCode;
 
-use super::{Choice, Outcome};
-use crate::{
-    app::Snapshot,
-    ui::{input::UiAction, keys::Chord, state::ViewState},
-};
+use super::{Choice, Context, Outcome};
+use crate::ui::{input::UiAction, keys::Chord};
 
 /// Begins or ends the test of microphone and speaker.
 pub const TEST: char = 't';
@@ -17,7 +14,8 @@ pub const ANYWAY: char = 'R';
 
 /// Scrolls, tests, goes ready anyway; keys of the call go through.
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
-pub fn on_key(first: &mut u16, state: &ViewState, snapshot: &Snapshot, chord: Chord) -> Outcome {
+pub fn on_key(first: &mut u16, context: &Context<'_>, chord: Chord) -> Outcome {
+    let Context { snapshot, settings, .. } = *context;
     let testing = snapshot.health.test.is_some_and(|test| test.running);
     let closed = || if testing { Outcome::Do(Choice::TestSound(false)) } else { Outcome::Close };
     match chord.code {
@@ -34,7 +32,7 @@ pub fn on_key(first: &mut u16, state: &ViewState, snapshot: &Snapshot, chord: Ch
             }
             Some(CHECK) => Outcome::DoAndStay(Choice::CheckHealth),
             Some(ANYWAY) if snapshot.health.ready_refused.is_some() => Outcome::Do(Choice::ReadyAnyway),
-            _ if matches!(state.keymap.action(chord), Some(UiAction::Health | UiAction::Quit)) => closed(),
+            _ if matches!(settings.keymap.action(chord), Some(UiAction::Health | UiAction::Quit)) => closed(),
             _ => Outcome::Pass,
         },
     }

@@ -2,13 +2,13 @@
 
 use crossterm::event::KeyCode;
 
-use super::Outcome;
+use super::{Context, Outcome};
 use crate::{
     i18n::{self, Locale},
     ui::{
         input::{Group, UiAction},
         keys::Chord,
-        state::ViewState,
+        settings::Settings,
     },
 };
 
@@ -22,14 +22,14 @@ pub enum Line {
 }
 
 /// The help's lines, group by group, from the live key map.
-pub fn groups(state: &ViewState, locale: Locale) -> Vec<Vec<Line>> {
-    let prefix = state.keymap.prefix();
+pub fn groups(settings: &Settings, locale: Locale) -> Vec<Vec<Line>> {
+    let prefix = settings.keymap.prefix();
     Group::ALL
         .iter()
         .map(|group| {
             let mut lines = vec![Line::Heading(i18n::text(locale, group.heading()))];
             for action in UiAction::ALL.iter().filter(|a| a.group() == *group) {
-                let keys: Vec<String> = state
+                let keys: Vec<String> = settings
                     .keymap
                     .keys(*action)
                     .iter()
@@ -49,7 +49,7 @@ pub fn groups(state: &ViewState, locale: Locale) -> Vec<Vec<Line>> {
 
 /// Scrolls; any key of the help's own closes it, and keys of the call go through.
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
-pub fn on_key(scroll: &mut u16, state: &ViewState, chord: Chord) -> Outcome {
+pub fn on_key(scroll: &mut u16, context: &Context<'_>, chord: Chord) -> Outcome {
     match chord.code {
         KeyCode::Esc | KeyCode::Enter => Outcome::Close,
         KeyCode::Up => {
@@ -68,7 +68,7 @@ pub fn on_key(scroll: &mut u16, state: &ViewState, chord: Chord) -> Outcome {
             *scroll = scroll.saturating_add(10);
             Outcome::Stay
         }
-        _ if matches!(state.keymap.action(chord), Some(UiAction::Help | UiAction::Quit)) => Outcome::Close,
+        _ if matches!(context.settings.keymap.action(chord), Some(UiAction::Help | UiAction::Quit)) => Outcome::Close,
         _ => Outcome::Pass,
     }
 }

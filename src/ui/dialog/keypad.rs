@@ -2,11 +2,8 @@
 
 use crossterm::event::KeyCode;
 
-use super::{Choice, Outcome};
-use crate::{
-    app::Snapshot,
-    ui::{dial, input::UiAction, keys::Chord, state::ViewState},
-};
+use super::{Choice, Context, Outcome};
+use crate::ui::{input::UiAction, keys::Chord};
 
 /// The keys as they lie on a telephone.
 pub const KEYS: [[char; 3]; 4] = [['1', '2', '3'], ['4', '5', '6'], ['7', '8', '9'], ['*', '0', '#']];
@@ -21,16 +18,16 @@ pub fn note(sent: &mut String, digits: &str) {
     *sent = sent.chars().skip(over).collect();
 }
 
-/// Digits, `*`, `#` and A to D are sent, with Enter the extension that came with the number; other keys are not its
-/// business.
-pub fn on_key(sent: &mut String, state: &ViewState, snapshot: &Snapshot, chord: Chord) -> Outcome {
+/// Digits, `*`, `#` and A to D are sent, with Enter the extension that came with the number; other keys are not
+/// handled.
+pub fn on_key(sent: &mut String, context: &Context<'_>, chord: Chord) -> Outcome {
     let chord = chord.on_latin();
-    if chord.code == KeyCode::Esc || state.keymap.action(chord) == Some(UiAction::Keypad) {
+    if chord.code == KeyCode::Esc || context.settings.keymap.action(chord) == Some(UiAction::Keypad) {
         return Outcome::Close;
     }
     if chord.code == KeyCode::Enter
         && sent.is_empty()
-        && let Some(extension) = dial::extension_offered(state, snapshot)
+        && let Some(extension) = context.extension
     {
         note(sent, extension);
         return Outcome::DoAndStay(Choice::Extension(extension.to_owned()));

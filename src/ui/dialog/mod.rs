@@ -5,6 +5,8 @@ pub mod break_form;
 pub mod break_requests;
 pub mod busy;
 pub mod caller_id;
+pub mod choice;
+pub mod context;
 pub mod devices;
 pub mod duty;
 pub mod form;
@@ -16,6 +18,7 @@ pub mod numbers;
 pub mod palette;
 pub mod phone;
 pub mod pick;
+pub mod pick_keys;
 pub mod pick_rows;
 pub mod projects;
 pub mod quality;
@@ -23,21 +26,18 @@ pub mod question;
 pub mod reminders;
 
 pub use break_form::BreakForm;
-pub use devices::{DeviceChoice, DevicesDialog};
-pub use duty::{Duty, DutyChoice};
+pub use choice::{Choice, DeviceChoice, DutyChoice, NumberUse, Outcome, Question};
+pub use context::Context;
+pub use devices::DevicesDialog;
+pub use duty::Duty;
 pub use list::{Item, ListDialog};
-pub use numbers::NumberUse;
+pub use numbers::NumbersDialog;
 pub use phone::PhoneForm;
 pub use pick::{Page, Pick, PickKind};
-pub use question::Question;
 
 use tui_input::Input;
 
-use super::{input::UiAction, keys::Chord, state::ViewState};
-use crate::{
-    app::Snapshot,
-    domain::{Callee, Destination},
-};
+use super::keys::Chord;
 
 /// An open dialog.
 #[derive(Clone, Debug)]
@@ -59,73 +59,13 @@ pub enum Dialog {
     /// A duty: a project, a break, a reminder, the phone.
     Duty(Duty),
     /// Numbers of the panel.
-    Numbers(ListDialog),
+    Numbers(NumbersDialog),
     /// How the call sounds.
     Quality,
     /// Sound devices.
     Devices(DevicesDialog),
     /// What is in order and what is not; first line shown.
     Health(u16),
-}
-
-/// What was decided in a dialog.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Choice {
-    /// Go busy with this reason's number.
-    Busy(Option<i64>),
-    /// Forget the state that was wanted after the call.
-    ForgetAfterCall,
-    /// Consult them.
-    Consult(Callee),
-    /// Transfer the call there.
-    Transfer(Destination),
-    /// Listen to this agent's call.
-    Spy(String),
-    /// Show this caller ID.
-    CallerId(String),
-    /// Do this.
-    Act(UiAction),
-    /// Send this keypad digit.
-    Digit(char),
-    /// The question is answered with yes.
-    Yes(Question),
-    /// Sign out, then quit.
-    SignOutAndQuit,
-    /// Go busy, then quit.
-    BusyAndQuit,
-    /// Go busy, then suspend the program.
-    BusyAndSuspend,
-    /// Sign out, then suspend the program.
-    SignOutAndSuspend,
-    /// Send the extension that came with the number.
-    Extension(String),
-    /// Something of a duty.
-    Duty(DutyChoice),
-    /// Something about sound devices.
-    Device(DeviceChoice),
-    /// Begin or end the test of microphone and speaker.
-    TestSound(bool),
-    /// Look at everything now.
-    CheckHealth,
-    /// Go ready without a proof.
-    ReadyAnyway,
-    /// Do this with a number of the panel.
-    Number(NumberUse, String),
-}
-
-/// What a key did to a dialog.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It stays open.
-    Stay,
-    /// It is gone.
-    Close,
-    /// It is gone, and this is to be done.
-    Do(Choice),
-    /// It stays, and this is to be done.
-    DoAndStay(Choice),
-    /// The key is not its business.
-    Pass,
 }
 
 impl Dialog {
@@ -145,7 +85,8 @@ impl Dialog {
     /// The list of a list dialog.
     pub fn list_mut(&mut self) -> Option<&mut ListDialog> {
         match self {
-            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => Some(list),
+            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) => Some(list),
+            Dialog::Numbers(numbers) => Some(&mut numbers.list),
             Dialog::Pick(pick) => Some(&mut pick.list),
             Dialog::Duty(duty) => duty.list_mut(),
             Dialog::Devices(devices) => Some(&mut devices.list),
@@ -156,9 +97,8 @@ impl Dialog {
     /// The field that what is pasted goes into.
     pub fn field_mut(&mut self) -> Option<&mut Input> {
         match self {
-            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) | Dialog::Numbers(list) => {
-                Some(&mut list.filter)
-            }
+            Dialog::Busy(list) | Dialog::CallerId(list) | Dialog::Palette(list) => Some(&mut list.filter),
+            Dialog::Numbers(numbers) => Some(&mut numbers.list.filter),
             Dialog::Pick(pick) => Some(pick.field_mut()),
             Dialog::Duty(duty) => duty.field_mut(),
             Dialog::Devices(_)
@@ -171,15 +111,15 @@ impl Dialog {
     }
 
     /// What the lines of a list stand for, in their order: by it a line is found again when the list has changed.
-    pub fn choices(&self, state: &ViewState, snapshot: &Snapshot) -> Vec<Choice> {
+    pub fn choices(&self, context: &Context<'_>) -> Vec<Choice> {
         match self {
-            Dialog::Pick(pick) => pick.rows(snapshot).into_iter().map(|row| row.choice).collect(),
+            Dialog::Pick(pick) => pick.rows(context.snapshot).into_iter().map(|row| row.choice).collect(),
             Dialog::Busy(_)
             | Dialog::CallerId(_)
             | Dialog::Palette(_)
             | Dialog::Numbers(_)
             | Dialog::Devices(_)
-            | Dialog::Duty(_) => self.items(state, snapshot).into_iter().map(|item| item.choice).collect(),
+            | Dialog::Duty(_) => self.items(context).into_iter().map(|item| item.choice).collect(),
             Dialog::Help(_) | Dialog::Health(_) | Dialog::Keypad(_) | Dialog::Question(_) | Dialog::Quality => {
                 Vec::new()
             }
@@ -187,8 +127,8 @@ impl Dialog {
     }
 
     /// The mouse wheel over it.
-    pub fn scroll(&mut self, state: &ViewState, snapshot: &Snapshot, up: bool) {
-        let lines = self.choices(state, snapshot).len();
+    pub fn scroll(&mut self, context: &Context<'_>, up: bool) {
+        let lines = self.choices(context).len();
         match self {
             Dialog::Help(first) | Dialog::Health(first) => {
                 *first = if up { first.saturating_sub(1) } else { first.saturating_add(1) }
@@ -209,14 +149,14 @@ impl Dialog {
     }
 
     /// What a list dialog offers, filtered by what was typed.
-    pub fn items(&self, state: &ViewState, snapshot: &Snapshot) -> Vec<Item> {
+    pub fn items(&self, context: &Context<'_>) -> Vec<Item> {
         match self {
-            Dialog::Busy(list) => list.filtered(busy::items(snapshot)),
-            Dialog::CallerId(list) => list.filtered(caller_id::items(snapshot)),
-            Dialog::Palette(list) => list.filtered(palette::items(state, snapshot)),
-            Dialog::Duty(duty) => duty.items(snapshot),
-            Dialog::Devices(devices) => devices.items(snapshot),
-            Dialog::Numbers(list) => list.filtered(numbers::items(state, snapshot)),
+            Dialog::Busy(list) => list.filtered(busy::items(context.snapshot)),
+            Dialog::CallerId(list) => list.filtered(caller_id::items(context.snapshot)),
+            Dialog::Palette(list) => list.filtered(palette::items(context)),
+            Dialog::Duty(duty) => duty.items(context.snapshot),
+            Dialog::Devices(devices) => devices.items(context.snapshot),
+            Dialog::Numbers(numbers) => numbers.items(context),
             Dialog::Pick(_)
             | Dialog::Help(_)
             | Dialog::Health(_)
@@ -228,19 +168,19 @@ impl Dialog {
 }
 
 /// Gives a key to the open dialog.
-pub fn on_key(dialog: &mut Dialog, state: &ViewState, snapshot: &Snapshot, chord: Chord) -> Outcome {
-    let items = dialog.items(state, snapshot);
+pub fn on_key(dialog: &mut Dialog, context: &Context<'_>, chord: Chord) -> Outcome {
+    let items = dialog.items(context);
     match dialog {
         Dialog::Busy(list) => busy::on_key(list, &items, chord),
         Dialog::CallerId(list) | Dialog::Palette(list) => list.on_key(&items, chord),
-        Dialog::Pick(pick) => pick.on_key(snapshot, chord),
-        Dialog::Duty(duty) => duty.on_key(snapshot, chord),
-        Dialog::Devices(devices) => devices.on_key(state, snapshot, chord),
-        Dialog::Help(scroll) => help::on_key(scroll, state, chord),
-        Dialog::Health(first) => health::on_key(first, state, snapshot, chord),
-        Dialog::Keypad(sent) => keypad::on_key(sent, state, snapshot, chord),
-        Dialog::Question(question) => question.on_key(state, snapshot, chord),
-        Dialog::Numbers(list) => numbers::on_key(list, &items, chord),
-        Dialog::Quality => quality::on_key(state, chord),
+        Dialog::Pick(pick) => pick.on_key(context.snapshot, chord),
+        Dialog::Duty(duty) => duty.on_key(context.snapshot, chord),
+        Dialog::Devices(devices) => devices.on_key(context, chord),
+        Dialog::Help(scroll) => help::on_key(scroll, context, chord),
+        Dialog::Health(first) => health::on_key(first, context, chord),
+        Dialog::Keypad(sent) => keypad::on_key(sent, context, chord),
+        Dialog::Question(question) => question.on_key(context, chord),
+        Dialog::Numbers(numbers) => numbers.on_key(context, chord),
+        Dialog::Quality => quality::on_key(context, chord),
     }
 }

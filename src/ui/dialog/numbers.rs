@@ -2,34 +2,56 @@
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::{Choice, Item, ListDialog, Outcome};
+use super::{Choice, Context, Item, ListDialog, NumberUse, Outcome};
 use crate::{
     app::Snapshot,
     i18n::Message,
-    ui::{
-        keys::Chord,
-        state::{Pasted, ViewState},
-        view,
-    },
+    ui::{keys::Chord, number::Pasted, panel_document},
 };
 
-/// What becomes of a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NumberUse {
-    /// Into the number field.
-    Take,
-    /// To the clipboard.
-    Copy,
-    /// It is called.
-    Dial,
+/// The open dialog.
+#[derive(Clone, Debug, Default)]
+pub struct NumbersDialog {
+    /// Filter and selection.
+    pub list: ListDialog,
+    /// The numbers of what was pasted; empty for those of the panel.
+    pub pasted: Vec<Pasted>,
 }
 
-/// The numbers, each with what stands beside it.
-pub fn items(state: &ViewState, snapshot: &Snapshot) -> Vec<Item> {
-    if !state.pasted.is_empty() {
-        return state.pasted.iter().map(|pasted| pasted_item(snapshot, pasted)).collect();
+impl NumbersDialog {
+    /// The numbers that fit what is typed.
+    pub fn items(&self, context: &Context<'_>) -> Vec<Item> {
+        self.list.filtered(if self.pasted.is_empty() {
+            of_panel(context)
+        } else {
+            self.pasted.iter().map(|pasted| pasted_item(context.snapshot, pasted)).collect()
+        })
     }
-    let document = view::panel_document(state, snapshot);
+
+    /// `y` copies while nothing is typed to filter by, Alt-y always; Alt-Enter dials.
+    pub fn on_key(&mut self, context: &Context<'_>, chord: Chord) -> Outcome {
+        let items = self.items(context);
+        let alt = chord.modifiers.contains(KeyModifiers::ALT);
+        let copies = alt || (chord.is_text() && self.list.filter.value().is_empty());
+        let wanted = if chord.code == KeyCode::Char('y') && copies {
+            NumberUse::Copy
+        } else if chord.code == KeyCode::Enter && alt {
+            NumberUse::Dial
+        } else {
+            return self.list.on_key(&items, chord);
+        };
+        match items.get(self.list.selected.min(items.len().saturating_sub(1))).map(|item| &item.choice) {
+            Some(Choice::Number(_, number) | Choice::Pasted(Pasted { number, .. })) => {
+                Outcome::Do(Choice::Number(wanted, number.clone()))
+            }
+            Some(_) | None => Outcome::Stay,
+        }
+    }
+}
+
+/// The panel's numbers, each with its context.
+fn of_panel(context: &Context<'_>) -> Vec<Item> {
+    let document = panel_document::document(context.panel_reader, context.snapshot);
     let item = |number: &crate::ui::rich::Number| Item {
         label: number.dial.clone(),
         remark: if number.context == number.dial { String::new() } else { number.context.clone() },
@@ -47,23 +69,6 @@ fn pasted_item(snapshot: &Snapshot, pasted: &Pasted) -> Item {
         remark: pasted.extension.as_ref().map(extension).unwrap_or_default(),
         enabled: true,
         current: false,
-        choice: Choice::Number(NumberUse::Take, pasted.number.clone()),
-    }
-}
-
-/// `y` copies while nothing is typed to filter by, Alt-y always.
-pub fn on_key(list: &mut ListDialog, items: &[Item], chord: Chord) -> Outcome {
-    let alt = chord.modifiers.contains(KeyModifiers::ALT);
-    let copies = alt || (chord.is_text() && list.filter.value().is_empty());
-    let wanted = if chord.code == KeyCode::Char('y') && copies {
-        NumberUse::Copy
-    } else if chord.code == KeyCode::Enter && alt {
-        NumberUse::Dial
-    } else {
-        return list.on_key(items, chord);
-    };
-    match items.get(list.selected.min(items.len().saturating_sub(1))).map(|item| &item.choice) {
-        Some(Choice::Number(_, number)) => Outcome::Do(Choice::Number(wanted, number.clone())),
-        Some(_) | None => Outcome::Stay,
+        choice: Choice::Pasted(pasted.clone()),
     }
 }

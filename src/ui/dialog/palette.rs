@@ -1,10 +1,10 @@
 //! The command palette: everything that can be done, with its key, or with the reason why not now.
 
-use super::{Choice, Item};
+use super::{Choice, Context, Item};
 use crate::{
-    app::{Possible, Snapshot},
+    app::Possible,
     i18n,
-    ui::{act, input::UiAction, state::ViewState},
+    ui::{input::UiAction, needed},
 };
 
 /// Actions that only move: of no use in a list that is itself moved in.
@@ -20,18 +20,19 @@ const LEFT_OUT: [UiAction; 8] = [
 ];
 
 /// Every action; those that are possible come first.
-pub fn items(state: &ViewState, snapshot: &Snapshot) -> Vec<Item> {
+pub fn items(context: &Context<'_>) -> Vec<Item> {
+    let Context { snapshot, settings, .. } = *context;
     let locale = snapshot.locale;
     let mut items: Vec<Item> = UiAction::ALL
         .iter()
         .filter(|action| !LEFT_OUT.contains(action))
         .map(|action| {
-            let refused = match act::possible(snapshot, *action) {
+            let refused = match needed::possible(snapshot, *action) {
                 Some(Possible::No(why)) => Some(why.render(locale)),
                 Some(Possible::Yes) | None => None,
             };
             let enabled = refused.is_none();
-            let key = state.key_hint(*action, false).unwrap_or_default();
+            let key = settings.key_hint(*action, false).unwrap_or_default();
             Item {
                 label: i18n::text(locale, action.about()),
                 enabled,

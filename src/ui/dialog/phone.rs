@@ -4,7 +4,7 @@ use tui_input::Input;
 
 use super::{
     Outcome,
-    duty::{DutyChoice, chosen},
+    choice::{Choice, DutyChoice},
     form::{self, FormKey},
 };
 use crate::{app::Snapshot, config::LoginType, i18n::Message, ui::keys::Chord};
@@ -141,6 +141,6 @@ impl PhoneForm {
         let web = (self.web != agent.web_phone).then_some(self.web);
         let phone = (number != agent.phone || web.is_some()).then_some((number, web));
         let login_type = (self.login_type != agent.login_type).then_some(self.login_type);
-        Outcome::Do(chosen(DutyChoice::Phone { phone, login_type }))
+        Outcome::Do(Choice::Duty(DutyChoice::Phone { phone, login_type }))
     }
 }

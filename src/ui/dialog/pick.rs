@@ -1,22 +1,20 @@
 //! Whom or what to: the dialog of consulting, transferring and listening. Pages of live lists; what is typed filters,
 //! and is the number or agent number itself where no line has it.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
-use tui_input::{Input, backend::crossterm::EventHandler};
+use tui_input::Input;
 
-use super::{Choice, ListDialog, Outcome, list::Steered, pick_rows};
+use super::{choice::Choice, list::ListDialog};
 use crate::{
     app::{Fetched, Snapshot},
     domain::AgentState,
     i18n::Message,
-    ui::keys::Chord,
 };
 
 /// What is to be done with the one who is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PickKind {
-    /// Ask them while the other side waits.
+    /// UiEffect them while the other side waits.
     Consult,
     /// Give them the call.
     Transfer,
@@ -93,7 +91,7 @@ impl Page {
 
 /// A line of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct PickRow {
     /// The agent's state, where there is one.
     pub state: Option<AgentState>,
     /// Who or what.
@@ -151,11 +149,6 @@ impl Pick {
         if self.page == Page::Ivr && self.in_node { &mut self.node } else { &mut self.list.filter }
     }
 
-    /// The lines of the open page that fit what is typed.
-    pub fn rows(&self, snapshot: &Snapshot) -> Vec<Row> {
-        pick_rows::rows(self, snapshot)
-    }
-
     /// Opens a page by its place.
     pub fn open(&mut self, index: usize) {
         if let Some(page) = self.kind.pages().get(index) {
@@ -165,64 +158,11 @@ impl Pick {
         }
     }
 
-    fn turn(&mut self, back: bool) {
+    /// Opens the next page, or the one before, around.
+    pub fn turn(&mut self, back: bool) {
         let pages = self.kind.pages();
         let at = pages.iter().position(|page| *page == self.page).unwrap_or(0);
         let step = if back { pages.len().saturating_sub(1) } else { 1 };
         self.open((at + step) % pages.len().max(1));
-    }
-
-    /// Turns pages, filters, chooses.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
-    pub fn on_key(&mut self, snapshot: &Snapshot, chord: Chord) -> Outcome {
-        let plain = chord.modifiers.is_empty();
-        match chord.code {
-            KeyCode::Tab | KeyCode::BackTab => {
-                self.turn(chord.code == KeyCode::BackTab);
-                return Outcome::Stay;
-            }
-            // With something typed they move in it.
-            KeyCode::Left | KeyCode::Right if plain && self.field_mut().value().is_empty() => {
-                self.turn(chord.code == KeyCode::Left);
-                return Outcome::Stay;
-            }
-            KeyCode::Up | KeyCode::Down if self.page == Page::Ivr => {
-                self.in_node = !self.in_node;
-                return Outcome::Stay;
-            }
-            KeyCode::Enter if self.page == Page::Ivr && !self.in_node && !self.list.filter.value().is_empty() => {
-                self.in_node = true;
-                // With both filled in, Enter has nothing more to ask for.
-                if self.rows(snapshot).is_empty() {
-                    return Outcome::Stay;
-                }
-            }
-            _ => {}
-        }
-        if self.page == Page::Ivr && self.in_node && is_edit(chord) {
-            self.node.handle_event(&Event::Key(KeyEvent::new(chord.code, chord.modifiers)));
-            return Outcome::Stay;
-        }
-        let rows = self.rows(snapshot);
-        match self.list.steer(rows.len(), chord) {
-            Steered::Chosen(index) => match rows.into_iter().nth(index) {
-                Some(row) => Outcome::Do(row.choice),
-                None => Outcome::Stay,
-            },
-            Steered::Closed => Outcome::Close,
-            Steered::Passed => Outcome::Pass,
-            Steered::Moved => Outcome::Stay,
-        }
-    }
-}
-
-/// Whether a key writes in a field or moves in it.
-#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys without a meaning here")]
-fn is_edit(chord: Chord) -> bool {
-    match chord.code {
-        KeyCode::Char('c') if chord.modifiers.contains(KeyModifiers::CONTROL) => false,
-        KeyCode::Char(_) => !chord.modifiers.contains(KeyModifiers::ALT),
-        KeyCode::Backspace | KeyCode::Delete | KeyCode::Left | KeyCode::Right | KeyCode::Home | KeyCode::End => true,
-        _ => false,
     }
 }

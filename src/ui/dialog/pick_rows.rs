@@ -1,24 +1,24 @@
 //! The lines of consulting, transferring and listening: from the platform's lists and from what is typed.
 
 use super::{
-    Choice,
-    pick::{Page, Pick, PickKind, Row},
+    choice::Choice,
+    pick::{Page, Pick, PickKind, PickRow},
 };
 use crate::{
     app::{AgentRow, GroupRow, LineRow, Snapshot},
     domain::{AgentState, Callee, Destination, clean_agent_number, clean_number},
     i18n::{self, Locale, Message},
-    ui::{dial, lists},
+    ui::{number, text},
 };
 
 /// From so many digits on a number typed on the agents' page may be an outside one.
 const OUTSIDE_DIGITS: usize = 7;
 
 /// The lines of the open page that fit what is typed; what is typed is a line too where it can be called.
-pub(super) fn rows(pick: &Pick, snapshot: &Snapshot) -> Vec<Row> {
+pub(super) fn rows(pick: &Pick, snapshot: &Snapshot) -> Vec<PickRow> {
     let typed = pick.list.filter.value().trim();
     let locale = snapshot.locale;
-    let fits = |row: &Row| lists::holds(&format!("{} {} {}", row.label, row.detail, row.remark), typed);
+    let fits = |row: &PickRow| text::holds(&format!("{} {} {}", row.label, row.detail, row.remark), typed);
     let kind = pick.kind;
     match pick.page {
         Page::Agents => {
@@ -68,13 +68,13 @@ pub fn problem(pick: &Pick, snapshot: &Snapshot) -> Option<Message> {
         Page::Agents | Page::OnLine if typed.trim() == snapshot.agent.ag_no => Some(Message::new("ui.own_number")),
         Page::Agents | Page::OnLine | Page::Groups => None,
         Page::Outside if typed.trim().is_empty() => Some(Message::new("ui.number_empty")),
-        Page::Outside => clean_number(typed).err().map(|error| dial::number_error(&error)),
+        Page::Outside => clean_number(typed).err().map(|error| number::number_error(&error)),
         Page::Ivr => Some(Message::new("ui.ivr_both")),
     }
 }
 
-fn plain(label: String, choice: Choice, promise: Message) -> Row {
-    Row { state: None, label, detail: String::new(), remark: String::new(), since: None, choice, promise }
+fn plain(label: String, choice: Choice, promise: Message) -> PickRow {
+    PickRow { state: None, label, detail: String::new(), remark: String::new(), since: None, choice, promise }
 }
 
 /// What choosing an agent does.
@@ -93,12 +93,12 @@ fn named(ag_no: &str, name: &str) -> String {
     if name.is_empty() { ag_no.to_owned() } else { format!("{ag_no} {name}") }
 }
 
-fn agent_row(kind: PickKind, agent: &AgentRow, locale: Locale) -> Row {
+fn agent_row(kind: PickKind, agent: &AgentRow, locale: Locale) -> PickRow {
     let label = named(&agent.ag_no, &agent.name);
     let (choice, promise) = with_agent(kind, &agent.ag_no, &label);
     let state = agent.state.unwrap_or(AgentState::Idle);
     let remark = i18n::text(locale, state_word(state));
-    Row { state: Some(state), detail: agent.groups.join(" "), remark, ..plain(label, choice, promise) }
+    PickRow { state: Some(state), detail: agent.groups.join(" "), remark, ..plain(label, choice, promise) }
 }
 
 /// Catalogue key of another agent's state.
@@ -113,15 +113,15 @@ pub fn state_word(state: AgentState) -> &'static str {
     }
 }
 
-fn line_row(line: &LineRow, locale: Locale) -> Row {
+fn line_row(line: &LineRow, locale: Locale) -> PickRow {
     let label = named(&line.ag_no, &line.name);
     let (choice, promise) = with_agent(PickKind::Spy, &line.ag_no, &label);
     let peer = line.peer.as_ref().map(|peer| Message::new("ui.talks_with").with("who", peer).render(locale));
     let detail = [peer, line.group.clone()].into_iter().flatten().collect::<Vec<_>>().join("  ");
-    Row { detail, since: line.since, ..plain(label, choice, promise) }
+    PickRow { detail, since: line.since, ..plain(label, choice, promise) }
 }
 
-fn group_row(group: &GroupRow, locale: Locale) -> Row {
+fn group_row(group: &GroupRow, locale: Locale) -> PickRow {
     let detail = match group.other_tenant {
         Some(tenant) => Message::new("ui.other_tenant").with("tenant", tenant).render(locale),
         None if group.own => i18n::text(locale, "ui.own_group"),
@@ -130,10 +130,10 @@ fn group_row(group: &GroupRow, locale: Locale) -> Row {
     let to = Destination::Queue { id: group.id, vcc_id: group.other_tenant };
     let promise = Message::new("ui.will_transfer_group").with("group", &group.name);
     let row = plain(group.name.clone(), Choice::Transfer(to), promise);
-    Row { detail, remark: group.id.to_string(), ..row }
+    PickRow { detail, remark: group.id.to_string(), ..row }
 }
 
-fn outside_row(kind: PickKind, label: &str, remark: String, number: &str) -> Row {
+fn outside_row(kind: PickKind, label: &str, remark: String, number: &str) -> PickRow {
     let callee = Callee::Number(number.to_owned());
     let who = if label == number { number.to_owned() } else { format!("{label} {number}") };
     let (choice, promise) = if kind == PickKind::Consult {
@@ -141,13 +141,13 @@ fn outside_row(kind: PickKind, label: &str, remark: String, number: &str) -> Row
     } else {
         (Choice::Transfer(Destination::Callee(callee)), Message::new("ui.will_transfer").with("who", who))
     };
-    Row { remark, ..plain(label.to_owned(), choice, promise) }
+    PickRow { remark, ..plain(label.to_owned(), choice, promise) }
 }
 
 /// What is typed as an agent number, unless a line has it already or it is one's own.
-fn typed_agent(kind: PickKind, typed: &str, snapshot: &Snapshot, known: impl Fn(&str) -> bool) -> Option<Row> {
+fn typed_agent(kind: PickKind, typed: &str, snapshot: &Snapshot, known: impl Fn(&str) -> bool) -> Option<PickRow> {
     let ag_no = clean_agent_number(typed).ok().filter(|ag_no| !known(ag_no) && *ag_no != snapshot.agent.ag_no)?;
     let (choice, promise) = with_agent(kind, &ag_no, &ag_no);
     let remark = i18n::text(snapshot.locale, "ui.typed_agent");
-    Some(Row { remark, ..plain(ag_no, choice, promise) })
+    Some(PickRow { remark, ..plain(ag_no, choice, promise) })
 }

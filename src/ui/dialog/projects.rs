@@ -2,7 +2,7 @@
 
 use super::{
     Item,
-    duty::{DutyChoice, chosen},
+    choice::{Choice, DutyChoice},
 };
 use crate::{
     app::{Fetched, ProjectRow, Snapshot},
@@ -18,7 +18,7 @@ pub fn items(snapshot: &Snapshot) -> Vec<Item> {
         remark: String::new(),
         enabled: true,
         current: projects.joined.is_none(),
-        choice: chosen(DutyChoice::Leave),
+        choice: Choice::Duty(DutyChoice::Leave),
     }];
     items.extend(projects.rows.iter().map(|row| {
         let used_up = row.limit.is_some_and(|limit| row.answered >= limit);
@@ -27,7 +27,7 @@ pub fn items(snapshot: &Snapshot) -> Vec<Item> {
             remark: remark(row, used_up).render(locale),
             enabled: row.enabled && !used_up,
             current: projects.joined.as_ref() == Some(&row.id),
-            choice: chosen(DutyChoice::Join(row.id.clone())),
+            choice: Choice::Duty(DutyChoice::Join(row.id.clone())),
         }
     }));
     let told = match &projects.fetched {
@@ -40,7 +40,7 @@ pub fn items(snapshot: &Snapshot) -> Vec<Item> {
         remark: String::new(),
         enabled: false,
         current: false,
-        choice: chosen(DutyChoice::Nothing),
+        choice: Choice::Duty(DutyChoice::Nothing),
     }));
     items
 }

@@ -2,12 +2,12 @@
 
 use crossterm::event::KeyCode;
 
-use super::Outcome;
-use crate::ui::{input::UiAction, keys::Chord, state::ViewState};
+use super::{Context, Outcome};
+use crate::ui::{input::UiAction, keys::Chord};
 
 /// Esc, Enter, its own key and the key to quit close it.
-pub fn on_key(state: &ViewState, chord: Chord) -> Outcome {
+pub fn on_key(context: &Context<'_>, chord: Chord) -> Outcome {
     let closes = matches!(chord.code, KeyCode::Esc | KeyCode::Enter)
-        || matches!(state.keymap.action(chord), Some(UiAction::Quality | UiAction::Quit));
+        || matches!(context.settings.keymap.action(chord), Some(UiAction::Quality | UiAction::Quit));
     if closes { Outcome::Close } else { Outcome::Pass }
 }

@@ -3,53 +3,14 @@
 //! out of the queue.
 
 use crossterm::event::KeyCode;
-use serde_json::{Map, Value};
 
-use super::{Choice, Outcome};
+use super::{Choice, Context, Outcome, Question};
 use crate::{
     app::{Action, Possible, Snapshot},
     domain::{AgentState, CallPhase},
     i18n::Message,
-    ui::{keys::Chord, state::ViewState, view},
+    ui::{keys::Chord, settings::Settings, who},
 };
-
-/// A question to answer with the letter of an answer or with `n`; Enter answers nothing, so that no reflex does.
-///
-/// What it says follows the call and the agent's state: a call that comes up under it is named.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// Quit?
-    Quit,
-    /// What was to be done before quitting failed: quit nevertheless?
-    QuitAnyway {
-        /// Why it failed.
-        why: String,
-    },
-    /// Suspend, while customers are sent here?
-    Suspend,
-    /// Sign out?
-    SignOut,
-    /// Hang up on everybody, the waiting customer too?
-    HangUpAll,
-    /// Send the other side to the satisfaction survey?
-    Evaluate,
-    /// The agent is signed in elsewhere: take over?
-    TakeOver,
-    /// Tear the monitored call down?
-    Disconnect {
-        /// The monitored agent, as shown.
-        who: String,
-    },
-    /// Take a customer out of the queue?
-    TakeFromQueue {
-        /// The customer's number, to see whether the customer still waits.
-        number: String,
-        /// The customer, as shown.
-        who: String,
-        /// The queue's row, as it came.
-        fields: Map<String, Value>,
-    },
-}
 
 /// An answer that does something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,33 +28,34 @@ pub const NO: char = 'n';
 
 /// Whether customers would go on being sent to a phone that is not there any more: ready, or ready by itself when
 /// wrap-up ends. A telephone of the desk's own goes on ringing, and the demonstration ends with its customers.
-pub fn leaves_customers(state: &ViewState, snapshot: &Snapshot) -> bool {
+pub fn leaves_customers(settings: &Settings, snapshot: &Snapshot) -> bool {
     // Occupied without a call: the platform has not noticed its end yet.
     let ready = matches!(snapshot.agent.state, AgentState::Idle | AgentState::WrapUp | AgentState::Occupied);
-    ready && stays_signed_in(state, snapshot) && !snapshot.call.phase.is_live()
+    ready && stays_signed_in(settings, snapshot) && !snapshot.call.phase.is_live()
 }
 
 /// The same after a call that the end of the program would end: who is in a call is ready again after it.
-fn leaves_next_customers(state: &ViewState, snapshot: &Snapshot) -> bool {
+fn leaves_next_customers(settings: &Settings, snapshot: &Snapshot) -> bool {
     let signed_in = !matches!(snapshot.agent.state, AgentState::SignedOut | AgentState::SigningIn);
-    signed_in && stays_signed_in(state, snapshot) && snapshot.call.phase.is_live()
+    signed_in && stays_signed_in(settings, snapshot) && snapshot.call.phase.is_live()
 }
 
 /// Whether the end of the program leaves the agent signed in with a phone that ends with it.
-fn stays_signed_in(state: &ViewState, snapshot: &Snapshot) -> bool {
-    snapshot.agent.web_phone && !state.demo && !state.quit_signs_out
+fn stays_signed_in(settings: &Settings, snapshot: &Snapshot) -> bool {
+    snapshot.agent.web_phone && !settings.demo && !settings.quit_signs_out
 }
 
 impl Question {
     /// The question.
-    pub fn text(&self, state: &ViewState, snapshot: &Snapshot) -> Message {
+    pub fn text(&self, context: &Context<'_>) -> Message {
+        let Context { snapshot, settings, .. } = *context;
         let (rings, live) = (snapshot.call.phase == CallPhase::Ringing, snapshot.call.phase.is_live());
-        let with_whom = |key| Message::new(key).with("who", view::with_whom(snapshot));
+        let with_whom = |key| Message::new(key).with("who", who::with_whom(snapshot));
         match self {
             Question::Quit if rings => with_whom("ui.ask_quit_ringing"),
             Question::Quit if snapshot.call.phase == CallPhase::Dialing => with_whom("ui.ask_quit_dialing"),
             Question::Quit if live => with_whom("ui.ask_quit_call"),
-            Question::Quit if !leaves_customers(state, snapshot) => Message::new("ui.ask_quit"),
+            Question::Quit if !leaves_customers(settings, snapshot) => Message::new("ui.ask_quit"),
             Question::Quit if snapshot.agent.state == AgentState::WrapUp => Message::new("ui.ask_quit_wrap_up"),
             Question::Quit if snapshot.agent.state == AgentState::Occupied => Message::new("ui.ask_quit_occupied"),
             Question::Quit => Message::new("ui.ask_quit_ready"),
@@ -107,7 +69,7 @@ impl Question {
             Question::SignOut if live => with_whom("ui.ask_sign_out_call"),
             Question::SignOut => Message::new("ui.ask_sign_out"),
             Question::HangUpAll => {
-                with_whom("ui.ask_hang_up_all").with("other", view::consulted(snapshot).unwrap_or_default())
+                with_whom("ui.ask_hang_up_all").with("other", who::consulted(snapshot).unwrap_or_default())
             }
             Question::Evaluate => with_whom("ui.ask_evaluate"),
             Question::TakeOver => Message::new("ui.ask_take_over"),
@@ -117,15 +79,16 @@ impl Question {
     }
 
     /// Its answers besides the way back, as things stand.
-    pub fn answers(&self, state: &ViewState, snapshot: &Snapshot) -> Vec<Answer> {
+    pub fn answers(&self, context: &Context<'_>) -> Vec<Answer> {
+        let Context { snapshot, settings, .. } = *context;
         let may = |action| !matches!(snapshot.actions.get(&action), Some(Possible::No(_)));
         let yes = |label| Answer { key: 'y', label, choice: Choice::Yes(self.clone()) };
         match self {
-            Question::Quit if leaves_next_customers(state, snapshot) && may(Action::SignOut) => {
+            Question::Quit if leaves_next_customers(settings, snapshot) && may(Action::SignOut) => {
                 vec![Answer { key: 'y', label: "ui.yes_sign_out_quit_call", choice: Choice::SignOutAndQuit }]
             }
             Question::Quit if snapshot.call.phase.is_live() => vec![yes("ui.yes_quit_call")],
-            Question::Quit if leaves_customers(state, snapshot) => {
+            Question::Quit if leaves_customers(settings, snapshot) => {
                 let sign_out = Answer { key: 'y', label: "ui.yes_sign_out_quit", choice: Choice::SignOutAndQuit };
                 let busy = Answer { key: 'b', label: "ui.yes_busy_quit", choice: Choice::BusyAndQuit };
                 let mut answers = vec![if may(Action::SignOut) { sign_out } else { yes("ui.yes_quit") }];
@@ -150,21 +113,21 @@ impl Question {
     }
 
     /// What comes of an answer's letter: [`NO`] goes back.
-    pub fn answered(&self, state: &ViewState, snapshot: &Snapshot, letter: char) -> Outcome {
+    pub fn answered(&self, context: &Context<'_>, letter: char) -> Outcome {
         let letter = letter.to_ascii_lowercase();
         if letter == NO {
             return Outcome::Close;
         }
-        let answer = self.answers(state, snapshot).into_iter().find(|answer| answer.key == letter);
+        let answer = self.answers(context).into_iter().find(|answer| answer.key == letter);
         answer.map_or(Outcome::Stay, |answer| Outcome::Do(answer.choice))
     }
 
     /// The letters answer, Esc goes back; function keys and Alt chords go through.
-    pub fn on_key(&self, state: &ViewState, snapshot: &Snapshot, chord: Chord) -> Outcome {
+    pub fn on_key(&self, context: &Context<'_>, chord: Chord) -> Outcome {
         let chord = chord.on_latin();
         match (chord.code, chord.text()) {
             (KeyCode::Esc, _) => Outcome::Close,
-            (_, Some(letter)) => self.answered(state, snapshot, letter),
+            (_, Some(letter)) => self.answered(context, letter),
             (KeyCode::F(_) | KeyCode::Char(_), None) => Outcome::Pass,
             _ => Outcome::Stay,
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Item,
-    duty::{DutyChoice, chosen},
+    choice::{Choice, DutyChoice},
 };
 use crate::{
     app::{Reminder, Snapshot},
@@ -34,7 +34,7 @@ pub fn items(snapshot: &Snapshot) -> Vec<Item> {
         remark: if index < 9 { (index + 1).to_string() } else { String::new() },
         enabled: true,
         current: false,
-        choice: chosen(choice),
+        choice: Choice::Duty(choice),
     };
     answers.into_iter().enumerate().map(item).collect()
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossterm::event::{Event, KeyCode, KeyModifiers};
 
 use super::{
-    made::{Opening, character, chord, control, is_one_key, key, opened_by, pasted},
+    made::{ESC, Opening, character, chord, control, is_one_key, key, opened_by, pasted},
     sequence,
 };
 
@@ -38,7 +38,6 @@ const SEQUENCE_MAX: usize = 128;
 /// Most bytes that are kept of a paste; a telephone number, a name or a remark is shorter.
 const PASTE_MAX: usize = 64 * 1024;
 
-pub(super) const ESC: u8 = 0x1b;
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// Where in the grammar the next byte stands.

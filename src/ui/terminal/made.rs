@@ -2,7 +2,8 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
-use super::decode::ESC;
+/// The byte that begins a sequence.
+pub(super) const ESC: u8 = 0x1b;
 
 /// How a sequence began, which tells what it is if nothing follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

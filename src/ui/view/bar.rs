@@ -6,18 +6,12 @@ use ratatui::layout::{Position, Rect};
 
 use super::{
     canvas::{Canvas, Run},
-    duty, parties, words,
+    duty, parties,
 };
 use crate::{
     app::{Action, Snapshot, Wanted},
     domain::{AgentState, CallPhase},
-    ui::{
-        act::{self, Target},
-        input::UiAction,
-        state::Focus,
-        text,
-        theme::Scope,
-    },
+    ui::{input::UiAction, labels, needed, state::Focus, target::Target, text, theme::Scope, who},
 };
 
 /// Width of the number field, cells.
@@ -39,8 +33,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
 /// State, clock, number or peer; at the right caller ID, auto-answer, agent.
 fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let (y, right) = (area.y, area.right().saturating_sub(1));
-    let mut shown = words::shown(canvas.snapshot, canvas.glyphs, now);
-    if let Some(as_of) = words::as_of(canvas.snapshot, &canvas.state.zone, now) {
+    let mut shown = labels::shown(canvas.snapshot, canvas.glyphs, now);
+    if let Some(as_of) = labels::as_of(canvas.snapshot, &canvas.state.settings.zone, now) {
         shown.clock = Some(as_of);
     }
     let mut x = area.x + 1;
@@ -64,15 +58,15 @@ fn facts(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     let with_field = canvas.state.number_in_use() || (!live && signed_in);
     let mut middle = Run::default();
     if live {
-        middle.push(parties::with_whom(canvas.snapshot), Scope::BarStrong);
-        if let Some(other) = parties::consulted(canvas.snapshot).filter(|_| in_consultation(call.phase)) {
+        middle.push(who::with_whom(canvas.snapshot), Scope::BarStrong);
+        if let Some(other) = who::consulted(canvas.snapshot).filter(|_| in_consultation(call.phase)) {
             middle.push(format!(" {} {other}", canvas.glyphs.consult), Scope::BarStrong);
         }
         // Before what the platform may make as long as it likes: that nobody hears the agent must not go off the bar.
         if call.muted {
             middle.push("  ", Scope::Bar).push(format!(" {} ", canvas.t("ui.muted")), Scope::BadgeMuted);
         }
-        let whence = words::whence(&call.peer, call.queue.as_ref(), canvas.glyphs);
+        let whence = labels::call_origin(&call.peer, call.queue.as_ref(), canvas.glyphs);
         if !whence.is_empty() {
             let whence = text::cut(&whence, WHENCE, canvas.glyphs.more).into_owned();
             middle.push("  ", Scope::Bar).push(whence, Scope::BarDim);
@@ -205,7 +199,7 @@ fn offers(canvas: &Canvas<'_>) -> Vec<Offer> {
     let resume = phase == CallPhase::Held;
     let muted = snapshot.call.muted;
     let live = phase.is_live();
-    let sign_out = canvas.state.show_sign_out && snapshot.agent.state.is_signed_in() && !live;
+    let sign_out = canvas.state.settings.show_sign_out && snapshot.agent.state.is_signed_in() && !live;
     let back = if phase == CallPhase::ThreeWay { "ui.act_three_way_return" } else { "ui.act_consult_return" };
     let whisper = if phase == CallPhase::Whispering { "ui.act_whisper_cancel" } else { "ui.act_whisper" };
     let candidates = [
@@ -241,7 +235,7 @@ fn offers(canvas: &Canvas<'_>) -> Vec<Offer> {
         .filter(|(action, _)| *action != UiAction::Ready || makes_sense(snapshot))
         .filter(|(action, _)| *action != UiAction::Mute || phase != CallPhase::Ringing)
         .filter_map(|(action, label)| {
-            let needed = act::app_action(snapshot, action)?;
+            let needed = needed::app_action(snapshot, action)?;
             let pending = snapshot.is_pending(needed);
             (pending || snapshot.can(needed)).then_some(Offer { action, label, pending })
         })
@@ -261,7 +255,7 @@ fn actions(canvas: &mut Canvas<'_>, area: Rect) {
     let y = area.y;
     let mut right = area.right().saturating_sub(1);
     let snapshot = canvas.snapshot;
-    let needed = act::app_action(snapshot, UiAction::HangUp).unwrap_or(Action::HangUp);
+    let needed = needed::app_action(snapshot, UiAction::HangUp).unwrap_or(Action::HangUp);
     let pending = snapshot.is_pending(needed);
     if pending || snapshot.can(needed) {
         let label = parties::hang_up_label(snapshot, needed);
@@ -271,7 +265,7 @@ fn actions(canvas: &mut Canvas<'_>, area: Rect) {
         right = canvas.put_right(right, y, area.width, &text, Scope::BarDanger);
         canvas.hit(right, y, text::width(&text), Target::Act(UiAction::HangUp));
         right = right.saturating_sub(2);
-    } else if snapshot.agent.state == AgentState::SigningIn && words::sign_in_fails(snapshot).is_none() {
+    } else if snapshot.agent.state == AgentState::SigningIn && labels::sign_in_fails(snapshot).is_none() {
         let text = canvas.t("ui.please_wait");
         right = canvas.put_right(right, y, area.width, &text, Scope::BarDim).saturating_sub(2);
     }

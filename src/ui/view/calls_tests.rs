@@ -10,9 +10,10 @@ use crate::{
     domain::{BusyReason, CallPhase, Callee, Direction, Party, RingKind},
     i18n::{Locale, Message},
     ui::{
-        act::{self, Ask},
         dialog::{Choice, Dialog, ListDialog, Page, Pick, PickKind, Question},
+        effect::UiEffect,
         fixtures::{self, now},
+        input_events,
         state::{Focus, Tab},
     },
 };
@@ -320,11 +321,11 @@ fn a_letter_in_a_number_is_told_before_enter() {
     let snapshot = fixtures::idle(Locale::ZhCn);
     let mut state = fixtures::state();
     for key in ["/", "1", "b"] {
-        act::on_key(&mut state, &snapshot, key.parse().unwrap(), now());
+        input_events::on_key(&mut state, &snapshot, key.parse().unwrap(), now());
     }
     let frame = screen(&snapshot, &state, 80, 24);
     assert!(frame.contains("号码里不能有“b”；若是工号，按 Alt-i 呼叫坐席"), "{frame}");
-    act::on_key(&mut state, &snapshot, "backspace".parse().unwrap(), now());
+    input_events::on_key(&mut state, &snapshot, "backspace".parse().unwrap(), now());
     assert!(!screen(&snapshot, &state, 80, 24).contains("号码里不能有"));
 }
 
@@ -348,7 +349,7 @@ fn the_mouse_turns_pages_chooses_lines_answers_questions_and_closes_windows() {
     let mut state = with(Dialog::Pick(Pick::new(PickKind::Transfer)));
     let click = |state: &mut ViewState, snapshot: &Snapshot, wanted: &str| {
         let target = find(snapshot, state, wanted);
-        act::on_click(state, snapshot, target, now())
+        input_events::on_click(state, snapshot, target, now())
     };
     assert!(click(&mut state, &talking, "skill groups").is_none());
     let Some(Dialog::Pick(pick)) = &state.dialog else { panic!("it is gone") };
@@ -361,7 +362,7 @@ fn the_mouse_turns_pages_chooses_lines_answers_questions_and_closes_windows() {
     let question = with(Dialog::Question(Question::Disconnect { who: "8003".into() }));
     let mut state = question.clone();
     let ask = click(&mut state, &spying, "y tear down");
-    assert!(matches!(ask, Some(Ask::Tell(crate::app::Command::Disconnect { ag_no: None }))), "{ask:?}");
+    assert!(matches!(ask, Some(UiEffect::Send(crate::app::Command::Disconnect { ag_no: None }))), "{ask:?}");
     let mut state = question.clone();
     assert!(click(&mut state, &spying, "n go back").is_none() && state.dialog.is_none());
     let mut state = question.clone();
@@ -369,7 +370,7 @@ fn the_mouse_turns_pages_chooses_lines_answers_questions_and_closes_windows() {
     let (_, drawn) = render(&spying, &question, 80, 24);
     let mut state = question;
     assert_eq!(drawn.at(2, 20), Some(Target::Around));
-    assert!(act::on_click(&mut state, &spying, Target::Around, now()).is_none() && state.dialog.is_none());
+    assert!(input_events::on_click(&mut state, &spying, Target::Around, now()).is_none() && state.dialog.is_none());
 
     // A line of a list: selected first, done by the second click.
     let idle = fixtures::in_charge(Locale::En);
@@ -385,7 +386,7 @@ fn an_action_shown_as_possible_in_the_bar_can_be_clicked() {
     let state = fixtures::state();
     for (words, needed) in [("W whisper", Action::Whisper), ("B barge in", Action::Barge)] {
         let target = find(&snapshot, &state, words);
-        let ask = act::on_click(&mut state.clone(), &snapshot, target, now());
+        let ask = input_events::on_click(&mut state.clone(), &snapshot, target, now());
         let word = format!("{needed:?}");
         assert!(format!("{ask:?}").contains(&word), "{ask:?}");
     }
@@ -438,7 +439,8 @@ fn ascii_means_ascii_here_too() {
         for row in &mut snapshot.queue.rows {
             (row.area, row.group) = (None, None);
         }
-        let mut state = ViewState { ascii: true, ..state };
+        let mut state = state;
+        state.settings.ascii = true;
         if let Some(Dialog::Question(_)) = state.dialog {
             state.dialog = Some(Dialog::Question(Question::Disconnect { who: "8003".into() }));
         }

@@ -6,14 +6,15 @@ use ratatui::{
     style::Style,
 };
 
-use super::glyphs::Glyphs;
 use crate::{
     app::Snapshot,
     i18n,
     ui::{
-        act::Target,
+        dialog::Context,
+        glyphs::Glyphs,
         input::UiAction,
         state::ViewState,
+        target::Target,
         text,
         theme::{Scope, Theme},
     },
@@ -71,13 +72,18 @@ impl Run {
 }
 
 impl Canvas<'_> {
+    /// What the open dialog reads besides its own state.
+    pub fn context(&self) -> Context<'_> {
+        self.state.context(self.snapshot)
+    }
+
     /// A text of the catalogue.
     pub fn t(&self, key: &'static str) -> String {
         i18n::text(self.snapshot.locale, key)
     }
 
     fn theme(&self) -> &Theme {
-        &self.state.theme
+        &self.state.settings.theme
     }
 
     /// Writes a text in at most `max` cells; returns the cells used.

@@ -6,16 +6,13 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run},
-    parties, quality, words,
+    meter, parties, quality,
 };
 use crate::{
-    app::{JournalEntry, Snapshot},
-    domain::{AgentState, CallPhase, Direction, Outcome},
-    ui::{text, theme::Scope},
+    app::JournalEntry,
+    domain::{AgentState, CallPhase, Direction},
+    ui::{labels, text, theme::Scope, who},
 };
-
-/// Quietest level a meter shows, dBFS.
-const FLOOR_DBFS: f32 = -60.0;
 
 /// What digital silence reads, dBFS.
 const SILENCE_DBFS: f32 = -89.5;
@@ -42,7 +39,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> u16 {
         y += 2;
         y += situation(canvas, Rect { y, height: area.bottom().saturating_sub(y), ..inner }, now);
         y += gap;
-    } else if let Some(last) = wrapped_up(canvas.snapshot) {
+    } else if let Some(last) = labels::wrapped_up(canvas.snapshot) {
         last_head(canvas, inner, y, last);
         y += 2 + gap;
     }
@@ -63,27 +60,18 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> u16 {
     y - area.y
 }
 
-/// The call that is being wrapped up: whom the notes are about.
-pub fn wrapped_up(snapshot: &Snapshot) -> Option<&JournalEntry> {
-    let wraps_up = snapshot.agent.state == AgentState::WrapUp && snapshot.call.phase == CallPhase::None;
-    snapshot
-        .journal
-        .first()
-        .filter(|entry| wraps_up && matches!(entry.outcome, Outcome::Answered | Outcome::Transferred))
-}
-
 /// The same two lines as of a call, for one that is over.
 fn last_head(canvas: &mut Canvas<'_>, area: Rect, y: u16, last: &JournalEntry) {
     let way = format!(
         "{} {} {}",
-        canvas.t(words::direction_word(last.direction)),
+        canvas.t(labels::direction_label(last.direction)),
         canvas.glyphs.dot,
         canvas.t("ui.call_ended")
     );
     let way_x = canvas.put_right(area.right(), y, area.width, &way, Scope::Dim);
-    let who = words::who(&last.peer, canvas.snapshot.locale);
+    let who = labels::peer(&last.peer, canvas.snapshot.locale);
     canvas.put(area.x, y, way_x.saturating_sub(area.x + 2), &who, Scope::Strong);
-    let whence = words::whence(&last.peer, last.queue.as_ref(), canvas.glyphs);
+    let whence = labels::call_origin(&last.peer, last.queue.as_ref(), canvas.glyphs);
     canvas.put(area.x, y + 1, area.width, &whence, Scope::Dim);
 }
 
@@ -95,14 +83,14 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
 
     let mut way = Run::default();
     if let Some(direction) = call.direction {
-        way.push(canvas.t(words::direction_word(direction)), Scope::Dim);
+        way.push(canvas.t(labels::direction_label(direction)), Scope::Dim);
     }
     if call.phase == CallPhase::Ended {
         way.push(format!(" {} {}", canvas.glyphs.dot, canvas.t("ui.call_ended")), Scope::Dim);
     }
     let way_x = right.saturating_sub(way.cells());
     canvas.run(way_x, y, way.cells(), &way);
-    let who = parties::with_whom(snapshot);
+    let who = who::with_whom(snapshot);
     canvas.put(area.x, y, way_x.saturating_sub(area.x + 2), &who, Scope::Strong);
 
     let mut badges = Run::default();
@@ -135,7 +123,7 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
     }
     let badges_x = right.saturating_sub(badges.cells());
     canvas.run(badges_x, y + 1, badges.cells(), &badges);
-    let whence = words::whence(&call.peer, call.queue.as_ref(), canvas.glyphs);
+    let whence = labels::call_origin(&call.peer, call.queue.as_ref(), canvas.glyphs);
     canvas.put(area.x, y + 1, badges_x.saturating_sub(area.x + 1), &whence, Scope::Dim);
 }
 
@@ -166,9 +154,9 @@ fn clocks(canvas: &mut Canvas<'_>, area: Rect, y: u16, now: Instant) {
     if canvas.snapshot.agent.state == AgentState::WrapUp
         && let Some(end) = canvas.snapshot.agent.wrap_up_ends_at
     {
-        let left = text::seconds_left(words::ms_until(end, now)) * 1000;
+        let left = text::seconds_left(labels::ms_until(end, now)) * 1000;
         clocks.push(("ui.clock_wrap_up", left, Scope::Warn));
-        if let Some(last) = wrapped_up(canvas.snapshot) {
+        if let Some(last) = labels::wrapped_up(canvas.snapshot) {
             clocks.push(("ui.clock_talk", last.talk_ms, Scope::Base));
         }
     }
@@ -213,46 +201,11 @@ fn meter(canvas: &mut Canvas<'_>, area: Rect, y: u16, label: &'static str, dbfs:
     if cells < 4 {
         return;
     }
-    bar(canvas, x, y, cells, dbfs, muted);
+    meter::bar(canvas, x, y, cells, dbfs, muted);
     let value = match dbfs {
         // A pause is a low level; only digital silence is none.
         Some(level) if level > SILENCE_DBFS => format!("{level:>4.0} dB"),
         Some(_) | None => text::pad_left(canvas.glyphs.none, 4) + " dB",
     };
     canvas.put(x + cells + 1, y, value_cells - 1, &value, Scope::Dim);
-}
-
-/// The bar of a meter alone.
-pub fn bar(canvas: &mut Canvas<'_>, x: u16, y: u16, cells: u16, dbfs: Option<f32>, muted: bool) {
-    let level = dbfs.filter(|l| l.is_finite()).unwrap_or(FLOOR_DBFS);
-    let share = ((level - FLOOR_DBFS) / -FLOOR_DBFS).clamp(0.0, 1.0);
-    let eighths = (share * f32::from(cells) * 8.0).round() as u16;
-    for i in 0..cells {
-        let filled = usize::from(eighths.saturating_sub(i * 8).min(8));
-        let glyph = canvas.glyphs.bars.get(filled).copied().unwrap_or(" ");
-        let scope = if muted {
-            Scope::MeterMuted
-        } else if i * 10 < cells * 7 {
-            Scope::MeterLow
-        } else if i * 10 < cells * 9 {
-            Scope::MeterMid
-        } else {
-            Scope::MeterHigh
-        };
-        canvas.put(x + i, y, 1, glyph, scope);
-    }
-    if canvas.state.ascii && eighths == 0 {
-        canvas.put(x, y, 1, ".", Scope::MeterMuted);
-    }
-}
-
-/// Look of a figure that is worse the higher it is.
-pub fn grade(value: f32, warn: f32, bad: f32) -> Scope {
-    if value >= bad {
-        Scope::Bad
-    } else if value >= warn {
-        Scope::Warn
-    } else {
-        Scope::Base
-    }
 }

@@ -4,19 +4,19 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    card,
-    dialog::{draw_item, window},
+    meter,
+    window::{draw_item, window},
 };
 use crate::{
     app::DeviceState,
     domain::DeviceRole,
     i18n::Message,
     ui::{
-        act::Target,
         dialog::{
             DevicesDialog,
             devices::{says_nothing, told},
         },
+        target::Target,
         text,
         theme::Scope,
     },
@@ -110,7 +110,7 @@ fn role_line(canvas: &mut Canvas<'_>, area: Rect, role: DeviceRole, at_hand: boo
     {
         right -= METER;
         let muted = role == DeviceRole::Microphone && snapshot.call.muted;
-        card::bar(canvas, right, area.y, METER, Some(level), muted);
+        meter::bar(canvas, right, area.y, METER, Some(level), muted);
         right -= 2;
     }
     let named = view.name.clone().filter(|name| !(view.follows_system && says_nothing(name)));
@@ -123,7 +123,7 @@ fn role_line(canvas: &mut Canvas<'_>, area: Rect, role: DeviceRole, at_hand: boo
 }
 
 fn keys(canvas: &mut Canvas<'_>, area: Rect) {
-    let enter = if canvas.state.ascii { "Enter" } else { "⏎" };
+    let enter = if canvas.state.settings.ascii { "Enter" } else { "⏎" };
     let mut run = Run::default();
     for (key, about) in
         [("Tab", "devices.key_role"), (enter, "devices.key_use"), ("t", "devices.key_tone"), ("r", "devices.key_ring")]

@@ -15,10 +15,9 @@ use crate::{
         audio::{DeviceDirection, DeviceInfo},
     },
     ui::{
-        act,
         dialog::{DevicesDialog, Dialog},
         fixtures::{self, now},
-        watch,
+        input_events, watch,
     },
 };
 
@@ -98,7 +97,7 @@ fn shots(name: &str, role: DeviceRole, change: impl Fn(&mut Snapshot)) {
 }
 
 fn press(state: &mut ViewState, snapshot: &Snapshot, keys: &str) -> Vec<String> {
-    let asks = keys.split(' ').filter_map(|key| act::on_key(state, snapshot, key.parse().unwrap(), now()));
+    let asks = keys.split(' ').filter_map(|key| input_events::on_key(state, snapshot, key.parse().unwrap(), now()));
     asks.map(|ask| format!("{ask:?}")).collect()
 }
 
@@ -160,8 +159,8 @@ fn keys_choose_try_and_turn_and_the_dialog_stays() {
 fn a_click_on_a_device_uses_it_and_one_on_a_role_opens_its_list() {
     let snapshot = snapshot(Locale::En);
     let mut state = open(&snapshot, DeviceRole::Microphone);
-    act::on_click(&mut state, &snapshot, Target::Page(1), now());
-    let asked = act::on_click(&mut state, &snapshot, Target::Item(2), now()).map(|ask| format!("{ask:?}"));
+    input_events::on_click(&mut state, &snapshot, Target::Page(1), now());
+    let asked = input_events::on_click(&mut state, &snapshot, Target::Item(2), now()).map(|ask| format!("{ask:?}"));
     assert!(asked.is_some_and(|asked| asked.contains("output: Some(\"alsa:sysdefault:CARD=Conf\")")));
     assert!(state.dialog.is_some());
 }

@@ -2,19 +2,18 @@
 
 use std::time::Instant;
 
-use ratatui::layout::{Position, Rect};
-use tui_input::Input;
+use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run, centred},
     devices, forms, health, picker, quality,
+    window::{list, window},
 };
 use crate::{
     i18n::Message,
     ui::{
-        act::Target,
-        dial,
-        dialog::{Dialog, Item, ListDialog, Question, help, keypad, question},
+        dialog::{Dialog, Question, help, keypad, question},
+        target::Target,
         text,
         theme::Scope,
     },
@@ -30,7 +29,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
         Dialog::Duty(duty) => forms::draw(canvas, area, dialog, duty),
         Dialog::CallerId(open) => list(canvas, area, dialog, open, "ui.caller_id_title", 48),
         Dialog::Palette(open) => list(canvas, area, dialog, open, "ui.palette_title", 68),
-        Dialog::Numbers(open) => list(canvas, area, dialog, open, "ui.numbers_title", 56),
+        Dialog::Numbers(open) => list(canvas, area, dialog, &open.list, "ui.numbers_title", 56),
         Dialog::Devices(open) => devices::draw(canvas, area, open),
         Dialog::Help(scroll) => draw_help(canvas, area, *scroll),
         Dialog::Health(first) => health::draw(canvas, area, *first, now),
@@ -56,19 +55,19 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
     match dialog {
         Dialog::Busy(open) => {
             run.push(canvas.t(busy_title(canvas)), Scope::WindowTitle);
-            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+            (items, selected) = (dialog.items(&canvas.context()), open.selected);
         }
         Dialog::CallerId(open) => {
             run.push(canvas.t("ui.caller_id_title"), Scope::WindowTitle);
-            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+            (items, selected) = (dialog.items(&canvas.context()), open.selected);
         }
         Dialog::Palette(open) => {
             run.push(": ", Scope::WindowKey).push(open.filter.value(), Scope::WindowStrong);
-            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+            (items, selected) = (dialog.items(&canvas.context()), open.selected);
         }
         Dialog::Numbers(open) => {
             run.push(canvas.t("ui.numbers_title"), Scope::WindowTitle);
-            (items, selected) = (dialog.items(state, canvas.snapshot), open.selected);
+            (items, selected) = (dialog.items(&canvas.context()), open.list.selected);
         }
         Dialog::Pick(pick) => picker::in_row(canvas, &mut run, pick),
         Dialog::Devices(open) => {
@@ -81,7 +80,7 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
             selected = duty.clone().list_mut().map_or(0, |list| list.selected);
         }
         Dialog::Help(scroll) => {
-            let entries = help::groups(state, canvas.snapshot.locale).into_iter().flatten();
+            let entries = help::groups(&state.settings, canvas.snapshot.locale).into_iter().flatten();
             for line in entries.skip(usize::from(*scroll)) {
                 if let help::Line::Entry(keys, about) = line {
                     let key = keys.split_whitespace().next().unwrap_or_default().to_owned();
@@ -105,7 +104,7 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
             for (_, answer) in answers(canvas, question) {
                 run.append(&answer).push("   ", Scope::Window);
             }
-            let words = question.text(state, canvas.snapshot).render(canvas.snapshot.locale);
+            let words = question.text(&canvas.context()).render(canvas.snapshot.locale);
             run.push(text::clean(&words), Scope::WindowStrong);
         }
     }
@@ -120,7 +119,7 @@ pub fn draw_in_row(canvas: &mut Canvas<'_>, area: Rect) {
 
 /// The answers of a question with their letters, the way back last.
 fn answers(canvas: &Canvas<'_>, question: &Question) -> Vec<(char, Run)> {
-    let answers = question.answers(canvas.state, canvas.snapshot).into_iter().map(|answer| (answer.key, answer.label));
+    let answers = question.answers(&canvas.context()).into_iter().map(|answer| (answer.key, answer.label));
     let shown = answers.chain([(question::NO, "ui.no")]).map(|(key, label)| {
         let mut run = Run::default();
         run.push(key.to_string(), Scope::WindowKey).push(" ", Scope::Window).push(canvas.t(label), Scope::Window);
@@ -131,7 +130,7 @@ fn answers(canvas: &Canvas<'_>, question: &Question) -> Vec<(char, Run)> {
 
 /// What the keypad says before anything is sent.
 fn keypad_hint(canvas: &Canvas<'_>) -> String {
-    match dial::extension_offered(canvas.state, canvas.snapshot) {
+    match canvas.context().extension {
         Some(extension) => {
             Message::new("ui.keypad_extension").with("extension", extension).render(canvas.snapshot.locale)
         }
@@ -139,85 +138,8 @@ fn keypad_hint(canvas: &Canvas<'_>) -> String {
     }
 }
 
-/// A dialog's frame; a click on its edge or its ground does nothing, one on the way back goes back.
-pub fn window(canvas: &mut Canvas<'_>, area: Rect, title: &'static str) -> Rect {
-    let title = canvas.t(title);
-    canvas.hit_area(area, Target::Window);
-    let inner = canvas.window(area, &title, Scope::Window, Scope::WindowFrame, Scope::WindowTitle);
-    let back = format!(" Esc {} ", canvas.t("ui.no"));
-    if inner.width > text::width(&back) + 2 {
-        let x = canvas.put_right(inner.right() - 1, inner.bottom(), inner.width, &back, Scope::WindowDim);
-        canvas.hit(x, inner.bottom(), text::width(&back), Target::Around);
-    }
-    inner
-}
-
-pub fn list(canvas: &mut Canvas<'_>, area: Rect, dialog: &Dialog, open: &ListDialog, title: &'static str, width: u16) {
-    let items = dialog.items(canvas.state, canvas.snapshot);
-    // As high as the whole list, so that it does not jump while it is filtered.
-    let whole = dialog_without_filter(dialog).items(canvas.state, canvas.snapshot).len();
-    let rows = u16::try_from(whole).unwrap_or(u16::MAX).clamp(1, area.height.saturating_sub(4).max(1));
-    let height = rows.saturating_add(4);
-    let inner = window(canvas, centred(area, width.min(area.width.saturating_sub(2)), height), title);
-    if inner.height < 2 || inner.width < 8 {
-        return;
-    }
-    filter(canvas, Rect { x: inner.x + 2, y: inner.y, width: inner.width - 4, height: 1 }, &open.filter);
-    canvas.horizontal(inner.x, inner.y + 1, inner.width, Scope::WindowFrame);
-    let body = Rect { y: inner.y + 2, height: inner.height - 2, ..inner };
-    if items.is_empty() {
-        let none = canvas.t("ui.nothing_found");
-        canvas.put(body.x + 2, body.y, body.width.saturating_sub(4), &none, Scope::WindowDim);
-        return;
-    }
-    let selected = open.selected.min(items.len() - 1);
-    let first = (selected + 1).saturating_sub(usize::from(body.height));
-    for (y, (index, item)) in (body.top()..body.bottom()).zip(items.iter().enumerate().skip(first)) {
-        draw_item(canvas, Rect { y, height: 1, ..body }, item, index == selected);
-        canvas.hit(body.x, y, body.width, Target::Item(index));
-    }
-}
-
-fn dialog_without_filter(dialog: &Dialog) -> Dialog {
-    let mut whole = dialog.clone();
-    if let Some(list) = whole.list_mut() {
-        list.filter = Input::default();
-    }
-    whole
-}
-
-/// One line of a list.
-pub fn draw_item(canvas: &mut Canvas<'_>, area: Rect, item: &Item, selected: bool) {
-    let look = |scope: Scope| if selected { Scope::WindowSelected } else { scope };
-    if selected {
-        canvas.clear(area, Scope::WindowSelected);
-    }
-    let mark = if item.current { canvas.glyphs.on } else { " " };
-    canvas.put(area.x + 1, area.y, 1, mark, look(Scope::WindowMatch));
-    let label_scope = if item.enabled { Scope::Window } else { Scope::WindowDim };
-    let remark_scope = if item.enabled { Scope::WindowKey } else { Scope::WindowDim };
-    let room = area.width.saturating_sub(6);
-    // The label is worth more than the remark, up to two thirds of the line.
-    let label_cells = text::width(&item.label).min(room);
-    let remark_room = room.saturating_sub(label_cells + 2).max(room / 3);
-    let remark_x = canvas.put_right(area.right() - 2, area.y, remark_room, &item.remark, look(remark_scope));
-    let label_room = remark_x.saturating_sub(area.x + 3 + 2);
-    canvas.put(area.x + 3, area.y, label_room, &item.label, look(label_scope));
-}
-
-/// What was typed to filter by, with the cursor; a hint while nothing was.
-pub fn filter(canvas: &mut Canvas<'_>, area: Rect, input: &Input) {
-    if input.value().is_empty() {
-        let hint = canvas.t("ui.filter_hint");
-        canvas.put(area.x + 1, area.y, area.width.saturating_sub(1), &hint, Scope::WindowDim);
-    }
-    canvas.put(area.x, area.y, area.width, input.value(), Scope::WindowStrong);
-    let at = u16::try_from(input.visual_cursor()).unwrap_or(area.width).min(area.width);
-    canvas.cursor = Some(Position { x: area.x + at, y: area.y });
-}
-
 fn draw_help(canvas: &mut Canvas<'_>, area: Rect, scroll: u16) {
-    let groups = help::groups(canvas.state, canvas.snapshot.locale);
+    let groups = help::groups(&canvas.state.settings, canvas.snapshot.locale);
     let key_cells = groups
         .iter()
         .flatten()
@@ -308,7 +230,7 @@ fn draw_keypad(canvas: &mut Canvas<'_>, area: Rect, sent: &str) {
 }
 
 fn draw_question(canvas: &mut Canvas<'_>, area: Rect, question: &Question) {
-    let words = question.text(canvas.state, canvas.snapshot).render(canvas.snapshot.locale);
+    let words = question.text(&canvas.context()).render(canvas.snapshot.locale);
     let answers = answers(canvas, question);
     let width = area.width.min(56);
     let lines = text::wrap(&text::clean(&words), width.saturating_sub(8));

@@ -2,27 +2,27 @@
 
 use ratatui::layout::Rect;
 
-use super::{canvas::Canvas, tabs, words};
+use super::{canvas::Canvas, table};
 use crate::{
     app::{AgentRow, GroupRow},
     domain::AgentState,
     i18n::Message,
-    ui::{dialog::pick_rows::state_word, lists::Listed, theme::Scope},
+    ui::{dialog::pick_rows::state_word, labels, lists::ListRow, theme::Scope},
 };
 
 /// Free agents, then skill groups.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[Listed<'_>]) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[ListRow<'_>]) {
     if rows.is_empty() {
-        tabs::nothing_listed(canvas, area, &canvas.snapshot.directory.fetched, "ui.directory_empty");
+        table::nothing_listed(canvas, area, &canvas.snapshot.directory.fetched, "ui.directory_empty");
         return;
     }
-    let first = tabs::first_shown(canvas, area.height);
+    let first = table::first_shown(canvas, area.height);
     for (y, (index, row)) in (area.top()..area.bottom()).zip(rows.iter().enumerate().skip(first)) {
-        let selected = tabs::row(canvas, area, y, index);
+        let selected = table::row(canvas, area, y, index);
         match row {
-            Listed::Agent(agent) => agent_line(canvas, area, y, agent, selected),
-            Listed::Group(group) => group_line(canvas, area, y, group, selected),
-            Listed::Call(_) | Listed::Waiting(_) | Listed::Notice(_) => {}
+            ListRow::Agent(agent) => agent_line(canvas, area, y, agent, selected),
+            ListRow::Group(group) => group_line(canvas, area, y, group, selected),
+            ListRow::Call(_) | ListRow::Waiting(_) | ListRow::Notice(_) => {}
         }
     }
 }
@@ -35,7 +35,7 @@ fn name_cells(area: Rect) -> u16 {
 fn agent_line(canvas: &mut Canvas<'_>, area: Rect, y: u16, agent: &AgentRow, selected: bool) {
     let look = |scope: Scope| if selected { Scope::Selected } else { scope };
     let state = agent.state.unwrap_or(AgentState::Idle);
-    let (glyph, scope) = words::agent_mark(state, canvas.glyphs);
+    let (glyph, scope) = labels::agent_mark(state, canvas.glyphs);
     canvas.put(area.x + 1, y, 1, glyph, look(scope));
     let name = name_cells(area);
     let who = if agent.name.is_empty() { agent.ag_no.clone() } else { format!("{} {}", agent.ag_no, agent.name) };

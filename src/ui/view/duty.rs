@@ -4,14 +4,11 @@ use std::time::Instant;
 
 use ratatui::layout::Rect;
 
-use super::{
-    canvas::{Canvas, Run},
-    words,
-};
+use super::canvas::{Canvas, Run};
 use crate::{
     app::Overtime,
     i18n::Message,
-    ui::{act::Target, dialog::reminders, duty::ReminderAnswer, input::UiAction, text, theme::Scope},
+    ui::{dialog::reminders, input::UiAction, labels, target::ReminderAnswer, target::Target, text, theme::Scope},
 };
 
 /// Half a pulse of an overtime warning, ms.
@@ -28,9 +25,9 @@ fn overtime<'a>(canvas: &Canvas<'a>) -> Option<&'a Overtime> {
 /// How long the state has been too long, as a mark for the bar; it pulses until it has been seen.
 pub fn overtime_mark(canvas: &Canvas<'_>, now: Instant) -> Option<(String, Scope)> {
     let overtime = overtime(canvas)?;
-    let late_ms = words::ms_until(now, overtime.since_at);
+    let late_ms = labels::ms_until(now, overtime.since_at);
     let mark = format!(" {} {} ", canvas.t("ui.overtime"), text::clock(late_ms));
-    let dark = canvas.state.blink && (late_ms / PULSE_MS) % 2 == 1;
+    let dark = canvas.state.settings.blink && (late_ms / PULSE_MS) % 2 == 1;
     let scope = if overtime.acknowledged {
         Scope::BarWarn
     } else if dark {
@@ -44,10 +41,10 @@ pub fn overtime_mark(canvas: &Canvas<'_>, now: Instant) -> Option<(String, Scope
 /// When the mark changes by itself.
 pub fn next_pulse(overtime: &Overtime, blink: bool, now: Instant) -> Instant {
     let step = if overtime.acknowledged || !blink { 1000 } else { PULSE_MS };
-    let passed = words::ms_until(now, overtime.since_at) / step;
+    let passed = labels::ms_until(now, overtime.since_at) / step;
     // Both the clock's seconds and the pulse.
     let next = |step: u64, passed: u64| overtime.since_at + std::time::Duration::from_millis(step * (passed + 1));
-    let second = words::ms_until(now, overtime.since_at) / 1000;
+    let second = labels::ms_until(now, overtime.since_at) / 1000;
     next(step, passed).min(next(1000, second))
 }
 

@@ -13,9 +13,9 @@ use crate::{
     domain::{CallPhase, Minute},
     i18n::{Locale, Message},
     ui::{
-        act,
         dialog::{BreakForm, Dialog, Duty, ListDialog, PhoneForm, break_form::Field},
         fixtures::{self, now},
+        input_events,
         state::Focus,
         watch,
     },
@@ -54,7 +54,7 @@ fn empty_form() -> BreakForm {
 fn press(state: &mut ViewState, snapshot: &Snapshot, keys: &str) -> Vec<String> {
     let asks = keys.split(' ').filter_map(|key| {
         let chord = key.parse().unwrap_or_else(|e| panic!("{e}"));
-        act::on_key(state, snapshot, chord, now())
+        input_events::on_key(state, snapshot, chord, now())
     });
     asks.map(|ask| format!("{ask:?}")).collect()
 }
@@ -93,7 +93,7 @@ fn click(state: &mut ViewState, snapshot: &Snapshot, what: &str) -> Option<Strin
     let (buffer, drawn) = render(snapshot, state, 80, 24);
     let (x, y) = find(&buffer, what);
     let target = drawn.at(x, y).unwrap_or_else(|| panic!("nothing to click at {what}"));
-    act::on_click(state, snapshot, target, now()).map(|ask| format!("{ask:?}"))
+    input_events::on_click(state, snapshot, target, now()).map(|ask| format!("{ask:?}"))
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn keys_open_what_they_name_or_say_why_not() {
     assert!(matches!(opened("C").0, Some(Dialog::Duty(Duty::Phone(_)))));
     let (dialog, asked) = opened("G");
     assert!(matches!(dialog, Some(Dialog::Duty(Duty::Requests(_)))));
-    assert_eq!(asked, ["Tell(ReadBreakNews)"], "opening it is reading it");
+    assert_eq!(asked, ["Send(ReadBreakNews)"], "opening it is reading it");
     let plain = fixtures::idle(Locale::En);
     for key in ["o", "g", "G", "N", "C"] {
         let mut state = fixtures::state();
@@ -153,15 +153,15 @@ fn keys_open_what_they_name_or_say_why_not() {
 fn projects_are_filtered_entered_and_left() {
     let snapshot = fixtures::on_duty(Locale::ZhCn);
     let mut state = fixtures::state();
-    assert_eq!(press(&mut state, &snapshot, "o 满 enter"), ["Tell(JoinProject { id: \"7\" })"]);
+    assert_eq!(press(&mut state, &snapshot, "o 满 enter"), ["Send(JoinProject { id: \"7\" })"]);
     assert!(state.dialog.is_none());
     for (typed, why) in [("催", "switched off"), ("V", "used up")] {
         assert!(press(&mut state, &snapshot, &format!("o {typed} enter esc")).is_empty(), "{why}");
     }
-    assert_eq!(press(&mut state, &snapshot, "o up enter"), ["Tell(LeaveProject)"]);
+    assert_eq!(press(&mut state, &snapshot, "o up enter"), ["Send(LeaveProject)"]);
     assert_eq!(watch::watched(&with(Duty::Projects(ListDialog::default())), &snapshot), Some(Watched::Projects));
     press(&mut state, &snapshot, "o");
-    assert_eq!(click(&mut state, &snapshot, "满意度").as_deref(), Some("Tell(JoinProject { id: \"7\" })"));
+    assert_eq!(click(&mut state, &snapshot, "满意度").as_deref(), Some("Send(JoinProject { id: \"7\" })"));
     let mut loading = snapshot.clone();
     loading.projects.rows.clear();
     loading.projects.fetched = Fetched::Failed(Message::verbatim("平台无应答"));
@@ -278,22 +278,22 @@ fn a_reminder_takes_no_key_but_its_own_and_every_answer_is_there() {
     press(&mut state, &snapshot, "alt-N");
     assert!(matches!(state.dialog, Some(Dialog::Duty(Duty::Reminders(_)))));
     for (key, asked) in [
-        ("1", "Tell(TakeReminder { id: \"12@1\" })"),
-        ("2", "Tell(SnoozeReminder { id: \"12@1\" })"),
-        ("3", "Tell(DismissReminder { id: \"12@1\" })"),
-        ("4", "Tell(DismissReminder { id: \"13@2\" })"),
-        ("5", "Tell(AcknowledgeOvertime)"),
+        ("1", "Send(TakeReminder { id: \"12@1\" })"),
+        ("2", "Send(SnoozeReminder { id: \"12@1\" })"),
+        ("3", "Send(DismissReminder { id: \"12@1\" })"),
+        ("4", "Send(DismissReminder { id: \"13@2\" })"),
+        ("5", "Send(AcknowledgeOvertime)"),
     ] {
         let mut state = with(Duty::Reminders(ListDialog::default()));
         assert_eq!(press(&mut state, &snapshot, key), [asked]);
     }
     let mut state = fixtures::state();
-    assert_eq!(click(&mut state, &snapshot, "立即就餐").as_deref(), Some("Tell(TakeReminder { id: \"12@1\" })"));
-    assert_eq!(click(&mut state, &snapshot, "2分钟后").as_deref(), Some("Tell(SnoozeReminder { id: \"12@1\" })"));
-    assert_eq!(click(&mut state, &snapshot, "知道了").as_deref(), Some("Tell(DismissReminder { id: \"12@1\" })"));
+    assert_eq!(click(&mut state, &snapshot, "立即就餐").as_deref(), Some("Send(TakeReminder { id: \"12@1\" })"));
+    assert_eq!(click(&mut state, &snapshot, "2分钟后").as_deref(), Some("Send(SnoozeReminder { id: \"12@1\" })"));
+    assert_eq!(click(&mut state, &snapshot, "知道了").as_deref(), Some("Send(DismissReminder { id: \"12@1\" })"));
     let mut late = snapshot.clone();
     late.reminders.clear();
-    assert_eq!(press(&mut state, &late, "N"), ["Tell(AcknowledgeOvertime)"], "with nothing else, N has seen it");
+    assert_eq!(press(&mut state, &late, "N"), ["Send(AcknowledgeOvertime)"], "with nothing else, N has seen it");
 }
 
 #[test]
@@ -320,11 +320,11 @@ fn the_overtime_mark_pulses_until_it_is_seen_and_not_at_all_without_blinking() {
     let mut snapshot = fixtures::reminded(Locale::En);
     snapshot.reminders.clear();
     let next = |snapshot: &Snapshot, blink| {
-        let state = ViewState { blink, ..fixtures::state() };
+        let state = fixtures::state_with(|settings| settings.blink = blink);
         next_change(snapshot, &state, now()).unwrap() - now()
     };
     let scope_at = |snapshot: &Snapshot, blink, ms| {
-        let state = ViewState { blink, ..fixtures::state() };
+        let state = fixtures::state_with(|settings| settings.blink = blink);
         let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(100, 24)).unwrap();
         terminal.draw(|frame| drop(draw(frame, snapshot, &state, now() + Duration::from_millis(ms)))).unwrap();
         let buffer = terminal.backend().buffer();
@@ -355,7 +355,7 @@ fn only_what_changes_about_the_phone_is_asked_for() {
         ("backspace 7 enter space enter space enter enter", vec![phone("9007", Some(false)), kind]),
     ] {
         let mut state = open();
-        assert_eq!(press(&mut state, &snapshot, keys), [format!("TellAll({wanted:?})")], "{keys}");
+        assert_eq!(press(&mut state, &snapshot, keys), [format!("SendAll({wanted:?})")], "{keys}");
         assert!(state.dialog.is_none());
     }
     for (keys, told) in [("shift-tab enter", "nothing has changed"), ("x shift-tab enter", "3 to 31 digits")] {
@@ -365,7 +365,7 @@ fn only_what_changes_about_the_phone_is_asked_for() {
     }
     let mut state = open();
     click(&mut state, &snapshot, "web phone");
-    assert_eq!(click(&mut state, &snapshot, "apply"), Some(format!("TellAll({:?})", [phone("9001", Some(false))])));
+    assert_eq!(click(&mut state, &snapshot, "apply"), Some(format!("SendAll({:?})", [phone("9001", Some(false))])));
 }
 
 #[test]
@@ -436,6 +436,6 @@ fn what_it_is_time_for_stands_before_an_early_notice_nobody_has_read() {
     snapshot.reminders.reverse();
     assert_eq!(snapshot.reminders[0].reason, None);
     let mut state = fixtures::state();
-    assert_eq!(click(&mut state, &snapshot, "立即就餐").as_deref(), Some("Tell(TakeReminder { id: \"12@1\" })"));
-    assert_eq!(press(&mut state, &snapshot, "N 1"), ["Tell(TakeReminder { id: \"12@1\" })"]);
+    assert_eq!(click(&mut state, &snapshot, "立即就餐").as_deref(), Some("Send(TakeReminder { id: \"12@1\" })"));
+    assert_eq!(press(&mut state, &snapshot, "N 1"), ["Send(TakeReminder { id: \"12@1\" })"]);
 }

@@ -5,21 +5,21 @@ use tui_input::Input;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    dialog::{filter, list, window},
-    tabs,
+    table,
+    window::{filter, list, window},
 };
 use crate::{
     app::{BreakState, Fetched},
     config::LoginType,
     domain::REMARK_MAX,
     ui::{
-        act::Target,
         dialog::{
             BreakForm, Dialog, Duty, ListDialog, PhoneForm,
             break_form::{Field, Offer},
             break_requests,
             phone::PhoneField,
         },
+        target::Target,
         text,
         theme::Scope,
     },
@@ -314,7 +314,7 @@ fn requests(canvas: &mut Canvas<'_>, area: Rect, open: &ListDialog) {
     if inner.height < 4 || inner.width < 24 {
         return;
     }
-    let (told, bad) = tabs::freshness(canvas, &breaks.requests_fetched, inner.width / 2);
+    let (told, bad) = table::freshness(canvas, &breaks.requests_fetched, inner.width / 2);
     let scope = if bad { Scope::WindowMatch } else { Scope::WindowDim };
     let told_x = canvas.put_right(inner.right() - 2, inner.y, inner.width / 2, &told, scope);
     let room = told_x.saturating_sub(inner.x + 4);

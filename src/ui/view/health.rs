@@ -8,16 +8,16 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    dialog::window,
+    window::window,
 };
 use crate::{
     app::{HealthItem, HealthLevel},
     i18n::Message,
     softphone::SoundTest,
     ui::{
-        act::Target,
         dialog::health::{ANYWAY, CHECK, TEST},
         input::UiAction,
+        target::Target,
         text,
         theme::Scope,
     },
@@ -212,7 +212,7 @@ fn item_lines(canvas: &Canvas<'_>, item: &HealthItem, width: u16, now: Instant) 
 fn when(canvas: &Canvas<'_>, item: &HealthItem, now: Instant) -> Vec<String> {
     let locale = canvas.snapshot.locale;
     let clocks = &canvas.state.clocks;
-    let clock = |at: Timestamp| at.to_zoned(canvas.state.zone.clone()).strftime("%H:%M:%S").to_string();
+    let clock = |at: Timestamp| at.to_zoned(canvas.state.settings.zone.clone()).strftime("%H:%M:%S").to_string();
     let age = |since: Timestamp| text::clock(clocks.seconds_since(since, now) * 1000);
     let since = || Message::new("ui.health_since").with("time", clock(item.since)).render(locale);
     let confirmed = |at| Message::new("ui.health_confirmed").with("age", age(at)).render(locale);

@@ -8,9 +8,10 @@ use crate::{
     i18n::Locale,
     softphone::SoundTest,
     ui::{
-        act::{self, Ask},
         dialog::Dialog,
+        effect::UiEffect,
         fixtures::{self, now},
+        input_events,
         state::ViewState,
     },
 };
@@ -107,18 +108,18 @@ fn the_window_and_its_sign_as_they_look() {
 fn ready_leads_here_while_it_is_refused_and_past_it_by_its_key() {
     let snapshot = unwell(Locale::En);
     let mut state = fixtures::state();
-    let mut press = |key: &str| act::on_key(&mut state, &snapshot, key.parse().unwrap(), now());
-    assert!(matches!(press("r"), Some(Ask::Tell(Command::CheckHealth))));
-    assert!(matches!(press("t"), Some(Ask::Tell(Command::TestSound { on: true }))));
-    assert!(matches!(press("c"), Some(Ask::Tell(Command::CheckHealth))));
-    assert!(matches!(press("R"), Some(Ask::Tell(Command::ReadyAnyway))));
+    let mut press = |key: &str| input_events::on_key(&mut state, &snapshot, key.parse().unwrap(), now());
+    assert!(matches!(press("r"), Some(UiEffect::Send(Command::CheckHealth))));
+    assert!(matches!(press("t"), Some(UiEffect::Send(Command::TestSound { on: true }))));
+    assert!(matches!(press("c"), Some(UiEffect::Send(Command::CheckHealth))));
+    assert!(matches!(press("R"), Some(UiEffect::Send(Command::ReadyAnyway))));
     assert!(state.dialog.is_none());
     // Where nothing is refused, the key is what it is elsewhere.
     let well = fixtures::idle(Locale::En);
     let mut state = ViewState { dialog: Some(Dialog::Health(0)), ..fixtures::state() };
     assert!(matches!(
-        act::on_key(&mut state, &well, "R".parse().unwrap(), now()),
-        Some(Ask::Tell(Command::ReconnectNow))
+        input_events::on_key(&mut state, &well, "R".parse().unwrap(), now()),
+        Some(UiEffect::Send(Command::ReconnectNow))
     ));
 }
 
@@ -129,8 +130,8 @@ fn a_test_ends_with_the_window() {
     for key in [KeyCode::Esc, KeyCode::Enter, KeyCode::Char('H')] {
         let mut state = ViewState { dialog: Some(Dialog::Health(0)), ..fixtures::state() };
         let chord = crate::ui::keys::Chord::new(key, crossterm::event::KeyModifiers::NONE);
-        let ask = act::on_key(&mut state, &snapshot, chord, now());
-        assert!(matches!(ask, Some(Ask::Tell(Command::TestSound { on: false }))), "{key:?}");
+        let ask = input_events::on_key(&mut state, &snapshot, chord, now());
+        assert!(matches!(ask, Some(UiEffect::Send(Command::TestSound { on: false }))), "{key:?}");
         assert!(state.dialog.is_none());
     }
 }

@@ -2,29 +2,29 @@
 
 use ratatui::layout::Rect;
 
-use super::{canvas::Canvas, tabs, words};
+use super::{canvas::Canvas, table};
 use crate::{
     app::JournalEntry,
-    ui::{lists::Listed, text, theme::Scope},
+    ui::{labels, lists::ListRow, text, theme::Scope},
 };
 
 /// The calls, a line each.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[Listed<'_>]) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[ListRow<'_>]) {
     if rows.is_empty() {
         let words = canvas.t("ui.journal_empty");
-        tabs::empty(canvas, area, &words);
+        table::empty(canvas, area, &words);
         return;
     }
-    let first = tabs::first_shown(canvas, area.height);
+    let first = table::first_shown(canvas, area.height);
     let shown = rows.iter().skip(first).take(usize::from(area.height));
     let widest = shown.filter_map(|row| match row {
-        Listed::Call(entry) => Some(text::width(&words::who(&entry.peer, canvas.snapshot.locale))),
-        Listed::Agent(_) | Listed::Group(_) | Listed::Waiting(_) | Listed::Notice(_) => None,
+        ListRow::Call(entry) => Some(text::width(&labels::peer(&entry.peer, canvas.snapshot.locale))),
+        ListRow::Agent(_) | ListRow::Group(_) | ListRow::Waiting(_) | ListRow::Notice(_) => None,
     });
     let columns = Columns::for_width(area.width, widest.max().unwrap_or(0));
     for (y, (index, row)) in (area.top()..area.bottom()).zip(rows.iter().enumerate().skip(first)) {
-        let selected = tabs::row(canvas, area, y, index);
-        if let Listed::Call(entry) = row {
+        let selected = table::row(canvas, area, y, index);
+        if let ListRow::Call(entry) = row {
             line(canvas, area, y, entry, &columns, selected);
         }
     }
@@ -59,13 +59,13 @@ impl Columns {
 fn line(canvas: &mut Canvas<'_>, area: Rect, y: u16, entry: &JournalEntry, columns: &Columns, selected: bool) {
     let snapshot = canvas.snapshot;
     let look = |scope: Scope| if selected { Scope::Selected } else { scope };
-    let time = entry.time.to_zoned(canvas.state.zone.clone());
+    let time = entry.time.to_zoned(canvas.state.settings.zone.clone());
     let stamp = if columns.day { time.strftime("%m-%d %H:%M") } else { time.strftime("%H:%M") }.to_string();
     let mut x = area.x + 1;
     x += canvas.put(x, y, 12, &stamp, look(Scope::Dim)) + 2;
-    canvas.put(x, y, 1, words::direction_glyph(entry.direction, canvas.glyphs), look(Scope::Accent));
+    canvas.put(x, y, 1, labels::direction_glyph(entry.direction, canvas.glyphs), look(Scope::Accent));
     x += 3;
-    let who = words::who(&entry.peer, snapshot.locale);
+    let who = labels::peer(&entry.peer, snapshot.locale);
     canvas.put(x, y, columns.who.saturating_sub(1), &who, look(Scope::Base));
     x += columns.who;
     let place = entry.peer.area.as_deref().unwrap_or("");
@@ -77,7 +77,7 @@ fn line(canvas: &mut Canvas<'_>, area: Rect, y: u16, entry: &JournalEntry, colum
     let duration = if entry.talk_ms > 0 { text::clock(entry.talk_ms) } else { canvas.glyphs.none.to_owned() };
     canvas.put_right(x + 7, y, 7, &duration, look(Scope::Base));
     x += 9;
-    let (word, scope) = words::came_out(entry);
+    let (word, scope) = labels::outcome_label(entry);
     let word = canvas.t(word);
     canvas.put(x, y, area.right().saturating_sub(x), &word, look(scope));
 }

@@ -11,9 +11,9 @@ mod dialog;
 mod directory;
 mod duty;
 mod forms;
-mod glyphs;
 mod health;
 mod journal;
+mod meter;
 mod notices;
 mod panel;
 mod parties;
@@ -23,9 +23,10 @@ mod queue;
 mod ringing;
 mod status_line;
 mod strip;
+mod table;
 mod tabs;
 mod tick;
-mod words;
+mod window;
 
 #[cfg(test)]
 mod calls_tests;
@@ -49,14 +50,8 @@ use ratatui::{
 };
 
 use self::canvas::Canvas;
-pub use self::{
-    panel::{cells as panel_cells, document as panel_document},
-    parties::{consulted, monitored, waiting_who, with_whom},
-    ringing::is_offered,
-    tick::next_change,
-    words::who,
-};
-use super::{act::Target, state::ViewState, theme::Scope};
+pub use self::{ringing::is_offered, tick::next_change};
+use super::{glyphs, labels, panel_document, state::ViewState, target::Target, theme::Scope, who};
 use crate::app::Snapshot;
 
 /// Below this many rows there is only the strip.
@@ -89,10 +84,10 @@ impl Drawn {
 }
 
 /// The state's word, and who is at the other end (empty without a call), for the window title.
-pub fn words_of(snapshot: &Snapshot, now: Instant) -> (String, String) {
-    let word = words::shown(snapshot, &glyphs::UNICODE, now).word;
+pub fn title_labels(snapshot: &Snapshot, now: Instant) -> (String, String) {
+    let word = labels::shown(snapshot, &glyphs::UNICODE, now).word;
     let live = snapshot.call.phase.is_live();
-    (word, if live { parties::with_whom(snapshot) } else { String::new() })
+    (word, if live { who::with_whom(snapshot) } else { String::new() })
 }
 
 /// Draws one frame of ratatui's.
@@ -107,7 +102,7 @@ pub fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &ViewState, now: 
 /// Draws on cells; what a frame holds besides them, and where the cursor stands, if anywhere.
 pub fn draw_on(buffer: &mut Buffer, snapshot: &Snapshot, state: &ViewState, now: Instant) -> (Drawn, Option<Position>) {
     let area = buffer.area;
-    let glyphs = if state.ascii { &glyphs::ASCII } else { &glyphs::UNICODE };
+    let glyphs = if state.settings.ascii { &glyphs::ASCII } else { &glyphs::UNICODE };
     let mut canvas =
         Canvas { buffer, snapshot, state, glyphs, hits: Vec::new(), windows: Vec::new(), cursor: None, help_end: None };
     if area.width > 0 && area.height > 0 {
@@ -157,7 +152,7 @@ fn full(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> (Rect, u16) {
     let top = top + u16::from(banner);
     let mut body = Rect { y: top, height: bottom - top, ..area };
     if canvas.state.panel && area.width >= PANEL_MIN_WIDTH {
-        let cells = panel::cells(area.width, canvas.state.panel_width);
+        let cells = panel_document::cells(area.width, canvas.state.panel_width);
         body.width -= cells;
         panel::draw(canvas, Rect { x: body.right(), width: cells, ..body });
     }

@@ -120,7 +120,7 @@ fn numbers_of_other_countries_are_whole_in_the_list_of_calls() {
 
 #[test]
 fn where_the_ways_to_more_do_not_all_fit_the_help_is_kept() {
-    let state = ViewState { demo: true, ..fixtures::state() };
+    let state = fixtures::state_with(|settings| settings.demo = true);
     let last = |locale, width| text(&fixtures::idle(locale), &state, width, 24).lines().last().unwrap().to_owned();
     assert!(last(Locale::En, 80).contains("? help   q quit"), "{}", last(Locale::En, 80));
     assert!(last(Locale::En, 60).contains("? help"), "{}", last(Locale::En, 60));
@@ -173,7 +173,10 @@ fn the_help_is_read_to_its_end_where_it_does_not_fit() {
 fn windows_and_sign_out_are_shown_only_where_they_are_wanted() {
     let ringing = fixtures::ringing(Locale::ZhCn);
     let wanted = fixtures::state();
-    let unwanted = ViewState { pop_up: false, show_sign_out: false, ..fixtures::state() };
+    let unwanted = fixtures::state_with(|settings| {
+        settings.pop_up = false;
+        settings.show_sign_out = false;
+    });
     let window = |state: &ViewState| text(&ringing, state, 80, 24).matches("客户来电").count() > 1;
     assert!(window(&wanted) && !window(&unwanted));
     let frame = text(&ringing, &unwanted, 80, 24);

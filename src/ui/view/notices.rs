@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use ratatui::layout::Rect;
 
-use super::{canvas::Canvas, status_line, tabs};
+use super::{canvas::Canvas, status_line, table};
 use crate::{
     app::{NoticeLevel, NoticeView},
     i18n::Message,
-    ui::{dialog::Dialog, input::UiAction, lists::Listed, state, text, theme::Scope},
+    ui::{dialog::Dialog, input::UiAction, lists::ListRow, state, text, theme::Scope},
 };
 
 /// Most toasts shown at once.
@@ -18,18 +18,18 @@ const TOASTS: usize = 3;
 const TOAST_WIDTH: u16 = 72;
 
 /// The list of the notices tab.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[Listed<'_>]) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[ListRow<'_>]) {
     if rows.is_empty() {
         let hint = canvas.t("ui.notices_empty");
         canvas.put(area.x + 1, area.y, area.width.saturating_sub(1), &hint, Scope::Dim);
         return;
     }
-    let first = tabs::first_shown(canvas, area.height);
+    let first = table::first_shown(canvas, area.height);
     for (y, (index, row)) in (area.top()..area.bottom()).zip(rows.iter().enumerate().skip(first)) {
-        let Listed::Notice(notice) = row else { continue };
-        let selected = tabs::row(canvas, area, y, index);
+        let ListRow::Notice(notice) = row else { continue };
+        let selected = table::row(canvas, area, y, index);
         let look = |scope: Scope| if selected { Scope::Selected } else { scope };
-        let time = notice.time.to_zoned(canvas.state.zone.clone()).strftime("%H:%M:%S").to_string();
+        let time = notice.time.to_zoned(canvas.state.settings.zone.clone()).strftime("%H:%M:%S").to_string();
         let mut x = area.x + 1;
         x += canvas.put(x, y, 8, &time, look(Scope::Dim)) + 2;
         let (glyph, scope) = mark(canvas, notice.level);

@@ -8,43 +8,17 @@ use ratatui::{
     style::{Modifier, Style},
 };
 
-use super::{
-    canvas::{Canvas, Run},
-    card, words,
+use super::canvas::{Canvas, Run};
+use crate::ui::{
+    panel_document,
+    rich::{self, Piece, Row},
+    target::Target,
+    text,
+    theme::Scope,
 };
-use crate::{
-    app::Snapshot,
-    domain::CallPhase,
-    i18n,
-    ui::{
-        act::Target,
-        rich::{self, Block, Document, Piece, Row},
-        state::ViewState,
-        text,
-        theme::Scope,
-    },
-};
-
-/// Fewest cells of the panel, and of what stands left of it.
-const LEAST: u16 = 22;
-const LEAST_MAIN: u16 = 50;
 
 /// Most rows that say why the panel could not be filled.
 const ERROR_ROWS: usize = 5;
-
-/// Width of the panel in cells, of a screen so wide.
-pub fn cells(screen: u16, percent: u16) -> u16 {
-    let share = u32::from(screen) * u32::from(percent) / 100;
-    u16::try_from(share).unwrap_or(u16::MAX).clamp(LEAST, screen.saturating_sub(LEAST_MAIN).max(LEAST))
-}
-
-/// What the panel shows.
-pub fn document(state: &ViewState, snapshot: &Snapshot) -> Arc<Document> {
-    match &snapshot.panel.content {
-        Some(content) => state.reading.document(content),
-        None => Arc::new(caller(snapshot)),
-    }
-}
 
 /// Draws the panel; the line at its left edge included.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
@@ -63,14 +37,14 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.hits.push((area, Target::Panel));
     let (state, snapshot) = (canvas.state, canvas.snapshot);
     let rows = match &snapshot.panel.content {
-        Some(content) => state.reading.rows(content, inner.width),
-        None => Arc::new(rich::lay_out(&caller(snapshot), inner.width)),
+        Some(content) => state.panel_reader.rows(content, inner.width),
+        None => Arc::new(rich::lay_out(&panel_document::caller(snapshot), inner.width)),
     };
     let mut body = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
     body = error(canvas, body);
     let hidden = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_sub(body.height);
     let first = state.panel_scroll.min(hidden);
-    state.reading.was_drawn(canvas.buffer.area.width, area.width, hidden - first);
+    state.panel_reader.was_drawn(canvas.buffer.area.width, area.width, hidden - first);
     if rows.is_empty() && snapshot.panel.error.is_none() && !snapshot.panel.loading {
         return hint(canvas, inner);
     }
@@ -130,33 +104,6 @@ fn line(canvas: &mut Canvas<'_>, area: Rect, pieces: &[Piece]) {
         }
         used += cells;
     }
-}
-
-/// What is known of the caller.
-fn caller(snapshot: &Snapshot) -> Document {
-    let call = &snapshot.call;
-    let last = card::wrapped_up(snapshot);
-    let (peer, queue, direction) = match last {
-        Some(last) => (&last.peer, last.queue.as_ref(), Some(last.direction)),
-        None if call.phase == CallPhase::None => return Document::default(),
-        None => (&call.peer, call.queue.as_ref(), call.direction),
-    };
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut field = |label: &'static str, value: Option<&str>| {
-        if let Some(value) = value.map(str::trim).filter(|v| !v.is_empty()) {
-            blocks.push(rich::field(&i18n::text(snapshot.locale, label), value));
-        }
-    };
-    field("ui.field_number", peer.number.as_deref());
-    field("ui.field_agent", peer.ag_no.as_deref());
-    field("ui.field_name", peer.name.as_deref());
-    field("ui.field_area", peer.area.as_deref());
-    field("ui.field_group", queue.map(|q| q.name.as_str()));
-    if let Some(direction) = direction {
-        field("ui.field_direction", Some(&i18n::text(snapshot.locale, words::direction_word(direction))));
-    }
-    field("ui.field_call_id", call.call_id.as_deref());
-    Document::new(blocks)
 }
 
 /// The panel is empty: who it is for.

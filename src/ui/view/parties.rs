@@ -2,41 +2,12 @@
 
 use std::time::Instant;
 
-use super::words;
 use crate::{
-    app::{Action, Snapshot, WaitingRow, Wanted},
+    app::{Action, Snapshot, Wanted},
     domain::{CallPhase, Direction, RingKind},
-    i18n::{self, Locale, Message},
-    ui::{input::UiAction, state::ViewState, text},
+    i18n::{self, Message},
+    ui::{input::UiAction, labels, state::ViewState, text, who},
 };
-
-/// An agent's number with the name, where a list tells it.
-fn agent(snapshot: &Snapshot, ag_no: &str) -> String {
-    let directory = &snapshot.directory;
-    let listed = directory.agents.iter().map(|row| (&row.ag_no, &row.name));
-    let mut listed = listed.chain(directory.on_line.iter().map(|row| (&row.ag_no, &row.name)));
-    match listed.find(|(number, name)| *number == ag_no && !name.is_empty()) {
-        Some((_, name)) => format!("{ag_no} {name}"),
-        None => ag_no.to_owned(),
-    }
-}
-
-/// The agent who is listened to.
-pub fn monitored(snapshot: &Snapshot) -> Option<String> {
-    let call = &snapshot.call;
-    let ag_no = call.monitored.as_deref().or(call.peer.ag_no.as_deref().filter(|_| is_monitoring(snapshot)))?;
-    Some(agent(snapshot, ag_no))
-}
-
-fn is_monitoring(snapshot: &Snapshot) -> bool {
-    snapshot.call.direction == Some(Direction::Spy)
-}
-
-/// The consulted party.
-pub fn consulted(snapshot: &Snapshot) -> Option<String> {
-    let consult = &snapshot.call.consult;
-    consult.ag_no.as_deref().map(|ag_no| agent(snapshot, ag_no)).or_else(|| consult.number.clone())
-}
 
 /// What hanging up does now: in a consultation its label names the colleague, who goes first.
 pub fn hang_up_label(snapshot: &Snapshot, needed: Action) -> String {
@@ -49,21 +20,6 @@ pub fn hang_up_label(snapshot: &Snapshot, needed: Action) -> String {
     match consult.ag_no.as_ref().or(consult.number.as_ref()) {
         Some(who) => Message::new("ui.act_hang_up_who").with("who", text::clean(who)).render(locale),
         None => i18n::text(locale, "ui.act_hang_up_colleague"),
-    }
-}
-
-/// Whoever the call is with: the monitored agent for a supervisor, else the other end.
-pub fn with_whom(snapshot: &Snapshot) -> String {
-    let monitored = if is_monitoring(snapshot) { monitored(snapshot) } else { None };
-    monitored.unwrap_or_else(|| words::who(&snapshot.call.peer, snapshot.locale))
-}
-
-/// A waiting customer in one line.
-pub fn waiting_who(row: &WaitingRow, locale: Locale) -> String {
-    let number = if row.number.is_empty() { i18n::text(locale, "ui.unknown_peer") } else { row.number.clone() };
-    match row.area.as_deref().filter(|area| !area.is_empty()) {
-        Some(area) => format!("{number} {area}"),
-        None => number,
     }
 }
 
@@ -81,7 +37,7 @@ pub fn after_call(snapshot: &Snapshot) -> Option<String> {
 /// Who transferred the call here, where told.
 pub fn transferred_by(snapshot: &Snapshot) -> Option<String> {
     let by = snapshot.call.transferred_by.as_deref()?;
-    Some(Message::new("ui.transferred_by").with("who", agent(snapshot, by)).render(snapshot.locale))
+    Some(Message::new("ui.transferred_by").with("who", who::agent(snapshot, by)).render(snapshot.locale))
 }
 
 /// About which customer an agent consults this one, where told.
@@ -97,8 +53,8 @@ pub fn about_whom(snapshot: &Snapshot) -> Option<String> {
 /// What goes on in the call beyond talking: with whom, since when, and who hears whom.
 pub fn situation(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Option<String> {
     let locale = snapshot.locale;
-    let other = || consulted(snapshot).unwrap_or_else(|| i18n::text(locale, "ui.consulted_party"));
-    let watched = || monitored(snapshot).unwrap_or_else(|| i18n::text(locale, "ui.monitored_agent"));
+    let other = || who::consulted(snapshot).unwrap_or_else(|| i18n::text(locale, "ui.consulted_party"));
+    let watched = || who::monitored(snapshot).unwrap_or_else(|| i18n::text(locale, "ui.monitored_agent"));
     let live = snapshot.call.phase.is_live();
     let message = match snapshot.call.phase {
         CallPhase::Held if snapshot.call.hold_uncertain => {
@@ -119,7 +75,7 @@ pub fn situation(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Option
         CallPhase::ConsultOut => Message::new("ui.consult_out_hears").with("who", other()),
         CallPhase::Consulting => Message::new("ui.consulting_hears").with("who", other()),
         CallPhase::ThreeWay => Message::new("ui.three_way_hears")
-            .with("customer", words::who(&snapshot.call.peer, locale))
+            .with("customer", labels::peer(&snapshot.call.peer, locale))
             .with("who", other()),
         CallPhase::Spying => Message::new("ui.spying_hears").with("who", watched()),
         CallPhase::Whispering => Message::new("ui.whispering_hears").with("who", watched()),

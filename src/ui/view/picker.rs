@@ -8,14 +8,15 @@ use tui_input::Input;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    dialog::window,
-    tabs, words,
+    table,
+    window::window,
 };
 use crate::{
     app::Fetched,
     ui::{
-        act::Target,
-        dialog::{Page, Pick, pick::Row, pick_rows::problem},
+        dialog::{Page, Pick, pick::PickRow, pick_rows::problem},
+        labels,
+        target::Target,
         text,
         theme::Scope,
     },
@@ -53,11 +54,11 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, pick: &Pick, now: Instant) {
 }
 
 /// What Enter will do, or why it will do nothing.
-fn sentence(canvas: &Canvas<'_>, pick: &Pick, row: Option<&Row>) -> (String, Scope) {
+fn sentence(canvas: &Canvas<'_>, pick: &Pick, row: Option<&PickRow>) -> (String, Scope) {
     let locale = canvas.snapshot.locale;
     match row {
         Some(row) => {
-            let enter = if canvas.state.ascii { "Enter" } else { "⏎" };
+            let enter = if canvas.state.settings.ascii { "Enter" } else { "⏎" };
             (format!("{enter} {}", row.promise.render(locale)), Scope::WindowStrong)
         }
         None => {
@@ -101,7 +102,7 @@ fn pages(canvas: &mut Canvas<'_>, inner: Rect, pick: &Pick) {
     }
     if let Some(fetched) = pick.page.fetched(canvas.snapshot) {
         let room = inner.right().saturating_sub(x + 2);
-        let (told, bad) = tabs::freshness(canvas, fetched, room);
+        let (told, bad) = table::freshness(canvas, fetched, room);
         let scope = if bad { Scope::WindowMatch } else { Scope::WindowDim };
         canvas.put_right(inner.right() - 2, inner.y, room, &told, scope);
     }
@@ -120,7 +121,7 @@ fn input(canvas: &mut Canvas<'_>, area: Rect, input: &Input, hint: &'static str,
     }
 }
 
-fn lines(canvas: &mut Canvas<'_>, body: Rect, pick: &Pick, rows: &[Row], selected: usize, now: Instant) {
+fn lines(canvas: &mut Canvas<'_>, body: Rect, pick: &Pick, rows: &[PickRow], selected: usize, now: Instant) {
     if rows.is_empty() {
         let words = match pick.page.fetched(canvas.snapshot) {
             Some(Fetched::Never | Fetched::UnderWay) => canvas.t("ui.loading"),
@@ -146,13 +147,13 @@ fn lines(canvas: &mut Canvas<'_>, body: Rect, pick: &Pick, rows: &[Row], selecte
     }
 }
 
-fn line(canvas: &mut Canvas<'_>, area: Rect, row: &Row, label: u16, selected: bool, now: Instant) {
+fn line(canvas: &mut Canvas<'_>, area: Rect, row: &PickRow, label: u16, selected: bool, now: Instant) {
     let look = |scope: Scope| if selected { Scope::WindowSelected } else { scope };
     if selected {
         canvas.clear(area, Scope::WindowSelected);
     }
     if let Some(state) = row.state {
-        let (glyph, _) = words::agent_mark(state, canvas.glyphs);
+        let (glyph, _) = labels::agent_mark(state, canvas.glyphs);
         canvas.put(area.x + 1, area.y, 1, glyph, look(Scope::WindowMatch));
     }
     canvas.put(area.x + 3, area.y, label.max(12), &row.label, look(Scope::Window));

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    card, dialog,
+    meter, window,
 };
 use crate::{
     app::{Grade, MediaState, warning_message},
@@ -28,9 +28,9 @@ pub fn line(canvas: &mut Canvas<'_>, area: Rect, y: u16) {
             facts.push(run);
         };
         let rtt = media.rtt_ms.map_or_else(|| text::pad_left(canvas.glyphs.none, 3), |rtt| format!("{rtt:>3.0}"));
-        fact("ui.rtt", format!("{rtt} ms"), card::grade(media.rtt_ms.unwrap_or(0.0), 200.0, 400.0));
-        fact("ui.jitter", format!("{:>2.0} ms", media.jitter_ms), card::grade(media.jitter_ms, 20.0, 30.0));
-        fact("ui.loss", format!("{:>4.1} %", media.loss_pct), card::grade(media.loss_pct, 1.0, 3.0));
+        fact("ui.rtt", format!("{rtt} ms"), meter::grade(media.rtt_ms.unwrap_or(0.0), 200.0, 400.0));
+        fact("ui.jitter", format!("{:>2.0} ms", media.jitter_ms), meter::grade(media.jitter_ms, 20.0, 30.0));
+        fact("ui.loss", format!("{:>4.1} %", media.loss_pct), meter::grade(media.loss_pct, 1.0, 3.0));
         let mut mos = Run::default();
         mos.push(canvas.t("ui.mos"), Scope::Dim).push(" ", Scope::Base).append(&score(canvas, media.mos));
         facts.push(mos);
@@ -124,7 +124,7 @@ pub fn window(canvas: &mut Canvas<'_>, area: Rect) {
         .collect();
     let told_rows = u16::try_from(told.len()).unwrap_or(0);
     let height = rows + told_rows + u16::from(told_rows > 0) + 4;
-    let inner = dialog::window(canvas, centred(area, width, height), "ui.quality_title");
+    let inner = window::window(canvas, centred(area, width, height), "ui.quality_title");
     if inner.height < 2 || inner.width < 30 {
         return;
     }

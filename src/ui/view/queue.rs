@@ -4,26 +4,26 @@ use std::time::Instant;
 
 use ratatui::layout::Rect;
 
-use super::{canvas::Canvas, parties, tabs};
+use super::{canvas::Canvas, table};
 use crate::{
     app::WaitingRow,
     i18n::Message,
-    ui::{lists::Listed, text, theme::Scope},
+    ui::{lists::ListRow, text, theme::Scope, who},
 };
 
 /// Waiting longer than this is shown as late, seconds: the customary "80 % within 20 s" is missed by far.
 const LATE: u64 = 60;
 
 /// Waiting customers, each with a clock.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[Listed<'_>], now: Instant) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[ListRow<'_>], now: Instant) {
     if rows.is_empty() {
-        tabs::nothing_listed(canvas, area, &canvas.snapshot.queue.fetched, "ui.queue_empty");
+        table::nothing_listed(canvas, area, &canvas.snapshot.queue.fetched, "ui.queue_empty");
         return;
     }
-    let first = tabs::first_shown(canvas, area.height);
+    let first = table::first_shown(canvas, area.height);
     for (y, (index, row)) in (area.top()..area.bottom()).zip(rows.iter().enumerate().skip(first)) {
-        let selected = tabs::row(canvas, area, y, index);
-        if let Listed::Waiting(row) = row {
+        let selected = table::row(canvas, area, y, index);
+        if let ListRow::Waiting(row) = row {
             line(canvas, area, y, row, selected, now);
         }
     }
@@ -38,7 +38,7 @@ fn line(canvas: &mut Canvas<'_>, area: Rect, y: u16, row: &WaitingRow, selected:
     };
     canvas.put_right(area.x + 9, y, 8, &clock, look(scope));
     let x = area.x + 11;
-    let who = parties::waiting_who(row, canvas.snapshot.locale);
+    let who = who::waiting(row, canvas.snapshot.locale);
     let who_cells = (area.right().saturating_sub(x) / 2).clamp(14, 28);
     canvas.put(x, y, who_cells - 1, &who, look(Scope::Base));
     let level = row.level.as_deref().filter(|level| !level.is_empty());

@@ -6,13 +6,13 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run, centred},
-    parties, words,
+    parties,
 };
 use crate::{
     app::{Action, Snapshot},
     domain::{CallPhase, RingKind},
     i18n::Message,
-    ui::{act::Target, input::UiAction, text, theme::Scope},
+    ui::{input::UiAction, labels, target::Target, text, theme::Scope},
 };
 
 const WIDTH: u16 = 46;
@@ -25,7 +25,7 @@ pub fn is_offered(snapshot: &Snapshot) -> bool {
 
 /// Draws the window in the upper half of the area, at its very top while a dialog is open; returns where it stands.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Option<Rect> {
-    if !is_offered(canvas.snapshot) || !canvas.state.pop_up || area.width < WIDTH || area.height < HEIGHT {
+    if !is_offered(canvas.snapshot) || !canvas.state.settings.pop_up || area.width < WIDTH || area.height < HEIGHT {
         return None;
     }
     let middle = centred(area, WIDTH, HEIGHT);
@@ -34,15 +34,15 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) -> Option<Rect> {
     let snapshot = canvas.snapshot;
     let call = &snapshot.call;
     let rung_ms = call.clocks.ring_ms(now);
-    let dark = canvas.state.blink && !canvas.snapshot.quiet && (rung_ms / 500) % 2 == 1;
-    let title = format!("{} {}", words::ring_glyph(call, canvas.glyphs), canvas.t(words::ring_word(call)));
+    let dark = canvas.state.settings.blink && !canvas.snapshot.quiet && (rung_ms / 500) % 2 == 1;
+    let title = format!("{} {}", labels::ring_glyph(call, canvas.glyphs), canvas.t(labels::ring_label(call)));
     let heading = if dark { Scope::RingFrame } else { Scope::RingTitle };
     let frame = if dark { Scope::RingDim } else { Scope::RingFrame };
     let inner = canvas.window(window, &title, Scope::Ring, frame, heading);
 
-    let who = words::who(&call.peer, snapshot.locale);
+    let who = labels::peer(&call.peer, snapshot.locale);
     middle_line(canvas, inner, inner.y + 1, &who, Scope::RingNumber);
-    let mut below = words::whence(&call.peer, call.queue.as_ref(), canvas.glyphs);
+    let mut below = labels::call_origin(&call.peer, call.queue.as_ref(), canvas.glyphs);
     let clock = text::clock(rung_ms);
     below = if below.is_empty() { clock } else { format!("{below}   {clock}") };
     middle_line(canvas, inner, inner.y + 2, &below, Scope::RingDim);

@@ -7,19 +7,19 @@ use ratatui::layout::Rect;
 
 use super::{
     canvas::{Canvas, Run},
-    duty, health, words,
+    duty, health,
 };
 use crate::{
     app::{Action, LinkState, NoticeView, SipState},
     domain::{AgentState, CallPhase},
     i18n::Message,
-    ui::{act::Target, dial, input::UiAction, text, theme::Scope},
+    ui::{dial, input::UiAction, labels, target::Target, text, theme::Scope},
 };
 
 /// The lights as a line.
 pub fn lights(canvas: &Canvas<'_>) -> Run {
     let mut run = Run::default();
-    for light in words::lights(canvas.snapshot, canvas.glyphs) {
+    for light in labels::indicators(canvas.snapshot, canvas.glyphs) {
         if run.cells() > 0 {
             run.push("   ", Scope::Bar);
         }
@@ -55,7 +55,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
 /// Palette, help, quit at the right end, as far as they fit; returns where they begin.
 pub fn more(canvas: &mut Canvas<'_>, area: Rect, left: u16) -> u16 {
     let mut x = area.right().saturating_sub(2);
-    if canvas.state.demo {
+    if canvas.state.settings.demo {
         let demo = format!(" {} ", canvas.t("ui.demo"));
         x = canvas.put_right(x, area.y, area.width, &demo, Scope::BadgeNote).saturating_sub(3);
     }
@@ -102,7 +102,7 @@ fn number_problem(canvas: &Canvas<'_>) -> Option<String> {
 pub fn hint(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16, now: Instant) {
     let room = right.saturating_sub(x);
     if canvas.state.prefix_typed
-        && let Some(prefix) = canvas.state.keymap.prefix()
+        && let Some(prefix) = canvas.state.settings.keymap.prefix()
     {
         canvas.put(x, y, room, &format!("{prefix} {}", canvas.glyphs.more), Scope::BarKey);
     } else if let Some(flash) = canvas.state.flash_at(now) {
@@ -110,7 +110,7 @@ pub fn hint(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16, now: Instant) {
         canvas.put(x, y, room, &flash, Scope::BarWarn);
     } else if let Some(problem) = number_problem(canvas) {
         canvas.put(x, y, room, &problem, Scope::BarWarn);
-    } else if let Some(prefix) = canvas.state.keymap.prefix() {
+    } else if let Some(prefix) = canvas.state.settings.keymap.prefix() {
         let first = Message::new("ui.prefix_first").with("prefix", prefix).render(canvas.snapshot.locale);
         canvas.put(x, y, room, &first, Scope::BarDim);
     }
@@ -147,11 +147,11 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
         return Some((parts, Scope::BannerBad));
     }
     if (signed_in || live) && link.state != LinkState::Up {
-        let down = words::ms_until(now, link.since_at) / 1000;
+        let down = labels::ms_until(now, link.since_at) / 1000;
         let mut parts = vec![Message::new("ui.link_down").with("seconds", down).render(locale)];
         parts.push(match link.retry_at {
             Some(at) if at > now => {
-                let left = text::seconds_left(words::ms_until(at, now));
+                let left = text::seconds_left(labels::ms_until(at, now));
                 Message::new("ui.link_retry").with("seconds", left).with("attempt", link.attempts + 1).render(locale)
             }
             Some(_) | None => Message::new("ui.link_trying").with("attempt", link.attempts.max(1)).render(locale),
@@ -170,7 +170,7 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
     if signed_in && snapshot.sip.state == SipState::Failed {
         let mut parts = vec![canvas.t("ui.sip_failed")];
         if let Some(at) = snapshot.sip.retry_at.filter(|at| *at > now) {
-            let left = text::seconds_left(words::ms_until(at, now));
+            let left = text::seconds_left(labels::ms_until(at, now));
             parts.push(Message::new("ui.sip_retry").with("seconds", left).render(locale));
         }
         if snapshot.agent.state == AgentState::Idle
@@ -181,10 +181,10 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
         parts.extend(snapshot.sip.last_error.clone());
         return Some((parts, Scope::BannerWarn));
     }
-    if let Some(reason) = words::sign_in_fails(snapshot) {
+    if let Some(reason) = labels::sign_in_fails(snapshot) {
         let mut parts = vec![Message::new("ui.sign_in_waits").with("reason", reason).render(locale)];
         if let Some(at) = link.retry_at.filter(|at| *at > now) {
-            let left = text::seconds_left(words::ms_until(at, now));
+            let left = text::seconds_left(labels::ms_until(at, now));
             let attempt = link.attempts + 1;
             parts.push(Message::new("ui.link_retry").with("seconds", left).with("attempt", attempt).render(locale));
         }

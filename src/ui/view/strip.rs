@@ -8,13 +8,13 @@ use ratatui::layout::Rect;
 use super::{
     bar,
     canvas::{Canvas, Run},
-    card, duty, notices, parties, status_line, tabs, words,
+    card, duty, meter, notices, status_line, tabs,
 };
 use crate::{
     app::NoticeLevel,
     domain::CallPhase,
     i18n::Message,
-    ui::{text, theme::Scope},
+    ui::{labels, text, theme::Scope, who},
 };
 
 /// Below this the bar makes no sense.
@@ -73,7 +73,7 @@ fn sound(canvas: &mut Canvas<'_>, mut x: u16, y: u16, right: u16) {
             return;
         }
         x += canvas.put(x, y, 12, &label, Scope::BarDim) + 1;
-        card::bar(canvas, x, y, 8, level, muted);
+        meter::bar(canvas, x, y, 8, level, muted);
         x += 10;
     }
     if let Some(mos) = media.mos {
@@ -91,14 +91,14 @@ fn latest(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16) {
     let mut run = Run::default();
     run.push(canvas.t("ui.latest"), Scope::BarDim)
         .push(" ", Scope::Bar)
-        .push(words::direction_glyph(entry.direction, canvas.glyphs), Scope::BarStrong)
+        .push(labels::direction_glyph(entry.direction, canvas.glyphs), Scope::BarStrong)
         .push(" ", Scope::Bar)
-        .push(words::who(&entry.peer, canvas.snapshot.locale), Scope::BarStrong)
+        .push(labels::peer(&entry.peer, canvas.snapshot.locale), Scope::BarStrong)
         .push(" ", Scope::Bar);
     if entry.talk_ms > 0 {
         run.push(text::clock(entry.talk_ms), Scope::BarDim);
     } else {
-        run.push(canvas.t(words::came_out(entry).0), Scope::BarDim);
+        run.push(canvas.t(labels::outcome_label(entry).0), Scope::BarDim);
     }
     canvas.run(x, y, right.saturating_sub(x), &run);
 }
@@ -106,8 +106,8 @@ fn latest(canvas: &mut Canvas<'_>, x: u16, y: u16, right: u16) {
 /// Not even the bar fits: the state, the clock, who; and what size is needed.
 pub fn draw_tiny(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     canvas.clear(area, Scope::Bar);
-    let mut shown = words::shown(canvas.snapshot, canvas.glyphs, now);
-    if let Some(as_of) = words::as_of(canvas.snapshot, &canvas.state.zone, now) {
+    let mut shown = labels::shown(canvas.snapshot, canvas.glyphs, now);
+    if let Some(as_of) = labels::as_of(canvas.snapshot, &canvas.state.settings.zone, now) {
         shown.clock = Some(as_of);
     }
     let mut run = Run::default();
@@ -117,7 +117,7 @@ pub fn draw_tiny(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
     }
     if canvas.snapshot.call.phase != CallPhase::None && canvas.snapshot.call.phase.is_live() {
         run.push(" ", Scope::Bar);
-        run.push(parties::with_whom(canvas.snapshot), Scope::BarStrong);
+        run.push(who::with_whom(canvas.snapshot), Scope::BarStrong);
     }
     canvas.run(area.x, area.y, area.width, &run);
     if area.height > 1 {

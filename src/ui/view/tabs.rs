@@ -7,17 +7,17 @@ use ratatui::layout::{Position, Rect};
 
 use super::{
     canvas::{Canvas, Run},
-    directory, journal, notices, quality, queue, words,
+    directory, journal, notices, quality, queue, table,
 };
 use crate::{
-    app::{Fetched, JournalEntry},
+    app::JournalEntry,
     domain::Direction,
-    i18n::Message,
     ui::{
-        act::Target,
         input::UiAction,
-        lists::{self, Listed},
+        labels,
+        lists::{self, ListRow},
         state::{Focus, Tab},
+        target::Target,
         text,
         theme::Scope,
     },
@@ -79,27 +79,11 @@ fn headings(canvas: &mut Canvas<'_>, area: Rect) {
     let snapshot = canvas.snapshot;
     let room = area.right().saturating_sub(x + 2);
     let (told, bad) = match canvas.state.tab {
-        Tab::Directory => freshness(canvas, &snapshot.directory.fetched, room),
-        Tab::Queue => freshness(canvas, &snapshot.queue.fetched, room),
+        Tab::Directory => table::freshness(canvas, &snapshot.directory.fetched, room),
+        Tab::Queue => table::freshness(canvas, &snapshot.queue.fetched, room),
         Tab::Journal | Tab::Notices => return,
     };
     canvas.put_right(area.right() - 2, area.y, room, &told, if bad { Scope::Warn } else { Scope::Dim });
-}
-
-/// How fresh a list is, in so many cells, and whether that is bad.
-pub fn freshness(canvas: &Canvas<'_>, fetched: &Fetched, room: u16) -> (String, bool) {
-    let locale = canvas.snapshot.locale;
-    match fetched {
-        Fetched::Never | Fetched::UnderWay => (canvas.t("ui.loading"), false),
-        Fetched::At(at) => {
-            let time =
-                canvas.state.clocks.wall(*at).to_zoned(canvas.state.zone.clone()).strftime("%H:%M:%S").to_string();
-            let told = Message::new("ui.as_of").with("time", &time).render(locale);
-            let fitting = [told, time].into_iter().find(|words| text::width(words) <= room);
-            (fitting.unwrap_or_default(), false)
-        }
-        Fetched::Failed(why) => (Message::new("ui.not_had").with("why", why.render(locale)).render(locale), true),
-    }
 }
 
 /// The line under the headings; what is searched for stands in it.
@@ -124,29 +108,29 @@ fn rule(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// What is known of the selected line and what can be done with it; returns the rows used at the end of the list.
-fn footer(canvas: &mut Canvas<'_>, list: Rect, row: Listed<'_>) -> u16 {
+fn footer(canvas: &mut Canvas<'_>, list: Rect, row: ListRow<'_>) -> u16 {
     let room = list.width.saturating_sub(2);
     let lines = match row {
-        Listed::Call(entry) => text::wrap(&details(canvas, entry), room),
+        ListRow::Call(entry) => text::wrap(&details(canvas, entry), room),
         // What the line had no room for.
-        Listed::Notice(notice) if text::width(&notice.text) + 13 > list.width => {
+        ListRow::Notice(notice) if text::width(&notice.text) + 13 > list.width => {
             text::wrap(&text::clean(&notice.text), room).into_iter().take(2).collect()
         }
-        Listed::Agent(_) | Listed::Group(_) | Listed::Waiting(_) | Listed::Notice(_) => Vec::new(),
+        ListRow::Agent(_) | ListRow::Group(_) | ListRow::Waiting(_) | ListRow::Notice(_) => Vec::new(),
     };
     below(canvas, list, &lines, actions(canvas, row))
 }
 
 /// What can be done with a line.
-fn actions(canvas: &Canvas<'_>, row: Listed<'_>) -> &'static [(UiAction, &'static str)] {
+fn actions(canvas: &Canvas<'_>, row: ListRow<'_>) -> &'static [(UiAction, &'static str)] {
     let live = canvas.snapshot.call.phase.is_live();
     match row {
-        Listed::Call(_) => &[(UiAction::Dial, "ui.act_redial")],
-        Listed::Agent(_) if live => &[(UiAction::Consult, "ui.act_consult"), (UiAction::Transfer, "ui.act_transfer")],
-        Listed::Agent(_) => &[(UiAction::Dial, "ui.act_dial_agent")],
-        Listed::Group(_) if live => &[(UiAction::Transfer, "ui.act_transfer")],
-        Listed::Waiting(_) => &[(UiAction::Dial, "ui.act_take"), (UiAction::Sort, "ui.act_sort")],
-        Listed::Group(_) | Listed::Notice(_) => &[],
+        ListRow::Call(_) => &[(UiAction::Dial, "ui.act_redial")],
+        ListRow::Agent(_) if live => &[(UiAction::Consult, "ui.act_consult"), (UiAction::Transfer, "ui.act_transfer")],
+        ListRow::Agent(_) => &[(UiAction::Dial, "ui.act_dial_agent")],
+        ListRow::Group(_) if live => &[(UiAction::Transfer, "ui.act_transfer")],
+        ListRow::Waiting(_) => &[(UiAction::Dial, "ui.act_take"), (UiAction::Sort, "ui.act_sort")],
+        ListRow::Group(_) | ListRow::Notice(_) => &[],
     }
 }
 
@@ -208,46 +192,7 @@ fn details(canvas: &Canvas<'_>, entry: &JournalEntry) -> String {
     for (label, ms) in [(ring, entry.ring_ms), ("ui.clock_talk", entry.talk_ms), ("ui.clock_hold", entry.hold_ms)] {
         parts.push(format!("{} {}", canvas.t(label), text::clock(ms)));
     }
-    parts.push(canvas.t(words::ended_by(entry.hung_up_by)));
+    parts.push(canvas.t(labels::ended_by(entry.hung_up_by)));
     parts.extend(entry.quality.as_ref().map(|sounded| quality::summary(canvas, sounded)));
     parts.join("  ")
-}
-
-/// First line shown so that the selected one is inside.
-pub fn first_shown(canvas: &Canvas<'_>, rows: u16) -> usize {
-    if !canvas.state.in_list() {
-        return 0;
-    }
-    (canvas.state.selected + 1).saturating_sub(usize::from(rows))
-}
-
-/// The look of a line's ground, and its mark when it is the selected one.
-pub fn row(canvas: &mut Canvas<'_>, area: Rect, y: u16, index: usize) -> bool {
-    canvas.hit(area.x, y, area.width, Target::Row(index));
-    let selected = canvas.state.in_list() && canvas.state.selected == index;
-    if selected {
-        canvas.clear(Rect { y, height: 1, ..area }, Scope::Selected);
-        canvas.put(area.x, y, 1, canvas.glyphs.cursor, Scope::Selected);
-    }
-    selected
-}
-
-/// What a list of the platform's says that has no lines: not here yet, none (`none` says so), or why it could not be had.
-pub fn nothing_listed(canvas: &mut Canvas<'_>, area: Rect, fetched: &Fetched, none: &'static str) {
-    let words = match fetched {
-        Fetched::Never | Fetched::UnderWay => canvas.t("ui.loading"),
-        Fetched::At(_) => canvas.t(none),
-        Fetched::Failed(why) => {
-            let locale = canvas.snapshot.locale;
-            Message::new("ui.not_had").with("why", why.render(locale)).render(locale)
-        }
-    };
-    empty(canvas, area, &words);
-}
-
-/// What a list without lines says.
-pub fn empty(canvas: &mut Canvas<'_>, area: Rect, words: &str) {
-    for (y, line) in (area.top()..area.bottom()).zip(text::wrap(&text::clean(words), area.width - 1)) {
-        canvas.put(area.x + 1, y, area.width - 1, &line, Scope::Dim);
-    }
 }

@@ -10,10 +10,11 @@ use crate::{
     domain::{AgentState, CallPhase, CallQuality, Warning, WarningName},
     i18n::Locale,
     ui::{
-        act::{self, Ask},
         dialog::{Dialog, ListDialog, Question},
+        effect::UiEffect,
         fixtures::{self, now},
         input::{KeyMap, UiAction},
+        input_events,
         keys::Chord,
         state::{Focus, Tab},
         text,
@@ -68,7 +69,7 @@ fn toasts_lie_over_no_window_and_say_nothing_twice() {
             let shown = lines(&with);
             assert!(shown.contains("agent 8002"), "{shown}");
             // Whatever belongs to the window is as without the toast.
-            let ground = open.theme.style(Scope::Window).bg;
+            let ground = open.settings.theme.style(Scope::Window).bg;
             for position in without.area.positions() {
                 let cell = &without[position];
                 if ground.is_some() && Some(cell.bg) == ground {
@@ -210,13 +211,13 @@ fn notices_panel_and_ascii_as_they_look() {
             ("Orders".into(), "20261120-8871".into()),
         ]));
         shot("panel", &snapshot, &state, 120, 36);
-        shot("ascii", &fixtures::talking(locale), &ViewState { ascii: true, ..fixtures::state() }, 80, 24);
+        shot("ascii", &fixtures::talking(locale), &fixtures::state_with(|settings| settings.ascii = true), 80, 24);
     }
 }
 
 #[test]
 fn ascii_means_ascii() {
-    let state = ViewState { ascii: true, ..fixtures::state() };
+    let state = fixtures::state_with(|settings| settings.ascii = true);
     let mut snapshot = fixtures::talking(Locale::En);
     snapshot.agent.name = None;
     snapshot.journal = Default::default();
@@ -370,14 +371,14 @@ fn typing_goes_on_while_a_call_rings_and_the_window_shows_keys_that_work_then() 
     let mut state = fixtures::state();
     for key in ["1", "0", "a"] {
         let chord: Chord = key.parse().unwrap();
-        assert!(act::on_key(&mut state, &snapshot, chord, now()).is_none());
+        assert!(input_events::on_key(&mut state, &snapshot, chord, now()).is_none());
     }
     assert_eq!(state.number.value(), "10a");
     let (buffer, _) = render(&snapshot, &state, 80, 24);
     let frame = lines(&buffer);
     assert!(frame.contains("F2 answer") && frame.contains("10a"), "{frame}");
-    let ask = act::on_key(&mut state, &snapshot, "f2".parse().unwrap(), now());
-    assert!(matches!(ask, Some(Ask::Tell(crate::app::Command::Answer))), "{ask:?}");
+    let ask = input_events::on_key(&mut state, &snapshot, "f2".parse().unwrap(), now());
+    assert!(matches!(ask, Some(UiEffect::Send(crate::app::Command::Answer))), "{ask:?}");
     assert_eq!((state.number.value(), state.focus), ("10a", Focus::None), "what comes now is meant for the call");
 }
 
@@ -388,14 +389,14 @@ fn a_click_on_what_is_drawn_does_it() {
     let (buffer, drawn) = render(&snapshot, &state, 80, 24);
     let (x, y) = find(&buffer, "a answer", 3);
     assert_eq!(drawn.at(x, y), Some(Target::Act(UiAction::Answer)));
-    let ask = act::on_click(&mut state, &snapshot, drawn.at(x, y).unwrap(), now());
-    assert!(matches!(ask, Some(Ask::Tell(crate::app::Command::Answer))), "{ask:?}");
+    let ask = input_events::on_click(&mut state, &snapshot, drawn.at(x, y).unwrap(), now());
+    assert!(matches!(ask, Some(UiEffect::Send(crate::app::Command::Answer))), "{ask:?}");
     state.dialog = Some(Dialog::Busy(ListDialog::default()));
     let snapshot = fixtures::idle(Locale::En);
     let (buffer, drawn) = render(&snapshot, &state, 80, 24);
     let (x, y) = find(&buffer, "就", 0);
-    let ask = act::on_click(&mut state, &snapshot, drawn.at(x, y).unwrap(), now());
-    assert!(matches!(ask, Some(Ask::Tell(crate::app::Command::Busy { reason: Some(12) }))), "{ask:?}");
+    let ask = input_events::on_click(&mut state, &snapshot, drawn.at(x, y).unwrap(), now());
+    assert!(matches!(ask, Some(UiEffect::Send(crate::app::Command::Busy { reason: Some(12) }))), "{ask:?}");
 }
 
 /// Where an ASCII text, or one wide character, begins, from a row on.
@@ -429,7 +430,7 @@ fn one_frame_a_second_while_idle_and_none_when_nothing_runs() {
 fn the_help_shows_the_live_keys() {
     let changes = BTreeMap::from([("hold".to_owned(), vec!["z".to_owned()])]);
     let mut state = fixtures::state();
-    state.keymap = KeyMap::new(&changes, None).unwrap();
+    state.settings.keymap = KeyMap::new(&changes, None).unwrap();
     state.dialog = Some(Dialog::Help(0));
     let (buffer, _) = render(&fixtures::idle(Locale::En), &state, 120, 36);
     let frame = lines(&buffer);
@@ -451,14 +452,14 @@ fn every_state_has_its_own_word_in_both_languages() {
             AgentState::WrapUp,
         ] {
             snapshot.agent.state = agent;
-            assert!(words.insert(words_of(&snapshot, now()).0), "{agent:?}");
+            assert!(words.insert(title_labels(&snapshot, now()).0), "{agent:?}");
         }
         for phase in [CallPhase::Dialing, CallPhase::Ringing, CallPhase::Talking, CallPhase::Held] {
             snapshot.call.phase = phase;
-            assert!(words.insert(words_of(&snapshot, now()).0), "{phase:?}");
+            assert!(words.insert(title_labels(&snapshot, now()).0), "{phase:?}");
         }
         snapshot.call.phase = CallPhase::Dialing;
         snapshot.call.far_ringing = true;
-        assert!(words.insert(words_of(&snapshot, now()).0));
+        assert!(words.insert(title_labels(&snapshot, now()).0));
     }
 }

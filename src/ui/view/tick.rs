@@ -42,7 +42,7 @@ pub fn next_change(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Opti
         for from in [clocks.answered_at.or(clocks.started_at), clocks.held_at].into_iter().flatten() {
             at(up(from, SECOND));
         }
-        if state.blink && !snapshot.quiet && state.pop_up && ringing::is_offered(snapshot) {
+        if state.settings.blink && !snapshot.quiet && state.settings.pop_up && ringing::is_offered(snapshot) {
             at(up(clocks.started_at.unwrap_or(now), BLINK));
         }
     } else if matches!(phase, CallPhase::None | CallPhase::Ended) {
@@ -74,7 +74,7 @@ pub fn next_change(snapshot: &Snapshot, state: &ViewState, now: Instant) -> Opti
         }
     }
     if let Some(overtime) = &snapshot.overtime {
-        at(duty::next_pulse(overtime, state.blink, now));
+        at(duty::next_pulse(overtime, state.settings.blink, now));
     }
     if let Some(Dialog::Duty(duty)) = &state.dialog
         && let Some(tick) = duty.next_tick()

@@ -6,15 +6,17 @@ use crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::backend::crossterm::EventHandler;
 
 use super::{
-    act::{Ask, Target, choose, perform},
     dial,
     dialog::{self, Choice, Dialog, Outcome, keypad},
     duty,
+    effect::UiEffect,
     input::{KeyMap, UiAction},
+    intents::{choose, perform},
     keys::Chord,
-    look::{self, Step},
-    reading,
+    navigation::{self, Step},
+    panel_intents,
     state::{self, Focus, ViewState},
+    target::Target,
 };
 use crate::{
     app::{Action, Command, Snapshot},
@@ -23,14 +25,14 @@ use crate::{
 };
 
 /// A key was pressed.
-pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Instant) -> Option<Ask> {
+pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Instant) -> Option<UiEffect> {
     let mut allowed = true;
-    if let Some(prefix) = state.keymap.prefix() {
+    if let Some(prefix) = state.settings.keymap.prefix() {
         if std::mem::take(&mut state.prefix_typed) {
             if chord == prefix || chord.code == KeyCode::Esc {
                 return None;
             }
-            return match state.keymap.action(chord) {
+            return match state.settings.keymap.action(chord) {
                 Some(action) => perform(state, snapshot, action, now),
                 None => {
                     state.hint(Message::new("ui.no_such_key").with("key", chord).render(snapshot.locale), now);
@@ -45,13 +47,13 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
         allowed = KeyMap::is_free(chord);
     }
     if let Some(mut dialog) = state.dialog.take() {
-        let outcome = dialog::on_key(&mut dialog, state, snapshot, chord);
+        let outcome = dialog::on_key(&mut dialog, &state.context(snapshot), chord);
         if outcome != Outcome::Pass {
-            return come_of(state, snapshot, dialog, outcome, now);
+            return apply_outcome(state, snapshot, dialog, outcome, now);
         }
         state.dialog = Some(dialog);
     } else if matches!(state.focus, Focus::Number | Focus::Find) {
-        let action = state.keymap.action(chord).filter(|_| allowed);
+        let action = state.settings.keymap.action(chord).filter(|_| allowed);
         if !on_field_key(state, snapshot, chord, action, now) {
             return None;
         }
@@ -65,7 +67,7 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
                 dial::insert(state, c);
                 return None;
             }
-            Some(c @ ('+' | '*' | '#')) if state.keymap.action(chord).is_none() => {
+            Some(c @ ('+' | '*' | '#')) if state.settings.keymap.action(chord).is_none() => {
                 state.focus = Focus::Number;
                 dial::insert(state, c);
                 return None;
@@ -74,33 +76,33 @@ pub fn on_key(state: &mut ViewState, snapshot: &Snapshot, chord: Chord, now: Ins
         }
         if chord.code == KeyCode::Esc {
             let something = !state.find.value().is_empty() || state.flash.is_some();
-            look::leave(state);
+            navigation::leave(state);
             // What stands there has been read, also what would stay until then.
             let told = snapshot.notices.iter().any(|n| !n.dismissed && n.at + state::toast_time(n, false) > now);
-            return (told && !something).then_some(Ask::Tell(Command::DismissNotices));
+            return (told && !something).then_some(UiEffect::Send(Command::DismissNotices));
         }
         if chord.code == KeyCode::Backspace && !state.number.value().is_empty() {
             state.focus = Focus::Number;
             return None;
         }
     }
-    let action = state.keymap.action(chord).filter(|_| allowed)?;
+    let action = state.settings.keymap.action(chord).filter(|_| allowed)?;
     perform(state, snapshot, action, now)
 }
 
 /// As on a telephone: a digit in a conversation goes to the other end. It opens the keypad, which shows what was sent.
-fn dtmf(state: &mut ViewState, snapshot: &Snapshot, chord: Chord) -> Option<Ask> {
+fn dtmf(state: &mut ViewState, snapshot: &Snapshot, chord: Chord) -> Option<UiEffect> {
     if !snapshot.can(Action::SendDtmf) {
         return None;
     }
     let digit = match chord.text()? {
         wide @ '\u{ff10}'..='\u{ff19}' => char::from_digit(u32::from(wide) - 0xff10, 10)?,
-        mark @ ('*' | '#') if state.keymap.action(chord).is_none() => mark,
+        mark @ ('*' | '#') if state.settings.keymap.action(chord).is_none() => mark,
         digit if digit.is_ascii_digit() => digit,
         _ => return None,
     };
     state.dialog = Some(Dialog::Keypad(digit.to_string()));
-    Some(Ask::Tell(Command::SendDtmf { digits: digit.to_string() }))
+    Some(UiEffect::Send(Command::SendDtmf { digits: digit.to_string() }))
 }
 
 /// A key while the number field or the search has the keyboard; whether it is still to be looked up as an action.
@@ -114,9 +116,9 @@ fn on_field_key(
     let searching = state.focus == Focus::Find;
     match (chord.code, chord.text()) {
         (_, Some(c)) if !searching => dial::insert(state, c),
-        (KeyCode::Esc, _) if searching => look::leave(state),
+        (KeyCode::Esc, _) if searching => navigation::leave(state),
         (KeyCode::Esc, _) => state.focus = Focus::None,
-        (KeyCode::Enter, _) if searching => look::step(state, snapshot, Step::Up),
+        (KeyCode::Enter, _) if searching => navigation::step(state, snapshot, Step::Up),
         (KeyCode::Up, _) if !searching && chord.modifiers.is_empty() => dial::recall(state, snapshot, true, now),
         (KeyCode::Down, _) if state.recalled.is_some() && !searching => dial::recall(state, snapshot, false, now),
         (_, None) if action.is_some() => return true,
@@ -140,16 +142,16 @@ fn on_field_key(
 pub fn on_wheel(state: &mut ViewState, snapshot: &Snapshot, under: Option<Target>, up: bool) {
     match state.dialog.take() {
         Some(mut dialog) => {
-            dialog.scroll(state, snapshot, up);
+            dialog.scroll(&state.context(snapshot), up);
             state.dialog = Some(dialog);
         }
-        None if matches!(under, Some(Target::Panel | Target::PanelNumber(_))) => reading::scroll(state, up),
-        None => look::step(state, snapshot, if up { Step::Up } else { Step::Down }),
+        None if matches!(under, Some(Target::Panel | Target::PanelNumber(_))) => panel_intents::scroll(state, up),
+        None => navigation::step(state, snapshot, if up { Step::Up } else { Step::Down }),
     }
 }
 
 /// Something was clicked.
-pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now: Instant) -> Option<Ask> {
+pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now: Instant) -> Option<UiEffect> {
     match target {
         Target::Act(action) => perform(state, snapshot, action, now),
         Target::Row(index) if state.in_list() && state.selected == index => dial::dial(state, snapshot, now),
@@ -162,7 +164,7 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
             let mut dialog = state.dialog.take()?;
             let outcome =
                 if let Dialog::Duty(duty) = &mut dialog { duty.on_field(snapshot, index) } else { Outcome::Stay };
-            come_of(state, snapshot, dialog, outcome, now)
+            apply_outcome(state, snapshot, dialog, outcome, now)
         }
         Target::Reminder(answer) => duty::answer(state, snapshot, answer, now),
         Target::Item(index) => {
@@ -190,7 +192,7 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
                 | Dialog::Keypad(_)
                 | Dialog::Quality
                 | Dialog::Question(_) => {
-                    let item = dialog.items(state, snapshot).into_iter().nth(index);
+                    let item = dialog.items(&state.context(snapshot)).into_iter().nth(index);
                     item.filter(|item| item.enabled).map(|item| item.choice)
                 }
             };
@@ -216,12 +218,12 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
         Target::Answer(letter) => {
             let dialog = state.dialog.take()?;
             let Dialog::Question(question) = &dialog else { return None };
-            let outcome = question.answered(state, snapshot, letter);
-            come_of(state, snapshot, dialog, outcome, now)
+            let outcome = question.answered(&state.context(snapshot), letter);
+            apply_outcome(state, snapshot, dialog, outcome, now)
         }
         Target::Window | Target::Panel => None,
         Target::PanelNumber(index) => {
-            reading::take_number(state, snapshot, index);
+            panel_intents::take_number(state, snapshot, index);
             None
         }
         Target::Around => {
@@ -237,8 +239,14 @@ pub fn on_click(state: &mut ViewState, snapshot: &Snapshot, target: Target, now:
     }
 }
 
-/// Does what came of a key or a click in a dialog that was taken out.
-fn come_of(state: &mut ViewState, snapshot: &Snapshot, dialog: Dialog, outcome: Outcome, now: Instant) -> Option<Ask> {
+/// Applies what a key or a click did to a dialog; `dialog` has been removed from the state.
+fn apply_outcome(
+    state: &mut ViewState,
+    snapshot: &Snapshot,
+    dialog: Dialog,
+    outcome: Outcome,
+    now: Instant,
+) -> Option<UiEffect> {
     match outcome {
         Outcome::Close => None,
         Outcome::Do(choice) => choose(state, snapshot, choice, now),

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
+    app::Possible,
     i18n::Locale,
     ui::{
         dial::{dialled, on_paste},
         fixtures::{self, now},
         input::KeyMap,
+        input_events::on_key,
         keys::Chord,
         state::Focus,
     },
@@ -22,19 +24,19 @@ fn press(state: &mut ViewState, snapshot: &Snapshot, keys: &str) -> Vec<String> 
     asks.map(|ask| format!("{ask:?}")).collect()
 }
 
-fn tells(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| format!("Tell({word})")).collect()
+fn sends(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| format!("Send({word})")).collect()
 }
 
 #[test]
 fn letters_ask_for_what_makes_sense_in_the_call() {
     let mut state = fixtures::state();
-    assert_eq!(press(&mut state, &fixtures::ringing(Locale::En), "a"), tells(&["Answer"]));
-    assert_eq!(press(&mut state, &fixtures::ringing(Locale::En), "x"), tells(&["Reject"]));
-    assert_eq!(press(&mut state, &fixtures::talking(Locale::En), "h m x"), tells(&["Hold", "Mute", "HangUp"]));
-    assert_eq!(press(&mut state, &fixtures::held_and_muted(Locale::En), "h m"), tells(&["Unhold", "Unmute"]));
-    assert_eq!(press(&mut state, &fixtures::talking(Locale::En), "f6 f7 f4"), tells(&["Hold", "Mute", "HangUp"]));
-    assert_eq!(press(&mut state, &fixtures::wrap_up(Locale::En), "r"), tells(&["Ready"]));
+    assert_eq!(press(&mut state, &fixtures::ringing(Locale::En), "a"), sends(&["Answer"]));
+    assert_eq!(press(&mut state, &fixtures::ringing(Locale::En), "x"), sends(&["Reject"]));
+    assert_eq!(press(&mut state, &fixtures::talking(Locale::En), "h m x"), sends(&["Hold", "Mute", "HangUp"]));
+    assert_eq!(press(&mut state, &fixtures::held_and_muted(Locale::En), "h m"), sends(&["Unhold", "Unmute"]));
+    assert_eq!(press(&mut state, &fixtures::talking(Locale::En), "f6 f7 f4"), sends(&["Hold", "Mute", "HangUp"]));
+    assert_eq!(press(&mut state, &fixtures::wrap_up(Locale::En), "r"), sends(&["Ready"]));
 }
 
 #[test]
@@ -105,8 +107,8 @@ fn a_second_number_that_is_pasted_is_offered_and_never_becomes_part_of_the_first
     let mut state = fixtures::state();
     on_paste(&mut state, &snapshot, "13800138000", now());
     on_paste(&mut state, &snapshot, "139 1111 2222", now());
-    assert!(matches!(state.dialog, Some(Dialog::Numbers(_))));
-    let offered: Vec<_> = state.pasted.iter().map(|pasted| pasted.number.as_str()).collect();
+    let Some(Dialog::Numbers(numbers)) = &state.dialog else { panic!("nothing offered") };
+    let offered: Vec<_> = numbers.pasted.iter().map(|pasted| pasted.number.as_str()).collect();
     assert_eq!(offered, ["13911112222", "13800138000"]);
     press(&mut state, &snapshot, "enter");
     assert_eq!((state.number.value(), state.dialog.is_none()), ("13911112222", true));
@@ -123,15 +125,15 @@ fn a_second_number_that_is_pasted_is_offered_and_never_becomes_part_of_the_first
 fn the_busy_menu_takes_number_keys_and_typing() {
     let mut state = fixtures::state();
     let snapshot = fixtures::idle(Locale::En);
-    assert_eq!(press(&mut state, &snapshot, "b 2"), tells(&["Busy { reason: Some(12) }"]));
+    assert_eq!(press(&mut state, &snapshot, "b 2"), sends(&["Busy { reason: Some(12) }"]));
     assert!(state.dialog.is_none());
-    assert_eq!(press(&mut state, &snapshot, "b 培 enter"), tells(&["Busy { reason: Some(13) }"]));
-    assert_eq!(press(&mut state, &snapshot, "b down enter"), tells(&["Busy { reason: Some(12) }"]));
+    assert_eq!(press(&mut state, &snapshot, "b 培 enter"), sends(&["Busy { reason: Some(13) }"]));
+    assert_eq!(press(&mut state, &snapshot, "b down enter"), sends(&["Busy { reason: Some(12) }"]));
     assert!(press(&mut state, &snapshot, "b esc").is_empty());
     assert!(state.dialog.is_none());
     let mut bare = snapshot.clone();
     bare.busy_reasons.clear();
-    assert_eq!(press(&mut state, &bare, "b"), tells(&["Busy { reason: None }"]));
+    assert_eq!(press(&mut state, &bare, "b"), sends(&["Busy { reason: None }"]));
 }
 
 #[test]
@@ -139,7 +141,7 @@ fn a_call_is_answered_through_an_open_menu_without_disturbing_it() {
     let mut state = fixtures::state();
     press(&mut state, &fixtures::idle(Locale::En), "b 小");
     let asked = press(&mut state, &fixtures::ringing(Locale::En), "a f2");
-    assert_eq!(asked, tells(&["Answer"]), "a is text here, F2 is not");
+    assert_eq!(asked, sends(&["Answer"]), "a is text here, F2 is not");
     let Some(Dialog::Busy(list)) = &state.dialog else { panic!("the menu is gone") };
     assert_eq!(list.filter.value(), "小a");
 }
@@ -151,8 +153,8 @@ fn keypad_digits_go_out_in_order_and_the_call_keys_still_work() {
     snapshot.pending.push(Action::SendDtmf);
     snapshot.pending.clear();
     let asked = press(&mut state, &snapshot, "k 1 1 # m");
-    let digit = |d: &str| format!("Tell(SendDtmf {{ digits: {d:?} }})");
-    assert_eq!(asked, [digit("1"), digit("1"), digit("#"), "Tell(Mute)".to_owned()]);
+    let digit = |d: &str| format!("Send(SendDtmf {{ digits: {d:?} }})");
+    assert_eq!(asked, [digit("1"), digit("1"), digit("#"), "Send(Mute)".to_owned()]);
     snapshot.pending.push(Action::SendDtmf);
     assert_eq!(press(&mut state, &snapshot, "2"), [digit("2")], "one pending does not hold the next up");
     assert!(press(&mut state, &snapshot, "esc").is_empty());
@@ -162,8 +164,8 @@ fn keypad_digits_go_out_in_order_and_the_call_keys_still_work() {
 #[test]
 fn quitting_asks_only_in_a_call_and_esc_never_ends_one() {
     let mut state = fixtures::state();
-    assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "q"), tells(&["Quit"]));
-    assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "ctrl-c"), tells(&["Quit"]));
+    assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "q"), sends(&["Quit"]));
+    assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "ctrl-c"), sends(&["Quit"]));
     let talking = fixtures::talking(Locale::En);
     assert!(press(&mut state, &talking, "q enter n").is_empty());
     assert!(press(&mut state, &talking, "q esc esc esc").is_empty());
@@ -176,10 +178,10 @@ fn quitting_asks_only_in_a_call_and_esc_never_ends_one() {
     let mut locked = talking.clone();
     locked.actions.insert(Action::SignOut, Possible::No(crate::i18n::Message::verbatim("locked")));
     assert_eq!(press(&mut state, &locked, "q y"), ["HangUpThenQuit"]);
-    let mut signs_out = ViewState { quit_signs_out: true, ..fixtures::state() };
+    let mut signs_out = fixtures::state_with(|settings| settings.quit_signs_out = true);
     assert_eq!(press(&mut signs_out, &talking, "q y"), ["HangUpThenQuit"], "it is configured so");
     press(&mut state, &talking, "q");
-    assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "y"), tells(&["Quit"]), "the call ended meanwhile");
+    assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "y"), sends(&["Quit"]), "the call ended meanwhile");
 }
 
 #[test]
@@ -199,7 +201,7 @@ fn quitting_while_customers_are_sent_here_asks_what_becomes_of_them() {
     // Locked until the end of the shift: what is left is going busy, or quitting as it is.
     let mut locked = fixtures::idle(Locale::En);
     locked.actions.insert(Action::SignOut, Possible::No(crate::i18n::Message::verbatim("locked")));
-    assert_eq!(press(&mut fixtures::state(), &locked, "q y"), tells(&["Quit"]));
+    assert_eq!(press(&mut fixtures::state(), &locked, "q y"), sends(&["Quit"]));
     assert_eq!(press(&mut fixtures::state(), &locked, "q b"), then("Busy { reason: None }"));
     // The call is over here, the platform still has it: the agent is ready after it.
     let mut occupied = fixtures::idle(Locale::En);
@@ -211,19 +213,20 @@ fn quitting_while_customers_are_sent_here_asks_what_becomes_of_them() {
     let mut at_the_desk = fixtures::idle(Locale::En);
     at_the_desk.agent.web_phone = false;
     for snapshot in [busy, at_the_desk] {
-        assert_eq!(press(&mut fixtures::state(), &snapshot, "q"), tells(&["Quit"]));
+        assert_eq!(press(&mut fixtures::state(), &snapshot, "q"), sends(&["Quit"]));
     }
-    for state in
-        [ViewState { quit_signs_out: true, ..fixtures::state() }, ViewState { demo: true, ..fixtures::state() }]
-    {
-        assert_eq!(press(&mut state.clone(), &fixtures::idle(Locale::En), "q"), tells(&["Quit"]));
+    for state in [
+        fixtures::state_with(|settings| settings.quit_signs_out = true),
+        fixtures::state_with(|settings| settings.demo = true),
+    ] {
+        assert_eq!(press(&mut state.clone(), &fixtures::idle(Locale::En), "q"), sends(&["Quit"]));
     }
 }
 
 #[test]
 fn why_it_failed_before_quitting_ends_with_one_full_stop() {
     let question = Question::QuitAnyway { why: "平台没有应答。".into() };
-    let text = question.text(&fixtures::state(), &fixtures::idle(Locale::ZhCn)).render(Locale::ZhCn);
+    let text = question.text(&fixtures::state().context(&fixtures::idle(Locale::ZhCn))).render(Locale::ZhCn);
     assert!(text.contains("没有应答。仍要退出吗"), "{text}");
 }
 
@@ -251,7 +254,7 @@ fn what_ends_a_call_names_whom_it_ends_for() {
         let mut state = fixtures::state();
         assert!(press(&mut state, snapshot, keys).is_empty(), "{keys} asks first");
         let Some(Dialog::Question(question)) = &state.dialog else { panic!("{keys}: no question") };
-        question.text(&state, snapshot).render(Locale::En)
+        question.text(&state.context(snapshot)).render(Locale::En)
     };
     let mut talk = fixtures::in_talk(Locale::En);
     talk.actions.insert(Action::SignOut, Possible::Yes);
@@ -265,12 +268,12 @@ fn what_ends_a_call_names_whom_it_ends_for() {
     let mut dials = fixtures::talking(Locale::En);
     dials.call.phase = CallPhase::Dialing;
     assert!(asked(&dials, "q").contains("calling 13800138000"));
-    assert_eq!(press(&mut fixtures::state(), &talk, "e y"), tells(&["Evaluate"]));
+    assert_eq!(press(&mut fixtures::state(), &talk, "e y"), sends(&["Evaluate"]));
     // A call that comes up under the question is named, too.
     let mut state = fixtures::state();
     press(&mut state, &fixtures::idle(Locale::En), "S");
     let Some(Dialog::Question(question)) = &state.dialog else { panic!("no question") };
-    assert!(question.text(&state, &talk).render(Locale::En).contains("13800138000"));
+    assert!(question.text(&state.context(&talk)).render(Locale::En).contains("13800138000"));
 }
 
 #[test]
@@ -279,10 +282,10 @@ fn in_a_consultation_hanging_up_means_the_colleague_first() {
     let at = |phase| fixtures::consulting(Locale::En, phase);
     for key in ["x", "f4", "alt-x"] {
         for phase in [CallPhase::ConsultOut, CallPhase::Consulting] {
-            assert_eq!(press(&mut fixtures::state(), &at(phase), key), tells(&["ConsultReturn"]), "{phase:?}");
+            assert_eq!(press(&mut fixtures::state(), &at(phase), key), sends(&["ConsultReturn"]), "{phase:?}");
         }
-        assert_eq!(press(&mut fixtures::state(), &at(CallPhase::ThreeWay), key), tells(&["ThreeWayReturn"]));
-        assert_eq!(press(&mut fixtures::state(), &fixtures::in_talk(Locale::En), key), tells(&["HangUp"]));
+        assert_eq!(press(&mut fixtures::state(), &at(CallPhase::ThreeWay), key), sends(&["ThreeWayReturn"]));
+        assert_eq!(press(&mut fixtures::state(), &fixtures::in_talk(Locale::En), key), sends(&["HangUp"]));
     }
     // Pressed twice it is still the colleague alone.
     let mut pending = at(CallPhase::Consulting);
@@ -291,16 +294,16 @@ fn in_a_consultation_hanging_up_means_the_colleague_first() {
     // All at once has a key of its own, and asks.
     let mut state = fixtures::state();
     assert!(press(&mut state, &at(CallPhase::Consulting), "ctrl-x").is_empty());
-    assert_eq!(press(&mut state, &at(CallPhase::Consulting), "y"), tells(&["HangUp"]));
-    assert_eq!(press(&mut state, &fixtures::in_talk(Locale::En), "ctrl-x"), tells(&["HangUp"]));
+    assert_eq!(press(&mut state, &at(CallPhase::Consulting), "y"), sends(&["HangUp"]));
+    assert_eq!(press(&mut state, &fixtures::in_talk(Locale::En), "ctrl-x"), sends(&["HangUp"]));
 }
 
 #[test]
 fn a_digit_in_a_conversation_goes_to_the_other_end() {
-    let digit = |d: &str| format!("Tell(SendDtmf {{ digits: {d:?} }})");
+    let digit = |d: &str| format!("Send(SendDtmf {{ digits: {d:?} }})");
     let talk = fixtures::in_talk(Locale::En);
     let mut state = fixtures::state();
-    assert_eq!(press(&mut state, &talk, "5 ８ * m"), [digit("5"), digit("8"), digit("*"), "Tell(Mute)".to_owned()]);
+    assert_eq!(press(&mut state, &talk, "5 ８ * m"), [digit("5"), digit("8"), digit("*"), "Send(Mute)".to_owned()]);
     let Some(Dialog::Keypad(sent)) = &state.dialog else { panic!("the keypad is open") };
     assert_eq!((sent.as_str(), state.number.value(), state.focus), ("58*", "", Focus::None));
     // Whoever goes to the field first types a number.
@@ -317,9 +320,9 @@ fn a_digit_in_a_conversation_goes_to_the_other_end() {
 fn answering_takes_the_keyboard_out_of_the_number_field() {
     let mut state = fixtures::state();
     let ringing = fixtures::ringing(Locale::En);
-    assert_eq!(press(&mut state, &ringing, "1 3 f2"), tells(&["Answer"]));
+    assert_eq!(press(&mut state, &ringing, "1 3 f2"), sends(&["Answer"]));
     assert_eq!((state.number.value(), state.focus), ("13", Focus::None), "what was typed stays");
-    assert_eq!(press(&mut state, &fixtures::in_talk(Locale::En), "x"), tells(&["HangUp"]), "not typed");
+    assert_eq!(press(&mut state, &fixtures::in_talk(Locale::En), "x"), sends(&["HangUp"]), "not typed");
 }
 
 #[test]
@@ -343,7 +346,7 @@ fn a_pasted_extension_is_no_part_of_the_number_and_is_sent_on_request() {
         talk.call.direction = Some(crate::domain::Direction::Out);
         state.follow(&idle, &talk, now());
         assert!(state.flash_at(now()).is_some_and(|hint| hint.contains(extension)), "offered when it answers");
-        let sent = format!("Tell(SendDtmf {{ digits: {extension:?} }})");
+        let sent = format!("Send(SendDtmf {{ digits: {extension:?} }})");
         assert_eq!(press(&mut state, &talk, "k enter enter"), [sent], "once");
         state.follow(&talk, &idle, now());
         assert!(state.extension.is_none(), "with the call it is forgotten");
@@ -367,7 +370,7 @@ fn of_two_pasted_numbers_one_is_chosen() {
         let mut state = fixtures::state();
         on_paste(&mut state, &idle, pasted, now());
         assert_eq!(state.number.value(), "", "{pasted}");
-        let items = state.dialog.as_ref().map(|dialog| dialog.items(&state, &idle)).unwrap_or_default();
+        let items = state.dialog.as_ref().map(|dialog| dialog.items(&state.context(&idle))).unwrap_or_default();
         let labels: Vec<&str> = items.iter().map(|item| item.label.as_str()).collect();
         assert_eq!(labels, ["13800138000", "13900139000"], "{pasted}");
         assert!(press(&mut state, &idle, "down enter").is_empty());
@@ -386,7 +389,7 @@ fn signing_out_asks_first() {
     let mut state = fixtures::state();
     let snapshot = fixtures::idle(Locale::En);
     assert!(press(&mut state, &snapshot, "S n").is_empty());
-    assert_eq!(press(&mut state, &snapshot, "S y"), tells(&["SignOut"]));
+    assert_eq!(press(&mut state, &snapshot, "S y"), sends(&["SignOut"]));
     assert_eq!(press(&mut state, &fixtures::signed_out(Locale::En), "s"), ["SignIn"]);
 }
 
@@ -397,7 +400,7 @@ fn a_journal_line_is_called_again() {
     let asked = press(&mut state, &snapshot, "down enter");
     assert!(asked[0].contains("number: \"02187654321\""), "{asked:?}");
     let asked = press(&mut state, &snapshot, "down down enter");
-    assert_eq!(asked, tells(&["DialAgent { ag_no: \"8003\", caller_id: None }"]), "an internal call goes to the agent");
+    assert_eq!(asked, sends(&["DialAgent { ag_no: \"8003\", caller_id: None }"]), "an internal call goes to the agent");
 }
 
 #[test]
@@ -412,11 +415,11 @@ fn what_is_pending_is_not_asked_twice() {
 #[test]
 fn with_a_prefix_plain_keys_are_left_alone() {
     let mut state = fixtures::state();
-    state.keymap = KeyMap::new(&BTreeMap::new(), Some("ctrl-g")).unwrap();
+    state.settings.keymap = KeyMap::new(&BTreeMap::new(), Some("ctrl-g")).unwrap();
     let snapshot = fixtures::ringing(Locale::En);
     assert!(press(&mut state, &snapshot, "a f2 alt-a").is_empty());
-    assert_eq!(press(&mut state, &snapshot, "ctrl-g a"), tells(&["Answer"]));
-    assert_eq!(press(&mut state, &snapshot, "1 ctrl-g a"), tells(&["Answer"]), "also while a number is typed");
+    assert_eq!(press(&mut state, &snapshot, "ctrl-g a"), sends(&["Answer"]));
+    assert_eq!(press(&mut state, &snapshot, "1 ctrl-g a"), sends(&["Answer"]), "also while a number is typed");
     assert_eq!(state.number.value(), "1");
     assert!(press(&mut state, &snapshot, "ctrl-g esc a ctrl-g ctrl-g").is_empty());
     assert!(!state.prefix_typed);
@@ -426,7 +429,7 @@ fn with_a_prefix_plain_keys_are_left_alone() {
 fn the_palette_does_what_its_line_says_and_nothing_impossible() {
     let mut state = fixtures::state();
     let snapshot = fixtures::talking(Locale::En);
-    assert_eq!(press(&mut state, &snapshot, ": u n m u t e enter"), tells(&["Mute"]));
+    assert_eq!(press(&mut state, &snapshot, ": u n m u t e enter"), sends(&["Mute"]));
     assert!(press(&mut state, &snapshot, ": s i g n space i n enter").is_empty());
     assert!(matches!(state.dialog, Some(Dialog::Palette(_))), "it stays open: the line is not possible");
 }
@@ -435,8 +438,8 @@ fn the_palette_does_what_its_line_says_and_nothing_impossible() {
 fn notices_are_read_by_looking_at_them() {
     let mut state = fixtures::state();
     let snapshot = fixtures::with_notice(fixtures::idle(Locale::En), crate::app::NoticeLevel::Warn, "x");
-    assert_eq!(press(&mut state, &snapshot, "esc"), tells(&["DismissNotices"]), "it stands there as a toast");
-    assert_eq!(press(&mut state, &snapshot, "n"), tells(&["DismissNotices"]));
+    assert_eq!(press(&mut state, &snapshot, "esc"), sends(&["DismissNotices"]), "it stands there as a toast");
+    assert_eq!(press(&mut state, &snapshot, "n"), sends(&["DismissNotices"]));
     assert_eq!(state.tab, Tab::Notices);
     assert!(press(&mut state, &fixtures::idle(Locale::En), "esc").is_empty(), "there is nothing to read");
     assert!(press(&mut state, &fixtures::idle(Locale::En), "j").is_empty());
@@ -453,16 +456,16 @@ fn busy_offers_ready_and_marks_the_reason_that_holds() {
     fixtures::allow(&mut snapshot, &[Action::Ready, Action::Busy]);
     assert_eq!(marked, ["就餐"], "the current one is there and marked, the others can be changed to");
     let mut state = fixtures::state();
-    assert_eq!(press(&mut state, &snapshot, "r"), tells(&["Ready"]));
-    assert_eq!(press(&mut state, &snapshot, "b 3"), tells(&["Busy { reason: Some(13) }"]));
+    assert_eq!(press(&mut state, &snapshot, "r"), sends(&["Ready"]));
+    assert_eq!(press(&mut state, &snapshot, "b 3"), sends(&["Busy { reason: Some(13) }"]));
 }
 
 #[test]
 fn auto_answer_is_offered_only_where_it_does_something() {
     let mut snapshot = fixtures::idle(Locale::En);
     let mut state = fixtures::state();
-    assert_eq!(press(&mut state, &snapshot, "A"), tells(&["SetAutoAnswer { on: true }"]));
+    assert_eq!(press(&mut state, &snapshot, "A"), sends(&["SetAutoAnswer { on: true }"]));
     snapshot.agent.web_phone = false;
-    assert_eq!(press(&mut state, &snapshot, "A"), tells(&[]));
+    assert_eq!(press(&mut state, &snapshot, "A"), sends(&[]));
     assert!(state.flash_at(now()).is_some_and(|told| told.contains("on your telephone")));
 }

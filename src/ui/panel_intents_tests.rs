@@ -3,15 +3,20 @@
 use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::{Terminal, backend::TestBackend};
 
+use std::sync::Arc;
+
 use super::*;
 use crate::{
     app::{Action, PanelFiller, PanelView, Possible},
     i18n::Locale,
+    panel::PanelContent,
     ui::{
-        act::{self, Target},
         fixtures::{self, now},
+        input_events,
         keys::Chord,
-        view::Drawn,
+        panel_document::PanelReader,
+        target::Target,
+        view::{self, Drawn},
     },
 };
 
@@ -39,21 +44,21 @@ fn draw(snapshot: &Snapshot, state: &mut ViewState, width: u16, height: u16) -> 
     (terminal.backend().to_string(), drawn)
 }
 
-fn press(state: &mut ViewState, snapshot: &Snapshot, keys: &str) -> Option<Ask> {
+fn press(state: &mut ViewState, snapshot: &Snapshot, keys: &str) -> Option<UiEffect> {
     let mut asked = None;
     for key in keys.chars() {
         let code = match key {
             '\n' => KeyCode::Enter,
             key => KeyCode::Char(key),
         };
-        asked = act::on_key(state, snapshot, Chord::new(code, KeyModifiers::NONE), now());
+        asked = input_events::on_key(state, snapshot, Chord::new(code, KeyModifiers::NONE), now());
     }
     asked
 }
 
 #[track_caller]
-fn copies(asked: Option<Ask>, number: &str) {
-    assert!(matches!(&asked, Some(Ask::Copy(copied)) if copied == number), "{asked:?}");
+fn copies(asked: Option<UiEffect>, number: &str) {
+    assert!(matches!(&asked, Some(UiEffect::Copy(copied)) if copied == number), "{asked:?}");
 }
 
 #[test]
@@ -71,18 +76,21 @@ fn numbers_are_picked_taken_copied_and_dialled() {
     let mut state = fixtures::state();
     press(&mut state, &snapshot, "Poffice");
     let alt_y = Chord::new(KeyCode::Char('y'), KeyModifiers::ALT);
-    copies(act::on_key(&mut state, &snapshot, alt_y, now()), "01058545832");
+    copies(input_events::on_key(&mut state, &snapshot, alt_y, now()), "01058545832");
 
     let mut free = snapshot.clone();
     free.call = crate::app::CallView::default();
     fixtures::allow(&mut free, &[Action::Dial]);
     let mut state = fixtures::state();
     press(&mut state, &free, "P");
-    let asked = act::on_key(&mut state, &free, ALT_ENTER, now());
-    assert!(matches!(&asked, Some(Ask::Tell(Command::Dial { number, .. })) if number == "13911112222"), "{asked:?}");
+    let asked = input_events::on_key(&mut state, &free, ALT_ENTER, now());
+    assert!(
+        matches!(&asked, Some(UiEffect::Send(Command::Dial { number, .. })) if number == "13911112222"),
+        "{asked:?}"
+    );
     free.actions.insert(Action::Dial, Possible::No(Message::verbatim("in a call")));
     press(&mut state, &free, "P");
-    assert!(act::on_key(&mut state, &free, ALT_ENTER, now()).is_none());
+    assert!(input_events::on_key(&mut state, &free, ALT_ENTER, now()).is_none());
     assert_eq!(state.flash_at(now()), Some("in a call"));
 }
 
@@ -104,7 +112,7 @@ fn a_click_on_a_number_takes_it_and_the_rest_of_the_panel_is_the_panel() {
     let at: Vec<_> = (81..120).filter_map(|x| drawn.at(x, row as u16)).collect();
     assert!(at.contains(&Target::Panel) && at.contains(&Target::PanelNumber(1)), "{at:?}");
     assert_eq!(at.iter().filter(|target| **target == Target::PanelNumber(1)).count(), "010-58545832".len());
-    assert!(act::on_click(&mut state, &snapshot, Target::PanelNumber(1), now()).is_none());
+    assert!(input_events::on_click(&mut state, &snapshot, Target::PanelNumber(1), now()).is_none());
     assert_eq!((state.number.value(), state.focus), ("01058545832", Focus::Number));
 }
 
@@ -122,7 +130,7 @@ fn what_is_looked_at_is_what_is_copied() {
     let mut state = fixtures::state();
     press(&mut state, &talking, "/1234");
     let alt_y = Chord::new(KeyCode::Char('y'), KeyModifiers::ALT);
-    copies(act::on_key(&mut state, &talking, alt_y, now()), "1234");
+    copies(input_events::on_key(&mut state, &talking, alt_y, now()), "1234");
     let mut empty = idle.clone();
     empty.journal = Arc::default();
     let mut state = fixtures::state();
@@ -163,7 +171,7 @@ fn its_width_and_whether_it_is_shown_are_remembered() {
     let mut seen = Vec::new();
     for key in "<<<<<<<<>".chars() {
         seen.push(match press(&mut state, &snapshot, &key.to_string()) {
-            Some(Ask::Tell(Command::Prefer(Preference::PanelWidth(percent)))) => percent,
+            Some(UiEffect::Send(Command::Prefer(Preference::PanelWidth(percent)))) => percent,
             None => 0,
             other => panic!("{other:?}"),
         });
@@ -184,11 +192,11 @@ fn its_width_and_whether_it_is_shown_are_remembered() {
     }
     assert!((38..=43).contains(&state.panel_width), "{}", state.panel_width);
     let asked = press(&mut state, &snapshot, "p");
-    assert!(matches!(asked, Some(Ask::Tell(Command::Prefer(Preference::Panel(false))))), "{asked:?}");
+    assert!(matches!(asked, Some(UiEffect::Send(Command::Prefer(Preference::Panel(false))))), "{asked:?}");
     assert!(!draw(&snapshot, &mut state, 120, 36).0.contains("Mobile"));
     let asked = press(&mut state, &snapshot, "<");
-    assert!(matches!(asked, Some(Ask::Tell(Command::Prefer(Preference::Panel(true))))), "{asked:?}");
-    assert!(matches!(press(&mut state, &snapshot, "X"), Some(Ask::Tell(Command::ClearPanel))));
+    assert!(matches!(asked, Some(UiEffect::Send(Command::Prefer(Preference::Panel(true))))), "{asked:?}");
+    assert!(matches!(press(&mut state, &snapshot, "X"), Some(UiEffect::Send(Command::ClearPanel))));
 }
 
 #[test]
@@ -209,7 +217,7 @@ fn colours_are_shown_as_far_as_there_are_any() {
     for (profile, colored) in [(termprofile::TermProfile::TrueColor, true), (termprofile::TermProfile::NoColor, false)]
     {
         let mut state = fixtures::state();
-        state.theme = crate::ui::theme::Theme::load("wincall", None, profile).unwrap();
+        state.settings.theme = crate::ui::theme::Theme::load("wincall", None, profile).unwrap();
         state.clamp(&snapshot);
         let mut terminal = Terminal::new(TestBackend::new(120, 36)).unwrap();
         terminal.draw(|frame| drop(view::draw(frame, &snapshot, &state, now()))).unwrap();
@@ -225,7 +233,7 @@ fn colours_are_shown_as_far_as_there_are_any() {
 #[test]
 fn reading_a_long_content_again_costs_nothing() {
     let content = Arc::new(PanelContent::Text("北京 13800138000\n".repeat(5000)));
-    let reading = Reading::default();
+    let reading = PanelReader::default();
     let rows = reading.rows(&content, 30);
     assert!(Arc::ptr_eq(&rows, &reading.rows(&content, 30)));
     assert!(!Arc::ptr_eq(&rows, &reading.rows(&content, 31)));

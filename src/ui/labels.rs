@@ -49,7 +49,7 @@ pub fn shown(snapshot: &Snapshot, glyphs: &'static Glyphs, now: Instant) -> Show
         CallPhase::Ringing => Shown {
             scope: Scope::StateRinging,
             glyph: ring_glyph(&snapshot.call, glyphs),
-            word: t(ring_word(&snapshot.call)),
+            word: t(ring_label(&snapshot.call)),
             clock: ring(),
         },
         CallPhase::Dialing => Shown {
@@ -117,7 +117,7 @@ pub fn as_of(snapshot: &Snapshot, zone: &TimeZone, now: Instant) -> Option<Strin
 }
 
 /// What kind of call is ringing: of all kinds, each its own word.
-pub fn ring_word(call: &CallView) -> &'static str {
+pub fn ring_label(call: &CallView) -> &'static str {
     match call.ring {
         Some(RingKind::Called | RingKind::Queue) if call.transferred_by.is_some() => "ui.ring_transferred",
         Some(RingKind::Queue) => "ui.ring_queue",
@@ -146,7 +146,7 @@ pub fn ring_glyph(call: &CallView, glyphs: &Glyphs) -> &'static str {
 }
 
 /// Catalogue key of a direction.
-pub fn direction_word(direction: Direction) -> &'static str {
+pub fn direction_label(direction: Direction) -> &'static str {
     match direction {
         Direction::In => "ui.direction_in",
         Direction::Out => "ui.direction_out",
@@ -170,7 +170,7 @@ pub fn direction_glyph(direction: Direction, glyphs: &Glyphs) -> &'static str {
 }
 
 /// Catalogue key and look of how a call came out.
-fn outcome_word(outcome: Outcome) -> (&'static str, Scope) {
+fn outcome_of(outcome: Outcome) -> (&'static str, Scope) {
     match outcome {
         Outcome::Answered => ("ui.outcome_answered", Scope::Good),
         Outcome::Missed => ("ui.outcome_missed", Scope::Bad),
@@ -185,8 +185,8 @@ fn outcome_word(outcome: Outcome) -> (&'static str, Scope) {
 }
 
 /// The same for a line of the journal, which may know more.
-pub fn came_out(entry: &JournalEntry) -> (&'static str, Scope) {
-    let (word, scope) = outcome_word(entry.outcome);
+pub fn outcome_label(entry: &JournalEntry) -> (&'static str, Scope) {
+    let (word, scope) = outcome_of(entry.outcome);
     let word = match entry.unreached {
         None => word,
         Some(Unreached::Busy) => "ui.unreached_busy",
@@ -198,7 +198,7 @@ pub fn came_out(entry: &JournalEntry) -> (&'static str, Scope) {
 }
 
 /// Who: agent number and name, else the telephone number; a word when nobody was told.
-pub fn who(peer: &Party, locale: Locale) -> String {
+pub fn peer(peer: &Party, locale: Locale) -> String {
     let main = peer.short();
     let name = peer.name.as_deref().unwrap_or("");
     match (main.is_empty(), name.is_empty()) {
@@ -231,7 +231,7 @@ pub fn agent_mark(state: AgentState, glyphs: &Glyphs) -> (&'static str, Scope) {
 }
 
 /// Where from and through which skill group.
-pub fn whence(peer: &Party, queue: Option<&SkillGroup>, glyphs: &Glyphs) -> String {
+pub fn call_origin(peer: &Party, queue: Option<&SkillGroup>, glyphs: &Glyphs) -> String {
     let area = peer.area.as_deref().map(str::trim).filter(|a| !a.is_empty());
     let group = queue.map(|q| q.name.trim()).filter(|n| !n.is_empty());
     match (area, group) {
@@ -243,7 +243,7 @@ pub fn whence(peer: &Party, queue: Option<&SkillGroup>, glyphs: &Glyphs) -> Stri
 
 /// A light of the status line.
 #[derive(Clone, Copy, Debug)]
-pub struct Light {
+pub struct Indicator {
     /// What it is about.
     pub label: &'static str,
     /// Its glyph.
@@ -255,7 +255,7 @@ pub struct Light {
 }
 
 /// Link, registration, sound.
-pub fn lights(snapshot: &Snapshot, glyphs: &'static Glyphs) -> [Light; 3] {
+pub fn indicators(snapshot: &Snapshot, glyphs: &'static Glyphs) -> [Indicator; 3] {
     let link = match snapshot.link.state {
         LinkState::Up => (glyphs.on, Scope::BarGood, None),
         LinkState::Connecting => (glyphs.half, Scope::BarWarn, Some("ui.light_connecting")),
@@ -276,6 +276,15 @@ pub fn lights(snapshot: &Snapshot, glyphs: &'static Glyphs) -> [Light; 3] {
         MediaState::Connecting => (glyphs.half, Scope::BarWarn, Some("ui.light_connecting")),
         MediaState::Up => (glyphs.on, Scope::BarGood, None),
     };
-    let light = |label, (glyph, scope, word)| Light { label, glyph, scope, word };
+    let light = |label, (glyph, scope, word)| Indicator { label, glyph, scope, word };
     [light("ui.light_link", link), light("ui.light_sip", sip), light("ui.light_media", media)]
+}
+
+/// The call that is being wrapped up: whom the notes are about.
+pub fn wrapped_up(snapshot: &Snapshot) -> Option<&JournalEntry> {
+    let wraps_up = snapshot.agent.state == AgentState::WrapUp && snapshot.call.phase == CallPhase::None;
+    snapshot
+        .journal
+        .first()
+        .filter(|entry| wraps_up && matches!(entry.outcome, Outcome::Answered | Outcome::Transferred))
 }

@@ -5,11 +5,12 @@ use std::time::Instant;
 use tui_input::Input;
 
 use super::{
-    act::is_possible,
     dialog::{Dialog, Question},
-    lists::{self, Listed},
+    effect::is_possible,
+    input::UiAction,
+    lists::{self, ListRow},
     state::{Focus, QueueOrder, Tab, ViewState},
-    view::waiting_who,
+    who,
 };
 use crate::{
     app::{Action, Snapshot},
@@ -34,7 +35,7 @@ pub enum Step {
 
 /// Moves the selection; the first step only shows where one is.
 pub(super) fn step(state: &mut ViewState, snapshot: &Snapshot, step: Step) {
-    let last = state.list_len(snapshot).saturating_sub(1);
+    let last = lists::rows(state, snapshot).len().saturating_sub(1);
     let at = state.selected;
     let to = match step {
         Step::Up => at.saturating_sub(1),
@@ -95,9 +96,9 @@ pub(super) fn sort(state: &mut ViewState, snapshot: &Snapshot, now: Instant) {
 
 /// Asks before the selected customer is taken out of the queue; whether there is one.
 pub(super) fn take(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> bool {
-    let Some(Listed::Waiting(row)) = lists::selected(state, snapshot) else { return false };
+    let Some(ListRow::Waiting(row)) = lists::selected(state, snapshot) else { return false };
     if is_possible(state, snapshot, Action::TakeFromQueue, now) {
-        let who = waiting_who(row, snapshot.locale);
+        let who = who::waiting(row, snapshot.locale);
         let question = Question::TakeFromQueue { number: row.number.clone(), who, fields: row.fields.clone() };
         state.dialog = Some(Dialog::Question(question));
     }
@@ -105,10 +106,8 @@ pub(super) fn take(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> 
 }
 
 /// Why Enter does nothing on a skill group, or on an agent during a call: what does.
-pub(super) fn tell_how(state: &mut ViewState, snapshot: &Snapshot, key: &'static str, now: Instant) {
+pub(super) fn explain_key(state: &mut ViewState, snapshot: &Snapshot, key: &'static str, now: Instant) {
     let shown = |action| state.key_hint(action, false).unwrap_or_default();
-    let hint = Message::new(key)
-        .with("consult", shown(super::input::UiAction::Consult))
-        .with("transfer", shown(super::input::UiAction::Transfer));
+    let hint = Message::new(key).with("consult", shown(UiAction::Consult)).with("transfer", shown(UiAction::Transfer));
     state.hint(hint.render(snapshot.locale), now);
 }
