@@ -12,6 +12,7 @@ mod devices;
 mod doctor;
 mod error;
 mod exits;
+mod global;
 mod help;
 mod limits;
 mod logging;
@@ -25,8 +26,9 @@ use std::{
     process::ExitCode,
 };
 
-pub use args::{Cli, ConfigWord, DemoArgs, DevicesArgs, DoctorArgs, Global, RunArgs, SimArgs, Subcommand, ThemesWord};
+pub use args::{Cli, ConfigWord, DemoArgs, DevicesArgs, DoctorArgs, RunArgs, SimArgs, Subcommand, ThemesWord};
 pub use error::CliError;
+pub use global::Global;
 
 use crate::i18n::{self, Locale};
 

@@ -19,7 +19,8 @@ use tokio::{
 
 use super::{
     MAX_LINE,
-    methods::{self, Call, Filter, JournalQuery},
+    methods::{self, Call},
+    params::{Filter, JournalQuery},
     rpc::{self, INVALID_REQUEST, RpcError},
     status,
 };

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    params::{Params, clean},
+    params::{Filter, JournalQuery, Params, clean},
     rpc::{INVALID_PARAMS, METHOD_NOT_FOUND, RpcError},
 };
 use crate::{
@@ -29,34 +29,6 @@ pub(super) enum Call {
     Subscribe(Filter),
     /// No more events.
     Unsubscribe,
-}
-
-/// Which calls of the journal somebody wants: the newest that a search finds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct JournalQuery {
-    /// Most of them.
-    pub limit: usize,
-    /// Words that are all to be found in a call's line.
-    pub search: String,
-}
-
-/// Which events somebody wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Filter {
-    /// Every one.
-    All,
-    /// Those whose name or one of whose categories is among these.
-    Named(Vec<String>),
-}
-
-impl Filter {
-    /// Whether an event is wanted.
-    pub fn wants(&self, name: &str, categories: &[&str]) -> bool {
-        match self {
-            Filter::All => true,
-            Filter::Named(words) => words.iter().any(|w| w == name || categories.contains(&w.as_str())),
-        }
-    }
 }
 
 /// Stands in [`METHODS`] for parameters that the platform alone understands.

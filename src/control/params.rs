@@ -3,10 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::{
-    methods::{Filter, JournalQuery},
-    rpc::{INVALID_PARAMS, RpcError},
-};
+use super::rpc::{INVALID_PARAMS, RpcError};
 use crate::{
     app::{BreakWish, Command, PanelContent, Snapshot},
     config::{LoginType, token},
@@ -14,6 +11,34 @@ use crate::{
     i18n::Message,
     panel::fields_of,
 };
+
+/// Which calls of the journal somebody wants: the newest that a search finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct JournalQuery {
+    /// Most of them.
+    pub limit: usize,
+    /// Words that are all to be found in a call's line.
+    pub search: String,
+}
+
+/// Which events somebody wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Filter {
+    /// Every one.
+    All,
+    /// Those whose name or one of whose categories is among these.
+    Named(Vec<String>),
+}
+
+impl Filter {
+    /// Whether an event is wanted.
+    pub fn wants(&self, name: &str, categories: &[&str]) -> bool {
+        match self {
+            Filter::All => true,
+            Filter::Named(words) => words.iter().any(|w| w == name || categories.contains(&w.as_str())),
+        }
+    }
+}
 
 /// Calls of the journal that are listed unless more or fewer are asked for, and most that can be.
 const LISTED: (usize, usize) = (50, 10_000);

@@ -4,11 +4,13 @@
 //! `content` holds what is shown, `facts` what is known, `fetch` asks an address, [`Filler`] does one at a time.
 
 mod content;
+mod error;
 mod facts;
 mod fetch;
 mod filler;
 
 pub use content::{LONGEST, PanelContent, fields_of};
+pub use error::PanelError;
 pub use facts::CallFacts;
 pub use fetch::Fetcher;
-pub use filler::{Filler, PanelError};
+pub use filler::Filler;

@@ -18,7 +18,7 @@ use super::{
     calls::{Call, Incoming, Role},
     faults::{Fault, Order, Way},
     people::{Behaviour, Outcome, parse_voice},
-    platform::Shared,
+    shared::Shared,
     switch::{LegNow, PartyId, Voice},
     world::World,
 };

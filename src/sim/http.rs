@@ -35,8 +35,9 @@ use super::{
     admin, commands,
     faults::Fault,
     log::LogEntry,
-    platform::{Refused, Shared},
-    push, web,
+    push,
+    shared::{Refused, Shared},
+    web,
 };
 
 /// Base of the command API.

@@ -31,6 +31,7 @@ mod roll;
 mod scenario;
 mod schedule;
 mod session;
+mod shared;
 mod state;
 pub mod switch;
 mod telephony;

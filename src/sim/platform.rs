@@ -4,7 +4,7 @@ use std::{
     fmt, io,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use serde::Serialize;
@@ -18,9 +18,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     http,
-    log::{Log, LogBook, LogEntry},
+    log::{Log, LogBook},
     people::ArrivalState,
     scenario::Scenario,
+    shared::Shared,
     switch::{Switch, SwitchEvent, SwitchSettings},
     telephony::Telephony,
     tls,
@@ -87,53 +88,6 @@ pub struct ReadyLine {
     pub ca_file: Option<PathBuf>,
     /// Every agent of the scenario that a client can be.
     pub agents: Vec<ReadyAgent>,
-}
-
-/// The answer is none: the connection is closed.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("refused by a fault")]
-pub struct Refused;
-
-/// What all of the platform's tasks share.
-pub struct Shared {
-    world: Mutex<World>,
-    pulse: watch::Sender<u64>,
-    /// Every request, frame and SIP message.
-    pub log_book: Arc<LogBook>,
-    /// Ends everything.
-    pub stop: CancellationToken,
-    /// Everything that runs.
-    pub tasks: TaskTracker,
-    /// For tasks begun outside one.
-    pub runtime: Handle,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Changes the world, and wakes whoever waits for a change.
-    pub fn with<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        let result = change(&mut self.lock());
-        self.pulse.send_modify(|n| *n = n.wrapping_add(1));
-        result
-    }
-
-    /// Looks at the world.
-    pub fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {
-        look(&self.lock())
-    }
-
-    /// Tells of every change of the world.
-    pub fn pulse(&self) -> watch::Receiver<u64> {
-        self.pulse.subscribe()
-    }
-
-    /// Keeps what went over a wire.
-    pub fn log(&self, entry: LogEntry) {
-        self.log_book.keep(entry);
-    }
 }
 
 /// The built-in platform.

@@ -23,7 +23,7 @@ use tokio_tungstenite::{
 use super::{
     faults::Fault,
     log::LogEntry,
-    platform::{Refused, Shared},
+    shared::{Refused, Shared},
     state::LinkOp,
 };
 

@@ -13,7 +13,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{directory, log::LogEntry, platform::Shared, tokens::Worth, world::World};
+use super::{directory, log::LogEntry, shared::Shared, tokens::Worth, world::World};
 use crate::i18n::{Locale, Message};
 
 /// How a request shows who asks (protocol `cti.md` 2.9, 2.10).

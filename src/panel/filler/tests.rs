@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
+    i18n::Locale,
     net::testing::{HttpStub, dead_port},
     panel::facts::example,
 };

@@ -12,9 +12,9 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::RTCPeerConnectionState;
 
 use super::codec::{Codec, Speaker};
-use super::faults::{HEADERS, Line};
-use super::mixer::{Frame, Port, locked};
-use super::peer::{SharedFaults, current};
+use super::faults::{HEADERS, Line, SharedFaults, current};
+use super::mixer::Port;
+use super::sound::{Frame, locked};
 
 /// What the leg hears; whoever sends it holds it.
 pub(super) type Frames = Arc<tokio::sync::Mutex<mpsc::Receiver<Frame>>>;

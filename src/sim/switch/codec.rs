@@ -7,7 +7,7 @@ use audio_codec::{
 use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
 use ropus::{Application, Bitrate, Channels, DecodeMode, Decoder, Encoder, InbandFec};
 
-use super::mixer::{FRAME, Frame, RATE};
+use super::sound::{FRAME, Frame, RATE};
 use crate::softphone::audio::Resampler;
 
 /// Samples in 20 ms at 8 kHz.

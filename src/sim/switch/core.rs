@@ -10,21 +10,17 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::late::LateLegs;
-use super::leg::{self, Input};
-use super::mixer::{Mixer, locked};
-use super::peer::SharedFaults;
+use super::faults::SharedFaults;
+use super::mixer::Mixer;
 use super::registrar::{Binding, Change, Registrar};
 use super::sip::{Message, Start, random_token, tag_of};
-use super::socket::{LinkFault, SocketId};
-use super::{LegId, SwitchEvent};
+use super::sound::locked;
+use super::types::{AGENT, ALLOW, Input, LegId, LinkFault, PartyId, SocketId, SwitchEvent};
 use crate::sim::delays::Drawn;
 use crate::sim::log::{Log, LogEntry};
 
-/// The methods the switch takes.
-pub(super) const ALLOW: &str = "ACK, BYE, CANCEL, INFO, OPTIONS, REGISTER";
-/// How the switch names itself.
-pub(super) const AGENT: &str = "wincall-tui platform";
+/// Legs whose BYE is late, and who listens to what the phone says.
+pub(super) type LateLegs = BTreeMap<LegId, PartyId>;
 
 /// Everything the tasks of the switch share.
 pub(super) struct Core {
@@ -151,16 +147,11 @@ impl Core {
         self.send(binding.socket, message).then_some(binding.socket)
     }
 
-    /// Enters a call into the books and starts it.
-    pub fn begin(self: &Arc<Core>, call: leg::Call) {
-        let (inputs, receiver) = mpsc::unbounded_channel();
-        let call_id = format!("{}@switch", random_token());
-        {
-            let mut calls = locked(&self.calls);
-            calls.by_call_id.insert(call_id.clone(), inputs.clone());
-            calls.by_leg.insert(call.leg, (call.user.clone(), inputs));
-        }
-        self.spawn(leg::run(Arc::clone(self), call, call_id, receiver));
+    /// Enters a call into the books.
+    pub fn enter(&self, leg: LegId, user: &str, call_id: &str, inputs: mpsc::UnboundedSender<Input>) {
+        let mut calls = locked(&self.calls);
+        calls.by_call_id.insert(call_id.to_owned(), inputs.clone());
+        calls.by_leg.insert(leg, (user.to_owned(), inputs));
     }
 
     /// Asks a call to end; nothing happens if it has.

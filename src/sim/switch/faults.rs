@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::time::Instant;
 
@@ -145,6 +146,14 @@ impl<T: Clone> Line<T> {
     pub fn next_due(&self) -> Option<Instant> {
         self.held.peek().map(|Reverse(held)| held.due)
     }
+}
+
+/// The faults in force, shared with everything that carries packets.
+pub(super) type SharedFaults = Arc<RwLock<SwitchFaults>>;
+
+/// The faults of this moment.
+pub(super) fn current(faults: &SharedFaults) -> SwitchFaults {
+    *faults.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

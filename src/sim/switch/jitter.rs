@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::codec::{Codec, CodecError, Listener};
-use super::mixer::{FRAME, Frame, RATE};
+use super::sound::{FRAME, Frame, RATE};
 
 /// Packets gathered before playing starts: one may be late without a gap.
 const SHORTEST: usize = 2;

@@ -2,27 +2,15 @@
 //! ended. Until its BYE leaves, a leg hears nothing and its phone is still listened to, as by a real media server that
 //! has not been told yet.
 
-use std::collections::BTreeMap;
-
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::leg::{Leg, PATIENCE, Phase};
+use super::leg::{Held, Leg, PATIENCE, Phase};
 use super::measure::Heard;
-use super::mixer::locked;
 use super::sip::Message;
-use super::{LegId, PartyId, Voice};
+use super::sound::locked;
+use super::types::{LegId, PartyId, Voice};
 use crate::sim::delays::Kind;
-
-/// Legs whose BYE is late, and who listens to what the phone says.
-pub(super) type LateLegs = BTreeMap<LegId, PartyId>;
-
-/// A request that waits for its time.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub due: Instant,
-    request: Message,
-}
 
 /// A leg as it stands at the switch.
 #[derive(Clone, Debug, PartialEq)]

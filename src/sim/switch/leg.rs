@@ -7,13 +7,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::core::{AGENT, ALLOW, Core};
-use super::late::Held;
-use super::mixer::{Frame, Port};
+use super::core::Core;
+use super::mixer::Port;
 use super::peer::{self, Peer};
 use super::sip::{Message, Start, random_token, tag_of, uri_of};
-use super::socket::SocketId;
-use super::{LegId, SwitchEvent};
+use super::sound::Frame;
+use super::types::{AGENT, ALLOW, Input, LegId, SocketId, SwitchEvent};
 use crate::sim::delays::Kind;
 
 /// How long a transaction waits, and an ended call is remembered: 64 times T1 (RFC 3261 17.1.1.2).
@@ -38,13 +37,19 @@ pub(super) struct Call {
     pub frames: mpsc::Receiver<Frame>,
 }
 
-/// What happens to a call.
+/// Enters a call into the books and starts it.
+pub(super) fn begin(core: &Arc<Core>, call: Call) {
+    let (inputs, receiver) = mpsc::unbounded_channel();
+    let call_id = format!("{}@switch", random_token());
+    core.enter(call.leg, &call.user, &call_id, inputs);
+    core.spawn(run(Arc::clone(core), call, call_id, receiver));
+}
+
+/// A request that waits for its time.
 #[derive(Debug)]
-pub(super) enum Input {
-    /// A message with its Call-ID, and the socket it came over.
-    Message(Box<Message>, SocketId),
-    /// The platform ends the call, for a Q.850 cause if there is one to tell.
-    HangUp(Option<u16>),
+pub(super) struct Held {
+    pub due: Instant,
+    pub request: Message,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +113,7 @@ pub(super) async fn run(core: Arc<Core>, call: Call, call_id: String, mut inputs
 impl Leg {
     /// Sends the INVITE; otherwise says with which status the call fails.
     async fn begin(core: Arc<Core>, call: Call, call_id: &str) -> Result<Leg, u16> {
-        let unreachable: u16 = if super::mixer::locked(&core.registrar).knows(&call.user) { 480 } else { 404 };
+        let unreachable: u16 = if super::sound::locked(&core.registrar).knows(&call.user) { 480 } else { 404 };
         core.reach(&call.user).filter(|(_, open)| *open).ok_or(unreachable)?;
         let address = core.address.ip();
         let peer = Peer::offer(address, call.port, call.frames, Arc::clone(&core.faults)).await.map_err(|error| {
@@ -216,7 +221,7 @@ impl Leg {
     /// Reports the end of the leg, once.
     fn end(&mut self, event: SwitchEvent) {
         if !std::mem::replace(&mut self.told_end, true) {
-            if !super::mixer::locked(&self.core.late_legs).contains_key(&self.id) {
+            if !super::sound::locked(&self.core.late_legs).contains_key(&self.id) {
                 self.core.mixer.remove(self.id.party());
             }
             self.core.emit(event);

@@ -3,7 +3,7 @@
 use std::{f32::consts::TAU, sync::OnceLock};
 
 use super::arrivals::Pace;
-use super::mixer::RATE;
+use super::sound::RATE;
 
 /// Below this nothing is heard, in dBFS.
 const SILENCE_DBFS: f32 = -65.0;

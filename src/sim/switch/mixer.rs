@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -13,15 +13,9 @@ use tokio::sync::mpsc;
 use super::arrivals::Arrivals;
 use super::jitter::Inbound;
 use super::measure::{self, Heard};
+use super::sound::{FRAME, Frame, RATE, locked};
+use super::types::{PartyId, Voice};
 use super::voices::{Babble, Music, Tone};
-use super::{PartyId, Voice};
-
-/// Samples per second inside the switch.
-pub(super) const RATE: usize = 48_000;
-/// Samples in 20 ms.
-pub(super) const FRAME: usize = 960;
-/// 20 ms of sound, full scale 1.
-pub(super) type Frame = [f32; FRAME];
 
 const TICK: Duration = Duration::from_millis(20);
 /// After a longer pause (a machine that slept) the clock starts anew instead of catching up.
@@ -30,11 +24,6 @@ const TOO_LATE: Duration = Duration::from_secs(1);
 const MEMORY: usize = RATE / 2;
 /// Frames that may wait for a leg's encoder before they are thrown away.
 const OUTBOUND_DEPTH: usize = 25;
-
-/// A lock that survives a panic elsewhere: the data are sound, frames and counters at worst one tick old.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The mixer's end of a leg's sound.
 #[derive(Clone)]

@@ -23,8 +23,10 @@ mod registrar;
 mod sdp;
 mod sip;
 mod socket;
+mod sound;
 #[cfg(test)]
 pub(in crate::sim) mod tests;
+mod types;
 pub(in crate::sim) mod voices;
 
 use std::io;
@@ -39,7 +41,9 @@ use self::core::Core;
 pub use self::faults::{RtpFaults, SwitchFaults};
 pub use self::late::LegNow;
 pub use self::measure::Heard;
-use self::socket::LinkFault;
+use self::sound::locked;
+use self::types::LinkFault;
+pub use self::types::{LegId, PartyId, SwitchEvent, Voice};
 use super::log::Log;
 
 /// How long the goodbyes may take when the switch stops.
@@ -55,56 +59,6 @@ pub struct SwitchSettings {
     pub domain: String,
     /// Told of every SIP message, secrets masked.
     pub log: Log,
-}
-
-/// One call to a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LegId(pub(in crate::sim) u64);
-
-/// Somebody who speaks and hears: a leg's client or a virtual party.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PartyId(pub(in crate::sim) u64);
-
-impl LegId {
-    /// Legs and parties are numbered from one sequence; a leg's party carries the leg's number.
-    fn party(self) -> PartyId {
-        PartyId(self.0)
-    }
-}
-
-/// What a virtual party says.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Voice {
-    /// A sine of that many Hz at -12 dBFS.
-    Tone(f32),
-    /// What it hears.
-    Echo,
-    /// Synthetic babble.
-    Speech,
-    /// A quiet melody for those who wait.
-    Music,
-    /// Nothing.
-    Silence,
-}
-
-/// What happens at the switch. A leg ends with exactly one `Failed` or `Ended`, told as soon as it is decided: after
-/// [`Switch::hang_up`] at once, whatever the client still has to say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SwitchEvent {
-    /// The account is reachable, newly or over another WebSocket. Refreshes are not told.
-    Registered { user: String },
-    /// The account has signed off or its registration has expired. A lost WebSocket alone is neither.
-    Unregistered { user: String },
-    /// The client rings.
-    Ringing { leg: LegId },
-    /// The client has answered with usable sound.
-    Answered { leg: LegId },
-    /// The call ended unanswered: the client's SIP status, 404 (no such account), 480 (not registered, or its socket
-    /// is gone), 408 (no response, or rang too long), 487 (hung up by the platform), 488 (no usable sound in the
-    /// answer) or 500 (no media socket).
-    Failed { leg: LegId, status: u16 },
-    /// The answered call has ended.
-    Ended { leg: LegId },
 }
 
 /// The telephone switch. Dropping it cuts everything; [`Switch::stop`] says goodbye first.
@@ -133,17 +87,17 @@ impl Switch {
 
     /// Adds an account or changes its password. `user` is the user part of its address.
     pub fn set_account(&self, user: &str, password: &str) {
-        mixer::locked(&self.core.registrar).set_account(user, password);
+        locked(&self.core.registrar).set_account(user, password);
     }
 
     /// Limits the registration lifetime granted from now on, in seconds; 600 unless set.
     pub fn set_max_expires(&self, seconds: u32) {
-        mixer::locked(&self.core.registrar).max_expires = seconds.max(1);
+        locked(&self.core.registrar).max_expires = seconds.max(1);
     }
 
     /// Whether the account has a registration that has not expired. Its WebSocket may be gone.
     pub fn is_registered(&self, user: &str) -> bool {
-        mixer::locked(&self.core.registrar).binding(user).is_some()
+        locked(&self.core.registrar).binding(user).is_some()
     }
 
     /// Calls the account's client; `from` is the number shown. With `auto_answer` the client is asked to answer by
@@ -152,7 +106,10 @@ impl Switch {
     pub fn call(&self, user: &str, from: &str, auto_answer: bool) -> LegId {
         let leg = LegId(self.core.next_number());
         let (port, frames) = self.core.mixer.add_leg(leg.party());
-        self.core.begin(leg::Call { leg, user: user.to_owned(), from: from.to_owned(), auto_answer, port, frames });
+        leg::begin(
+            &self.core,
+            leg::Call { leg, user: user.to_owned(), from: from.to_owned(), auto_answer, port, frames },
+        );
         leg
     }
 
@@ -200,7 +157,7 @@ impl Switch {
             (false, true) => LinkFault::Stall,
             (false, false) => LinkFault::None,
         };
-        mixer::locked(&self.core.late).set(faults.late);
+        locked(&self.core.late).set(faults.late);
         *self.core.faults.write().unwrap_or_else(PoisonError::into_inner) = faults;
         self.core.link_fault.send_if_modified(|now| std::mem::replace(now, link) != link);
     }

@@ -1,7 +1,7 @@
 //! One leg's encrypted audio: a WebRTC peer that offers, and what it agrees on.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
@@ -27,9 +27,10 @@ use webrtc::peer_connection::{
 
 use super::carry::{Frames, Sending, Stream, receive, send};
 use super::codec::{Codec, CodecError, Speaker};
-use super::faults::SwitchFaults;
-use super::mixer::{Frame, Port, locked};
+use super::faults::SharedFaults;
+use super::mixer::Port;
 use super::sdp::{self, AnswerError};
+use super::sound::{Frame, locked};
 
 /// How long candidate gathering on local sockets may take.
 const GATHERING: Duration = Duration::from_secs(2);
@@ -58,14 +59,6 @@ pub(super) enum PeerError {
     Answer(#[from] AnswerError),
     #[error(transparent)]
     Codec(#[from] CodecError),
-}
-
-/// The faults in force, shared with everything that carries packets.
-pub(super) type SharedFaults = Arc<RwLock<SwitchFaults>>;
-
-/// The faults of this moment.
-pub(super) fn current(faults: &SharedFaults) -> SwitchFaults {
-    *faults.read().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// The switch's side of one call.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::digest::{Challenger, Verdict};
 use super::sip::{Message, param_of, random_token, uri_of, user_of};
-use super::socket::SocketId;
+use super::types::SocketId;
 
 /// The longest lifetime granted unless set otherwise, in seconds; also what a client gets that asks for none.
 pub(super) const DEFAULT_EXPIRES: u32 = 600;

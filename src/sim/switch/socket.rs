@@ -16,26 +16,12 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use tokio_util::sync::CancellationToken;
 
 use super::core::Core;
+use super::types::{LinkFault, SocketId};
 
 /// How long a client may take over each handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a connection may take to close when the switch stops.
 const GRACE: Duration = Duration::from_millis(200);
-
-/// One client connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct SocketId(pub u64);
-
-/// What is done to all SIP sockets at present.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum LinkFault {
-    #[default]
-    None,
-    /// Nothing is read or written.
-    Stall,
-    /// Cut, and refused.
-    Drop,
-}
 
 /// Accepts connections until the switch stops.
 pub(super) async fn serve(core: Arc<Core>, listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>) {

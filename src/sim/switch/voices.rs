@@ -2,7 +2,7 @@
 
 use std::f32::consts::TAU;
 
-use super::mixer::{FRAME, Frame, RATE};
+use super::sound::{FRAME, Frame, RATE};
 
 /// Peak of a sine at -12 dBFS.
 const TONE_PEAK: f32 = 0.251_188_64;

@@ -11,13 +11,11 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    RtpIn,
+    MS, RtpIn,
     timeline::{Numbers, Place, Scene, Timeline},
     wait::Wait,
 };
 
-/// Samples of a millisecond.
-pub const MS: i64 = 48;
 /// Most packets held: 4 s of 20 ms packets. The oldest go when more come.
 const CAPACITY: usize = 200;
 /// Most sequence numbers remembered of packets that carry no sound.

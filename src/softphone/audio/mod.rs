@@ -54,6 +54,9 @@ pub use voice::Treatment;
 
 use crate::config::Codec;
 
+/// Samples of a millisecond.
+const MS: i64 = 48;
+
 /// Sample rate inside, Hz.
 const RATE: u32 = 48_000;
 /// Samples of a block: 10 ms.

@@ -9,9 +9,9 @@
 use std::{collections::VecDeque, time::Instant};
 
 use super::{
-    BLOCK, CallFormat, Quality, RtpIn,
+    BLOCK, CallFormat, MS, Quality, RtpIn,
     codec::CodecError,
-    jitter::{Inserted, JitterBuffer, MS, Next, Packet},
+    jitter::{Inserted, JitterBuffer, Next, Packet},
     receiver::{GRAIN, Receiver},
     stretch,
 };

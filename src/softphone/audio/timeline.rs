@@ -4,7 +4,7 @@
 //! clock without a word. Each such stretch is laid behind what came before it, where its first packet arrived; packets of
 //! the old stretch that are still under way keep their place.
 
-use super::jitter::MS;
+use super::MS;
 
 /// A sequence number this far away belongs to another stream (RFC 3550 A.1, MAX_DROPOUT).
 const WILD: i64 = 3000;

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::jitter::MS;
+use super::MS;
 
 /// The shortest wait. Nothing is lost with it that comes up to this much late.
 pub const FLOOR: i64 = 10 * MS;

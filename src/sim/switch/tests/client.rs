@@ -23,8 +23,8 @@ use webrtc::peer_connection::{
 };
 
 use super::super::codec::{Codec, Listener, Speaker};
-use super::super::mixer::{RATE, locked};
 use super::super::sip::{Message, param_of, random_token, tag_of, uri_of};
+use super::super::sound::{RATE, locked};
 use super::super::voices::Tone;
 use super::super::{digest, measure};
 use super::within;

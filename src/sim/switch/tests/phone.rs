@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::super::codec::Codec;
-use super::super::mixer::{RATE, locked};
+use super::super::sound::{RATE, locked};
 use super::client::{Client, Sound};
 
 /// A phone that answers every call at once and says a tone of its own until the call ends.
