@@ -14,10 +14,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    approvals::Decision,
+    agent_day::Decision,
     calls::{Call, Incoming, Role},
-    faults::{Fault, Order, Way},
-    people::{Behaviour, Outcome, parse_voice},
+    customers::{Behaviour, Outcome},
+    fault::{Fault, Way},
+    faults_in_force::Order,
     shared::Shared,
     switch::{LegNow, PartyId, Voice},
     world::World,
@@ -63,7 +64,7 @@ fn seconds(value: Option<f64>, what: &str) -> Result<Option<Duration>, Wrong> {
 
 fn voice(text: Option<&str>) -> Result<Voice, Wrong> {
     let text = text.unwrap_or("speech");
-    parse_voice(text).ok_or_else(|| wrong(format!("audio '{text}': use speech, echo, silence or tone:HZ")))
+    Voice::from_name(text).ok_or_else(|| wrong(format!("audio '{text}': use speech, echo, silence or tone:HZ")))
 }
 
 fn known_agent(world: &World, ag_no: Option<&String>) -> Result<(), Wrong> {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::{
-    commands::{integer, text},
+    agent_day::{AgentDay, BreakRequest, Decision},
+    commands::reply::text,
+    json::integer,
     scenario::{ApprovalAnswer, Period},
     state::Timer,
     world::World,
@@ -17,44 +18,6 @@ use crate::i18n::{Locale, Message};
 const LONGEST_REMARK: usize = 256;
 /// Approvers who are no agents are numbered from here.
 const FIRST_APPROVER_ID: u64 = 9001;
-
-/// A request for a break.
-#[derive(Clone, Debug)]
-pub struct BreakRequest {
-    id: u64,
-    reason: i64,
-    day: Date,
-    period: Period,
-    approver: String,
-    state: Decision,
-    /// Whether the agent was told of the decision.
-    told: bool,
-}
-
-/// How a request stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Nobody has answered.
-    Pending,
-    /// Yes.
-    Approved,
-    /// No, with the reason.
-    Rejected(String),
-    /// Nobody answered in time.
-    Failed,
-}
-
-impl Decision {
-    /// `applyState`.
-    fn number(&self) -> i8 {
-        match self {
-            Decision::Pending => 0,
-            Decision::Approved => 1,
-            Decision::Rejected(_) => 2,
-            Decision::Failed => -1,
-        }
-    }
-}
 
 /// Somebody who approves.
 struct Approver {
@@ -115,7 +78,7 @@ impl World {
         self.forget_late_requests(ag_no);
         let most = self.scenario.approvals.most_pending;
         let today = now.date();
-        let requests = &self.desk_mut(ag_no).requests;
+        let requests = &self.day_mut(ag_no).requests;
         let waits = |r: &&BreakRequest| r.state == Decision::Pending;
         let alike = |r: &BreakRequest| {
             let open = matches!(r.state, Decision::Pending | Decision::Approved);
@@ -137,7 +100,7 @@ impl World {
             state: Decision::Pending,
             told: false,
         };
-        self.desk_mut(ag_no).requests.push(request);
+        self.day_mut(ag_no).requests.push(request);
         if self.scenario.approvals.answer != ApprovalAnswer::Nobody {
             let delay = Duration::from_secs(self.scenario.approvals.decide_after_s);
             self.after(delay, Timer::Approval { ag_no: ag_no.to_owned(), request: id });
@@ -148,7 +111,7 @@ impl World {
     /// Requests nobody answered before their time was over have failed.
     fn forget_late_requests(&mut self, ag_no: &str) {
         let now = (self.clock)();
-        for request in &mut self.desk_mut(ag_no).requests {
+        for request in &mut self.day_mut(ag_no).requests {
             let late = request.day < now.date() || request.period.is_over(now.time());
             if late && request.state == Decision::Pending {
                 request.state = Decision::Failed;
@@ -162,9 +125,8 @@ impl World {
             ApprovalAnswer::Approve => true,
             ApprovalAnswer::Reject => false,
             ApprovalAnswer::Alternate => {
-                let answered =
-                    |d: &super::desk::Desk| d.requests.iter().filter(|r| r.state != Decision::Pending).count();
-                self.desks.get(ag_no).map_or(0, answered).is_multiple_of(2)
+                let answered = |d: &AgentDay| d.requests.iter().filter(|r| r.state != Decision::Pending).count();
+                self.days.get(ag_no).map_or(0, answered).is_multiple_of(2)
             }
             ApprovalAnswer::Nobody => return,
         };
@@ -175,7 +137,7 @@ impl World {
     /// Decides an agent's request, the oldest pending one for `None`; false if there is none.
     pub fn decide(&mut self, ag_no: &str, id: Option<u64>, decision: Decision) -> bool {
         self.forget_late_requests(ag_no);
-        let mut pending = self.desk_mut(ag_no).requests.iter_mut().filter(|r| r.state == Decision::Pending);
+        let mut pending = self.day_mut(ag_no).requests.iter_mut().filter(|r| r.state == Decision::Pending);
         let Some(request) = pending.find(|r| id.is_none_or(|id| r.id == id)) else { return false };
         request.state = decision;
         true
@@ -184,7 +146,7 @@ impl World {
     /// An agent's requests, newest first.
     pub fn request_list(&mut self, ag_no: &str) -> Value {
         self.forget_late_requests(ag_no);
-        let requests = self.desks.get(ag_no).map(|d| d.requests.as_slice()).unwrap_or_default();
+        let requests = self.days.get(ag_no).map(|d| d.requests.as_slice()).unwrap_or_default();
         let rows = requests.iter().rev().map(|r| {
             json!({
                 "applyState": r.state.number(),
@@ -201,7 +163,7 @@ impl World {
     /// What is new for an agent: 1 and one decision not told yet; 0 while one is waited for; else 2, nothing to ask for.
     pub fn request_news(&mut self, ag_no: &str, locale: Locale) -> Value {
         self.forget_late_requests(ag_no);
-        let requests = &mut self.desk_mut(ag_no).requests;
+        let requests = &mut self.day_mut(ag_no).requests;
         let news = requests.iter_mut().find(|r| !r.told && r.state != Decision::Pending).map(|request| {
             request.told = true;
             request.clone()
@@ -225,7 +187,7 @@ impl World {
     /// Whether a break for this reason is approved for now.
     pub fn break_approved(&self, ag_no: &str, reason: i64) -> bool {
         let now = (self.clock)();
-        self.desks.get(ag_no).is_some_and(|desk| {
+        self.days.get(ag_no).is_some_and(|desk| {
             desk.requests.iter().any(|r| {
                 let today = r.day == now.date() && r.period.covers(now.time());
                 today && r.reason == reason && r.state == Decision::Approved

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{commands::integer, people::ArrivalState, state::Sta, world::World};
+use super::{customers::ArrivalState, json::integer, state::Sta, world::World};
 use crate::i18n::{Locale, Message};
 
 /// Done, in the look-ups and the queue's figures.

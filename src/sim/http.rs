@@ -33,7 +33,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     admin, commands,
-    faults::Fault,
+    fault::Fault,
     log::LogEntry,
     push,
     shared::{Refused, Shared},

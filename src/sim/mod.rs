@@ -12,15 +12,18 @@
 //! I/O.
 
 mod admin;
+mod agent_day;
 mod approvals;
 mod calls;
 mod commands;
+mod customers;
 mod delays;
-mod desk;
 mod directory;
 mod fault;
 mod faults;
+mod faults_in_force;
 mod http;
+mod json;
 pub mod log;
 mod people;
 mod platform;

@@ -4,140 +4,13 @@ use std::time::Duration;
 
 use super::{
     calls::{Call, End, Incoming, Kind, Phase},
-    scenario::Arrival,
+    customers::{Behaviour, CUSTOMERS, NO_ANSWER, Outcome, REACH},
     state::{Sta, Timer},
-    switch::Voice,
     world::World,
 };
 
-/// From the own leg being up to the far end ringing.
-const REACH: Duration = Duration::from_millis(100);
-/// How long a far end that does not answer is let ring.
-const NO_ANSWER: Duration = Duration::from_secs(60);
 /// How soon an arrival that found nobody idle tries again.
 const RETRY: Duration = Duration::from_secs(5);
-/// Customers of the demonstration, in turn: number and area.
-pub(super) const CUSTOMERS: [(&str, &str); 4] =
-    [("13800138000", "北京"), ("02164700000", "上海"), ("13912345678", "江苏苏州"), ("+442079460018", "英国伦敦")];
-
-/// What happens when a number is dialled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Rings, then answers.
-    Answer,
-    /// Engaged, without ringing.
-    Busy,
-    /// Rings until the platform gives up.
-    NoAnswer,
-    /// Rings, then is declined.
-    Reject,
-    /// Cannot be reached, without ringing.
-    Unreachable,
-}
-
-impl Outcome {
-    /// The outcome with this name in the admin interface.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "answer" => Outcome::Answer,
-            "busy" => Outcome::Busy,
-            "no_answer" => Outcome::NoAnswer,
-            "reject" => Outcome::Reject,
-            "unreachable" => Outcome::Unreachable,
-            _ => return None,
-        })
-    }
-
-    /// What the network calls it (ITU-T Q.850); none where the far end is reached.
-    pub fn q850(self) -> Option<u16> {
-        match self {
-            Outcome::Answer => None,
-            Outcome::Busy => Some(17),
-            Outcome::NoAnswer => Some(19),
-            Outcome::Reject => Some(21),
-            Outcome::Unreachable => Some(20),
-        }
-    }
-}
-
-/// How a dialled number behaves.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Behaviour {
-    /// What happens.
-    pub outcome: Outcome,
-    /// After how long; unset: 1 s, or 60 s for no answer.
-    pub after: Option<Duration>,
-    /// What the far end says once connected.
-    pub voice: Voice,
-}
-
-impl Behaviour {
-    /// From dialling to the outcome, for whoever does not wait for the ringing in between.
-    pub fn until_outcome(&self) -> Duration {
-        let usual = if self.outcome == Outcome::NoAnswer { NO_ANSWER } else { Duration::from_secs(1) };
-        REACH + self.after.unwrap_or(usual)
-    }
-}
-
-impl Default for Behaviour {
-    fn default() -> Self {
-        Self { outcome: Outcome::Answer, after: None, voice: Voice::Speech }
-    }
-}
-
-/// "speech", "echo", "silence" or "tone:HZ" with 50 to 7000 Hz.
-pub fn parse_voice(text: &str) -> Option<Voice> {
-    Some(match text {
-        "speech" => Voice::Speech,
-        "echo" => Voice::Echo,
-        "silence" => Voice::Silence,
-        tone => {
-            let hz: f32 = tone.strip_prefix("tone:")?.parse().ok()?;
-            (50.0..=7000.0).contains(&hz).then_some(Voice::Tone(hz))?
-        }
-    })
-}
-
-/// A scenario's caller and how far it is.
-#[derive(Clone, Debug)]
-pub struct ArrivalState {
-    arrival: Arrival,
-    /// Calls made so far.
-    made: usize,
-    /// Whether the next call is planned already.
-    planned: bool,
-    /// Whether its call is still going on.
-    live: bool,
-}
-
-impl ArrivalState {
-    /// One that has not called yet.
-    pub fn new(arrival: Arrival) -> Self {
-        Self { arrival, made: 0, planned: false, live: false }
-    }
-
-    /// The demonstration's caller: a different customer each time, within 10 s of the first idle agent.
-    pub fn demo(ag_no: &str) -> Arrival {
-        Arrival {
-            from: String::new(),
-            area: String::new(),
-            queue: None,
-            to_agent: Some(ag_no.to_owned()),
-            first_after_s: 4,
-            again_after_s: Some(20),
-            answer_timeout_s: 30,
-            audio: "speech".to_owned(),
-            queues_up: false,
-            level: 0,
-        }
-    }
-
-    /// How important the customer is.
-    pub fn level(&self) -> u8 {
-        self.arrival.level
-    }
-}
-
 impl World {
     /// How a number behaves when dialled.
     pub fn behaviour(&self, number: &str) -> Behaviour {
@@ -258,19 +131,5 @@ impl World {
             state.live = false;
             self.expect_arrivals();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn voices_are_read() {
-        assert_eq!(parse_voice("tone:440"), Some(Voice::Tone(440.0)));
-        assert_eq!(parse_voice("echo"), Some(Voice::Echo));
-        assert_eq!(parse_voice("tone:1e9"), None);
-        assert_eq!(parse_voice("tone:NaN"), None);
-        assert_eq!(parse_voice("song"), None);
     }
 }

@@ -17,9 +17,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    customers::ArrivalState,
     http,
     log::{Log, LogBook},
-    people::ArrivalState,
     scenario::Scenario,
     shared::Shared,
     switch::{Switch, SwitchEvent, SwitchSettings},

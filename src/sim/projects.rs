@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
+    agent_day::Membership,
     calls::Incoming,
-    commands::{Reply, code},
-    people::CUSTOMERS,
+    commands::reply::{Reply, code},
+    customers::CUSTOMERS,
     scenario::ProjectEntry,
     state::{Sta, Timer},
     switch::Voice,
@@ -17,26 +18,17 @@ use super::{
 };
 use crate::i18n::Message;
 
-/// An agent's place in a project.
-#[derive(Clone, Copy, Debug)]
-pub struct Membership {
-    /// Which.
-    project: i64,
-    /// When the next customer is on the line, while the agent is ready.
-    due: Option<Instant>,
-}
-
 impl World {
     fn project(&self, id: i64) -> Option<&ProjectEntry> {
         self.scenario.projects.iter().find(|p| p.id == id)
     }
 
     fn membership(&self, ag_no: &str) -> Option<Membership> {
-        self.desks.get(ag_no).and_then(|d| d.project)
+        self.days.get(ag_no).and_then(|d| d.project)
     }
 
     fn answered_in(&self, ag_no: &str, project: i64) -> u32 {
-        self.desks.get(ag_no).and_then(|d| d.answered.get(&project)).copied().unwrap_or(0)
+        self.days.get(ag_no).and_then(|d| d.answered.get(&project)).copied().unwrap_or(0)
     }
 
     fn used_up(&self, ag_no: &str, project: &ProjectEntry) -> bool {
@@ -78,14 +70,14 @@ impl World {
         if self.used_up(ag_no, project) {
             return no(code::PROJECT_USED_UP, "sim.project_used_up", &project.name);
         }
-        self.desk_mut(ag_no).project = Some(Membership { project: id, due: None });
+        self.day_mut(ag_no).project = Some(Membership { project: id, due: None });
         self.expect_prospect(ag_no);
         Ok(())
     }
 
     /// An agent leaves the project; false if in none.
     pub fn leave_project(&mut self, ag_no: &str) -> bool {
-        self.desk_mut(ag_no).project.take().is_some()
+        self.day_mut(ag_no).project.take().is_some()
     }
 
     /// The agent is ready, or has just joined: the next customer is dialled if there is a project to do it.
@@ -96,14 +88,14 @@ impl World {
             return;
         }
         let due = Instant::now() + Duration::from_secs(project.interval_s);
-        self.desk_mut(ag_no).project = Some(Membership { due: Some(due), ..membership });
+        self.day_mut(ag_no).project = Some(Membership { due: Some(due), ..membership });
         self.at(due, Timer::Prospect { ag_no: ag_no.to_owned(), due });
     }
 
     /// A customer of the agent's project has answered: the call goes to the agent, who is still ready or has other work.
     pub fn prospect_answers(&mut self, ag_no: &str, due: Instant) {
         let Some(membership) = self.membership(ag_no).filter(|m| m.due == Some(due)) else { return };
-        self.desk_mut(ag_no).project = Some(Membership { due: None, ..membership });
+        self.day_mut(ag_no).project = Some(Membership { due: None, ..membership });
         let Some(project) = self.project(membership.project) else { return };
         if self.session(ag_no).is_none_or(|s| s.sta != Sta::Ready) {
             return;
@@ -143,6 +135,6 @@ impl World {
 
     /// An agent has answered a predictive call.
     pub fn prospect_connected(&mut self, ag_no: &str, project: i64) {
-        *self.desk_mut(ag_no).answered.entry(project).or_default() += 1;
+        *self.day_mut(ag_no).answered.entry(project).or_default() += 1;
     }
 }

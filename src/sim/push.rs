@@ -21,7 +21,7 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    faults::Fault,
+    fault::Fault,
     log::LogEntry,
     shared::{Refused, Shared},
     state::LinkOp,

@@ -39,7 +39,7 @@ impl World {
             let told = Message::new(key).with("name", self.reason_name(reason)).with("period", limit.period);
             told.with("count", limit.free_times)
         };
-        let taken = self.desks.get(ag_no).and_then(|d| d.taken.get(&reason)).copied().unwrap_or(0);
+        let taken = self.days.get(ag_no).and_then(|d| d.taken.get(&reason)).copied().unwrap_or(0);
         if taken >= limit.free_times {
             return Err(told("sim.break_needs_approval"));
         }
@@ -49,7 +49,7 @@ impl World {
     /// An agent went busy for a reason: one time less without an approval.
     pub fn break_taken(&mut self, ag_no: &str, reason: i64) {
         if self.in_the_way(ag_no, reason).is_some() {
-            *self.desk_mut(ag_no).taken.entry(reason).or_default() += 1;
+            *self.day_mut(ag_no).taken.entry(reason).or_default() += 1;
         }
     }
 }

@@ -13,7 +13,7 @@ pub use self::{
     office::*,
     shipped::shipped,
 };
-use super::{people::parse_voice, switch::Voice};
+use super::switch::Voice;
 
 /// The embedded default, also the reference of every key.
 const DEFAULT: &str = include_str!("default_scenario.toml");
@@ -170,7 +170,7 @@ fn default_audio() -> String {
 impl Arrival {
     /// What the customer says.
     pub fn voice(&self) -> Voice {
-        parse_voice(&self.audio).unwrap_or(Voice::Speech)
+        Voice::from_name(&self.audio).unwrap_or(Voice::Speech)
     }
 }
 
@@ -229,7 +229,7 @@ impl Scenario {
         let arrivals = self.arrivals.iter().map(|a| &a.audio);
         let colleagues = self.colleagues.iter().map(|c| &c.audio);
         for audio in arrivals.chain(colleagues).chain(self.ivrs.iter().map(|i| &i.audio)) {
-            if parse_voice(audio).is_none() {
+            if Voice::from_name(audio).is_none() {
                 return Err(format!("audio '{audio}': use speech, echo, silence or tone:HZ"));
             }
         }

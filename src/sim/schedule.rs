@@ -11,7 +11,7 @@ impl World {
     /// `data` of an agent's worktime, epoch seconds; empty before the first sign-in. `id` is the busy reason's, a string
     /// as in the list of reasons, and `reason` its name: it is what the bar puts after "now" and selects in its menu.
     pub fn worktime(&self, ag_no: &str) -> Value {
-        let Some(began) = self.desks.get(ag_no).and_then(|d| d.began) else {
+        let Some(began) = self.days.get(ag_no).and_then(|d| d.began) else {
             return json!({"logoutTime": 0, "list": [], "scheduleList": []});
         };
         let after = |seconds: u64| began.as_second().saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX));

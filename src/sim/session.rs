@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    calls::merge,
+    json::merge,
     state::{Link, LinkOp, Rest, Session, Sta, Timer},
     tokens::Worth,
     world::World,

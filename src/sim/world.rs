@@ -7,16 +7,18 @@ use std::{
     time::Duration,
 };
 
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    calls::{Call, Goodbye, merge},
+    agent_day::AgentDay,
+    calls::{Call, Goodbye},
+    customers::{ArrivalState, Behaviour},
     delays::Kind,
-    desk::Desk,
-    faults::{Fault, Faults},
-    people::{ArrivalState, Behaviour},
+    fault::Fault,
+    faults_in_force::Faults,
+    json::merge,
     scenario::{Arrival, Scenario},
     state::{Agent, LinkOp, Rest, Session, Sta, Timer},
     telephony::Telephony,
@@ -47,7 +49,7 @@ pub struct World {
     /// Faults in force.
     pub faults: Faults,
     /// The agents' days, by agent number.
-    pub desks: HashMap<String, Desk>,
+    pub days: HashMap<String, AgentDay>,
     /// The scenario's callers.
     pub arrivals: Vec<ArrivalState>,
     /// The time of day, which periods are about.
@@ -57,6 +59,16 @@ pub struct World {
 }
 
 impl World {
+    /// An agent's day, to change.
+    pub fn day_mut(&mut self, ag_no: &str) -> &mut AgentDay {
+        self.days.entry(ag_no.to_owned()).or_default()
+    }
+
+    /// The agent has signed in: the first time begins the day.
+    pub fn begin_day(&mut self, ag_no: &str) {
+        self.day_mut(ag_no).began.get_or_insert_with(Timestamp::now);
+    }
+
     /// A world in which nobody is signed in.
     pub fn new(scenario: Scenario, switch: Arc<dyn Telephony>) -> Self {
         let mut agents = Vec::new();
@@ -86,7 +98,7 @@ impl World {
             calls: BTreeMap::new(),
             behaviours: HashMap::new(),
             faults: Faults::default(),
-            desks: HashMap::new(),
+            days: HashMap::new(),
             arrivals,
             clock: Zoned::now,
             timers: BTreeMap::new(),

@@ -5,6 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::sim::json::merge;
 use crate::sim::switch::{LegId, PartyId, Voice};
 
 /// How a call came about.
@@ -284,11 +285,53 @@ impl Call {
     pub fn frame_of_customer(&self, pho_sta: u8) -> Value {
         let mut frame = self.frame(pho_sta);
         if let Some(customer) = &self.customer {
-            super::merge(
-                &mut frame,
-                json!({"Caller": customer.number, "CallerAreaName": customer.area, "QueId": self.queue}),
-            );
+            merge(&mut frame, json!({"Caller": customer.number, "CallerAreaName": customer.area, "QueId": self.queue}));
         }
         frame
     }
+}
+
+/// A customer's call as it comes in.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The customer's number.
+    pub from: String,
+    /// Where it is registered.
+    pub area: String,
+    /// The agent asked for; none: whoever is idle.
+    pub to_agent: Option<String>,
+    /// Skill group asked for; none: the first of the agent asked for, or of all.
+    pub queue: Option<i64>,
+    /// How long the customer waits, ringing included.
+    pub answer_timeout: Duration,
+    /// What the customer says.
+    pub voice: Voice,
+    /// The customer hangs up this long after being answered.
+    pub hangup_after: Option<Duration>,
+    /// The scenario's arrival it belongs to.
+    pub arrival: Option<usize>,
+    /// The predictive project it belongs to.
+    pub project: Option<i64>,
+}
+
+/// How an agent's leg goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Goodbye {
+    /// The agent hung up: the phone has a moment to end the leg itself.
+    ByAgent,
+    /// The platform ends it.
+    Now,
+    /// The platform ends it because the far end was not reached (ITU-T Q.850 cause).
+    Because(u16),
+}
+
+/// How a call ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct End<'a> {
+    /// The agent who hung up.
+    pub by: Option<&'a str>,
+    /// The agent whose call a supervisor tore down.
+    pub torn: Option<&'a str>,
+    /// Why the far end was not reached.
+    pub cause: Option<u16>,
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{AgentLeg, Call, Goodbye, Phase, Role, merge};
+use super::{AgentLeg, Call, Goodbye, Phase, Role};
+use crate::sim::json::merge;
 use crate::sim::{
-    people::Outcome,
+    customers::Outcome,
     state::{Sta, Timer},
     world::World,
 };

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Call, Customer, Kind, Phase, Role, merge};
+use super::{Call, Customer, Kind, Phase, Role};
+use crate::sim::json::merge;
 use crate::sim::{
     state::{Sta, Timer},
     world::World,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AgentLeg, Call, Kind, Line, Phase, Role};
+use super::{AgentLeg, Call, End, Goodbye, Kind, Line, Phase, Role};
 use crate::sim::{
     state::{Sta, Timer},
     world::World,
@@ -14,28 +14,6 @@ const LEG_PATIENCE: Duration = Duration::from_millis(100);
 const NO_ANSWER: u16 = 19;
 /// What it calls one who refuses.
 const CALL_REJECTED: u16 = 21;
-
-/// How an agent's leg goes.
-#[derive(Clone, Copy, Debug)]
-pub enum Goodbye {
-    /// The agent hung up: the phone has a moment to end the leg itself.
-    ByAgent,
-    /// The platform ends it.
-    Now,
-    /// The platform ends it because the far end was not reached (ITU-T Q.850 cause).
-    Because(u16),
-}
-
-/// How a call ends.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct End<'a> {
-    /// The agent who hung up.
-    pub by: Option<&'a str>,
-    /// The agent whose call a supervisor tore down.
-    pub torn: Option<&'a str>,
-    /// Why the far end was not reached.
-    pub cause: Option<u16>,
-}
 
 impl World {
     /// Ends a call in whatever phase. `by` is the agent who asked, whose phone may end its leg itself.

@@ -20,42 +20,19 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 pub use self::{
-    call::{AgentLeg, Call, Customer, Kind, Line, Phase, Role, Script},
-    ending::{End, Goodbye},
+    call::{AgentLeg, Call, Customer, End, Goodbye, Incoming, Kind, Line, Phase, Role, Script},
     monitor::Listening,
 };
 use super::{
-    faults::Fault,
+    fault::Fault,
+    json::merge,
     state::{Agent, Sta, Timer},
-    switch::{LegId, PartyId, SwitchEvent, Voice},
+    switch::{LegId, PartyId, SwitchEvent},
     world::World,
 };
 
 /// How long a customer who was passed on to a queue waits there.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(120);
-
-/// A customer's call as it comes in.
-#[derive(Clone, Debug)]
-pub struct Incoming {
-    /// The customer's number.
-    pub from: String,
-    /// Where it is registered.
-    pub area: String,
-    /// The agent asked for; none: whoever is idle.
-    pub to_agent: Option<String>,
-    /// Skill group asked for; none: the first of the agent asked for, or of all.
-    pub queue: Option<i64>,
-    /// How long the customer waits, ringing included.
-    pub answer_timeout: Duration,
-    /// What the customer says.
-    pub voice: Voice,
-    /// The customer hangs up this long after being answered.
-    pub hangup_after: Option<Duration>,
-    /// The scenario's arrival it belongs to.
-    pub arrival: Option<usize>,
-    /// The predictive project it belongs to.
-    pub project: Option<i64>,
-}
 
 impl World {
     /// A call nobody takes part in yet, not in the books yet.
@@ -283,11 +260,4 @@ fn transferred_frame(call: &Call, by: &str) -> Value {
     let mut frame = call.frame_of_customer(35);
     merge(&mut frame, json!({"OAgId": 0, "Others": by}));
     frame
-}
-
-/// Puts the members of one JSON object into another.
-pub(super) fn merge(into: &mut Value, from: Value) {
-    if let (Some(into), Value::Object(from)) = (into.as_object_mut(), from) {
-        into.extend(from);
-    }
 }

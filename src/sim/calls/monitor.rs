@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{End, Goodbye, Role, merge};
+use super::{End, Goodbye, Role};
+use crate::sim::json::merge;
 use crate::sim::{
     state::{Sta, Timer},
     world::World,

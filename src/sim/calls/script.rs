@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Phase, Script, merge};
+use super::{Phase, Script};
+use crate::sim::json::merge;
 use crate::sim::{scenario::IvrEntry, state::Timer, switch::Voice, world::World};
 
 /// How long the evaluation takes.

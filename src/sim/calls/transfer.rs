@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Goodbye, Kind, Phase, QUEUE_PATIENCE, Role, consult};
-use crate::sim::{people::Outcome, state::Timer, world::World};
+use crate::sim::{customers::Outcome, state::Timer, world::World};
 
 /// How long a customer is rung at the agent it was passed on to, before it goes to the queue.
 const TRANSFER_RING: Duration = Duration::from_secs(30);

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Reply, bad_field, code, integer, session, signed_in, text};
+use super::reply::{Answer, Reply, bad_field, code, session, signed_in, text};
+use crate::sim::json::integer;
 use crate::{
     i18n::Message,
     sim::{

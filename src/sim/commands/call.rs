@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Answer, Reply, bad_field, code, integer, own_call, signed_in, text, wrong_phase};
+use super::reply::{Answer, Reply, bad_field, code, own_call, signed_in, text, wrong_phase};
+use crate::sim::json::integer;
 use crate::{
     domain::clean_number,
     i18n::Message,

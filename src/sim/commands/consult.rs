@@ -4,10 +4,10 @@
 use serde_json::Value;
 
 use super::{
-    Answer, Reply,
     call::{caller_id, may_call, number_in},
-    code, integer, own_call, text, wrong_phase,
+    reply::{Answer, Reply, code, own_call, text, wrong_phase},
 };
+use crate::sim::json::integer;
 use crate::{
     i18n::Message,
     sim::{

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Answer, Reply, call::may_call, code, own_call, signed_in, text, wrong_phase};
+use super::{
+    call::may_call,
+    reply::{Answer, Reply, code, own_call, signed_in, text, wrong_phase},
+};
 use crate::{
     i18n::Message,
     sim::{calls::Listening, world::World},

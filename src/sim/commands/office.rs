@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Answer, Reply, agent, bad_field, code, integer, signed_in};
+use super::{
+    agent,
+    reply::{Answer, Reply, bad_field, code, signed_in},
+};
+use crate::sim::json::integer;
 use crate::{
     i18n::Message,
     sim::{state::Rest, world::World},

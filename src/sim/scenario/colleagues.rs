@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{AgentEntry, Scenario, default_audio};
-use crate::sim::{people::parse_voice, switch::Voice};
+use crate::sim::switch::Voice;
 
 /// What a colleague does when rung.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub struct ColleagueEntry {
 impl ColleagueEntry {
     /// What the colleague says.
     pub fn voice(&self) -> Voice {
-        parse_voice(&self.audio).unwrap_or(Voice::Speech)
+        Voice::from_name(&self.audio).unwrap_or(Voice::Speech)
     }
 
     /// The colleague as one of the agents.
@@ -95,7 +95,7 @@ pub struct IvrEntry {
 impl IvrEntry {
     /// What it says.
     pub fn voice(&self) -> Voice {
-        parse_voice(&self.audio).unwrap_or(Voice::Speech)
+        Voice::from_name(&self.audio).unwrap_or(Voice::Speech)
     }
 
     /// How long it talks.

@@ -80,3 +80,32 @@ pub(super) enum Input {
     /// The platform ends the call, for a Q.850 cause if there is one to tell.
     HangUp(Option<u16>),
 }
+
+impl Voice {
+    /// "speech", "echo", "silence" or "tone:HZ" with 50 to 7000 Hz.
+    pub fn from_name(text: &str) -> Option<Self> {
+        Some(match text {
+            "speech" => Voice::Speech,
+            "echo" => Voice::Echo,
+            "silence" => Voice::Silence,
+            tone => {
+                let hz: f32 = tone.strip_prefix("tone:")?.parse().ok()?;
+                (50.0..=7000.0).contains(&hz).then_some(Voice::Tone(hz))?
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn voices_are_read() {
+        assert_eq!(Voice::from_name("tone:440"), Some(Voice::Tone(440.0)));
+        assert_eq!(Voice::from_name("echo"), Some(Voice::Echo));
+        assert_eq!(Voice::from_name("tone:1e9"), None);
+        assert_eq!(Voice::from_name("tone:NaN"), None);
+        assert_eq!(Voice::from_name("song"), None);
+    }
+}

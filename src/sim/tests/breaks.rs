@@ -6,7 +6,7 @@ use reqwest::Method;
 use super::*;
 use crate::{
     i18n::Locale,
-    sim::{approvals::Decision, world::World},
+    sim::{agent_day::Decision, world::World},
 };
 
 const ALL_DAY: &str = "[[restrictions]]\nreason = 12\nperiod = '00:00-23:59'\nwarn = '午间高峰'\n";

@@ -148,9 +148,9 @@ impl Bench {
         let telephony: Arc<dyn Telephony> = Arc::clone(&switch) as _;
         let mut world = World::new(Scenario::parse(SCENARIO, "test").unwrap(), telephony);
         for (number, behaviour) in [("1001", "answer"), ("1002", "busy"), ("1003", "no_answer")] {
-            let outcome = crate::sim::people::Outcome::from_name(behaviour).unwrap();
+            let outcome = crate::sim::customers::Outcome::from_name(behaviour).unwrap();
             let after = Some(Duration::from_millis(300));
-            let behaviour = crate::sim::people::Behaviour { outcome, after, ..Default::default() };
+            let behaviour = crate::sim::customers::Behaviour { outcome, after, ..Default::default() };
             world.behaviours.insert(number.to_owned(), behaviour);
         }
         let mut bench = Bench { world, switch, events, clients: Default::default() };
