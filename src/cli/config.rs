@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CliError, ConfigWord, Global, complain, print};
+use super::{
+    CliError, ConfigWord, Global,
+    output::{complain, print},
+};
 use crate::{
     config::{
         Config, DEFAULT,

@@ -17,7 +17,10 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use super::{CliError, Global, print, print_json};
+use super::{
+    CliError, Global,
+    output::{print, print_json},
+};
 use crate::{
     config::paths::Paths,
     control::{

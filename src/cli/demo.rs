@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use super::{
     CliError, DemoArgs, Global,
     assembly::{self, Manner},
-    complain,
     config::paths,
     limits, logging,
+    output::complain,
 };
 use crate::{
     config::{AudioBackend, Config, LogConfig, load, paths::Paths},

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{CliError, print};
+use super::{CliError, output::print};
 
 /// Prints a desktop entry (freedesktop.org) that opens `tel:` links with this program.
 ///

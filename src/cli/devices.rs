@@ -4,7 +4,11 @@ mod try_out;
 
 use serde_json::json;
 
-use super::{CliError, DevicesArgs, Global, args::DevicesWord, print, print_json};
+use super::{
+    CliError, DevicesArgs, Global,
+    args::DevicesWord,
+    output::{print, print_json},
+};
 use crate::{
     i18n::text,
     softphone::audio::{DeviceDirection, DeviceInfo, list_devices},

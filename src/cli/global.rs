@@ -30,6 +30,13 @@ pub struct Global {
     pub socket: Option<PathBuf>,
 }
 
+impl Global {
+    /// The language asked for on the command line, else the environment's.
+    pub fn language(&self) -> Locale {
+        self.locale.unwrap_or_else(Locale::detect)
+    }
+}
+
 fn key_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),

@@ -16,21 +16,18 @@ mod global;
 mod help;
 mod limits;
 mod logging;
+mod output;
 mod papers;
 mod run;
 mod sim;
 mod themes;
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 pub use args::{Cli, ConfigWord, DemoArgs, DevicesArgs, DoctorArgs, RunArgs, SimArgs, Subcommand, ThemesWord};
 pub use error::CliError;
 pub use global::Global;
-
-use crate::i18n::{self, Locale};
+use output::complain;
 
 /// Parses the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
@@ -66,34 +63,4 @@ pub fn main() -> ExitCode {
 /// Whatever is written (config, log, recordings) is for its owner alone; a manual page is for everybody.
 fn private_files() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-}
-
-/// Prints a text and a line's end on standard output, without anything that could drive a terminal: callers and
-/// platforms choose their names. A reader that has gone away (`| head`) is no error.
-fn print(text: &str) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    let text = i18n::clean_lines(text.strip_suffix('\n').unwrap_or(text));
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::failed(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-/// Prints JSON on one line; what could drive a terminal is escaped in it.
-fn print_json(json: &str) -> Result<(), CliError> {
-    print(&i18n::escape_json(json))
-}
-
-/// Prints a message on standard error; nothing can be done if nobody takes it.
-fn complain(message: &str) {
-    if !message.is_empty() {
-        writeln!(io::stderr().lock(), "{}", i18n::clean_lines(message)).unwrap_or_default();
-    }
-}
-
-impl Global {
-    /// The language asked for on the command line, else the environment's.
-    pub fn language(&self) -> Locale {
-        self.locale.unwrap_or_else(Locale::detect)
-    }
 }

@@ -6,7 +6,7 @@ use clap::{Arg, Command, builder::PossibleValuesParser};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{CliError, help, print};
+use super::{CliError, help, output::print};
 use crate::{control::condition::Condition, i18n::Locale, sim, ui::theme::BUILT_IN};
 
 /// What the program is called on a command line.

@@ -3,9 +3,9 @@
 use super::{
     CliError, Global, RunArgs,
     assembly::{self, Manner},
-    complain,
     config::{configured, paths},
     limits, logging,
+    output::complain,
 };
 use crate::i18n::Message;
 

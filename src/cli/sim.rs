@@ -9,7 +9,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{CliError, Global, SimArgs, assembly, config::paths, exits, logging, print};
+use super::{CliError, Global, SimArgs, assembly, config::paths, exits, logging, output::print};
 use crate::{
     i18n::Message,
     net,

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use super::{CliError, Global, ThemesWord, config::paths, print};
+use super::{CliError, Global, ThemesWord, config::paths, output::print};
 use crate::{i18n::Message, ui::theme::BUILT_IN};
 
 /// Does one word; without one, lists.

@@ -1,6 +1,6 @@
 //! Reasons in the program's language: the system and the libraries give them in English.
 
-use super::Locale;
+use super::locale::{Locale, text};
 
 /// Catalogue keys of the reasons that are known. Their English text is what is looked for.
 const KNOWN: [&str; 104] = [
@@ -116,12 +116,12 @@ pub(super) fn in_words(reason: &str, locale: Locale) -> String {
         return reason.to_owned();
     }
     let mut said = reason.to_owned();
-    let mut known: Vec<(String, &'static str)> = KNOWN.map(|key| (super::text(Locale::En, key), key)).to_vec();
+    let mut known: Vec<(String, &'static str)> = KNOWN.map(|key| (text(Locale::En, key), key)).to_vec();
     known.retain(|(text, _)| reason.contains(text));
     // The longer ones first: one may hold another.
     known.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-    for (text, key) in known {
-        said = said.replace(&text, &super::text(locale, key));
+    for (english, key) in known {
+        said = said.replace(&english, &text(locale, key));
     }
     // The full stop is the sentence's, not the reason's.
     said.trim_end_matches('.').to_owned()
@@ -149,9 +149,9 @@ mod tests {
     #[test]
     fn every_known_reason_is_found_whole() {
         for key in KNOWN {
-            let known = super::super::text(Locale::En, key);
+            let known = text(Locale::En, key);
             assert_ne!(known, key, "the catalogue has it");
-            assert_eq!(in_words(&known, Locale::ZhCn), super::super::text(Locale::ZhCn, key), "{key}");
+            assert_eq!(in_words(&known, Locale::ZhCn), super::text(Locale::ZhCn, key), "{key}");
         }
     }
 

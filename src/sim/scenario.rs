@@ -1,5 +1,7 @@
 //! The world the platform starts with: agents, skill groups, busy reasons, caller numbers, and who calls when.
 
+mod agents;
+mod check;
 mod colleagues;
 mod office;
 mod shipped;
@@ -8,7 +10,9 @@ use std::{io, path::Path};
 
 use serde::Deserialize;
 
+use self::agents::{default_answer_timeout, default_audio};
 pub use self::{
+    agents::AgentEntry,
     colleagues::{ColleagueBehaviour, ColleagueEntry, IvrEntry},
     office::*,
     shipped::shipped,
@@ -87,23 +91,6 @@ pub struct Scenario {
     pub ivrs: Vec<IvrEntry>,
 }
 
-/// An agent of the tenant.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AgentEntry {
-    /// Agent number.
-    pub ag_no: String,
-    /// Name.
-    pub name: String,
-    /// The phone's number.
-    pub phone: String,
-    /// Skill groups served, by id.
-    pub groups: Vec<i64>,
-    /// Whether this agent may listen in.
-    #[serde(default)]
-    pub supervisor: bool,
-}
-
 /// A skill group.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,14 +146,6 @@ pub struct Arrival {
     pub level: u8,
 }
 
-fn default_answer_timeout() -> u64 {
-    30
-}
-
-fn default_audio() -> String {
-    "speech".to_owned()
-}
-
 impl Arrival {
     /// What the customer says.
     pub fn voice(&self) -> Voice {
@@ -207,33 +186,6 @@ impl Scenario {
         let scenario: Scenario = world.try_into().map_err(|e| invalid(shipped::complaint(&e, text)))?;
         scenario.check().map_err(invalid)?;
         Ok(scenario)
-    }
-
-    /// What types cannot say.
-    fn check(&self) -> Result<(), String> {
-        if self.agents.is_empty() {
-            return Err("there must be at least one agent".into());
-        }
-        for (n, agent) in self.agents.iter().enumerate() {
-            if self.agents.iter().skip(n + 1).any(|other| other.ag_no == agent.ag_no || other.phone == agent.phone) {
-                return Err(format!("agent {} or phone {} is there twice", agent.ag_no, agent.phone));
-            }
-            if let Some(group) = agent.groups.iter().find(|id| !self.groups.iter().any(|g| g.id == **id)) {
-                return Err(format!("agent {}: there is no skill group {group}", agent.ag_no));
-            }
-        }
-        if let Some(reason) = self.reasons.iter().find(|r| r.id <= 10) {
-            return Err(format!("busy reason {}: ids up to 10 belong to the platform itself", reason.id));
-        }
-        colleagues::check(self)?;
-        let arrivals = self.arrivals.iter().map(|a| &a.audio);
-        let colleagues = self.colleagues.iter().map(|c| &c.audio);
-        for audio in arrivals.chain(colleagues).chain(self.ivrs.iter().map(|i| &i.audio)) {
-            if Voice::from_name(audio).is_none() {
-                return Err(format!("audio '{audio}': use speech, echo, silence or tone:HZ"));
-            }
-        }
-        office::check(self)
     }
 
     /// A skill group's name.

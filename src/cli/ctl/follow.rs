@@ -6,7 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{QUESTION, socket, soon, tell};
 use crate::{
-    cli::{CliError, Global, print, print_json},
+    cli::{
+        CliError, Global,
+        output::{print, print_json},
+    },
     control::{
         client::{Client, ClientError},
         condition::Condition,

@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::Word;
 use crate::{
-    cli::{CliError, print, print_json},
+    cli::{
+        CliError,
+        output::{print, print_json},
+    },
     domain::{Direction, JournalEntry, Outcome, Unreached},
     i18n::{self, Locale, Message},
     ui::text,

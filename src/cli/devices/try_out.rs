@@ -9,7 +9,13 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{CliError, Global, args::DevicesTestArgs, assembly::with_devices, config, print, print_json},
+    cli::{
+        CliError, Global,
+        args::DevicesTestArgs,
+        assembly::with_devices,
+        config,
+        output::{print, print_json},
+    },
     config::AudioConfig,
     domain::DeviceRole,
     i18n::{Locale, Message, text},

@@ -22,7 +22,8 @@ use super::{
     CliError, DoctorArgs, Global,
     assembly::runtime,
     config::{configured, file},
-    exits, print, print_json,
+    exits,
+    output::{print, print_json},
 };
 use crate::{
     config::Config,

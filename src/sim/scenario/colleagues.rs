@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{AgentEntry, Scenario, default_audio};
+use super::agents::{AgentEntry, default_audio};
 use crate::sim::switch::Voice;
 
 /// What a colleague does when rung.
@@ -118,18 +118,4 @@ fn default_talks_s() -> u64 {
 
 fn default_ivr_ms() -> u64 {
     5000
-}
-
-/// What types cannot say.
-pub(super) fn check(world: &Scenario) -> Result<(), String> {
-    for (n, colleague) in world.colleagues.iter().enumerate() {
-        let taken = world.agents.iter().map(|a| &a.ag_no);
-        if taken.chain(world.colleagues.iter().skip(n + 1).map(|c| &c.ag_no)).any(|other| *other == colleague.ag_no) {
-            return Err(format!("agent {} is there twice", colleague.ag_no));
-        }
-        if let Some(group) = colleague.groups.iter().find(|id| !world.groups.iter().any(|g| g.id == **id)) {
-            return Err(format!("colleague {}: there is no skill group {group}", colleague.ag_no));
-        }
-    }
-    Ok(())
 }

@@ -4,8 +4,6 @@
 use jiff::civil::Time;
 use serde::Deserialize;
 
-use super::Scenario;
-
 /// A part of the day, both minutes included, written `HH:MM-HH:MM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -77,7 +75,7 @@ pub struct ProjectEntry {
     #[serde(default = "default_interval")]
     pub interval_s: u64,
     /// Seconds a customer waits for the agent.
-    #[serde(default = "super::default_answer_timeout")]
+    #[serde(default = "super::agents::default_answer_timeout")]
     pub ring_s: u64,
     /// Who is dialled, in turn, again from the first after the last; none: a few of the demonstration's.
     #[serde(default)]
@@ -277,40 +275,6 @@ fn all_day() -> Period {
 
 fn longer() -> WarningRule {
     WarningRule::Longer
-}
-
-/// What types cannot say about these keys.
-pub(super) fn check(scenario: &Scenario) -> Result<(), String> {
-    let known = |reason: i64| scenario.reasons.iter().any(|r| r.id == reason);
-    let reasons = scenario.restrictions.iter().map(|r| ("restrictions", r.reason));
-    for (table, reason) in reasons.chain(scenario.schedule.iter().map(|s| ("schedule", s.reason))) {
-        if !known(reason) {
-            return Err(format!("{table}: there is no busy reason {reason}"));
-        }
-    }
-    for (n, project) in scenario.projects.iter().enumerate() {
-        if scenario.projects.iter().skip(n + 1).any(|other| other.id == project.id) {
-            return Err(format!("predictive project {} is there twice", project.id));
-        }
-        if project.interval_s == 0 {
-            return Err(format!("predictive project {}: interval_s must be at least 1", project.id));
-        }
-    }
-    for warning in &scenario.warnings {
-        if !warning.code.starts_with("agSta_") {
-            return Err(format!("warning code '{}': write it as agSta_STATE or agSta_STATE_REASON", warning.code));
-        }
-        if !warning.queues.is_empty() && !warning.teams.is_empty() {
-            return Err(format!("warning '{}': give queues or teams, not both", warning.setting));
-        }
-        if let Some(queue) = warning.queues.iter().find(|q| scenario.group_name(**q).is_none()) {
-            return Err(format!("warning '{}': there is no skill group {queue}", warning.setting));
-        }
-    }
-    if let Some(group) = scenario.partner_groups.iter().find(|g| g.vcc_id == scenario.vcc_id) {
-        return Err(format!("partner group {}: its vcc_id is this tenant's own", group.id));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use anstyle_parse::{Params, Parser, Perform};
 use ratatui::style::{Color, Modifier, Style};
 
-use super::{Block, Piece, push_clean};
+use super::block::{Block, Piece, push_clean};
 
 /// The lines of a text. A sequence that is not closed ends with its line; colours go on over lines.
 pub(super) fn blocks(text: &str) -> Vec<Block> {

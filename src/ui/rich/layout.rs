@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Block, Document, Piece};
+use super::{
+    Document,
+    block::{Block, Piece},
+};
 use crate::ui::{text, theme::Scope};
 
 /// Cells between a field's name and its value.

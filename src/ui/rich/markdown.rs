@@ -3,7 +3,7 @@
 
 use ratatui::style::{Modifier, Style};
 
-use super::{Block, Piece, clean};
+use super::block::{Block, Piece, clean};
 use crate::ui::theme::Scope;
 
 /// Deepest indentation of a list that is kept, cells.

@@ -1,6 +1,6 @@
 //! Telephone numbers in a text: found, so that they can be picked, copied and dialled.
 
-use super::{Block, Piece};
+use super::block::{Block, Piece};
 
 /// Fewest and most digits of what is taken for a telephone number.
 const FEWEST: usize = 5;

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use ratatui::style::{Color, Modifier};
 
+use ratatui::style::Style;
+
 use super::*;
+use crate::ui::{text, theme::Scope};
 
 fn read(content: PanelContent) -> Document {
     Document::read(&content)
