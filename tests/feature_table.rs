@@ -9,6 +9,10 @@ use std::{
     path::Path,
 };
 
+#[allow(dead_code, reason = "tests/structure uses the rest")]
+#[path = "structure/source.rs"]
+mod source;
+
 const TABLE: &str = include_str!("README.md");
 
 /// A row of the table: feature, where it is, what proves it.
@@ -32,6 +36,20 @@ fn rows() -> Vec<Row> {
     rows
 }
 
+/// The names of the tests in a source that really run: `#[test]` of whatever kind, not ignored, not empty.
+fn tests(source: &source::Source) -> Vec<String> {
+    let is_test = |attribute: &String| {
+        let name = attribute.split('(').next().unwrap_or_default();
+        name.rsplit("::").next() == Some("test")
+    };
+    source::functions(&source.tokens)
+        .into_iter()
+        .filter(|function| function.has_body && function.attributes.iter().any(is_test))
+        .filter(|function| !function.attributes.iter().any(|attribute| attribute.starts_with("ignore")))
+        .map(|function| function.name)
+        .collect()
+}
+
 /// What stands between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
@@ -43,7 +61,7 @@ fn tree(path: &str) -> std::path::PathBuf {
 
 #[test]
 fn every_row_names_files_and_tests_that_exist() {
-    let mut sources: BTreeMap<&str, String> = BTreeMap::new();
+    let mut sources: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut wrong = Vec::new();
     for row in rows() {
         let files: Vec<&str> = quoted(row.place).filter(|path| path.starts_with("src/")).collect();
@@ -71,14 +89,36 @@ fn every_row_names_files_and_tests_that_exist() {
                 wrong.push(format!("{}: '{test}' is no test", row.feature));
                 continue;
             };
-            let text = sources.entry(file).or_insert_with(|| fs::read_to_string(tree(file)).unwrap_or_default());
-            let is_there = text.contains(&format!("fn {name}(")) && text.contains("#[");
-            if !is_there {
-                wrong.push(format!("{}: there is no test {name} in {file}", row.feature));
+            let tests = sources.entry(file).or_insert_with(|| {
+                if tree(file).is_file() { tests(&source::Source::read(&tree(file))) } else { Vec::new() }
+            });
+            if !tests.iter().any(|test| test == name) {
+                wrong.push(format!("{}: {file} has no test {name} that runs", row.feature));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_test_that_is_ignored_empty_or_in_a_comment_proves_nothing() {
+    let text = r##"
+        #[test]
+        fn runs() { assert!(true) }
+        #[tokio::test(start_paused = true)]
+        async fn runs_too() -> Result<(), Error> { Ok(()) }
+        proptest! { #[test] fn of_any(x in 0..9) { x; } }
+        #[test]
+        #[ignore = "slow"]
+        fn ignored() { assert!(true) }
+        #[test]
+        fn empty() {}
+        fn helper() { let text = "#[test] fn in_a_string() { 1 }"; }
+        // #[test] fn in_a_comment() { assert!(true) }
+    "##;
+    let tokens: proc_macro2::TokenStream = text.parse().unwrap();
+    let source = source::Source { path: String::new(), text: text.to_owned(), tokens: tokens.into_iter().collect() };
+    assert_eq!(tests(&source), ["runs", "runs_too", "of_any"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::{QUESTION, socket, soon, tell};
+use super::reach::{QUESTION, socket, soon, tell};
 use crate::{
     cli::{
         CliError, Global,

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
-use super::Word;
+use super::words::Word;
 use crate::{
     cli::{
         CliError,

@@ -5,7 +5,10 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Act, PanelWord, Party, TransferTo, read};
+use super::{
+    reach::read,
+    words::{Act, PanelWord, Party, TransferTo},
+};
 use crate::{cli::CliError, config::token, i18n::Locale};
 
 /// The method and parameters.

@@ -5,7 +5,7 @@ use std::{fs, io::IsTerminal, path::Path};
 use serde_json::Value;
 use termprofile::TermProfile;
 
-use super::{Finding, Level};
+use super::finding::{Finding, Level};
 use crate::{
     cli::{Global, config::paths},
     config::{ColorDepth, Config},

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Examined, Finding};
+use super::finding::{Examined, Finding};
 use crate::{
     config::{AudioBackend, AudioConfig, IceConfig},
     i18n::Message,

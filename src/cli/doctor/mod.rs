@@ -7,17 +7,15 @@
 //! Nothing disturbs a phone bar of this agent: one that runs on this machine is asked instead of registering beside it,
 //! the event websocket is opened without signing in, and no command changes anything on the platform.
 
+mod finding;
 mod here;
 mod media;
 mod network;
 mod sound;
 
-use std::{future::Future, time::Duration};
+use tokio::time::Instant;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
-
+use self::finding::{Examined, Finding, LIMIT, Level};
 use super::{
     CliError, DoctorArgs, Global,
     assembly::runtime,
@@ -27,83 +25,9 @@ use super::{
 };
 use crate::{
     config::Config,
-    i18n::{Locale, Message, text},
+    i18n::{Locale, text},
     process,
 };
-
-/// For all probes together.
-const LIMIT: Duration = Duration::from_millis(7000);
-
-/// How a check came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Level {
-    /// As it should be.
-    Ok,
-    /// A call works, something else does not.
-    Warn,
-    /// No call is possible.
-    Fail,
-}
-
-/// One line.
-#[derive(Clone, Debug, Serialize)]
-struct Finding {
-    /// Name for scripts.
-    check: &'static str,
-    level: Level,
-    /// How it is, or why it is not as it should be.
-    text: String,
-    /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
-}
-
-impl Finding {
-    fn plain(check: &'static str, level: Level, text: String) -> Self {
-        Self { check, level, text, hint: None }
-    }
-}
-
-/// What every probe knows.
-#[derive(Clone)]
-struct Examined {
-    config: Config,
-    locale: Locale,
-    /// What a phone bar of this agent that runs here says of itself (`status`).
-    running: Option<Value>,
-    /// When every probe has to be done.
-    until: Instant,
-}
-
-impl Examined {
-    fn finding(&self, check: &'static str, level: Level, message: &Message) -> Finding {
-        Finding::plain(check, level, message.render(self.locale))
-    }
-
-    fn ok(&self, check: &'static str, message: &Message) -> Finding {
-        self.finding(check, Level::Ok, message)
-    }
-
-    fn warn(&self, check: &'static str, message: &Message, hint: &'static str) -> Finding {
-        Finding { hint: Some(text(self.locale, hint)), ..self.finding(check, Level::Warn, message) }
-    }
-
-    fn fail(&self, check: &'static str, message: &Message, hint: &'static str) -> Finding {
-        Finding { hint: Some(text(self.locale, hint)), ..self.finding(check, Level::Fail, message) }
-    }
-
-    /// Waits for a probe, at most as long as all have; a probe that is late has failed.
-    async fn in_time(&self, check: &'static str, probe: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
-        match timeout_at(self.until, probe).await {
-            Ok(findings) => findings,
-            Err(_) => {
-                let late = Message::new("cli.doctor_late").with("seconds", LIMIT.as_secs());
-                vec![self.fail(check, &late, "cli.doctor_do_network")]
-            }
-        }
-    }
-}
 
 /// Checks and prints.
 ///

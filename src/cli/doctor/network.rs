@@ -11,7 +11,7 @@ use tokio::{
 };
 use url::Url;
 
-use super::{Examined, Finding};
+use super::finding::{Examined, Finding};
 use crate::{
     app::account,
     config::{AudioBackend, AudioConfig, IceConfig, TokenSource, token},

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Value;
 use tokio::{sync::mpsc, time::timeout};
 
-use super::{Examined, Finding, Level};
+use super::finding::{Examined, Finding, Level};
 use crate::{
     config::AudioBackend,
     i18n::Message,
