@@ -69,6 +69,29 @@ fn a_config_is_written_checked_and_shown() {
 }
 
 #[test]
+fn what_only_the_screen_can_judge_is_told_with_its_place_too() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("c.toml");
+    let least = "token_command = [\"t\"]\nag_no = \"8001\"\nagent_phone = \"9001\"\n";
+    let keys = "[keys]\nanswer = \"a\"\nnope = \"b\"\nhold = [\"hyper-h\", \"1\"]\n";
+    std::fs::write(&file, format!("{least}{keys}")).unwrap();
+    let name = file.to_str().unwrap();
+    let output = run(home.path(), &["config", "check", name]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = err(&output);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 3, "{told}");
+    assert!(lines.iter().any(|line| line.starts_with(&format!("{name}:6:1: ")) && line.contains("nope")), "{told}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with(&format!("{name}:7:1: "))).count(), 2, "{told}");
+
+    std::fs::write(&file, format!("{least}[ui]\ntheme = \"nope\"\n")).unwrap();
+    let told = err(&run(home.path(), &["config", "check", name]));
+    assert!(told.starts_with(&format!("{name}:5:9: ")), "{told}");
+    let told = err(&run(home.path(), &["config", "check", name, "--set", "ui.theme=other"]));
+    assert!(told.starts_with("--set ui.theme: "), "{told}");
+}
+
+#[test]
 fn all_problems_are_told_at_once_in_the_language_asked_for() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("c.toml");

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile, World},
-    config::{self, Config, JournalConfig, paths::Paths},
+    config::{self, Config, JournalConfig, Problem, paths::Paths},
     control::server::{self, Server},
     domain::Remembered,
     hooks::Hooks,
@@ -122,7 +122,7 @@ async fn shown_by(
         remembered: remembered.clone(),
     };
     if !manner.headless {
-        setup.check().map_err(|error| told(&error, locale))?;
+        setup.check().map_err(|error| refused_screen(&error, &config, locale))?;
     }
     let config = with_devices(config, &remembered);
     let known = places.as_ref().and_then(|places| store::read_reg_id(&places.session));
@@ -319,9 +319,22 @@ async fn keep_small(file: PathBuf) {
     }
 }
 
+/// Theme and keys, which only the screen can judge, with their places in the config file.
+pub(super) fn refused_screen(error: &UiError, config: &Config, locale: Locale) -> CliError {
+    let file = config.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+    let line = |(option, message): (Option<String>, Message)| {
+        let place = option.and_then(|option| config.places.get(&option).cloned());
+        match place {
+            Some(place) => Problem { place, message }.line(&file, locale),
+            None => message.render(locale),
+        }
+    };
+    CliError::usage(error.messages().into_iter().map(line).collect::<Vec<_>>().join("\n"))
+}
+
 fn told(error: &UiError, locale: Locale) -> CliError {
     let locale = error.language(locale);
-    let text = error.messages().iter().map(|message| message.render(locale)).collect::<Vec<_>>().join("\n");
+    let text = error.messages().iter().map(|(_, message)| message.render(locale)).collect::<Vec<_>>().join("\n");
     if error.is_config() { CliError::usage(text) } else { CliError::failed(text) }
 }
 

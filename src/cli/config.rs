@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     CliError, ConfigWord, Global,
+    assembly::refused_screen,
     output::{complain, print},
 };
 use crate::{
@@ -78,7 +79,7 @@ fn check(file: Option<PathBuf>, global: &Global) -> Result<(), CliError> {
     let config = if global.config.as_deref() == Some(Path::new("-")) { piped(global)? } else { configured(global)? };
     let locale = config.ui.locale.unwrap_or_else(|| global.language());
     let path = self::file(global)?;
-    check_screen(&config, &path, locale)?;
+    check_screen(&config, locale)?;
     for warning in &config.warnings {
         let warning = Message::new("cli.warning").with("path", path.display()).with("text", warning.render(locale));
         complain(&warning.render(locale));
@@ -96,13 +97,10 @@ fn piped(global: &Global) -> Result<Config, CliError> {
 }
 
 /// Theme and keys: only the screen knows which there are.
-fn check_screen(config: &Config, path: &Path, locale: Locale) -> Result<(), CliError> {
+fn check_screen(config: &Config, locale: Locale) -> Result<(), CliError> {
     let setup =
         UiSetup { ui: config.ui.clone(), keys: config.keys.clone(), bar: config.bar.clone(), ..UiSetup::default() };
-    setup.check().map_err(|error| {
-        let told = |message: &Message| format!("{}: {}", path.display(), message.render(locale));
-        CliError::usage(error.messages().iter().map(told).collect::<Vec<_>>().join("\n"))
-    })
+    setup.check().map_err(|error| refused_screen(&error, config, locale))
 }
 
 fn init(file: &Path, force: bool, global: &Global) -> Result<(), CliError> {

@@ -1,6 +1,6 @@
 //! From a file's values to [`Config`]: who signs in and where, with the vendor's defaults (protocol `cti.md` section 1).
 
-use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use super::{
     BusyAtSignIn, Config, LoginType, PlatformConfig, TokenSource, ice,
@@ -12,7 +12,9 @@ use super::{
 use crate::{domain::clean_agent_number, i18n::Message};
 
 /// Reads the whole file; `None` only if something was noted as a problem.
-pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Option<Config> {
+///
+/// The places are those of the options whose values only another room can judge.
+pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Option<(Config, Vec<(String, Place)>)> {
     let mut top = Section::new(TOP, root, reading);
     let mut warnings = Vec::new();
 
@@ -20,8 +22,11 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
     let mut bar_table = Section::new("render_html", top.table("render_html"), reading);
     let auto_login = bar_table.boolean("auto_login");
     let bar = tables::bar(&mut bar_table);
-    let ui = tables::ui(Section::new("ui", top.table("ui"), reading));
-    let keys = tables::keys(&mut top);
+    let ui_table = Section::new("ui", top.table("ui"), reading);
+    let mut places: Vec<(String, Place)> =
+        ui_table.place("theme").map(|place| ("ui.theme".to_owned(), place)).into_iter().collect();
+    let ui = tables::ui(ui_table);
+    let keys = tables::keys(&mut top, &mut places);
     let audio = tables::audio(Section::new("audio", top.table("audio"), reading));
     let ice = ice::ice(Section::new("ice", top.table("ice"), reading));
     if readable_by_others(file) && ice.servers.iter().any(|s| matches!(s.credential, Some(TokenSource::Inline(_)))) {
@@ -39,7 +44,7 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
     let init_with_login = top.boolean("init_with_login");
     let sign_in_at_start = if bar_given { auto_login } else { init_with_login }.unwrap_or(true);
     let platform = platform(&mut top, sign_in_at_start, file, reading, &mut warnings);
-    Some(Config {
+    let config = Config {
         file: Some(file.to_owned()),
         platform: platform?,
         bar,
@@ -53,8 +58,11 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
         control,
         journal,
         log,
+        // Line and column are known to whoever has the text.
+        places: BTreeMap::new(),
         warnings,
-    })
+    };
+    Some((config, places))
 }
 
 fn platform(

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Config, ConfigErrors, Problem, ProblemPlace, fill, keys,
-    problem::Problems,
+    problem::{self, Problems},
     section::Reading,
     tree::{self, Entry, Kind, Place},
 };
@@ -55,7 +55,10 @@ pub fn from_str(text: &str, file: &Path, overrides: &[(String, String)]) -> Resu
     let config = fill::config(root, file, &reading);
     let problems = reading.problems.into_inner();
     match config {
-        Some(config) if problems.is_empty() => Ok(config),
+        Some((config, places)) if problems.is_empty() => {
+            let places = places.into_iter().map(|(option, place)| (option, problem::locate(text, place))).collect();
+            Ok(Config { places, ..config })
+        }
         Some(_) | None => Err(ConfigErrors { file: shown, locale, problems: problems.placed(text) }),
     }
 }

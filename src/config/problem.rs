@@ -96,7 +96,8 @@ impl Problems {
     }
 }
 
-fn locate(text: &str, place: Place) -> ProblemPlace {
+/// The line and column of a place in a text.
+pub(super) fn locate(text: &str, place: Place) -> ProblemPlace {
     match place {
         Place::Set(key) => ProblemPlace::Set(key),
         Place::At(at) => {

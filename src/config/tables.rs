@@ -127,8 +127,9 @@ pub(super) fn ui(mut table: Section<'_>) -> UiConfig {
 }
 
 /// Action names to keys; whether they exist is known to the screen alone.
-pub(super) fn keys(top: &mut Section<'_>) -> BTreeMap<String, Vec<String>> {
+pub(super) fn keys(top: &mut Section<'_>, places: &mut Vec<(String, Place)>) -> BTreeMap<String, Vec<String>> {
     let entries = top.table("keys");
+    places.extend(entries.iter().map(|entry| (format!("keys.{}", entry.key), entry.place.clone())));
     entries.into_iter().filter_map(|e| Some((e.key.clone(), top.key_names(&e.key, e.value)?))).collect()
 }
 

@@ -200,6 +200,8 @@ fn on_typed(state: &mut ViewState, snapshot: &Snapshot, latest: &Seen, typed: Ty
             dial::on_paste(state, snapshot, &text, now);
             None
         }
+        // Reports that a terminal, or a program behind it, sends although they are off.
+        Event::Mouse(_) if !state.mouse => None,
         Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::Down(MouseButton::Left) => {
                 let target = seen.drawn.at(mouse.column, mouse.row)?;
@@ -223,5 +225,40 @@ fn on_typed(state: &mut ViewState, snapshot: &Snapshot, latest: &Seen, typed: Ty
             None
         }
         Event::Resize(..) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::{KeyModifiers, MouseEvent};
+
+    use super::*;
+    use crate::{
+        i18n::Locale,
+        ui::{fixtures, state::Focus},
+    };
+
+    #[test]
+    fn a_mouse_report_does_nothing_while_the_mouse_is_off() {
+        let snapshot = fixtures::peopled(fixtures::in_talk(Locale::En));
+        let mut state = fixtures::state();
+        let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 120, 36));
+        let draw = |state: &ViewState, buffer: &mut _| {
+            let (drawn, _) = view::draw_on(buffer, &snapshot, state, fixtures::now());
+            std::sync::Arc::new(Seen::default().followed_by(&snapshot, state, drawn, fixtures::now()))
+        };
+        let turned = Event::Mouse(MouseEvent {
+            kind: MouseEventKind::ScrollDown,
+            column: 3,
+            row: 30,
+            modifiers: KeyModifiers::NONE,
+        });
+        for (mouse, focus) in [(false, Focus::None), (true, Focus::List)] {
+            state.mouse = mouse;
+            let seen = draw(&state, &mut buffer);
+            let typed = Typed { event: turned.clone(), at: fixtures::now(), seen: seen.clone() };
+            assert!(on_typed(&mut state, &snapshot, &seen, typed).is_none());
+            assert_eq!(state.focus, focus, "mouse {mouse}");
+        }
     }
 }

@@ -24,7 +24,7 @@ fn every_error_is_a_whole_sentence_in_both_languages() {
     messages.extend(UiError::from(error).messages());
     messages.extend(UiError::from(std::io::Error::other("gone")).messages());
     messages.extend(UiError::ProgramGone.messages());
-    for message in messages {
+    for (_, message) in messages {
         let (en, zh) = (message.render(Locale::En), message.render(Locale::ZhCn));
         for text in [&en, &zh] {
             assert!(!text.contains("%{") && !text.starts_with("ui."), "{text}");

@@ -233,6 +233,17 @@ pub enum KeyMapError {
 }
 
 impl KeyMapError {
+    /// The option it is about; none for the prefix, which the config file's reader has checked.
+    pub fn option(&self) -> Option<String> {
+        let name = match self {
+            KeyMapError::UnknownAction { name, .. }
+            | KeyMapError::BadKey { name, .. }
+            | KeyMapError::Reserved { name, .. } => name.as_str(),
+            KeyMapError::Conflict { second, .. } => second,
+        };
+        (name != "prefix").then(|| format!("keys.{name}"))
+    }
+
     /// The sentence for a person.
     pub fn message(&self) -> Message {
         match self {

@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use crossterm::event::{Event, KeyCode, KeyEvent};
-use tui_input::backend::crossterm::EventHandler;
+use crossterm::event::KeyCode;
 
 use super::{
     dial,
@@ -12,7 +11,7 @@ use super::{
     effect::UiEffect,
     input::{KeyMap, UiAction},
     intents::{choose, perform},
-    keys::Chord,
+    keys::{Chord, edit},
     navigation::{self, Step},
     panel_intents,
     state::{self, Focus, ViewState},
@@ -124,9 +123,8 @@ fn on_field_key(
         (_, None) if action.is_some() => return true,
         _ => {
             // Cursor keys and editing chords; what changed is seen in the next frame.
-            let event = Event::Key(KeyEvent::new(chord.code, chord.modifiers));
             let field = if searching { &mut state.find } else { &mut state.number };
-            if field.handle_event(&event).is_some_and(|changed| changed.value) {
+            if edit(field, chord) {
                 if searching {
                     state.selected = 0;
                 } else {

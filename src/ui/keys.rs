@@ -2,7 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use tui_input::{Input, backend::crossterm::EventHandler};
 
 /// A key with what is held down beside it, in one normal form so that it can be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +76,16 @@ impl Chord {
     pub fn text(self) -> Option<char> {
         if let (KeyCode::Char(c), true) = (self.code, self.is_text()) { Some(c) } else { None }
     }
+}
+
+/// Edits a text field with a key; whether its text has changed. Ctrl and Alt together edit nothing: `tui_input` takes them
+/// for AltGr and inserts the letter, but a terminal sends the character that AltGr makes.
+pub fn edit(field: &mut Input, chord: Chord) -> bool {
+    if chord.modifiers.contains(KeyModifiers::CONTROL | KeyModifiers::ALT) {
+        return false;
+    }
+    let event = Event::Key(KeyEvent::new(chord.code, chord.modifiers));
+    field.handle_event(&event).is_some_and(|changed| changed.value)
 }
 
 /// A key name that is none.
@@ -203,6 +214,16 @@ mod tests {
         assert_eq!(event(KeyCode::Char('?'), KeyModifiers::SHIFT), "?".parse().unwrap());
         assert_eq!(event(KeyCode::Char('c'), KeyModifiers::CONTROL), "ctrl-c".parse().unwrap());
         assert_eq!(event(KeyCode::BackTab, KeyModifiers::SHIFT), "shift-tab".parse().unwrap());
+    }
+
+    #[test]
+    fn ctrl_and_alt_together_edit_nothing() {
+        let mut field = Input::from("138");
+        let both = KeyModifiers::CONTROL | KeyModifiers::ALT;
+        assert!(!edit(&mut field, Chord { code: KeyCode::Char('u'), modifiers: both }));
+        assert_eq!(field.value(), "138");
+        assert!(edit(&mut field, Chord { code: KeyCode::Char('u'), modifiers: KeyModifiers::CONTROL }));
+        assert_eq!(field.value(), "");
     }
 
     #[test]

@@ -94,14 +94,14 @@ pub enum UiError {
 }
 
 impl UiError {
-    /// The sentences for a person, one per problem.
-    pub fn messages(&self) -> Vec<Message> {
+    /// The sentences for a person, one per problem, each with the dotted name of the option it is about, if there is one.
+    pub fn messages(&self) -> Vec<(Option<String>, Message)> {
         match self {
-            UiError::Theme(error) => vec![error.message()],
-            UiError::Keys(errors) => errors.iter().map(KeyMapError::message).collect(),
-            UiError::Unfit(why) => vec![why.message()],
-            UiError::Terminal(error) => vec![Message::new("ui.terminal_failed").with("error", error)],
-            UiError::ProgramGone => vec![Message::new("ui.program_gone")],
+            UiError::Theme(error) => vec![(error.option().map(str::to_owned), error.message())],
+            UiError::Keys(errors) => errors.iter().map(|error| (error.option(), error.message())).collect(),
+            UiError::Unfit(why) => vec![(None, why.message())],
+            UiError::Terminal(error) => vec![(None, Message::new("ui.terminal_failed").with("error", error))],
+            UiError::ProgramGone => vec![(None, Message::new("ui.program_gone"))],
         }
     }
 

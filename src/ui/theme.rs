@@ -139,6 +139,14 @@ pub enum ThemeError {
 }
 
 impl ThemeError {
+    /// The option that asked for it; none for the colour, which the config file's reader has checked.
+    pub fn option(&self) -> Option<&'static str> {
+        match self {
+            ThemeError::Unknown { .. } | ThemeError::Unreadable { .. } | ThemeError::Invalid { .. } => Some("ui.theme"),
+            ThemeError::Color(_) => None,
+        }
+    }
+
     /// The sentence for a person.
     pub fn message(&self) -> Message {
         match self {

@@ -16,7 +16,7 @@ use crate::{
     app::{Approver, BreakWish, Snapshot},
     domain::{self, BreakTimeError, BusyReason, Minute, REMARK_MAX},
     i18n::Message,
-    ui::keys::Chord,
+    ui::keys::{Chord, edit},
 };
 
 /// Approvers are searched for when nothing has been typed for so long.
@@ -244,7 +244,7 @@ impl BreakForm {
                 self.go(form::step(&Field::ALL, self.at, false));
             }
             FormKey::Edit => {
-                let changed = self.field_mut().is_some_and(|field| form::edit(field, chord));
+                let changed = self.field_mut().is_some_and(|field| edit(field, chord));
                 if changed && self.at.is_pick() {
                     // What is typed is meant: the first line that fits.
                     self.take(snapshot, 0);

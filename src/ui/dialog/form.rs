@@ -1,7 +1,6 @@
 //! What forms have in common: a step from field to field, and what a key means whatever the form.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-use tui_input::{Input, backend::crossterm::EventHandler};
+use crossterm::event::{KeyCode, KeyModifiers};
 
 use crate::ui::keys::Chord;
 
@@ -44,12 +43,6 @@ impl FormKey {
             _ => FormKey::Edit,
         }
     }
-}
-
-/// Edits a field; whether its text has changed.
-pub fn edit(field: &mut Input, chord: Chord) -> bool {
-    let event = Event::Key(KeyEvent::new(chord.code, chord.modifiers));
-    field.handle_event(&event).is_some_and(|changed| changed.value)
 }
 
 /// The field so many steps on, around.

@@ -1,10 +1,10 @@
 //! A list with type-to-filter: the ground of the busy menu, the caller IDs and the palette.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-use tui_input::{Input, backend::crossterm::EventHandler};
+use crossterm::event::{KeyCode, KeyModifiers};
+use tui_input::Input;
 
 use super::{Choice, Outcome};
-use crate::ui::keys::Chord;
+use crate::ui::keys::{Chord, edit};
 
 /// Lines a page key moves by.
 const PAGE: usize = 8;
@@ -89,8 +89,7 @@ impl ListDialog {
             KeyCode::Char(_) if !chord.is_text() && !control => return Steered::Passed,
             KeyCode::F(_) => return Steered::Passed,
             _ => {
-                let event = Event::Key(KeyEvent::new(chord.code, chord.modifiers));
-                if self.filter.handle_event(&event).is_some_and(|changed| changed.value) {
+                if edit(&mut self.filter, chord) {
                     self.selected = 0;
                 }
             }

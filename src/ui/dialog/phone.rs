@@ -7,7 +7,12 @@ use super::{
     choice::{Choice, DutyChoice},
     form::{self, FormKey},
 };
-use crate::{app::Snapshot, config::LoginType, i18n::Message, ui::keys::Chord};
+use crate::{
+    app::Snapshot,
+    config::LoginType,
+    i18n::Message,
+    ui::keys::{Chord, edit},
+};
 
 /// Fewest characters of a phone's number.
 const SHORTEST: usize = 3;
@@ -102,7 +107,7 @@ impl PhoneForm {
             FormKey::Edit => match chord.code {
                 KeyCode::Left | KeyCode::Right | KeyCode::Char(' ') if self.at != PhoneField::Number => self.toggle(),
                 _ => {
-                    if self.field_mut().is_some_and(|field| form::edit(field, chord)) {
+                    if self.field_mut().is_some_and(|field| edit(field, chord)) {
                         self.problem = None;
                     }
                 }

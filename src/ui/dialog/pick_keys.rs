@@ -1,7 +1,6 @@
 //! Keys in the dialog of consulting, transferring and listening.
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-use tui_input::backend::crossterm::EventHandler;
+use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::{
     choice::Outcome,
@@ -9,7 +8,10 @@ use super::{
     pick::{Page, Pick, PickRow},
     pick_rows,
 };
-use crate::{app::Snapshot, ui::keys::Chord};
+use crate::{
+    app::Snapshot,
+    ui::keys::{Chord, edit},
+};
 
 impl Pick {
     /// The lines of the open page that fit what is typed.
@@ -45,7 +47,7 @@ impl Pick {
             _ => {}
         }
         if self.page == Page::Ivr && self.in_node && is_edit(chord) {
-            self.node.handle_event(&Event::Key(KeyEvent::new(chord.code, chord.modifiers)));
+            edit(&mut self.node, chord);
             return Outcome::Stay;
         }
         let rows = self.rows(snapshot);
