@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{DeviceWish, Probe};
 use crate::{
     config::LoginType,
+    cti::codes::ReplyCode,
     domain::{Callee, Destination, Preference},
     i18n::Message,
     panel::PanelContent,
@@ -333,6 +334,13 @@ pub struct Refusal {
     pub message: Message,
     /// The platform's own code and text, where it answered.
     pub platform: Option<(i64, String)>,
+}
+
+impl Refusal {
+    /// A sign-in was refused because the agent is signed in elsewhere: it can be taken over.
+    pub fn is_signed_in_elsewhere(&self) -> bool {
+        self.platform.as_ref().is_some_and(|(code, _)| ReplyCode::of(*code) == Some(ReplyCode::SignedInAlready))
+    }
 }
 
 /// What kind of refusal, for the JSON-RPC error code.

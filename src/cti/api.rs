@@ -9,6 +9,7 @@ use thiserror::Error;
 use url::Url;
 
 pub use super::client::Api;
+use super::codes::ReplyCode;
 use crate::{
     i18n::{Locale, Message},
     net::tls::Tls,
@@ -178,6 +179,11 @@ impl Reply {
     /// Whether the platform accepted.
     pub fn is_ok(&self) -> bool {
         self.code == 0
+    }
+
+    /// Whether the platform answered with this code.
+    pub fn has(&self, code: ReplyCode) -> bool {
+        ReplyCode::of(self.code) == Some(code)
     }
 }
 

@@ -26,15 +26,14 @@ const LAST_COMMAND: Duration = Duration::from_millis(4500);
 /// How long quitting waits for the hang-up before it.
 const HANG_UP_PATIENCE: Duration = Duration::from_millis(1500);
 
-/// `40101`: signed in elsewhere (protocol `cti.md`, errors of `/agent/login`).
-const SIGNED_IN_ELSEWHERE: i64 = 40101;
-
 /// What became of a command the screen waited for.
 pub enum Answer {
     /// The call came about; what stood in the field.
     Dialled(String),
     /// It did not.
     Refused(Message),
+    /// The agent is signed in.
+    SignedIn,
     /// The agent is signed in elsewhere.
     SignedInElsewhere,
     /// Accepted, or why not.
@@ -82,10 +81,8 @@ pub fn carry_out(
         }
         UiEffect::SignIn => {
             wait_for(handle, Command::SignIn { force: false }, answers, |outcome| match outcome {
-                Ok(_) => Answer::Dialled(String::new()),
-                Err(refusal) if refusal.platform.as_ref().is_some_and(|(code, _)| *code == SIGNED_IN_ELSEWHERE) => {
-                    Answer::SignedInElsewhere
-                }
+                Ok(_) => Answer::SignedIn,
+                Err(refusal) if refusal.is_signed_in_elsewhere() => Answer::SignedInElsewhere,
                 Err(refusal) => Answer::Refused(refusal.message),
             });
         }
@@ -152,6 +149,7 @@ fn wait_for(
 pub fn on_answer(state: &mut ViewState, snapshot: &Snapshot, answer: Answer) {
     match answer {
         Answer::Dialled(typed) => dial::dialled(state, &typed),
+        Answer::SignedIn => {}
         Answer::Refused(message) => {
             let text = message.render(snapshot.locale);
             let told = snapshot.notices.iter().rev().take(3).any(|notice| notice.text == text);

@@ -15,7 +15,10 @@ use crate::{
         Restriction, TimerId, Watched,
         state::{Asked, Breaks, KnownApprover, Purpose},
     },
-    cti::api::{ApiError, BreakRequest, Reply, Request},
+    cti::{
+        api::{ApiError, BreakRequest, Reply, Request},
+        codes::ReplyCode,
+    },
     domain::{self, BreakTimeError, TargetState},
     i18n::Message,
 };
@@ -26,12 +29,6 @@ const NEWS: Duration = Duration::from_secs(30);
 const RESTRICTIONS: Duration = Duration::from_secs(60);
 /// Finding the approver and submitting, 4 s each at most.
 const DEADLINE: Duration = Duration::from_secs(9);
-/// Busy is allowed and there is something to say (protocol `cti.md` 2.7).
-pub(super) const BUSY_WITH_REMARK: i64 = 5015;
-/// Busy needs an approval (protocol `cti.md` 2.7).
-pub(super) const BUSY_NEEDS_APPROVAL: i64 = 34005;
-/// The form can be mended (protocol `cti.md` 2.7).
-const MEND: i64 = 400;
 
 impl Breaks {
     /// Nothing of a sign-in is left.
@@ -129,7 +126,7 @@ impl Turn<'_> {
             }
             Ok(reply) => {
                 let why = refused(&reply);
-                if reply.code == MEND {
+                if reply.has(ReplyCode::Unacceptable) {
                     self.info(why.message.clone());
                 } else {
                     self.error(why.message.clone());

@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{
-    Turn, answer,
-    breaks::{BUSY_NEEDS_APPROVAL, BUSY_WITH_REMARK},
-    refusal, refused, unreachable,
-};
+use super::{Turn, answer, refusal, refused, unreachable};
 use crate::{
     app::{
         Action, Command, CommandId, Effect, LinkState, Possible, Refusal, RefusalKind, RequestId,
         state::{Purpose, Waiting},
     },
-    cti::api::{ApiError, Reply, Request},
+    cti::{
+        api::{ApiError, Reply, Request},
+        codes::ReplyCode,
+    },
     domain::{AgentState, CallPhase, TargetState},
     i18n::Message,
     softphone,
@@ -26,8 +25,6 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(6);
 const SIGN_IN_DEADLINE: Duration = Duration::from_secs(15);
 /// Between the end of a call and the platform's next word on the agent.
 pub(super) const AFTER_CALL: Duration = Duration::from_millis(1500);
-/// Already in that state: counts as done.
-const ALREADY_SO: i64 = 40403;
 
 impl Turn<'_> {
     pub(super) fn command(&mut self, id: CommandId, command: Command) {
@@ -261,7 +258,7 @@ impl Turn<'_> {
         let earlier = matches!(action, Action::Ready | Action::Busy)
             && self.state.pending.commands.get(&action).is_some_and(|newer| newer.request != Some(id));
         match result {
-            Ok(reply) if earlier && (reply.is_ok() || reply.code == ALREADY_SO) => {
+            Ok(reply) if earlier && (reply.is_ok() || reply.has(ReplyCode::AlreadyInState)) => {
                 tracing::debug!(?action, "an earlier wish was granted");
             }
             Ok(reply) if earlier => self.error(refused(&reply).message),
@@ -270,16 +267,16 @@ impl Turn<'_> {
                 self.accepted(action, waiting);
                 self.resolve_pending(action, Ok(answer(reply)));
             }
-            Ok(reply) if reply.code == ALREADY_SO && matches!(action, Action::Ready | Action::Busy) => {
+            Ok(reply) if reply.has(ReplyCode::AlreadyInState) && matches!(action, Action::Ready | Action::Busy) => {
                 self.adopt_asked();
                 self.resolve_pending(action, Ok(answer(reply)));
             }
-            Ok(reply) if action == Action::Busy && reply.code == BUSY_WITH_REMARK => {
+            Ok(reply) if action == Action::Busy && reply.has(ReplyCode::BusyWithRemark) => {
                 self.busy_remark(&reply);
                 self.accepted(action, waiting);
                 self.resolve_pending(action, Ok(answer(reply)));
             }
-            Ok(reply) if action == Action::Busy && reply.code == BUSY_NEEDS_APPROVAL => {
+            Ok(reply) if action == Action::Busy && reply.has(ReplyCode::BusyNeedsApproval) => {
                 let refusal = self.busy_needs_approval(&reply);
                 self.standing_in_refused();
                 self.not_done(action, waiting);

@@ -8,6 +8,7 @@ use super::Turn;
 use crate::{
     app::{CommandId, Effect, LinkId, LinkState, SipState, TimerId, state::Phase},
     cti::{
+        codes::FinalClose,
         link::{LinkError, LinkEvent},
         push::{Forced, PhoneState, Push, PushMessage},
     },
@@ -24,17 +25,11 @@ const RETRY_MIN: f64 = 0.25;
 const SLOW: Duration = Duration::from_secs(5);
 /// Longest pause between attempts (protocol `cti.md` 8.15), s.
 const RETRY_MAX: f64 = 3.0;
-/// "Do not come back" with this token (protocol `cti.md` 9).
-const BAD_TOKEN: u16 = 3403;
 /// A message that is no UTF-8 has ended the link (RFC 6455 7.4.1).
 const BAD_TEXT: u16 = 1007;
-/// A newer connection with the same `RegID` has come (protocol `cti.md` 9).
-const REPLACED: u16 = 3405;
 /// For so long after a connection of ours was left for a new one, the one that replaces it may be ours too: a platform
 /// that had stopped meets them all at once, in any order.
 const OWN_ATTEMPTS: Duration = Duration::from_secs(60);
-/// The same for any reason (protocol `cti.md` 3.8).
-const FINAL_CODES: [u16; 5] = [3403, 3404, 3405, 3406, 3412];
 
 impl Turn<'_> {
     pub(super) fn open_link(&mut self) {
@@ -197,8 +192,9 @@ impl Turn<'_> {
     }
 
     fn link_closed(&mut self, code: u16, reason: &str) {
-        let ours = code == REPLACED && self.is_replaced_by_ours();
-        let last = FINAL_CODES.contains(&code) && !ours;
+        let meaning = FinalClose::of(code);
+        let ours = meaning == Some(FinalClose::Replaced) && self.is_replaced_by_ours();
+        let last = meaning.is_some() && !ours;
         let name = if last { "wsLogoutWithoutReconnect" } else { "wsLogout" };
         if last {
             // The platform has dealt with it.
@@ -242,11 +238,12 @@ impl Turn<'_> {
             self.publish("linkDown", &["link"], "", json!({ "error": error }));
         }
         let rejoining = self.state.session.rejoining && self.state.session.phase == Phase::Linking;
-        if rejoining && code != Some(BAD_TOKEN) {
+        let meaning = code.and_then(FinalClose::of);
+        if rejoining && meaning != Some(FinalClose::BadToken) {
             return self.rejoin_failed();
         }
-        if let Some(code) = code.filter(|code| FINAL_CODES.contains(code)) {
-            if code == BAD_TOKEN && matches!(self.state.session.phase, Phase::In | Phase::Leaving) {
+        if let (Some(code), Some(meaning)) = (code, meaning) {
+            if meaning == FinalClose::BadToken && matches!(self.state.session.phase, Phase::In | Phase::Leaving) {
                 return self.token_refused(code);
             }
             if self.state.session.phase == Phase::Leaving {
@@ -258,17 +255,17 @@ impl Turn<'_> {
             // The platform no longer knows this sign-in after an absence: that is its way to say "timed out".
             // Or it was restarted again before the new sign-in had got a link.
             let again = self.state.session.coming_back && self.state.link.lost_at.is_some();
-            if code == 3404 && (coming_back || again) {
+            if meaning == FinalClose::UnknownSignIn && (coming_back || again) {
                 self.warn(Message::new("app.timed_out"));
                 return self.sign_in_again();
             }
-            let because = Message::new(match code {
-                BAD_TOKEN => "app.link_refused_token",
-                3405 => "app.link_replaced",
-                _ => "app.link_refused",
+            let because = Message::new(match meaning {
+                FinalClose::BadToken => "app.link_refused_token",
+                FinalClose::Replaced => "app.link_replaced",
+                FinalClose::UnknownSignIn | FinalClose::Refused => "app.link_refused",
             })
             .with("code", code);
-            return self.give_up(because, code == BAD_TOKEN);
+            return self.give_up(because, meaning == FinalClose::BadToken);
         }
         let first = self.state.link.lost_at.is_none();
         let lost_at = *self.state.link.lost_at.get_or_insert(self.now.at);

@@ -66,7 +66,10 @@ use super::{
     state::{Purpose, Waiting},
 };
 use crate::{
-    cti::api::{ApiError, Reply, Request},
+    cti::{
+        api::{ApiError, Reply, Request},
+        codes::ReplyCode,
+    },
     domain::TargetState,
     i18n::Message,
 };
@@ -315,7 +318,7 @@ fn refusal(kind: RefusalKind, message: Message) -> Refusal {
 /// The refusal for a platform's answer with a code other than success.
 fn refused(reply: &Reply) -> Refusal {
     let message = match reply.code {
-        40101 => Message::new("app.signed_in_elsewhere"),
+        _ if reply.has(ReplyCode::SignedInAlready) => Message::new("app.signed_in_elsewhere"),
         code if reply.message.is_empty() => Message::new("app.refused_code").with("code", code),
         code => Message::new("app.refused").with("code", code).with("text", clean(&reply.message)),
     };

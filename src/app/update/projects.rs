@@ -17,15 +17,16 @@ use crate::{
         Action, Command, CommandId, Effect, Fetched, ProjectRow, Refusal, RefusalKind, RequestId,
         state::{Asked, Project, ProjectStage, ProjectStep, ProjectWhy, Purpose},
     },
-    cti::api::{ApiError, Reply, Request},
+    cti::{
+        api::{ApiError, Reply, Request},
+        codes::ReplyCode,
+    },
     domain::RingKind,
     i18n::Message,
 };
 
 /// Reading, leaving and entering, 4 s each at most.
 const DEADLINE: Duration = Duration::from_secs(13);
-/// Not in any project: as good as left (protocol `cti.md` 2.7).
-const IN_NONE: i64 = 41005;
 /// `pro_state` of a project that cannot be entered.
 const DISABLED: &str = "0";
 
@@ -119,7 +120,7 @@ impl Turn<'_> {
                 Err(error) => self.project_failed(&step, unreachable(error)),
             },
             ProjectStage::Leaving => match result {
-                Ok(reply) if reply.is_ok() || reply.code == IN_NONE => self.left(step, reply),
+                Ok(reply) if reply.is_ok() || reply.has(ReplyCode::InNoProject) => self.left(step, reply),
                 Ok(reply) => self.project_failed(&step, refused(&reply)),
                 Err(error) => self.project_failed(&step, unreachable(&error)),
             },

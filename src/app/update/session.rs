@@ -10,16 +10,15 @@ use crate::{
         Action, Effect, LinkState, Refusal, RefusalKind, TimerId,
         state::{Phase, Purpose},
     },
-    cti::api::{ApiError, Reply, Request},
+    cti::{
+        api::{ApiError, Reply, Request},
+        codes::ReplyCode,
+    },
     domain::{AgentState, KnownSignIn, TargetState},
     i18n::Message,
     softphone,
 };
 
-/// Already signed in elsewhere or earlier.
-const SIGNED_IN_ALREADY: i64 = 40101;
-/// Already in that state: counts as done.
-const ALREADY_SO: i64 = 40403;
 /// A sign-in waits this long for a sign-out still under way.
 const AFTER_SIGN_OUT: Duration = Duration::from_millis(200);
 /// Why the agent was signed out, which a sign-in makes out of date.
@@ -140,7 +139,7 @@ impl Turn<'_> {
                     }),
                 }
             }
-            Ok(reply) if reply.code == SIGNED_IN_ALREADY => self.already_signed_in(&reply),
+            Ok(reply) if reply.has(ReplyCode::SignedInAlready) => self.already_signed_in(&reply),
             Ok(reply) => self.sign_in_refused(refused(&reply)),
             Err(error) => {
                 // It may have been carried out all the same; what then stands in the way is our own.
@@ -243,7 +242,7 @@ impl Turn<'_> {
             return;
         }
         match result {
-            Ok(reply) if reply.is_ok() || reply.code == ALREADY_SO => {
+            Ok(reply) if reply.is_ok() || reply.has(ReplyCode::AlreadyInState) => {
                 self.state.session.state_set = true;
                 if self.state.agent.state == AgentState::SigningIn {
                     self.adopt(target);
@@ -287,7 +286,7 @@ impl Turn<'_> {
         self.state.session.phase = Phase::Out;
         self.leave_registration();
         // First, while the answer still has the platform's code: by it the screen offers to take over.
-        let elsewhere = refusal.platform.as_ref().is_some_and(|(code, _)| *code == SIGNED_IN_ALREADY);
+        let elsewhere = refusal.is_signed_in_elsewhere();
         // How a script takes over is of no use on the screen.
         let told = if elsewhere { Message::new("app.taken_by_other_seat") } else { refusal.message.clone() };
         self.resolve_pending(Action::SignIn, Err(refusal));
