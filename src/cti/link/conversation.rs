@@ -18,7 +18,7 @@ use tokio_tungstenite::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{LinkError, LinkEvent};
+use super::event::{LinkError, LinkEvent};
 use crate::{
     cti::{push, value},
     net::fault,

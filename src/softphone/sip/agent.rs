@@ -6,7 +6,7 @@
 mod answered;
 mod bye;
 mod calls;
-mod own;
+mod outgoing;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -15,9 +15,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-pub(super) use self::own::Own;
-use self::{answered::Answered, bye::Bye};
+use self::answered::Answered;
 use super::{
+    bye::Bye,
     call::{Call, Phase},
     identity::Identity,
     link::Trouble,
@@ -253,7 +253,7 @@ impl Agent {
         for call in &mut self.calls {
             call.ask_for_ack_again(now);
         }
-        self.own_turns(now);
+        self.outgoing_turns(now);
     }
 
     /// The connection is gone, or could not be made. A call that is up goes on without it.
@@ -300,7 +300,7 @@ impl Agent {
             Ok(Incoming::Pong) => {}
             Err(junk) => tracing::debug!(length = frame.len(), %junk, "a frame that is no SIP message"),
         }
-        self.own_turns(now);
+        self.outgoing_turns(now);
         self.settle(now);
     }
 
@@ -339,7 +339,7 @@ impl Agent {
         {
             self.call_due(index, due, now);
         }
-        self.own_turns(now);
+        self.outgoing_turns(now);
         self.byes.retain(|bye| {
             let waiting = bye.give_up > now;
             if !waiting {

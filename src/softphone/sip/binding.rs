@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 
 use super::{
+    headers::{name_addr, param, user_of},
     identity::Identity,
-    message::{Response, name_addr, param, user_of},
+    message::Response,
 };
 
 /// Most names remembered of one answer.

@@ -1,6 +1,6 @@
 //! Bodies: the session description in a message, by itself or as a part of a `multipart` (RFC 5621).
 
-use super::message::{Headers, header_value, param};
+use super::headers::{Headers, header_value, param};
 
 /// What the body of a message is to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

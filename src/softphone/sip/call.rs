@@ -5,19 +5,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    agent::Own,
     body::Body,
+    headers::{Headers, name_addr, param, tag, user_of},
     identity::{ALLOW, Identity, SUPPORTED, USER_AGENT, branch, token},
-    message::{Headers, Request, Response, Writer, name_addr, param, tag, user_of},
-    registration::TIMER_F,
+    message::{Request, Response, Writer},
+    outgoing::OutgoingRequest,
     reliable::Reliable,
-    timer::{Ripe, SessionTimer},
+    session_timer::{Ripe, SessionTimer},
+    timers::{Due, T1, T2, TIMER_F},
 };
 
-/// T1, the first pause before a 200 is sent again (RFC 3261 17).
-pub(super) const T1: Duration = Duration::from_millis(500);
-/// T2, the longest pause.
-pub(super) const T2: Duration = Duration::from_secs(4);
 /// How long we ring (protocol `softphone.md` 4.1).
 const RING: Duration = Duration::from_secs(60);
 
@@ -64,27 +61,6 @@ pub(super) struct Unacknowledged {
     pub(super) late: bool,
 }
 
-/// What time has brought.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// Once more.
-    Resend(String),
-    /// The call of this leg is over, and the other side has not ended the leg.
-    Released,
-    /// Nobody answered; whether it was the INVITE's own Expires.
-    NoAnswer { expires: bool },
-    /// No ACK came for the call's first 200.
-    NoAck,
-    /// No ACK came for a later 200, and with it no answer to the offer in it.
-    NoAnswerToOffer,
-    /// No PRACK came for a 180 that had to arrive.
-    NoPrack,
-    /// The session timer wants a refresh.
-    Refresh,
-    /// The session timer has run out.
-    Expired,
-}
-
 /// One call.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -102,7 +78,7 @@ pub(super) struct Call {
     /// The 180 that has to be acknowledged, until it is.
     pub(super) reliable: Option<Reliable>,
     /// A request of ours that is under way or waits for its turn.
-    pub(super) own: Option<Own>,
+    pub(super) outgoing: Option<OutgoingRequest>,
     /// What the far end last said of its media that took effect.
     pub(super) far_media: Option<String>,
     pub(super) timer: Option<SessionTimer>,
@@ -142,7 +118,7 @@ impl Call {
             accepting: None,
             unacknowledged: Vec::new(),
             reliable: None,
-            own: None,
+            outgoing: None,
             far_media: None,
             timer: None,
             acknowledged: Vec::new(),
@@ -298,7 +274,7 @@ impl Call {
             .chain(released)
             .chain(self.unacknowledged.iter().map(|u| u.next.min(u.give_up)))
             .chain(self.reliable.as_ref().and_then(Reliable::deadline))
-            .chain(self.own.as_ref().and_then(|own| own.deadline(self.free())))
+            .chain(self.outgoing.as_ref().and_then(|request| request.deadline(self.free())))
             .chain(timer)
             .min()
     }

@@ -8,8 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Sha256, Sha512_256};
 
 use super::{
+    headers::{Headers, param},
     identity::token,
-    message::{Headers, param},
 };
 
 /// Realms that may ask at once: the proxies on the way and the registrar.
@@ -164,7 +164,7 @@ struct Asked<'a> {
 fn split_challenges(value: &str) -> Vec<Vec<(String, String)>> {
     let mut challenges: Vec<Vec<(String, String)>> = Vec::new();
     let mut digest = false;
-    for part in super::message::split_list(value) {
+    for part in super::headers::split_list(value) {
         let (mut key, raw) = part.split_once('=').unwrap_or((part, ""));
         if let Some((scheme, first)) = key.trim().split_once([' ', '\t']) {
             digest = scheme.eq_ignore_ascii_case("Digest");

@@ -7,7 +7,10 @@ use std::fmt::Write;
 
 use thiserror::Error;
 
-use super::body::Body;
+use super::{
+    body::Body,
+    headers::{Headers, clean, name_addr, param, read_headers, scheme_is_sip, tag},
+};
 
 /// Why a frame is not a SIP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -29,33 +32,6 @@ pub(super) enum Incoming {
     Ping,
     /// CRLF or nothing: the answer to ours.
     Pong,
-}
-
-/// Header fields in order; names in their long form.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Headers(Vec<(String, String)>);
-
-impl Headers {
-    /// The first value of a header field, whole.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
-    }
-
-    /// Every field of a name, in order, whole.
-    pub(super) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
-    }
-
-    /// The values of all fields of a name, comma-separated ones taken apart.
-    pub(super) fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.all(name).flat_map(split_list)
-    }
-
-    /// A field that is a number of seconds, such as `Expires` or `Retry-After` (a comment or parameters may follow).
-    pub(super) fn seconds(&self, name: &str) -> Option<u32> {
-        let digits: String = self.get(name)?.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().ok()
-    }
 }
 
 /// A request that came.
@@ -140,47 +116,6 @@ fn start_line(line: &str) -> Option<(&str, &str, &str)> {
     (has_version && !uri.trim().is_empty()).then(|| (method, uri.trim(), version))
 }
 
-fn read_headers<'a>(lines: impl Iterator<Item = &'a str>) -> Headers {
-    let mut headers: Vec<(String, String)> = Vec::new();
-    for line in lines {
-        if line.starts_with([' ', '\t']) {
-            if let Some((_, value)) = headers.last_mut() {
-                value.push(' ');
-                value.push_str(&clean(line.trim()));
-            }
-        } else if let Some((name, value)) = line.split_once(':') {
-            headers.push((long_name(name.trim()).to_owned(), clean(value.trim())));
-        }
-    }
-    Headers(headers)
-}
-
-/// A header field's value among the lines of a body part.
-pub(super) fn header_value<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().find_map(|line| {
-        let (field, value) = line.split_once(':')?;
-        field.trim().eq_ignore_ascii_case(name).then(|| value.trim())
-    })
-}
-
-/// RFC 3261 7.3.3 and the compact forms of later documents.
-fn long_name(name: &str) -> &str {
-    match name {
-        "v" | "V" => "Via",
-        "f" | "F" => "From",
-        "t" | "T" => "To",
-        "i" | "I" => "Call-ID",
-        "m" | "M" => "Contact",
-        "c" | "C" => "Content-Type",
-        "e" | "E" => "Content-Encoding",
-        "l" | "L" => "Content-Length",
-        "k" | "K" => "Supported",
-        "s" | "S" => "Subject",
-        "x" | "X" => "Session-Expires",
-        other => other,
-    }
-}
-
 /// On a WebSocket the frame ends the message, so that Content-Length may be missing (RFC 7118 5.1); what is there must be
 /// true. More than it says is noise (RFC 3261 18.3).
 fn cut_body<'a>(body: &'a [u8], headers: &Headers) -> (&'a [u8], Option<(u16, &'static str)>) {
@@ -199,11 +134,6 @@ fn cut_body<'a>(body: &'a [u8], headers: &Headers) -> (&'a [u8], Option<(u16, &'
 fn cut<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = bytes.windows(mark.len()).position(|window| window == mark)?;
     Some((bytes.get(..at)?, bytes.get(at + mark.len()..)?))
-}
-
-/// Control characters in a header value can only do harm further on.
-fn clean(value: &str) -> String {
-    value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl Request {
@@ -260,79 +190,6 @@ impl Request {
             None
         }
     }
-}
-
-/// Whether a URI is one we can address.
-pub(super) fn scheme_is_sip(uri: &str) -> bool {
-    let scheme = uri.split(':').next().unwrap_or_default();
-    scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips")
-}
-
-/// Takes a comma-separated value apart, minding quotes and angle brackets.
-pub(super) fn split_list(value: &str) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped, mut angle) = (false, false, false);
-    value
-        .split(move |c: char| {
-            if escaped {
-                escaped = false;
-                return false;
-            }
-            match c {
-                '\\' if quoted => escaped = true,
-                '"' => quoted = !quoted,
-                '<' if !quoted => angle = true,
-                '>' if !quoted => angle = false,
-                _ => {}
-            }
-            c == ',' && !quoted && !angle
-        })
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-}
-
-/// URI and header parameters of a `name-addr` or `addr-spec` (RFC 3261 20.10).
-pub(super) fn name_addr(value: &str) -> Option<(&str, &str)> {
-    let (mut quoted, mut escaped) = (false, false);
-    let open = value.find(|c: char| {
-        if escaped {
-            escaped = false;
-            return false;
-        }
-        match c {
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            _ => {}
-        }
-        c == '<' && !quoted
-    });
-    let (uri, params) = match open {
-        Some(open) => value.get(open + 1..)?.split_once('>')?,
-        None => value.split_once(';').unwrap_or((value, "")),
-    };
-    let uri = uri.trim();
-    (uri.contains(':') && !uri.contains(char::is_whitespace)).then_some((uri, params))
-}
-
-/// The tag of a From or To value.
-pub(super) fn tag(value: &str) -> Option<&str> {
-    param(name_addr(value)?.1, "tag")
-}
-
-/// A parameter of `;a=b;c="d"`, quotes taken off; an empty text for one without a value.
-pub(super) fn param<'a>(params: &'a str, name: &str) -> Option<&'a str> {
-    params.split(';').find_map(|part| {
-        let (key, value) = part.split_once('=').unwrap_or((part, ""));
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
-    })
-}
-
-/// The user part of a URI, `%` escapes undone, without a password or user parameters; the whole URI if it has none.
-pub(super) fn user_of(uri: &str) -> String {
-    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
-    // For tel URIs, and for a host alone, what stands before the parameters is the best name there is.
-    let user = rest.split_once('@').map_or(rest, |(user, _)| user);
-    let user = user.split([':', ';']).next().unwrap_or_default();
-    clean(&percent_encoding::percent_decode_str(user).decode_utf8_lossy())
 }
 
 /// A message being written.
@@ -426,6 +283,7 @@ pub(super) fn redact(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::softphone::sip::digest::Challenge;
+    use crate::softphone::sip::headers::{split_list, user_of};
 
     #[test]
     fn fuzz_sip() {

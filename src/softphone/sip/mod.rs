@@ -13,15 +13,19 @@
 mod agent;
 mod binding;
 mod body;
+mod bye;
 mod call;
 mod digest;
+mod headers;
 mod identity;
 mod link;
 mod message;
 mod outage;
+mod outgoing;
 mod registration;
 mod reliable;
-mod timer;
+mod session_timer;
+mod timers;
 
 pub(super) use agent::{Agent, Job, JobResult, Output, Task};
 pub(super) use link::{Link, LinkEvent};

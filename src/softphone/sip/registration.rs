@@ -10,10 +10,12 @@ use tokio::time::Instant;
 use super::{
     binding::{granted_lifetime, names},
     digest::{Challenge, Credentials},
+    headers::{name_addr, param, scheme_is_sip},
     identity::{ALLOW_REGISTER, Identity, USER_AGENT, branch, token},
     link::Trouble,
-    message::{Response, Writer, name_addr, param, scheme_is_sip},
+    message::{Response, Writer},
     outage::Outage,
+    timers::TIMER_F,
 };
 use crate::softphone::{Account, SipError};
 
@@ -21,8 +23,6 @@ use crate::softphone::{Account, SipError};
 const EXPIRES: u32 = 600;
 /// Longest lifetime we let a registrar force on us by 423, s.
 const EXPIRES_MAX: u32 = 86_400;
-/// Timer F (RFC 3261 17.1.2.2): how long an answer is waited for.
-pub(super) const TIMER_F: Duration = Duration::from_secs(32);
 /// Pause after a refused password: it rarely gets right by itself, and repeated failures get an address banned.
 const WRONG_PASSWORD_PAUSE: Duration = Duration::from_secs(30);
 /// A binding is refreshed no oftener than this, whatever lifetime is granted and whoever asks for it.

@@ -5,9 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    call::{Due, T1},
     message::Request,
-    registration::TIMER_F,
+    timers::{Due, T1, TIMER_F},
 };
 
 /// A 180 with a number.

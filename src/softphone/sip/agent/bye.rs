@@ -3,24 +3,9 @@
 use tokio::time::Instant;
 
 use super::{
-    super::{
-        call::Call,
-        digest::Challenge,
-        message::{Response, param},
-        registration::TIMER_F,
-    },
+    super::{bye::Bye, call::Call, digest::Challenge, headers::param, message::Response, timers::TIMER_F},
     Agent,
 };
-
-/// A BYE that has no answer yet.
-pub(super) struct Bye {
-    call: Call,
-    branch: String,
-    /// The request, to be sent again over a new connection.
-    pub(super) text: String,
-    pub(super) give_up: Instant,
-    challenged: bool,
-}
 
 impl Agent {
     /// Says BYE; if there is no connection now, over the next one.

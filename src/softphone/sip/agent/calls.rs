@@ -5,14 +5,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
+    super::outgoing::Purpose,
     super::{
         body::Body,
-        call::{Accepting, Call, Due, Pending, Phase},
+        call::{Accepting, Call, Pending, Phase},
         message::Request,
-        timer::SessionTimer,
+        session_timer::SessionTimer,
+        timers::Due,
     },
     Agent, Job, JobResult, Link, Output, Task,
-    own::Aim,
 };
 use crate::softphone::{EndCause, Event, media::MediaError};
 
@@ -83,7 +84,7 @@ impl Agent {
         if !self.offer_made(job, &result, now) {
             self.job_done(job, result, now);
         }
-        self.own_turns(now);
+        self.outgoing_turns(now);
     }
 
     fn job_done(&mut self, job: u64, result: JobResult, now: Instant) {
@@ -169,7 +170,7 @@ impl Agent {
                 tracing::info!("no PRACK in 32 s");
                 self.leave_call(index, 500, EndCause::Failed("the other side did not confirm (no PRACK)".into()), now);
             }
-            Due::Refresh => self.want(index, Aim::Refresh, now),
+            Due::Refresh => self.want(index, Purpose::Refresh, now),
             Due::Expired => {
                 tracing::info!("the session timer has run out");
                 let cause = EndCause::Failed("the other side no longer confirms the call (session timer)".into());
@@ -206,7 +207,7 @@ impl Agent {
                     self.over(&call, cause);
                 }
                 call.phase = Phase::Leaving;
-                call.own = None;
+                call.outgoing = None;
                 if let Some(pending) = call.pending.take() {
                     self.send(call.refuse(&pending.request, 487, reason(487)));
                 }

@@ -3,17 +3,18 @@
 use tokio::time::Instant;
 
 use super::{
+    super::outgoing::{OutgoingRequest, Purpose},
     super::{
         body::{Body, media_type},
         call::{Accepting, Call, Pending, Phase, wants_auto_answer},
+        headers::{param, user_of},
         identity::{ALLOW, token},
-        message::{Request, Writer, param, user_of},
+        message::{Request, Writer},
         reliable::Reliable,
-        timer::SessionTimer,
+        session_timer::SessionTimer,
     },
     Agent, Task,
     calls::reason,
-    own::{Aim, Own},
 };
 use crate::{
     domain::Unreached,
@@ -257,7 +258,7 @@ impl Agent {
     fn take_turn(&mut self, index: usize, request: &Request, now: Instant) -> bool {
         self.give_way(index, now);
         let Some(call) = self.calls.get_mut(index) else { return false };
-        if call.own.as_ref().is_some_and(Own::offer_is_out) {
+        if call.outgoing.as_ref().is_some_and(OutgoingRequest::offer_is_out) {
             // Both sides want to change the session at once: both try again, not at the same time.
             self.reply_in_call(index, request, 491, reason(491));
             return false;
@@ -363,7 +364,7 @@ impl Agent {
                 self.take_in(index, Task::Answer(before.clone()), false, before);
                 if moved {
                     // Our side may have new paths that the other side has never heard of.
-                    self.want(index, Aim::Restart, now);
+                    self.want(index, Purpose::Restart, now);
                 }
             }
             (Body::Session(_), None) | (Body::Foreign, _) => {}
@@ -381,7 +382,7 @@ impl Agent {
             Phase::Ringing { .. } | Phase::Answering => self.refuse_ringing(index, EndCause::Cancelled),
             Phase::Up => {
                 let mut call = self.calls.remove(index);
-                call.own = None;
+                call.outgoing = None;
                 if let Some(pending) = call.pending.take() {
                     self.send(call.refuse(&pending.request, 487, reason(487)));
                 }

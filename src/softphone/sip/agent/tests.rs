@@ -3,7 +3,7 @@
 mod calls;
 mod extensions;
 mod links;
-mod own;
+mod outgoing;
 mod random;
 mod refresh;
 mod torture;

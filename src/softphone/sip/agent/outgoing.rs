@@ -13,8 +13,10 @@ use super::{
     super::{
         call::{Call, Phase},
         digest::Challenge,
-        message::{Response, param},
-        registration::TIMER_F,
+        headers::param,
+        message::Response,
+        outgoing::{GRACE, OutgoingRequest, Purpose, Sent, Step},
+        timers::TIMER_F,
     },
     Agent, JobResult, Link, Task,
 };
@@ -24,192 +26,110 @@ use crate::softphone::EndCause;
 const PROCEEDING: Duration = Duration::from_secs(60);
 /// Pause after a refusal that asks for another attempt later, or after silence.
 const LATER: Duration = Duration::from_secs(5);
-/// After a connection has come back, or an answer to the last restart: the sound may come back by itself meanwhile.
-pub(super) const GRACE: Duration = Duration::from_millis(500);
 /// How often a request is said again with credentials.
 const ROUNDS: u8 = 2;
 /// How often a request is tried in a row; then the media room has to ask for it anew, or the session timer does.
 const ATTEMPTS: u8 = 3;
 
-/// What a request of ours is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Aim {
-    /// New paths for the sound: an offer that restarts ICE.
-    Restart,
-    /// What is agreed on, said again, because nothing comes.
-    Renew,
-    /// The session timer.
-    Refresh,
-}
-
-/// A request of our own, from the wish to its end.
-#[derive(Debug)]
-pub(in super::super) struct Own {
-    aim: Aim,
-    step: Step,
-    /// Another one was wished for meanwhile.
-    again: bool,
-    /// Which attempt this is, from 1.
-    attempt: u8,
-    /// A restart, and the path there was cannot come back by itself.
-    moved: bool,
-    /// A restart waits until the server has said something after this: an offer that gets lost with a dead connection
-    /// has given up the path there was.
-    unproven: Option<Instant>,
-}
-
-#[derive(Debug)]
-enum Step {
-    /// Waits for its turn, at the earliest then.
-    Wanted { from: Instant },
-    /// The media room makes the offer.
-    Offering { job: u64 },
-    /// Sent.
-    Sent(Sent),
-}
-
-/// A request that waits for its answer.
-#[derive(Debug)]
-struct Sent {
-    method: &'static str,
-    branch: String,
-    cseq: u32,
-    /// The credentials it carried, which its ACK must carry too (RFC 3261 22.1).
-    credentials: Vec<(&'static str, String)>,
-    offer: Option<String>,
-    /// A session description in a provisional answer, for a 200 that brings none.
-    early: Option<String>,
-    rounds: u8,
-    give_up: Instant,
-}
-
-impl Own {
-    fn wanted(aim: Aim, from: Instant) -> Self {
-        Self { aim, step: Step::Wanted { from }, again: false, attempt: 1, moved: false, unproven: None }
-    }
-
-    /// The server has said something; `first` if it is the first over this connection.
-    fn heard(&mut self, first: bool, now: Instant) {
-        if self.unproven.is_none_or(|since| now < since) {
-            return;
-        }
-        self.unproven = None;
-        if let Step::Wanted { from } = &mut self.step
-            && first
-            && !self.moved
-        {
-            *from = (*from).max(now + GRACE);
-        }
-    }
-
-    /// It has been sent and waits for an answer that settles an offer.
-    pub(in super::super) fn offer_is_out(&self) -> bool {
-        matches!(&self.step, Step::Sent(sent) if sent.offer.is_some())
-    }
-
-    /// When something is to be done; `free`: whether it may be sent now.
-    pub(in super::super) fn deadline(&self, free: bool) -> Option<Instant> {
-        match &self.step {
-            Step::Wanted { from } => (free && self.unproven.is_none()).then_some(*from),
-            Step::Offering { .. } => None,
-            Step::Sent(sent) => Some(sent.give_up),
-        }
-    }
-}
-
 impl Agent {
     /// Sends a re-INVITE whose offer restarts ICE, as soon as the server has given a sign of life and the call allows one
     /// (RFC 3261 14.1, RFC 8839 4.4.3). `moved`: the path there was cannot come back by itself.
     pub(crate) fn reoffer(&mut self, call_id: &str, moved: bool, now: Instant) {
-        self.want_in(call_id, Aim::Restart, now);
-        if let Some(own) = self.calls.iter_mut().find(|call| call.call_id == call_id).and_then(|call| call.own.as_mut())
+        self.want_in(call_id, Purpose::Restart, now);
+        if let Some(request) =
+            self.calls.iter_mut().find(|call| call.call_id == call_id).and_then(|call| call.outgoing.as_mut())
         {
-            own.moved |= moved;
+            request.moved |= moved;
         }
-        self.own_turns(now);
+        self.outgoing_turns(now);
     }
 
     /// The far end is reached again: a restart that is not on its way yet is not needed.
     pub(crate) fn settled(&mut self, call_id: &str) {
         let Some(call) = self.calls.iter_mut().find(|call| call.call_id == call_id) else { return };
-        if let Some(own) = &mut call.own {
-            own.again = false;
+        if let Some(request) = &mut call.outgoing {
+            request.again = false;
         }
-        call.own.take_if(|own| own.aim == Aim::Restart && matches!(own.step, Step::Wanted { .. }));
+        call.outgoing
+            .take_if(|request| request.purpose == Purpose::Restart && matches!(request.step, Step::Wanted { .. }));
     }
 
     /// The server has answered a keep-alive.
     pub(crate) fn proven(&mut self, now: Instant) {
         self.note_sign_of_life(now);
-        self.own_turns(now);
+        self.outgoing_turns(now);
     }
 
     /// The server has said something, whatever it is.
     pub(super) fn note_sign_of_life(&mut self, now: Instant) {
         let first = self.heard.replace(now).is_none();
-        for own in self.calls.iter_mut().filter_map(|call| call.own.as_mut()) {
-            own.heard(first, now);
+        for request in self.calls.iter_mut().filter_map(|call| call.outgoing.as_mut()) {
+            request.heard(first, now);
         }
     }
 
     /// Sends a re-INVITE that offers what is agreed on already; once, and without it nothing is lost.
     pub(crate) fn renew(&mut self, call_id: &str, now: Instant) {
-        self.want_in(call_id, Aim::Renew, now);
-        self.own_turns(now);
+        self.want_in(call_id, Purpose::Renew, now);
+        self.outgoing_turns(now);
     }
 
-    fn want_in(&mut self, call_id: &str, aim: Aim, now: Instant) {
+    fn want_in(&mut self, call_id: &str, purpose: Purpose, now: Instant) {
         match self.calls.iter().position(|call| call.call_id == call_id && call.phase != Phase::Leaving) {
-            Some(index) => self.want(index, aim, now),
+            Some(index) => self.want(index, purpose, now),
             None => tracing::debug!(call_id, "a re-INVITE is wanted for a call that is over"),
         }
     }
 
-    pub(super) fn want(&mut self, index: usize, aim: Aim, now: Instant) {
+    pub(super) fn want(&mut self, index: usize, purpose: Purpose, now: Instant) {
         let heard = self.heard == Some(now);
         let Some(call) = self.calls.get_mut(index) else { return };
-        let begun = call.own.as_ref().is_some_and(|own| own.aim == Aim::Restart);
-        match &mut call.own {
+        let begun = call.outgoing.as_ref().is_some_and(|request| request.purpose == Purpose::Restart);
+        match &mut call.outgoing {
             // A refresh is part of a restart; a restart takes the place of a refresh that is not out yet.
-            Some(own) if aim == Aim::Restart => match own.step {
-                Step::Wanted { .. } => own.aim = aim,
-                Step::Offering { .. } | Step::Sent(_) => own.again = true,
+            Some(request) if purpose == Purpose::Restart => match request.step {
+                Step::Wanted { .. } => request.purpose = purpose,
+                Step::Offering { .. } | Step::Sent(_) => request.again = true,
             },
             Some(_) => {}
-            None => call.own = Some(Own::wanted(aim, now)),
+            None => call.outgoing = Some(OutgoingRequest::wanted(purpose, now)),
         }
         // One that waits already waits for the same.
-        if let Some(own) = call.own.as_mut().filter(|own| own.aim == Aim::Restart && !begun) {
-            own.unproven = (!heard).then_some(now);
+        if let Some(request) = call.outgoing.as_mut().filter(|request| request.purpose == Purpose::Restart && !begun) {
+            request.unproven = (!heard).then_some(now);
         }
     }
 
     /// Begins what is wanted and may begin, gives up what has waited too long.
-    pub(super) fn own_turns(&mut self, now: Instant) {
+    pub(super) fn outgoing_turns(&mut self, now: Instant) {
         if self.link != Link::Up {
             return;
         }
         for index in 0..self.calls.len() {
             let Some(call) = self.calls.get_mut(index) else { return };
             let free = call.free();
-            let Some(own) = call.own.as_ref().filter(|own| own.deadline(free).is_some_and(|at| at <= now)) else {
+            let Some(request) =
+                call.outgoing.as_ref().filter(|request| request.deadline(free).is_some_and(|at| at <= now))
+            else {
                 continue;
             };
-            match (&own.step, own.aim) {
+            match (&request.step, request.purpose) {
                 (Step::Sent(sent), _) => {
                     tracing::info!(call_id = call.call_id, method = sent.method, "no answer to a request of ours");
                     if sent.method == "UPDATE" {
                         self.update_not_served(index, now);
                     } else {
-                        self.own_failed(index, Some(LATER), now);
+                        self.outgoing_failed(index, Some(LATER), now);
                     }
                 }
-                (Step::Wanted { .. }, Aim::Refresh) if call.takes_update() => self.send_own(index, None, 0, now),
-                (Step::Wanted { .. }, aim) => {
+                (Step::Wanted { .. }, Purpose::Refresh) if call.takes_update() => {
+                    self.send_outgoing(index, None, 0, now)
+                }
+                (Step::Wanted { .. }, purpose) => {
                     let call_id = call.call_id.clone();
-                    let job = self.next_job(&call_id, Task::Offer { restart: aim == Aim::Restart });
-                    if let Some(own) = self.calls.get_mut(index).and_then(|call| call.own.as_mut()) {
-                        own.step = Step::Offering { job };
+                    let job = self.next_job(&call_id, Task::Offer { restart: purpose == Purpose::Restart });
+                    if let Some(request) = self.calls.get_mut(index).and_then(|call| call.outgoing.as_mut()) {
+                        request.step = Step::Offering { job };
                     }
                 }
                 (Step::Offering { .. }, _) => {}
@@ -220,22 +140,24 @@ impl Agent {
     /// The media room has made an offer, or could not; false if it was for something else.
     pub(super) fn offer_made(&mut self, job: u64, result: &JobResult, now: Instant) -> bool {
         let mine = |call: &Call| {
-            call.own.as_ref().is_some_and(|own| matches!(own.step, Step::Offering { job: own_job } if own_job == job))
+            call.outgoing.as_ref().is_some_and(
+                |request| matches!(request.step, Step::Offering { job: waiting_job } if waiting_job == job),
+            )
         };
         let Some(index) = self.calls.iter().position(mine) else { return false };
         match result {
-            Ok(Some(offer)) if self.link == Link::Up => self.send_own(index, Some(offer.clone()), 0, now),
+            Ok(Some(offer)) if self.link == Link::Up => self.send_outgoing(index, Some(offer.clone()), 0, now),
             // It comes with the next connection.
-            Ok(_) => self.own_failed(index, Some(Duration::ZERO), now),
+            Ok(_) => self.outgoing_failed(index, Some(Duration::ZERO), now),
             Err(error) => {
                 tracing::info!(%error, "no offer could be made for a re-INVITE");
-                self.own_failed(index, None, now);
+                self.outgoing_failed(index, None, now);
             }
         }
         true
     }
 
-    fn send_own(&mut self, index: usize, offer: Option<String>, rounds: u8, now: Instant) {
+    fn send_outgoing(&mut self, index: usize, offer: Option<String>, rounds: u8, now: Instant) {
         let Some(call) = self.calls.get_mut(index) else { return };
         let method = if offer.is_some() { "INVITE" } else { "UPDATE" };
         let credentials = match &mut self.registration {
@@ -247,11 +169,11 @@ impl Agent {
         };
         let (branch, cseq, text) = call.renewal(method, &self.identity, &credentials, offer.as_deref());
         tracing::debug!(call_id = call.call_id, method, cseq, "a request of our own");
-        if let Some(own) = &mut call.own {
+        if let Some(request) = &mut call.outgoing {
             // An UPDATE that nobody answers must leave time for a re-INVITE.
             let patience = call.timer.as_ref().filter(|_| method == "UPDATE").map(|timer| timer.left(now) / 3);
             let give_up = now + patience.map_or(TIMER_F, |patience| patience.min(TIMER_F));
-            own.step = Step::Sent(Sent { method, branch, cseq, credentials, offer, early: None, rounds, give_up });
+            request.step = Step::Sent(Sent { method, branch, cseq, credentials, offer, early: None, rounds, give_up });
         }
         self.send(text);
     }
@@ -259,14 +181,14 @@ impl Agent {
     /// A response that may be the answer to a request of ours within a call; false if it is not.
     pub(super) fn own_response(&mut self, response: &Response, now: Instant) -> bool {
         let branch = response.headers.values("Via").next().and_then(|via| param(via, "branch"));
-        let sent = |call: &Call| match &call.own {
-            Some(Own { step: Step::Sent(sent), .. }) => Some(sent.branch.as_str()) == branch,
+        let sent = |call: &Call| match &call.outgoing {
+            Some(OutgoingRequest { step: Step::Sent(sent), .. }) => Some(sent.branch.as_str()) == branch,
             Some(_) | None => false,
         };
         let Some(index) = self.calls.iter().position(sent) else { return self.late_ok(response, now) };
         let Some(call) = self.calls.get_mut(index) else { return false };
-        let Some(Own { step: Step::Sent(sent), aim, .. }) = &mut call.own else { return false };
-        let aim = *aim;
+        let Some(OutgoingRequest { step: Step::Sent(sent), purpose, .. }) = &mut call.outgoing else { return false };
+        let purpose = *purpose;
         if response.code < 200 {
             sent.give_up = now + PROCEEDING;
             if sent.offer.is_some() && response.sdp().is_some() {
@@ -289,16 +211,18 @@ impl Agent {
         }
         match response.code {
             200..300 => self.own_accepted(index, response, now),
-            401 | 407 if rounds < ROUNDS && self.challenged(response) => self.send_own(index, offer, rounds + 1, now),
+            401 | 407 if rounds < ROUNDS && self.challenged(response) => {
+                self.send_outgoing(index, offer, rounds + 1, now)
+            }
             // Somebody on the way has waited in vain. By RFC 3261 12.2.1.2 the call would be over; but it is while the
             // network is bad that another path is looked for.
-            408 if aim != Aim::Refresh => self.own_failed(index, Some(LATER), now),
-            422 if self.timer_too_short(index, response) => self.own_failed(index, Some(Duration::ZERO), now),
+            408 if purpose != Purpose::Refresh => self.outgoing_failed(index, Some(LATER), now),
+            422 if self.timer_too_short(index, response) => self.outgoing_failed(index, Some(Duration::ZERO), now),
             // Both sides wanted to change the session at once. We did not make the call: at most 2 s, in steps of
             // 10 ms (RFC 3261 14.1).
             491 => {
                 let pause = Duration::from_millis(10 * rand::random_range(0..=200));
-                self.own_failed(index, Some(pause), now);
+                self.outgoing_failed(index, Some(pause), now);
             }
             // RFC 4028 leaves the choice between the two, and a re-INVITE every phone must serve: whatever is said to an
             // UPDATE, what is said to a re-INVITE decides.
@@ -314,11 +238,11 @@ impl Agent {
             }
             500 | 503 => {
                 let asked = response.headers.seconds("Retry-After").map(|s| Duration::from_secs(s.min(30).into()));
-                self.own_failed(index, Some(asked.unwrap_or(LATER)), now);
+                self.outgoing_failed(index, Some(asked.unwrap_or(LATER)), now);
             }
             code => {
                 tracing::info!(code, method, "a request of ours was refused; the call goes on as it was");
-                self.own_failed(index, None, now);
+                self.outgoing_failed(index, None, now);
             }
         }
         true
@@ -336,18 +260,18 @@ impl Agent {
     fn update_not_served(&mut self, index: usize, now: Instant) {
         let Some(call) = self.calls.get_mut(index) else { return };
         call.update_refused = true;
-        if let Some(own) = &mut call.own {
-            own.aim = if std::mem::take(&mut own.again) { Aim::Restart } else { own.aim };
-            (own.step, own.attempt) = (Step::Wanted { from: now }, 1);
+        if let Some(request) = &mut call.outgoing {
+            request.purpose = if std::mem::take(&mut request.again) { Purpose::Restart } else { request.purpose };
+            (request.step, request.attempt) = (Step::Wanted { from: now }, 1);
         }
     }
 
     fn own_accepted(&mut self, index: usize, response: &Response, now: Instant) {
         let Some(call) = self.calls.get_mut(index) else { return };
         call.refreshed(&response.headers, now);
-        let Some(own) = call.own.take() else { return };
+        let Some(request) = call.outgoing.take() else { return };
         let call_id = call.call_id.clone();
-        if let Step::Sent(Sent { offer: Some(_), early, .. }) = own.step {
+        if let Step::Sent(Sent { offer: Some(_), early, .. }) = request.step {
             match response.sdp().map(str::to_owned).or(early) {
                 Some(answer) => self.take_in(index, Task::Accept(answer.clone()), false, answer),
                 None => {
@@ -356,10 +280,10 @@ impl Agent {
                 }
             }
         }
-        if own.again {
-            self.want(index, Aim::Restart, now);
-            if let Some(Own { step: Step::Wanted { from }, .. }) =
-                self.calls.get_mut(index).and_then(|call| call.own.as_mut()).filter(|_| !own.moved)
+        if request.again {
+            self.want(index, Purpose::Restart, now);
+            if let Some(OutgoingRequest { step: Step::Wanted { from }, .. }) =
+                self.calls.get_mut(index).and_then(|call| call.outgoing.as_mut()).filter(|_| !request.moved)
             {
                 *from = now + GRACE;
             }
@@ -367,23 +291,30 @@ impl Agent {
     }
 
     /// It came to nothing: what was agreed on before stays. Tried again after the pause, if there is one.
-    fn own_failed(&mut self, index: usize, pause: Option<Duration>, now: Instant) {
+    fn outgoing_failed(&mut self, index: usize, pause: Option<Duration>, now: Instant) {
         let heard = self.heard == Some(now);
         let Some(call) = self.calls.get_mut(index) else { return };
-        let Some(own) = call.own.take() else { return };
+        let Some(request) = call.outgoing.take() else { return };
         let (call_id, offered) =
-            (call.call_id.clone(), matches!(own.step, Step::Offering { .. }) || own.offer_is_out());
-        let (aim, attempt) = if own.again { (Aim::Restart, 0) } else { (own.aim, own.attempt) };
-        let in_time = call.timer.as_ref().filter(|_| aim == Aim::Refresh).map(|timer| timer.left(now) / 2);
-        if let Some(pause) = pause.or(own.again.then_some(Duration::ZERO))
+            (call.call_id.clone(), matches!(request.step, Step::Offering { .. }) || request.offer_is_out());
+        let (purpose, attempt) = if request.again { (Purpose::Restart, 0) } else { (request.purpose, request.attempt) };
+        let in_time = call.timer.as_ref().filter(|_| purpose == Purpose::Refresh).map(|timer| timer.left(now) / 2);
+        if let Some(pause) = pause.or(request.again.then_some(Duration::ZERO))
             && attempt < ATTEMPTS
-            && aim != Aim::Renew
+            && purpose != Purpose::Renew
         {
             let pause = in_time.map_or(pause, |in_time| pause.min(in_time));
             let step = Step::Wanted { from: now + pause };
-            let unproven = (aim == Aim::Restart && !heard).then_some(now);
-            call.own = Some(Own { aim, step, again: false, attempt: attempt + 1, moved: own.moved, unproven });
-        } else if let Some(timer) = call.timer.as_mut().filter(|_| aim == Aim::Refresh) {
+            let unproven = (purpose == Purpose::Restart && !heard).then_some(now);
+            call.outgoing = Some(OutgoingRequest {
+                purpose,
+                step,
+                again: false,
+                attempt: attempt + 1,
+                moved: request.moved,
+                unproven,
+            });
+        } else if let Some(timer) = call.timer.as_mut().filter(|_| purpose == Purpose::Refresh) {
             timer.missed(now);
         }
         if offered {
@@ -393,9 +324,10 @@ impl Agent {
 
     /// The other side makes an offer while ours is not out yet: theirs goes first.
     pub(super) fn give_way(&mut self, index: usize, now: Instant) {
-        let making = |call: &&mut Call| matches!(call.own, Some(Own { step: Step::Offering { .. }, .. }));
+        let making =
+            |call: &&mut Call| matches!(call.outgoing, Some(OutgoingRequest { step: Step::Offering { .. }, .. }));
         if self.calls.get_mut(index).filter(making).is_some() {
-            self.own_failed(index, Some(Duration::ZERO), now);
+            self.outgoing_failed(index, Some(Duration::ZERO), now);
         }
     }
 
@@ -407,15 +339,15 @@ impl Agent {
     /// The connection is gone: what was asked over it is asked again over the next one.
     pub(super) fn own_requests_lost(&mut self, now: Instant) {
         for index in 0..self.calls.len() {
-            let sent = |call: &Call| matches!(call.own, Some(Own { step: Step::Sent(_), .. }));
-            let Some(own) = self.calls.get_mut(index).and_then(|call| call.own.as_mut()) else { continue };
+            let sent = |call: &Call| matches!(call.outgoing, Some(OutgoingRequest { step: Step::Sent(_), .. }));
+            let Some(request) = self.calls.get_mut(index).and_then(|call| call.outgoing.as_mut()) else { continue };
             // A connection that breaks is no answer: it does not count.
-            own.attempt = 0;
-            if own.aim == Aim::Restart {
-                own.unproven = Some(now);
+            request.attempt = 0;
+            if request.purpose == Purpose::Restart {
+                request.unproven = Some(now);
             }
             if self.calls.get(index).is_some_and(sent) {
-                self.own_failed(index, Some(Duration::ZERO), now);
+                self.outgoing_failed(index, Some(Duration::ZERO), now);
             }
         }
     }
@@ -437,7 +369,7 @@ impl Agent {
         self.send(text);
         if !known && self.calls.get(index).is_some_and(|call| call.phase == Phase::Up) {
             // The other side follows an offer we have taken back: a new one brings both together again.
-            self.want(index, Aim::Restart, now);
+            self.want(index, Purpose::Restart, now);
         }
         true
     }

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::message::{Headers, Request, Writer, param};
+use super::{
+    headers::{Headers, param},
+    message::{Request, Writer},
+};
 
 /// The shortest interval taken, s (RFC 4028 5).
 pub(super) const LEAST: u32 = 90;

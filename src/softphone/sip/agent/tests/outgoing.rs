@@ -1,7 +1,7 @@
 //! Requests of our own within a call: re-INVITE, and what keeps a session timer going.
 
 use super::*;
-use crate::softphone::sip::agent::own::GRACE;
+use crate::softphone::sip::outgoing::GRACE;
 
 const SDP: &str = "Content-Type: application/sdp\r\n";
 
