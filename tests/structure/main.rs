@@ -30,7 +30,6 @@ const LONG_FILES: &[&str] = &[
     "src/softphone/audio/engine.rs",
     "src/softphone/audio/lab.rs",
     "src/softphone/media/peer.rs",
-    "src/softphone/sip/call.rs",
     "src/softphone/vocabulary.rs",
 ];
 /// Functions that are still longer, and tables, which may be.
