@@ -25,7 +25,7 @@ use std::{
 use audio_codec_algorithms::{decode_alaw, encode_alaw};
 use tokio::sync::mpsc;
 use wincall_tui::{
-    config::{AudioConfig, Codec},
+    config::{AudioConfig, AudioHost, Codec},
     domain::DeviceRole,
     softphone::{
         Devices, Event, MediaEvent, Tone,
@@ -40,23 +40,45 @@ const PROGRAMS: [&str; 6] = ["pipewire", "wireplumber", "pipewire-pulse", "dbus-
 
 #[test]
 fn a_headset_is_heard_and_spoken_through() {
-    on_a_headset("a_headset_is_heard_and_spoken_through", inside);
+    on_a_headset("a_headset_is_heard_and_spoken_through", AudioHost::Auto, inside);
+}
+
+#[test]
+fn a_headset_is_heard_and_spoken_through_by_alsa() {
+    on_a_headset("a_headset_is_heard_and_spoken_through_by_alsa", AudioHost::Alsa, inside);
 }
 
 #[test]
 fn a_headset_pulled_out_in_a_call_comes_back_by_itself_and_the_call_goes_on() {
-    on_a_headset("a_headset_pulled_out_in_a_call_comes_back_by_itself_and_the_call_goes_on", pulled_out);
+    let name = "a_headset_pulled_out_in_a_call_comes_back_by_itself_and_the_call_goes_on";
+    on_a_headset(name, AudioHost::Auto, pulled_out);
+}
+
+#[test]
+fn a_headset_pulled_out_comes_back_by_itself_by_alsa() {
+    on_a_headset("a_headset_pulled_out_comes_back_by_itself_by_alsa", AudioHost::Alsa, pulled_out);
 }
 
 #[test]
 fn another_device_is_used_in_the_middle_of_a_call_and_tested_without_one() {
-    on_a_headset("another_device_is_used_in_the_middle_of_a_call_and_tested_without_one", changed);
+    let name = "another_device_is_used_in_the_middle_of_a_call_and_tested_without_one";
+    on_a_headset(name, AudioHost::Auto, changed);
+}
+
+#[test]
+fn another_device_is_used_in_the_middle_of_a_call_by_alsa() {
+    on_a_headset("another_device_is_used_in_the_middle_of_a_call_by_alsa", AudioHost::Alsa, changed);
+}
+
+#[test]
+fn a_speaker_that_the_system_changes_is_noticed_and_told() {
+    on_a_headset("a_speaker_that_the_system_changes_is_noticed_and_told", AudioHost::Auto, moved);
 }
 
 /// Runs a test again inside the environment of a headset made of software.
-fn on_a_headset(name: &str, test: fn()) {
+fn on_a_headset(name: &str, host: AudioHost, test: fn(AudioHost)) {
     if std::env::var_os(INSIDE).is_some() {
-        test();
+        test(host);
         return;
     }
     let missing: Vec<&str> = PROGRAMS.into_iter().filter(|program| !installed(program)).collect();
@@ -139,15 +161,27 @@ fn far_end(n: u32) -> RtpIn {
     RtpIn { ssrc: 7, payload_type: 8, sequence, timestamp, marker: n == 0, payload, arrived }
 }
 
-fn inside() {
+/// The id of the headset's microphone or speaker.
+fn id(host: AudioHost, role: DeviceRole) -> String {
+    let is_microphone = role == DeviceRole::Microphone;
+    let name = match host {
+        AudioHost::Alsa => ["alsa:test_speaker", "alsa:test_microphone"],
+        AudioHost::Auto | AudioHost::Pulse => ["pulseaudio:spk", "pulseaudio:mic"],
+    };
+    name[usize::from(is_microphone)].to_owned()
+}
+
+fn inside(host: AudioHost) {
     // Shown when the test fails: what the devices did.
     tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_test_writer().init();
     let dir = std::env::var(INSIDE).unwrap();
-    let devices = list_devices().unwrap();
+    let devices = list_devices(host).unwrap();
     for direction in [DeviceDirection::Input, DeviceDirection::Output] {
         assert!(devices.iter().any(|device| device.direction == direction && device.is_default), "{devices:?}");
     }
-    assert!(devices.iter().any(|device| device.id == "alsa:test_speaker"), "{devices:?}");
+    let speaker = id(host, DeviceRole::Speaker);
+    assert!(devices.iter().any(|device| device.id == speaker), "{devices:?}");
+    assert!(devices.iter().all(|device| !device.id.ends_with(".monitor")), "{devices:?}");
 
     let _speaking = speak(&dir);
 
@@ -155,7 +189,8 @@ fn inside() {
     let sink = events.clone();
     // Named, not the default, so that the ring device is one of its own.
     let config = AudioConfig {
-        ring_device: "alsa:test_speaker".into(),
+        host,
+        ring_device: speaker,
         // The test speaks in a steady tone, which the treatment of a voice is there to take out.
         echo_cancellation: Some(false),
         noise_suppression: Some(false),
@@ -332,13 +367,13 @@ fn is_ready(event: &MediaEvent) -> bool {
     matches!(event, MediaEvent::DevicesReady { .. })
 }
 
-fn pulled_out() {
+fn pulled_out(host: AudioHost) {
     let _speaking = speak(&std::env::var(INSIDE).unwrap());
-    let named = |name: &str| format!("alsa:test_{name}");
     let (engine, events) = start(AudioConfig {
-        input_device: named("microphone"),
-        output_device: named("speaker"),
-        ring_device: named("speaker"),
+        host,
+        input_device: id(host, DeviceRole::Microphone),
+        output_device: id(host, DeviceRole::Speaker),
+        ring_device: id(host, DeviceRole::Speaker),
         ..AudioConfig::default()
     });
     let began = Instant::now();
@@ -376,17 +411,18 @@ fn pulled_out() {
     drop(talk);
 }
 
-fn changed() {
+fn changed(host: AudioHost) {
     let _speaking = speak(&std::env::var(INSIDE).unwrap());
     // A microphone that nobody speaks into, first.
-    let (engine, events) = start(AudioConfig { input_device: "no such device".into(), ..AudioConfig::default() });
+    let (engine, events) = start(AudioConfig { host, input_device: "no such device".into(), ..AudioConfig::default() });
     let began = Instant::now();
-    let listed = |event: &MediaEvent| matches!(event, MediaEvent::Devices(list) if list.iter().any(|device| device.id == "alsa:test_microphone"));
+    let microphone = id(host, DeviceRole::Microphone);
+    let listed = |event: &MediaEvent| matches!(event, MediaEvent::Devices(list) if list.iter().any(|device| device.id == microphone));
     wait_for("the list of devices", || told_after(&events, began, listed).is_some());
     engine.test_sound(true);
     let failed = |event: &MediaEvent| matches!(event, MediaEvent::DeviceFailed(error) if error.role() == Some(DeviceRole::Microphone));
     wait_for("the missing microphone to be told", || told_after(&events, began, failed).is_some());
-    let chosen = Devices { input: "alsa:test_microphone".into(), output: "default".into(), ring: "default".into() };
+    let chosen = Devices { input: microphone.clone(), output: "default".into(), ring: "default".into() };
     engine.set_devices(chosen.clone());
     let works = |event: &MediaEvent| matches!(event, MediaEvent::Tested(found) if found.microphone && found.speaker && found.speech && found.level_dbfs > -20.0);
     wait_for("the test to hear the microphone", || told_after(&events, began, works).is_some());
@@ -409,11 +445,63 @@ fn changed() {
     drop(talk);
 }
 
+/// A second speaker, the first one pulled out alone while the default is followed, and a stream that somebody moves.
+fn moved(host: AudioHost) {
+    let _speaking = speak(&std::env::var(INSIDE).unwrap());
+    let (engine, events) = start(AudioConfig { host, ..AudioConfig::default() });
+    let began = Instant::now();
+    let talk = Talk::begin(&engine);
+    wait_for("the call to be heard", || talk.heard_after(began).is_some());
+    wait_for("the devices to be proven", || told_after(&events, began, is_ready).is_some());
+    for name in ["desk", "other"] {
+        let sink = [&format!("sink_name={name}"), "media.class=Audio/Sink", "rate=48000", "channels=2"];
+        pactl(&[&["load-module", "module-null-sink"], &sink[..]].concat());
+    }
+
+    // The default changes.
+    let before = Instant::now();
+    pactl(&["set-default-sink", "desk"]);
+    let speaker_moved = |event: &MediaEvent| matches!(event, MediaEvent::DeviceMoved { role: DeviceRole::Speaker, .. });
+    wait_for("the new default to be told", || told_after(&events, before, speaker_moved).is_some());
+    wait_for("the devices to be proven", || told_after(&events, before, is_ready).is_some());
+    first_heard_at("desk.monitor");
+
+    // Somebody moves the stream, and it stays there.
+    let before = Instant::now();
+    let inputs = pactl(&["list", "short", "sink-inputs"]);
+    let desk = pactl(&["list", "short", "sinks"]);
+    let desk = desk.lines().find(|line| line.contains("\tdesk\t")).unwrap().split('\t').next().unwrap().to_owned();
+    let ours = inputs.lines().find(|line| line.split('\t').nth(1) == Some(desk.as_str())).unwrap();
+    pactl(&["move-sink-input", ours.split('\t').next().unwrap(), "other"]);
+    wait_for("the moved stream to be told", || told_after(&events, before, speaker_moved).is_some());
+    first_heard_at("other.monitor");
+    assert!(talk.heard_after(before).is_some(), "the microphone goes on");
+
+    // The speaker in use is pulled out, alone.
+    let before = Instant::now();
+    let modules = pactl(&["list", "short", "modules"]);
+    let line = modules.lines().find(|line| line.contains("sink_name=other")).unwrap();
+    pactl(&["unload-module", line.split_whitespace().next().unwrap()]);
+    let changed = |event: &MediaEvent| {
+        speaker_moved(event)
+            || matches!(event, MediaEvent::DeviceFailed(error) if error.role() == Some(DeviceRole::Speaker))
+    };
+    wait_for("the change to be told", || told_after(&events, before, changed).is_some());
+    wait_for("the devices to be proven", || told_after(&events, before, is_ready).is_some());
+    first_heard_at("desk.monitor");
+    drop(talk);
+}
+
 /// When the far end's tone comes out of the speaker first; the recorder itself takes a moment to get going.
 fn first_heard() -> Instant {
+    first_heard_at("spk.monitor")
+}
+
+/// The same at another source.
+fn first_heard_at(source: &str) -> Instant {
     let mut parec = Running(
         Command::new("parec")
-            .args(["--device=spk.monitor", "--rate=48000", "--channels=2", "--format=s16le", "--raw"])
+            .args([&format!("--device={source}"), "--rate=48000", "--channels=2", "--format=s16le", "--raw"])
             .args(["--latency-msec=10"])
             .stdout(Stdio::piped())
             .spawn()

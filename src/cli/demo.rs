@@ -16,7 +16,7 @@ use super::{
     output::complain,
 };
 use crate::{
-    config::{AudioBackend, Config, LogConfig, load, paths::Paths},
+    config::{AudioBackend, AudioHost, Config, LogConfig, load, paths::Paths},
     i18n::Message,
     sim::{self, Options, Platform},
     softphone::audio::{DeviceDirection, list_devices},
@@ -113,7 +113,7 @@ fn config(
 fn has_sound_card(paths: &Paths) -> bool {
     // The sound library tells its search on standard error, line by line; a demo is no place for that.
     assembly::quiet_standard_error(paths);
-    let devices = list_devices().unwrap_or_default();
+    let devices = list_devices(AudioHost::Auto).unwrap_or_default();
     ui::restore_terminal();
     let has = |direction| devices.iter().any(|device| device.direction == direction && device.is_default);
     has(DeviceDirection::Input) && has(DeviceDirection::Output)

@@ -23,7 +23,9 @@ pub(super) fn run(args: &DevicesArgs, global: &Global) -> Result<(), CliError> {
     if let Some(DevicesWord::Test(test)) = &args.word {
         return try_out::run(test, args.json || test.json, global);
     }
-    let devices = list_devices().map_err(|error| CliError::failed(error.message().render(locale)))?;
+    // A config with a mistake does not hide the devices.
+    let host = try_out::audio(global).map(|(audio, _)| audio.host).unwrap_or_default();
+    let devices = list_devices(host).map_err(|error| CliError::failed(error.message().render(locale)))?;
     if args.json {
         let rows: Vec<_> = devices
             .iter()

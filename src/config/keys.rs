@@ -77,6 +77,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
         "audio",
         &[
             "backend",
+            "host",
             "input_device",
             "output_device",
             "ring_device",

@@ -228,6 +228,19 @@ pub enum AudioBackend {
     Null,
 }
 
+/// The sound system that real devices are opened with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AudioHost {
+    /// A PulseAudio server (PulseAudio, or PipeWire's) where one answers, else ALSA.
+    #[default]
+    Auto,
+    /// A PulseAudio server only.
+    Pulse,
+    /// ALSA only.
+    Alsa,
+}
+
 /// An audio codec by its SDP name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Codec {
@@ -294,6 +307,8 @@ pub struct ToneLevels {
 pub struct AudioConfig {
     /// Devices, files or nothing.
     pub backend: AudioBackend,
+    /// For `device`: the sound system.
+    pub host: AudioHost,
     /// Microphone by name, or "default".
     pub input_device: String,
     /// Speaker by name, or "default".
@@ -534,6 +549,7 @@ impl Default for AudioConfig {
     fn default() -> Self {
         Self {
             backend: AudioBackend::Device,
+            host: AudioHost::Auto,
             input_device: "default".into(),
             output_device: "default".into(),
             ring_device: "default".into(),

@@ -130,6 +130,7 @@ fn rest(out: &mut Output, config: &Config) {
 
     out.table("audio");
     out.line("backend", word(&audio.backend));
+    out.line("host", word(&audio.host));
     out.line("input_device", audio.input_device.clone());
     out.line("output_device", audio.output_device.clone());
     out.line("ring_device", audio.ring_device.clone());

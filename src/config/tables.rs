@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    AudioBackend, AudioConfig, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, KeypadWay, LogConfig,
-    Notify, PANEL_FIELDS, PanelConfig, PanelFormat, PhoneAway, PhoneConfig, Template, ToneLevels, UiConfig,
+    AudioBackend, AudioConfig, AudioHost, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, KeypadWay,
+    LogConfig, Notify, PANEL_FIELDS, PanelConfig, PanelFormat, PhoneAway, PhoneConfig, Template, ToneLevels, UiConfig,
     color::parse_color,
     section::Section,
     tree::{Entry, Kind, Place},
@@ -224,6 +224,7 @@ pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {
     let backends = [("device", AudioBackend::Device), ("file", AudioBackend::File), ("null", AudioBackend::Null)];
     let codecs = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu].map(|codec| (codec.name(), codec));
     let ways = [("platform", KeypadWay::Platform), ("rtp", KeypadWay::Rtp), ("both", KeypadWay::Both)];
+    let hosts = [("auto", AudioHost::Auto), ("pulse", AudioHost::Pulse), ("alsa", AudioHost::Alsa)];
     let backend = table.choice("backend", &backends).unwrap_or(default.backend);
     let input_file = match backend {
         AudioBackend::File => table.existing_file("input_file"),
@@ -235,6 +236,7 @@ pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {
     let ring_device = device("ring_device", default.ring_device);
     AudioConfig {
         backend,
+        host: table.choice("host", &hosts).unwrap_or(default.host),
         input_device,
         output_device,
         ring_device,

@@ -59,6 +59,7 @@ pub const EVENT_NAMES: &[&str] = &[
     "mediaUp",
     "mediaLost",
     "deviceFailed",
+    "deviceMoved",
     "devicesReady",
     "devicesChanged",
     "speakingMuted",

@@ -274,6 +274,13 @@ pub enum MediaEvent {
     },
     /// A device could not be opened or went away; the call goes on in silence and it is tried again.
     DeviceFailed(AudioError),
+    /// The system plays or records at another device now: its default has changed, or it has moved the stream.
+    DeviceMoved {
+        /// Microphone, speaker or ring device.
+        role: DeviceRole,
+        /// The name of the device in use now.
+        device: String,
+    },
     /// Both devices work.
     DevicesReady {
         /// Microphone's name.

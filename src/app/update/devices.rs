@@ -188,6 +188,18 @@ impl Turn<'_> {
         }
     }
 
+    /// The system uses another device than before, which nobody here has chosen.
+    pub(super) fn device_moved(&mut self, role: DeviceRole, device: String) {
+        let message = Message::new(match role {
+            DeviceRole::Microphone => "devices.microphone_moved",
+            DeviceRole::Speaker => "devices.speaker_moved",
+            DeviceRole::Ring => "devices.ring_moved",
+        });
+        self.info(message.with("device", super::clean(&device)));
+        self.publish("deviceMoved", &["media"], "", json!({ "device": role.key(), "name": device }));
+        self.state.sound.working.insert(role, device);
+    }
+
     pub(super) fn ring_ready(&mut self, ring: String) {
         self.state.sound.working.insert(DeviceRole::Ring, ring);
         self.device_well(DeviceRole::Ring);

@@ -85,6 +85,8 @@ impl Turn<'_> {
                 }
             }
             MediaEvent::RingReady { .. } => health.ring = None,
+            // Whether it works is told next.
+            MediaEvent::DeviceMoved { .. } => {}
             MediaEvent::MicrophoneSilent(silent) => health.microphone_silent = *silent,
             MediaEvent::Tested(test) => self.tested(*test),
             MediaEvent::Levels { microphone, .. } => {

@@ -68,6 +68,7 @@ impl Turn<'_> {
                 self.ring_back(far_end);
             }
             MediaEvent::DeviceFailed(error) => self.device_failed(error),
+            MediaEvent::DeviceMoved { role, device } => self.device_moved(role, device),
             MediaEvent::DevicesReady { input, output } => self.devices_ready(input, output),
             MediaEvent::RingReady { ring } => self.ring_ready(ring),
             MediaEvent::SpeakingMuted(on) => self.speaking_muted(on),

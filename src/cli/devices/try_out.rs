@@ -81,7 +81,7 @@ pub(super) fn run(args: &DevicesTestArgs, as_json: bool, global: &Global) -> Res
 }
 
 /// Sound as the phone bar would have it: the agent's choice, else the config's; without a config file the system's.
-fn audio(global: &Global) -> Result<(AudioConfig, Locale), CliError> {
+pub(super) fn audio(global: &Global) -> Result<(AudioConfig, Locale), CliError> {
     let language = global.language();
     if global.config.is_none() && global.set.is_empty() && !config::file(global).is_ok_and(|file| file.exists()) {
         return Ok((AudioConfig::default(), language));
@@ -120,6 +120,7 @@ fn listen(audio: AudioConfig, lasts: Duration, live: bool) -> Result<Found, CliE
             | MediaEvent::SpeakingMuted(_)
             | MediaEvent::MicrophoneSilent(_)
             | MediaEvent::RingReady { .. }
+            | MediaEvent::DeviceMoved { .. }
             | MediaEvent::Devices(_)
             | MediaEvent::Closed
             | MediaEvent::Stats(_)

@@ -87,7 +87,8 @@ async fn ring_device(examined: &Examined) -> Option<Finding> {
     if examined.config.audio.backend != AudioBackend::Device || wanted == "default" || !examined.config.audio.ring {
         return None;
     }
-    let devices = tokio::task::spawn_blocking(list_devices).await.ok()?;
+    let host = examined.config.audio.host;
+    let devices = tokio::task::spawn_blocking(move || list_devices(host)).await.ok()?;
     let found = devices
         .ok()?
         .into_iter()

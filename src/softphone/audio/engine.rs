@@ -17,6 +17,7 @@ use super::{
     BLOCK, CallFormat, Latency, Quality, RtpIn, RtpOut,
     backend::{
         Backend, Need,
+        system::SoundSystem,
         watch::{Stir, Watch},
     },
     call::{Call, Shared},
@@ -81,8 +82,9 @@ impl AudioEngine {
         let latency = Arc::<Mutex<Latency>>::default();
         let (stirs, figures) = (orders.clone(), latency.clone());
         let thread = std::thread::Builder::new().name("audio".into()).spawn(move || {
-            let watch = watch_devices(&config, stirs);
-            Engine::new(&config, on_event, watch, figures).run(&inbox);
+            let system = SoundSystem::new(config.host);
+            let watch = watch_devices(&config, &system, stirs);
+            Engine::new(&config, &system, on_event, watch, figures).run(&inbox);
         });
         let thread = match thread {
             Ok(thread) => Some(thread),
@@ -222,11 +224,11 @@ fn send(orders: &mpsc::Sender<Order>, order: Order) {
 }
 
 /// Watches what is plugged in and out, where devices are used at all.
-fn watch_devices(config: &AudioConfig, orders: mpsc::Sender<Order>) -> Option<Watch> {
+fn watch_devices(config: &AudioConfig, system: &SoundSystem, orders: mpsc::Sender<Order>) -> Option<Watch> {
     if config.backend != AudioBackend::Device {
         return None;
     }
-    Watch::start(move |stir| send(&orders, Order::Stir(stir)))
+    Watch::start(system.clone(), move |stir| send(&orders, Order::Stir(stir)))
         .inspect_err(|error| tracing::warn!(%error, "what is plugged in and out is not noticed"))
         .ok()
 }
@@ -257,9 +259,15 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(config: &AudioConfig, on_event: OnEvent, watch: Option<Watch>, latency: Arc<Mutex<Latency>>) -> Self {
+    fn new(
+        config: &AudioConfig,
+        system: &SoundSystem,
+        on_event: OnEvent,
+        watch: Option<Watch>,
+        latency: Arc<Mutex<Latency>>,
+    ) -> Self {
         Self {
-            backend: Backend::new(config),
+            backend: Backend::new(config, system),
             watch,
             latency,
             tone_dbfs: config.tone_dbfs,
@@ -402,6 +410,11 @@ impl Engine {
             Order::Stir(Stir::Listed(devices)) => {
                 self.tell(Event::Media(MediaEvent::Devices(devices.clone())));
                 for event in self.backend.listed(devices, Instant::now()) {
+                    self.tell(Event::Media(event));
+                }
+            }
+            Order::Stir(Stir::Streams(streams)) => {
+                for event in self.backend.streams(&streams, Instant::now()) {
                     self.tell(Event::Media(event));
                 }
             }

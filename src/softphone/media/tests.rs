@@ -367,6 +367,7 @@ impl Phone {
                 MediaEvent::Levels { .. }
                 | MediaEvent::DeviceFailed(_)
                 | MediaEvent::DevicesReady { .. }
+                | MediaEvent::DeviceMoved { .. }
                 | MediaEvent::Unheard(_)
                 | MediaEvent::SpeakingMuted(_)
                 | MediaEvent::MicrophoneSilent(_)

@@ -11,6 +11,8 @@ use super::{
     line::{Change, Line, Open},
     list::{DeviceDirection, DeviceInfo},
     open::End,
+    server::StreamDevice,
+    system::{SoundSystem, is_of_server},
 };
 use crate::{
     domain::DeviceRole,
@@ -31,6 +33,7 @@ const JAM: usize = 2880;
 
 /// The three devices.
 pub struct DeviceBackend {
+    system: SoundSystem,
     microphone: Line,
     speaker: Line,
     /// Unset when it is the speaker.
@@ -47,19 +50,20 @@ pub struct DeviceBackend {
     missing: Vec<DeviceRole>,
 }
 
-fn new_ring(devices: &Devices) -> Option<Line> {
-    let follows = Devices::follows_system;
+fn new_ring(system: &SoundSystem, devices: &Devices) -> Option<Line> {
+    let follows = |wanted: &str| system.follows_default(wanted);
     let same = devices.ring == devices.output || (follows(&devices.ring) && follows(&devices.output));
-    (!same).then(|| Line::new(&devices.ring, DeviceDirection::Output, DeviceRole::Ring.word()))
+    (!same).then(|| Line::new(system, &devices.ring, DeviceDirection::Output, DeviceRole::Ring.word()))
 }
 
 impl DeviceBackend {
     /// Opens nothing yet.
-    pub fn new(devices: &Devices) -> Self {
+    pub fn new(system: &SoundSystem, devices: &Devices) -> Self {
         Self {
-            microphone: Line::new(&devices.input, DeviceDirection::Input, DeviceRole::Microphone.word()),
-            speaker: Line::new(&devices.output, DeviceDirection::Output, DeviceRole::Speaker.word()),
-            ring: new_ring(devices),
+            system: system.clone(),
+            microphone: Line::new(system, &devices.input, DeviceDirection::Input, DeviceRole::Microphone.word()),
+            speaker: Line::new(system, &devices.output, DeviceDirection::Output, DeviceRole::Speaker.word()),
+            ring: new_ring(system, devices),
             ears: None,
             mouth: None,
             bell: None,
@@ -87,7 +91,7 @@ impl DeviceBackend {
     pub fn set_devices(&mut self, devices: &Devices) {
         self.microphone.choose(&devices.input);
         self.speaker.choose(&devices.output);
-        match (&mut self.ring, new_ring(devices)) {
+        match (&mut self.ring, new_ring(&self.system, devices)) {
             (Some(line), Some(_)) => line.choose(&devices.ring),
             (ring, other) => *ring = other,
         }
@@ -115,7 +119,7 @@ impl DeviceBackend {
                 DeviceRole::Ring => self.ring.as_mut(),
             };
             let Some(line) = line else { continue };
-            let found = |devices: &[DeviceInfo]| found(devices, role, line.wanted()).cloned();
+            let found = |devices: &[DeviceInfo]| found(devices, role, line).cloned();
             match (found(&before), found(&self.listed)) {
                 (Some(gone), None) if !line.alive() => {
                     self.missing.push(role);
@@ -126,8 +130,19 @@ impl DeviceBackend {
                         events.push(MediaEvent::DeviceFailed(error));
                     }
                 }
-                (_, Some(device)) => {
-                    line.follow(&device.id, now);
+                (Some(gone), None) if line.taken_away(&gone.id, now) => {
+                    let error = AudioError::Gone { direction: role.word(), device: gone.name };
+                    tracing::warn!(%error, "sound device");
+                    self.told.push(error.clone());
+                    (self.proving, self.told_ready) = (false, false);
+                    events.push(MediaEvent::DeviceFailed(error));
+                }
+                (before, Some(device)) => {
+                    let same = before.is_some_and(|before| before.id == device.id);
+                    if !same && line.follow(&device.id, now) {
+                        self.told_ready = false;
+                        events.push(MediaEvent::DeviceMoved { role, device: device.name });
+                    }
                     if self.missing.contains(&role) {
                         self.missing.retain(|missing| *missing != role);
                         if self.missing.is_empty() {
@@ -137,6 +152,39 @@ impl DeviceBackend {
                 }
                 (Some(_) | None, None) => {}
             }
+        }
+        events
+    }
+
+    /// The system says where our streams go. One that it has moved, perhaps because somebody asked it to, stays there.
+    pub fn streams(&mut self, streams: &[StreamDevice], now: Instant) -> Vec<MediaEvent> {
+        let mut events = Vec::new();
+        for role in DeviceRole::ALL {
+            let direction = DeviceDirection::of(role);
+            let used: Vec<String> = match direction {
+                DeviceDirection::Input => vec![&mut self.microphone],
+                DeviceDirection::Output => {
+                    [Some(&mut self.speaker), self.ring.as_mut()].into_iter().flatten().collect()
+                }
+            }
+            .into_iter()
+            .filter_map(|line| line.open().map(|open| open.id.clone()))
+            .collect();
+            let line = match role {
+                DeviceRole::Microphone => Some(&mut self.microphone),
+                DeviceRole::Speaker => Some(&mut self.speaker),
+                DeviceRole::Ring => self.ring.as_mut(),
+            };
+            let Some(open) = line.and_then(Line::open) else { continue };
+            let ours = || streams.iter().filter(|stream| stream.direction == direction);
+            if !is_of_server(&open.id) || ours().any(|stream| stream.id == open.id) {
+                continue;
+            }
+            let Some(stream) = ours().find(|stream| !used.contains(&stream.id)) else { continue };
+            tracing::info!(role = role.word(), from = open.id, to = stream.id, "the system has moved the sound");
+            open.moved(&stream.id, &stream.name, now);
+            self.told_ready = false;
+            events.push(MediaEvent::DeviceMoved { role, device: stream.name.clone() });
         }
         events
     }
@@ -223,7 +271,7 @@ impl DeviceBackend {
     /// What capture and playing add to the delay now; zero where nothing is open.
     pub fn latency(&mut self) -> Latency {
         let rate = |open: &Open| u64::from(open.rate.max(1));
-        let device_ms = |open: &Open| open.pulse.delay_us.load(Ordering::Relaxed) as f32 / 1000.0;
+        let device_ms = |open: &Open| open.stats.delay_us.load(Ordering::Relaxed) as f32 / 1000.0;
         let capture_ms = match (self.microphone.open(), &self.ears) {
             (Some(open), Some(ears)) => device_ms(open) + ears.waiting() as f32 * 1000.0 / RATE as f32,
             (Some(_) | None, _) => 0.0,
@@ -266,13 +314,13 @@ impl DeviceBackend {
     }
 }
 
-/// The device that a word means in a list; for the system's choice the default one.
-fn found<'a>(devices: &'a [DeviceInfo], role: DeviceRole, wanted: &str) -> Option<&'a DeviceInfo> {
+/// The device of a list that a line uses; for the system's choice the default one.
+fn found<'a>(devices: &'a [DeviceInfo], role: DeviceRole, line: &Line) -> Option<&'a DeviceInfo> {
     let mut ours = devices.iter().filter(|device| device.direction == DeviceDirection::of(role));
-    if Devices::follows_system(wanted) {
+    if line.follows_default() {
         ours.find(|device| device.is_default)
     } else {
-        ours.find(|device| device.is_meant_by(wanted))
+        ours.find(|device| device.is_meant_by(line.wanted()))
     }
 }
 
@@ -285,7 +333,7 @@ struct Margin {
 
 impl Margin {
     fn wanted(&self, open: &Open, rate: u32) -> usize {
-        let biggest = open.pulse.biggest.load(Ordering::Relaxed) as u64 * u64::from(RATE) / u64::from(rate.max(1));
+        let biggest = open.stats.biggest.load(Ordering::Relaxed) as u64 * u64::from(RATE) / u64::from(rate.max(1));
         (biggest as usize).min(RATE as usize / 5) + BLOCK + self.extra
     }
 
@@ -347,7 +395,7 @@ impl CaptureFeed {
         let Some(samples) = self.ready.get(..takes) else {
             self.margin.ran_dry();
             self.filling = true;
-            open.pulse.xruns.fetch_add(1, Ordering::Relaxed);
+            open.stats.xruns.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(margin = self.margin.extra, "the microphone does not keep up");
             return;
         };
@@ -383,10 +431,10 @@ impl PlayFeed {
     }
 
     fn write(&mut self, open: &mut Open, block: &[f32; BLOCK]) {
-        if !open.alive() {
+        if !open.at_work() {
             return;
         }
-        let starved = open.pulse.starved.load(Ordering::Relaxed);
+        let starved = open.stats.starved.load(Ordering::Relaxed);
         if starved != self.margin.starved && !self.filling {
             self.margin.ran_dry();
             self.filling = true;
@@ -403,15 +451,19 @@ impl PlayFeed {
             self.out.resize(to_device(wanted.saturating_sub(waiting)), 0.0);
             self.drift.forget();
             self.filling = false;
-        } else if waiting > wanted + JAM {
+        } else if waiting > wanted + if self.jammed { 0 } else { JAM } {
+            // All of the excess is left out, not only what is over the limit: one gap, and no delay that stays.
             if !self.jammed {
                 self.jammed = true;
-                open.pulse.xruns.fetch_add(1, Ordering::Relaxed);
+                open.stats.xruns.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(waiting, wanted, "the speaker stands still");
             }
             return;
         } else {
-            self.jammed = false;
+            if self.jammed {
+                self.jammed = false;
+                self.drift.forget();
+            }
             self.drift.note(waiting, wanted);
             if self.drift.over(wanted) > EXCESS && waiting > wanted + BLOCK {
                 self.drift.left_out();
@@ -440,7 +492,7 @@ mod tests {
 
     #[test]
     fn a_headset_pulled_out_between_calls_is_told_and_proven_when_it_is_back() {
-        let mut backend = DeviceBackend::new(&headset());
+        let mut backend = DeviceBackend::new(&SoundSystem::default(), &headset());
         let now = Instant::now();
         let mic = || device("mic", DeviceDirection::Input, false);
         let others = || vec![device("spk", DeviceDirection::Output, false), device("x", DeviceDirection::Output, true)];
@@ -457,7 +509,8 @@ mod tests {
 
     #[test]
     fn what_was_never_listed_is_not_missed_and_a_default_may_change() {
-        let mut backend = DeviceBackend::new(&Devices { input: "hidden plugin".into(), ..headset() });
+        let mut backend =
+            DeviceBackend::new(&SoundSystem::default(), &Devices { input: "hidden plugin".into(), ..headset() });
         let now = Instant::now();
         backend.listed(vec![device("a", DeviceDirection::Input, true)], now);
         assert_eq!(backend.listed(vec![device("b", DeviceDirection::Input, true)], now), []);
@@ -468,10 +521,11 @@ mod tests {
     fn the_ring_device_is_one_of_its_own_only_if_it_is_another_one() {
         let devices =
             |output: &str, ring: &str| Devices { input: String::new(), output: output.into(), ring: ring.into() };
-        assert!(new_ring(&devices("default", "")).is_none());
-        assert!(new_ring(&devices("a", "a")).is_none());
-        assert!(new_ring(&devices("a", "default")).is_some());
-        let mut backend = DeviceBackend::new(&devices("a", "b"));
+        let system = SoundSystem::default();
+        assert!(new_ring(&system, &devices("default", "")).is_none());
+        assert!(new_ring(&system, &devices("a", "a")).is_none());
+        assert!(new_ring(&system, &devices("a", "default")).is_some());
+        let mut backend = DeviceBackend::new(&system, &devices("a", "b"));
         backend.set_devices(&devices("b", "b"));
         assert!(backend.ring.is_none());
         backend.set_devices(&devices("b", "default"));

@@ -8,9 +8,10 @@ use std::{
 
 use super::{
     list::DeviceDirection,
-    open::{End, Opened, Pulse, open},
+    open::{End, Opened, StreamStats, open},
+    system::{SoundSystem, is_of_server},
 };
-use crate::softphone::{AudioError, Devices};
+use crate::softphone::AudioError;
 
 /// Between two attempts to open a device.
 const RETRY: Duration = Duration::from_secs(1);
@@ -33,11 +34,14 @@ const NO_PULSE: Duration = Duration::from_millis(1500);
 /// now and then later, in case the machine is only busy.
 const NO_PULSE_AFTER_LOSS: Duration = Duration::from_millis(250);
 const PATIENT_ATTEMPT: u32 = 6;
+/// How long before a device is gone sound servers move its streams elsewhere, at most.
+const MOVED_BEFORE: Duration = Duration::from_secs(1);
 /// A device works when it has called back this often: the first times only fill its buffer, whether it runs or not.
 const AT_WORK: u64 = 4;
 
 /// A device of the user's choice.
 pub struct Line {
+    system: SoundSystem,
     wanted: String,
     direction: DeviceDirection,
     role: &'static str,
@@ -66,26 +70,39 @@ pub struct Open {
     pub name: String,
     /// For the config file.
     pub id: String,
+    /// The device that the system has moved it away from, and when.
+    moved_from: Option<(String, Instant)>,
     /// Hz.
     pub rate: u32,
     /// The ring.
     pub end: End,
     /// Signs of life.
-    pub pulse: Arc<Pulse>,
+    pub stats: Arc<StreamStats>,
     seen: (u64, Instant),
     xruns: (u64, Instant),
     needed: Instant,
 }
 
 impl Open {
-    /// Whether the device has called back at least once.
-    pub fn alive(&self) -> bool {
-        self.pulse.callbacks.load(Ordering::Relaxed) > 0
+    /// Whether the device takes or gives sound: its first callbacks only fill its buffer.
+    pub fn at_work(&self) -> bool {
+        self.stats.callbacks.load(Ordering::Relaxed) >= AT_WORK
     }
 
-    /// Whether it ran dry too often of late: the machine is busy, or the device is slow.
+    /// The system has moved the stream to another device.
+    pub fn moved(&mut self, id: &str, name: &str, now: Instant) {
+        let from = std::mem::replace(&mut self.id, id.to_owned());
+        name.clone_into(&mut self.name);
+        self.moved_from = Some((from, now));
+    }
+
+    /// Whether it ran dry too often of late: the machine is busy, or the device is slow. Not for a sound server: its
+    /// periods are not those of the device, and what is kept ready for it grows by itself.
     fn struggles(&mut self, now: Instant) -> bool {
-        let xruns = self.pulse.xruns.load(Ordering::Relaxed);
+        if is_of_server(&self.id) {
+            return false;
+        }
+        let xruns = self.stats.xruns.load(Ordering::Relaxed);
         if now.saturating_duration_since(self.xruns.1) > LINGER {
             self.xruns = (xruns, now);
         }
@@ -119,8 +136,9 @@ enum News {
 
 impl Line {
     /// Nothing is opened, no thread is started yet.
-    pub fn new(wanted: &str, direction: DeviceDirection, role: &'static str) -> Self {
+    pub fn new(system: &SoundSystem, wanted: &str, direction: DeviceDirection, role: &'static str) -> Self {
         Self {
+            system: system.clone(),
             wanted: wanted.into(),
             direction,
             role,
@@ -156,19 +174,43 @@ impl Line {
         }
     }
 
-    /// Opens the system's device anew where that is another one than the open one.
-    pub fn follow(&mut self, default_id: &str, now: Instant) {
-        if Devices::follows_system(&self.wanted) && matches!(&self.state, State::Open(open) if open.id != default_id) {
+    /// Whether it uses the system's choice.
+    pub fn follows_default(&self) -> bool {
+        self.system.follows_default(&self.wanted)
+    }
+
+    /// Opens the system's device anew where that is another one than the open one. Whether that was so.
+    pub fn follow(&mut self, default_id: &str, now: Instant) -> bool {
+        let other = self.follows_default() && matches!(&self.state, State::Open(open) if open.id != default_id);
+        if other {
             tracing::info!(role = self.role, to = default_id, "the system's device has changed");
             self.close();
             self.state = State::Failed { retry_at: now };
         }
+        other
+    }
+
+    /// The system has taken the device away. Sound servers let the stream go on at another device, which the agent has
+    /// not chosen: it is closed. Whether that device was open.
+    pub fn taken_away(&mut self, id: &str, now: Instant) -> bool {
+        let device = match &self.state {
+            State::Open(open) if open.id == id => open.name.clone(),
+            // The stream was moved because the device was going.
+            State::Open(Open { moved_from: Some((from, at)), .. })
+                if from == id && now.saturating_duration_since(*at) < MOVED_BEFORE && !self.follows_default() =>
+            {
+                from.clone()
+            }
+            State::Open(_) | State::Closed | State::Opening | State::Failed { .. } => return false,
+        };
+        self.fail(AudioError::Gone { direction: self.role, device }, now);
+        true
     }
 
     /// Times it ran dry or over since the program began.
     pub fn xruns(&self) -> u64 {
         let open = match &self.state {
-            State::Open(open) => open.pulse.xruns.load(Ordering::Relaxed),
+            State::Open(open) => open.stats.xruns.load(Ordering::Relaxed),
             State::Closed | State::Opening | State::Failed { .. } => 0,
         };
         self.xruns_before + open
@@ -190,7 +232,7 @@ impl Line {
                 if needed {
                     open.needed = now;
                 }
-                let callbacks = open.pulse.callbacks.load(Ordering::Relaxed);
+                let callbacks = open.stats.callbacks.load(Ordering::Relaxed);
                 if callbacks != open.seen.0 {
                     open.seen = (callbacks, now);
                     if callbacks >= AT_WORK {
@@ -236,7 +278,7 @@ impl Line {
 
     /// Whether it is open and works.
     pub fn alive(&self) -> bool {
-        matches!(&self.state, State::Open(open) if open.pulse.callbacks.load(Ordering::Relaxed) >= AT_WORK)
+        matches!(&self.state, State::Open(open) if open.at_work())
     }
 
     /// How long ago the open device called back last; zero while it is not open.
@@ -280,10 +322,10 @@ impl Line {
     fn start_worker(&self) -> std::io::Result<Worker> {
         let (orders, inbox) = mpsc::channel();
         let (outbox, news) = mpsc::channel();
-        let (direction, role) = (self.direction, self.role);
+        let (system, direction, role) = (self.system.clone(), self.direction, self.role);
         std::thread::Builder::new()
             .name(format!("audio-{role}").replace(' ', "-"))
-            .spawn(move || work(direction, role, &inbox, &outbox))?;
+            .spawn(move || work(&system, direction, role, &inbox, &outbox))?;
         Ok(Worker { orders, news })
     }
 
@@ -339,6 +381,7 @@ impl Line {
 
 /// The thread that owns the stream: it waits for the device so that nobody else has to. Ends with the line.
 fn work(
+    system: &SoundSystem,
     direction: DeviceDirection,
     role: &'static str,
     orders: &mpsc::Receiver<Order>,
@@ -360,11 +403,21 @@ fn work(
             let tell = tell.clone();
             move |error| tell(News::Failed(error))
         };
-        match open(&wanted, direction, role, period_ms, lost) {
-            Ok(Opened { stream, name, id, rate, end, pulse }) => {
+        match open(system, &wanted, direction, role, period_ms, lost) {
+            Ok(Opened { stream, name, id, rate, end, stats }) => {
                 running = Some(stream);
                 let now = Instant::now();
-                tell(News::Opened(Open { name, id, rate, end, pulse, seen: (0, now), xruns: (0, now), needed: now }));
+                tell(News::Opened(Open {
+                    name,
+                    id,
+                    moved_from: None,
+                    rate,
+                    end,
+                    stats,
+                    seen: (0, now),
+                    xruns: (0, now),
+                    needed: now,
+                }));
             }
             Err(error) => tell(News::Failed(error)),
         }
@@ -377,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_missing_device_is_told_and_tried_again_without_blocking() {
-        let mut line = Line::new("no such device", DeviceDirection::Output, "speaker");
+        let mut line = Line::new(&SoundSystem::default(), "no such device", DeviceDirection::Output, "speaker");
         let deadline = Instant::now() + Duration::from_secs(20);
         let mut failures = 0;
         while failures < 2 {

@@ -3,10 +3,8 @@
 use cpal::traits::{DeviceTrait as _, HostTrait as _};
 use serde::Serialize;
 
-use crate::{
-    domain::DeviceRole,
-    softphone::{AudioError, Devices},
-};
+use super::system::{Found, SoundSystem, is_server_device};
+use crate::{config::AudioHost, domain::DeviceRole, softphone::AudioError};
 
 /// ALSA's plugins and special PCMs that are no devices a person would choose.
 const NO_DEVICES: [&str; 16] = [
@@ -61,25 +59,35 @@ pub struct DeviceInfo {
     pub is_default: bool,
 }
 
-/// The devices of this machine, microphones first, defaults first among them. May take a second.
+/// The devices of the chosen sound system, microphones first, defaults first among them. May take a second.
 ///
 /// # Errors
 /// When the sound system cannot be asked.
-pub fn list_devices() -> Result<Vec<DeviceInfo>, AudioError> {
-    let host = cpal::default_host();
+pub fn list_devices(host: AudioHost) -> Result<Vec<DeviceInfo>, AudioError> {
+    list_of(&SoundSystem::new(host))
+}
+
+/// [`list_devices`] by a connection that is kept.
+///
+/// # Errors
+/// As there.
+pub fn list_of(system: &SoundSystem) -> Result<Vec<DeviceInfo>, AudioError> {
     let no_list = |error: cpal::Error| AudioError::NoDevice { direction: "sound device", reason: error.to_string() };
+    let Found { host, devices: found } = system.devices("").map_err(no_list)?;
+    let id_of = |device: Option<cpal::Device>| device.and_then(|device| device.id().ok());
+    let defaults = [id_of(host.default_input_device()), id_of(host.default_output_device())];
     let mut devices = Vec::new();
-    for device in host.devices().map_err(no_list)? {
+    for device in found {
         let Ok(id) = device.id() else { continue };
-        if !is_device(id.id()) {
+        if !is_device(&id) {
             continue;
         }
-        for direction in [DeviceDirection::Input, DeviceDirection::Output] {
-            let (has, default) = match direction {
-                DeviceDirection::Input => (device.supports_input(), host.default_input_device()),
-                DeviceDirection::Output => (device.supports_output(), host.default_output_device()),
+        for (direction, default) in [DeviceDirection::Input, DeviceDirection::Output].into_iter().zip(&defaults) {
+            let has = match direction {
+                DeviceDirection::Input => device.supports_input(),
+                DeviceDirection::Output => device.supports_output(),
             };
-            let is_default = default.and_then(|default| default.id().ok()).as_ref() == Some(&id);
+            let is_default = default.as_ref() == Some(&id);
             // ALSA always names a default, also without any sound card.
             if has && (!is_default || works(&device, direction)) {
                 devices.push(DeviceInfo { name: name_of(&device), id: id.to_string(), direction, is_default });
@@ -97,21 +105,27 @@ pub fn name_of(device: &cpal::Device) -> String {
     name.or_else(|_| id()).unwrap_or_default().lines().collect::<Vec<_>>().join(", ")
 }
 
-/// Finds a device by its id, its ALSA name or its name for people; "default" is the system's choice.
+/// Finds a device by its id, its name in the sound system or its name for people; "default" is the system's choice.
 ///
 /// # Errors
 /// When there is none like that.
-pub fn find(wanted: &str, direction: DeviceDirection, role: &'static str) -> Result<cpal::Device, AudioError> {
-    let host = cpal::default_host();
+pub fn find(
+    system: &SoundSystem,
+    wanted: &str,
+    direction: DeviceDirection,
+    role: &'static str,
+) -> Result<cpal::Device, AudioError> {
     let missing = |reason: String| AudioError::NoDevice { direction: role, reason };
-    if Devices::follows_system(wanted) {
+    let unasked = |error: cpal::Error| missing(error.to_string());
+    let Found { host, devices } = system.devices(wanted).map_err(unasked)?;
+    if system.follows_default(wanted) {
         let device = match direction {
             DeviceDirection::Input => host.default_input_device(),
             DeviceDirection::Output => host.default_output_device(),
         };
+        let device = device.filter(|device| device.id().is_ok_and(|id| is_device(&id)));
         return device.ok_or_else(|| missing("the system has none".into()));
     }
-    let mut devices = host.devices().map_err(|error| missing(error.to_string()))?;
     let fits = |device: &cpal::Device| match direction {
         DeviceDirection::Input => device.supports_input(),
         DeviceDirection::Output => device.supports_output(),
@@ -121,7 +135,12 @@ pub fn find(wanted: &str, direction: DeviceDirection, role: &'static str) -> Res
         id.is_some_and(|id| id.id() == wanted || id.to_string() == wanted)
             || name_of(device).eq_ignore_ascii_case(wanted)
     };
-    devices.find(|device| fits(device) && named(device)).ok_or_else(|| missing(format!("no device '{wanted}'")))
+    let of = |devices: Vec<cpal::Device>| devices.into_iter().find(|device| fits(device) && named(device));
+    // A name that was chosen while ALSA was used.
+    let elsewhere = || system.falls_back().then(SoundSystem::alsa).and_then(Result::ok);
+    of(devices)
+        .or_else(|| elsewhere().and_then(|found| of(found.devices)))
+        .ok_or_else(|| missing(format!("no device '{wanted}'")))
 }
 
 fn works(device: &cpal::Device, direction: DeviceDirection) -> bool {
@@ -143,6 +162,11 @@ impl DeviceInfo {
 
     /// What is plugged in and out together: the sound card, else the device itself.
     pub fn card(&self) -> &str {
+        // "alsa_input.usb-GN_Jabra-00.mono-fallback": the profile is last.
+        if let Some(name) = self.id.strip_prefix("pulseaudio:") {
+            let card = name.split_once('.').and_then(|(_, rest)| rest.rsplit_once('.'));
+            return card.map_or(&self.id, |(card, _)| card);
+        }
         let card = self.id.split_once("CARD=").map(|(_, rest)| rest);
         card.and_then(|rest| rest.split(',').next()).unwrap_or(&self.id)
     }
@@ -153,7 +177,14 @@ impl DeviceInfo {
     }
 }
 
-fn is_device(pcm: &str) -> bool {
+fn is_device(id: &cpal::DeviceId) -> bool {
+    match id.host().to_string().as_str() {
+        "pulseaudio" => is_server_device(id.id()),
+        _ => is_pcm(id.id()),
+    }
+}
+
+fn is_pcm(pcm: &str) -> bool {
     let plugin = pcm.split(':').next().unwrap_or(pcm).trim_end_matches(|c: char| c.is_ascii_digit());
     !NO_DEVICES.contains(&plugin)
 }
@@ -165,16 +196,16 @@ mod tests {
     #[test]
     fn plugins_are_no_devices() {
         for plugin in ["null", "speexrate", "surround51:CARD=0", "dmix:CARD=PCH,DEV=0"] {
-            assert!(!is_device(plugin), "{plugin}");
+            assert!(!is_pcm(plugin), "{plugin}");
         }
         for device in ["default", "pipewire", "wc_mic", "hw:CARD=0,DEV=0", "sysdefault:CARD=PCH", "pulse"] {
-            assert!(is_device(device), "{device}");
+            assert!(is_pcm(device), "{device}");
         }
     }
 
     #[test]
     fn listing_works_without_a_sound_card_and_names_no_plugin() {
-        let devices = list_devices().unwrap();
+        let devices = list_devices(AudioHost::Auto).unwrap();
         assert!(devices.iter().all(|device| !device.id.ends_with(":null") && !device.name.contains('\n')));
     }
 
@@ -193,13 +224,17 @@ mod tests {
         assert_eq!((device.card(), device.short_name()), ("E20", "Jabra EVOLVE 20"));
         let front = DeviceInfo { id: "alsa:front:CARD=E20,DEV=0".into(), ..device.clone() };
         assert_eq!(front.card(), "E20");
-        let virtual_one = DeviceInfo { id: "alsa:pipewire".into(), ..device };
+        let virtual_one = DeviceInfo { id: "alsa:pipewire".into(), ..device.clone() };
         assert_eq!(virtual_one.card(), "alsa:pipewire");
+        let of_server = |id: &str| DeviceInfo { id: format!("pulseaudio:{id}"), ..device.clone() };
+        let (ear, mouth) = ("alsa_output.usb-GN_Jabra-00.analog-stereo", "alsa_input.usb-GN_Jabra-00.mono-fallback");
+        assert_eq!((of_server(ear).card(), of_server(mouth).card()), ("usb-GN_Jabra-00", "usb-GN_Jabra-00"));
+        assert_eq!(of_server("spk").card(), "pulseaudio:spk");
     }
 
     #[test]
     fn an_unknown_name_is_told() {
-        let error = find("no such thing", DeviceDirection::Input, "microphone").err().unwrap();
+        let error = find(&SoundSystem::default(), "no such thing", DeviceDirection::Input, "microphone").err().unwrap();
         assert!(matches!(error, AudioError::NoDevice { direction: "microphone", .. }));
         assert!(error.to_string().contains("no such thing"));
     }

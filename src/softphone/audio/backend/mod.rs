@@ -1,15 +1,19 @@
 //! Where sound comes from and goes to: sound devices (`device`), WAV files (`file`), or nowhere.
 
+mod cookie;
 mod device;
 mod drift;
 mod file;
 mod line;
 pub mod list;
 mod open;
+pub mod server;
+pub mod system;
 pub mod watch;
 
 use std::time::{Duration, Instant};
 
+use self::system::SoundSystem;
 use super::{BLOCK, Latency};
 use crate::{
     config::{AudioBackend, AudioConfig},
@@ -42,7 +46,7 @@ pub enum Backend {
 
 impl Backend {
     /// Nothing is opened yet.
-    pub fn new(config: &AudioConfig) -> Self {
+    pub fn new(config: &AudioConfig, system: &SoundSystem) -> Self {
         match config.backend {
             AudioBackend::Device => {
                 let devices = Devices {
@@ -50,7 +54,7 @@ impl Backend {
                     output: config.output_device.clone(),
                     ring: config.ring_device.clone(),
                 };
-                Self::Device(Box::new(device::DeviceBackend::new(&devices)))
+                Self::Device(Box::new(device::DeviceBackend::new(system, &devices)))
             }
             AudioBackend::File => Self::File(Box::new(file::FileBackend::new(config))),
             AudioBackend::Null => Self::Null { proving: false },
@@ -127,6 +131,14 @@ impl Backend {
     pub fn listed(&mut self, devices: Vec<list::DeviceInfo>, now: Instant) -> Vec<MediaEvent> {
         match self {
             Self::Device(device) => device.listed(devices, now),
+            Self::File(_) | Self::Null { .. } => Vec::new(),
+        }
+    }
+
+    /// Where the sound system plays our streams, and what there is to tell of it.
+    pub fn streams(&mut self, streams: &[server::StreamDevice], now: Instant) -> Vec<MediaEvent> {
+        match self {
+            Self::Device(device) => device.streams(streams, now),
             Self::File(_) | Self::Null { .. } => Vec::new(),
         }
     }

@@ -15,7 +15,10 @@ use cpal::{
 };
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::list::{DeviceDirection, find, name_of};
+use super::{
+    list::{DeviceDirection, find, name_of},
+    system::SoundSystem,
+};
 use crate::softphone::{AudioError, audio::RATE};
 
 /// How long a stream may give nothing but errors.
@@ -27,7 +30,7 @@ const RING_PARTS_OF_SECOND: u32 = 2;
 
 /// What the callbacks tell, without ever waiting.
 #[derive(Debug, Default)]
-pub struct Pulse {
+pub struct StreamStats {
     /// Callbacks so far.
     pub callbacks: AtomicU64,
     /// Samples of the biggest one.
@@ -40,7 +43,7 @@ pub struct Pulse {
     pub delay_us: AtomicU64,
 }
 
-impl Pulse {
+impl StreamStats {
     fn beat(&self, frames: usize, complete: bool) {
         self.callbacks.fetch_add(1, Ordering::Relaxed);
         self.biggest.fetch_max(frames, Ordering::Relaxed);
@@ -101,7 +104,7 @@ pub struct Opened {
     /// Our end.
     pub end: End,
     /// Signs of life.
-    pub pulse: Arc<Pulse>,
+    pub stats: Arc<StreamStats>,
 }
 
 /// Opens and starts a device with callbacks every `period_ms` if it can; this may block for long. `lost` is told when it stops working later.
@@ -109,13 +112,14 @@ pub struct Opened {
 /// # Errors
 /// When it is not there or refuses.
 pub fn open(
+    system: &SoundSystem,
     wanted: &str,
     direction: DeviceDirection,
     role: &'static str,
     period_ms: u32,
     lost: impl Fn(AudioError) + Clone + Send + 'static,
 ) -> Result<Opened, AudioError> {
-    let device = find(wanted, direction, role)?;
+    let device = find(system, wanted, direction, role)?;
     let name = name_of(&device);
     let id = device.id().map(|id| id.to_string()).unwrap_or_default();
     let unusable = {
@@ -123,20 +127,20 @@ pub fn open(
         move |error: cpal::Error| told(&error, role, &name)
     };
     let (config, format) = choose(&device, direction).map_err(&unusable)?;
-    let pulse = Arc::new(Pulse::default());
+    let stats = Arc::new(StreamStats::default());
     let failed = {
-        let (unusable, name, pulse) = (unusable.clone(), name.clone(), pulse.clone());
+        let (unusable, name, stats) = (unusable.clone(), name.clone(), stats.clone());
         let mut trouble = Trouble::default();
         move |error: cpal::Error| {
             if error.kind() == ErrorKind::Xrun {
-                pulse.xruns.fetch_add(1, Ordering::Relaxed);
+                stats.xruns.fetch_add(1, Ordering::Relaxed);
             }
-            if trouble.is_final(error.kind(), pulse.callbacks.load(Ordering::Relaxed), Instant::now()) {
+            if trouble.is_final(error.kind(), stats.callbacks.load(Ordering::Relaxed), Instant::now()) {
                 // A stream that ran and has lost its device: it was pulled out.
                 let (direction, device) = (role, name.clone());
                 tracing::debug!(role, device, %error, "lost");
                 // What sound servers say of it are no words for people.
-                let stalled = error.kind() == ErrorKind::BackendError && pulse.callbacks.load(Ordering::Relaxed) > 0;
+                let stalled = error.kind() == ErrorKind::BackendError && stats.callbacks.load(Ordering::Relaxed) > 0;
                 lost(if error.kind() == ErrorKind::DeviceNotAvailable {
                     AudioError::Gone { direction, device }
                 } else if stalled {
@@ -152,7 +156,7 @@ pub fn open(
     let period = BufferSize::Fixed(config.sample_rate / 1000 * period_ms);
     let attempt = |buffer_size| {
         let config = StreamConfig { buffer_size, ..config };
-        start(&device, config, format, direction, &pulse, failed.clone())
+        start(&device, config, format, direction, &stats, failed.clone())
     };
     let (stream, end) = attempt(period)
         .or_else(|error| {
@@ -161,7 +165,7 @@ pub fn open(
         })
         .map_err(&unusable)?;
     tracing::debug!(role, device = name, rate = config.sample_rate, channels = config.channels, %format, "open");
-    Ok(Opened { stream, name, id, rate: config.sample_rate, end, pulse })
+    Ok(Opened { stream, name, id, rate: config.sample_rate, end, stats })
 }
 
 /// What a host's error means for a person.
@@ -226,18 +230,18 @@ fn start(
     config: StreamConfig,
     format: SampleFormat,
     direction: DeviceDirection,
-    pulse: &Arc<Pulse>,
+    stats: &Arc<StreamStats>,
     failed: impl FnMut(cpal::Error) + Send + 'static,
 ) -> Result<Started, cpal::Error> {
     match (direction, format) {
-        (DeviceDirection::Input, SampleFormat::F32) => capture::<f32>(device, config, pulse, failed),
-        (DeviceDirection::Input, SampleFormat::I32) => capture::<i32>(device, config, pulse, failed),
-        (DeviceDirection::Input, SampleFormat::I16) => capture::<i16>(device, config, pulse, failed),
-        (DeviceDirection::Input, SampleFormat::U8) => capture::<u8>(device, config, pulse, failed),
-        (DeviceDirection::Output, SampleFormat::F32) => play::<f32>(device, config, pulse, failed),
-        (DeviceDirection::Output, SampleFormat::I32) => play::<i32>(device, config, pulse, failed),
-        (DeviceDirection::Output, SampleFormat::I16) => play::<i16>(device, config, pulse, failed),
-        (DeviceDirection::Output, SampleFormat::U8) => play::<u8>(device, config, pulse, failed),
+        (DeviceDirection::Input, SampleFormat::F32) => capture::<f32>(device, config, stats, failed),
+        (DeviceDirection::Input, SampleFormat::I32) => capture::<i32>(device, config, stats, failed),
+        (DeviceDirection::Input, SampleFormat::I16) => capture::<i16>(device, config, stats, failed),
+        (DeviceDirection::Input, SampleFormat::U8) => capture::<u8>(device, config, stats, failed),
+        (DeviceDirection::Output, SampleFormat::F32) => play::<f32>(device, config, stats, failed),
+        (DeviceDirection::Output, SampleFormat::I32) => play::<i32>(device, config, stats, failed),
+        (DeviceDirection::Output, SampleFormat::I16) => play::<i16>(device, config, stats, failed),
+        (DeviceDirection::Output, SampleFormat::U8) => play::<u8>(device, config, stats, failed),
         (_, other) => {
             let reason = format!("it speaks only {other} samples");
             Err(cpal::Error::with_message(ErrorKind::UnsupportedConfig, reason))
@@ -248,7 +252,7 @@ fn start(
 fn capture<T>(
     device: &Device,
     config: StreamConfig,
-    pulse: &Arc<Pulse>,
+    stats: &Arc<StreamStats>,
     failed: impl FnMut(cpal::Error) + Send + 'static,
 ) -> Result<Started, cpal::Error>
 where
@@ -256,7 +260,7 @@ where
     f32: FromSample<T>,
 {
     let (mut ring, end) = RingBuffer::new((config.sample_rate / RING_PARTS_OF_SECOND) as usize);
-    let beat = pulse.clone();
+    let beat = stats.clone();
     let channels = usize::from(config.channels.max(1));
     let hear = move |data: &[T], info: &cpal::InputCallbackInfo| {
         let times = info.timestamp();
@@ -279,14 +283,14 @@ where
 fn play<T>(
     device: &Device,
     config: StreamConfig,
-    pulse: &Arc<Pulse>,
+    stats: &Arc<StreamStats>,
     failed: impl FnMut(cpal::Error) + Send + 'static,
 ) -> Result<Started, cpal::Error>
 where
     T: SizedSample + FromSample<f32>,
 {
     let (end, mut ring) = RingBuffer::<f32>::new((config.sample_rate / RING_PARTS_OF_SECOND) as usize);
-    let beat = pulse.clone();
+    let beat = stats.clone();
     let channels = usize::from(config.channels.max(1));
     let say = move |data: &mut [T], info: &cpal::OutputCallbackInfo| {
         let times = info.timestamp();

@@ -1,0 +1,238 @@
+//! What a PulseAudio server says about its devices and about where it plays our streams: a connection of its own that only
+//! listens (PulseAudio native protocol, `SUBSCRIBE`).
+
+use std::{
+    ffi::CString,
+    io::{self, BufReader},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    time::Duration,
+};
+
+use pulseaudio::protocol::{
+    AuthParams, AuthReply, Command, CommandReply, GetSinkInfo, GetSourceInfo, MAX_VERSION, Prop, Props, ProtocolError,
+    SetClientNameReply, SinkInfo, SinkInputInfoList, SourceInfo, SourceOutputInfoList, SubscriptionEvent,
+    SubscriptionEventFacility, SubscriptionEventType, SubscriptionMask, TagStructReader, read_ack_message,
+    read_descriptor, read_reply_message, write_command_message,
+};
+
+use super::list::DeviceDirection;
+
+/// How long the server may take to answer, or to finish a message.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Longest message understood, bytes; lists of some hundred devices are shorter.
+const LONGEST: u32 = 4 * 1024 * 1024;
+
+/// A device that a stream of ours goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamDevice {
+    /// Microphone or speaker.
+    pub direction: DeviceDirection,
+    /// As in [`super::list::DeviceInfo::id`].
+    pub id: String,
+    /// For people.
+    pub name: String,
+}
+
+/// What has changed since the last look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Devices, or which is the default.
+    pub devices: bool,
+    /// A device has come or gone.
+    pub plugged: bool,
+    /// Where streams go.
+    pub streams: bool,
+}
+
+/// The connection.
+pub struct ServerEvents {
+    socket: BufReader<UnixStream>,
+    version: u16,
+    sequence: u32,
+    unread: Changes,
+}
+
+impl ServerEvents {
+    /// Connects and asks for news.
+    ///
+    /// # Errors
+    /// When there is no server, or it refuses.
+    pub fn connect() -> Result<Self, ProtocolError> {
+        let none = || io::Error::new(io::ErrorKind::NotFound, "there is no PulseAudio server");
+        let path = pulseaudio::socket_path_from_env().ok_or_else(none)?;
+        let cookie = pulseaudio::cookie_path_from_env().map(std::fs::read).transpose()?.unwrap_or_default();
+        let socket = UnixStream::connect(path)?;
+        socket.set_read_timeout(Some(ANSWER))?;
+        socket.set_write_timeout(Some(ANSWER))?;
+        let mut events =
+            Self { socket: BufReader::new(socket), version: MAX_VERSION, sequence: 0, unread: Changes::default() };
+        let auth = AuthParams { version: MAX_VERSION, supports_shm: false, supports_memfd: false, cookie };
+        events.send(&Command::Auth(auth))?;
+        let (_, reply) = read_reply_message::<AuthReply>(&mut events.socket, events.version)?;
+        events.version = events.version.min(reply.version);
+        let mut props = Props::new();
+        props.set(Prop::ApplicationName, c"wincall-tui device list");
+        events.send(&Command::SetClientName(props))?;
+        read_reply_message::<SetClientNameReply>(&mut events.socket, events.version)?;
+        let news = SubscriptionMask::SINK
+            | SubscriptionMask::SOURCE
+            | SubscriptionMask::SERVER
+            | SubscriptionMask::SINK_INPUT
+            | SubscriptionMask::SOURCE_OUTPUT;
+        events.send(&Command::Subscribe(news))?;
+        read_ack_message(&mut events.socket)?;
+        Ok(events)
+    }
+
+    /// Reads what has arrived. Call it when the socket is readable, or when [`buffered`](Self::buffered) says so.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub fn read(&mut self) -> Result<Changes, ProtocolError> {
+        // What came between a question and its answer has been read already.
+        if self.unread == Changes::default() || !self.socket.buffer().is_empty() {
+            loop {
+                let message = self.message()?;
+                self.note(&message);
+                if self.socket.buffer().is_empty() {
+                    break;
+                }
+            }
+        }
+        Ok(std::mem::take(&mut self.unread))
+    }
+
+    /// Whether something waits that the socket does not tell of any more.
+    pub fn buffered(&self) -> bool {
+        !self.socket.buffer().is_empty() || self.unread != Changes::default()
+    }
+
+    /// Where the streams of this process go now.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub fn streams(&mut self) -> Result<Vec<StreamDevice>, ProtocolError> {
+        let pid = std::process::id().to_string();
+        let ours = |props: &Props| {
+            let of = props.get(Prop::ApplicationProcessId).unwrap_or_default();
+            of.strip_suffix(b"\0").unwrap_or(of) == pid.as_bytes()
+        };
+        let inputs: SinkInputInfoList = self.ask(&Command::GetSinkInputInfoList)?;
+        let outputs: SourceOutputInfoList = self.ask(&Command::GetSourceOutputInfoList)?;
+        let mut streams = Vec::new();
+        for input in inputs.iter().filter(|input| ours(&input.props)) {
+            let index = Some(input.sink_index);
+            let sink: Option<SinkInfo> = self.if_there(&Command::GetSinkInfo(GetSinkInfo { index, name: None }))?;
+            streams.extend(sink.map(|sink| stream(DeviceDirection::Output, &sink.name, sink.description.as_ref())));
+        }
+        for output in outputs.iter().filter(|output| ours(&output.props)) {
+            let index = Some(output.source_index);
+            let source: Option<SourceInfo> =
+                self.if_there(&Command::GetSourceInfo(GetSourceInfo { index, name: None }))?;
+            streams.extend(source.map(|from| stream(DeviceDirection::Input, &from.name, from.description.as_ref())));
+        }
+        Ok(streams)
+    }
+
+    /// Nothing where the device has gone meanwhile.
+    fn if_there<T: CommandReply>(&mut self, command: &Command) -> Result<Option<T>, ProtocolError> {
+        match self.ask(command) {
+            Ok(reply) => Ok(Some(reply)),
+            Err(ProtocolError::ServerError(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn ask<T: CommandReply>(&mut self, command: &Command) -> Result<T, ProtocolError> {
+        let asked = self.send(command)?;
+        loop {
+            let message = self.message()?;
+            let mut rest = message.as_slice();
+            let mut content = TagStructReader::new(&mut rest, self.version);
+            match Command::read_tag_prefixed(&mut message.as_slice(), self.version)? {
+                (sequence, Command::Reply) if sequence == asked => {
+                    // The tag and the sequence number come first.
+                    (content.read_u32()?, content.read_u32()?);
+                    return T::read(&mut content, self.version);
+                }
+                (sequence, Command::Error(error)) if sequence == asked => {
+                    return Err(ProtocolError::ServerError(error));
+                }
+                _ => self.note(&message),
+            }
+        }
+    }
+
+    fn send(&mut self, command: &Command) -> Result<u32, ProtocolError> {
+        self.sequence += 1;
+        write_command_message(self.socket.get_mut(), self.sequence, command, self.version)?;
+        Ok(self.sequence)
+    }
+
+    fn message(&mut self) -> Result<Vec<u8>, ProtocolError> {
+        let descriptor = read_descriptor(&mut self.socket)?;
+        if descriptor.length > LONGEST {
+            return Err(ProtocolError::Invalid(format!("a message of {} bytes", descriptor.length)));
+        }
+        let mut message = vec![0; descriptor.length as usize];
+        io::Read::read_exact(&mut self.socket, &mut message)?;
+        Ok(message)
+    }
+
+    fn note(&mut self, message: &[u8]) {
+        if let Ok((_, Command::SubscribeEvent(event))) = Command::read_tag_prefixed(&mut &*message, self.version) {
+            self.unread = self.unread.and(event);
+        }
+    }
+}
+
+impl Changes {
+    fn and(mut self, event: SubscriptionEvent) -> Self {
+        use SubscriptionEventFacility as Of;
+        match event.event_facility {
+            Of::Sink | Of::Source => {
+                self.devices = true;
+                self.plugged |= event.event_type != SubscriptionEventType::Changed;
+            }
+            Of::Server => self.devices = true,
+            Of::SinkInput | Of::SourceOutput => self.streams |= event.event_type == SubscriptionEventType::Changed,
+            Of::Module | Of::Client | Of::SampleCache | Of::Autoload | Of::Card => {}
+        }
+        self
+    }
+}
+
+impl AsFd for ServerEvents {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.get_ref().as_fd()
+    }
+}
+
+fn stream(direction: DeviceDirection, name: &CString, description: Option<&CString>) -> StreamDevice {
+    let text = |text: &CString| text.to_string_lossy().into_owned();
+    StreamDevice { direction, id: format!("pulseaudio:{}", text(name)), name: text(description.unwrap_or(name)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(event_facility: SubscriptionEventFacility, event_type: SubscriptionEventType) -> Changes {
+        Changes::default().and(SubscriptionEvent { event_facility, event_type, index: Some(1) })
+    }
+
+    #[test]
+    fn only_what_concerns_devices_and_the_place_of_streams_counts() {
+        use {SubscriptionEventFacility as Of, SubscriptionEventType as Is};
+        assert_eq!(after(Of::Sink, Is::New), Changes { devices: true, plugged: true, streams: false });
+        assert_eq!(after(Of::Source, Is::Removed), Changes { devices: true, plugged: true, streams: false });
+        assert_eq!(after(Of::Sink, Is::Changed), Changes { devices: true, plugged: false, streams: false });
+        assert_eq!(after(Of::Server, Is::Changed), Changes { devices: true, plugged: false, streams: false });
+        assert_eq!(after(Of::SinkInput, Is::Changed), Changes { devices: false, plugged: false, streams: true });
+        assert_eq!(after(Of::SinkInput, Is::New), Changes::default());
+        assert_eq!(after(Of::Client, Is::New), Changes::default());
+    }
+}
