@@ -468,11 +468,16 @@ fn moved(host: AudioHost) {
 
     // Somebody moves the stream, and it stays there.
     let before = Instant::now();
-    let inputs = pactl(&["list", "short", "sink-inputs"]);
     let desk = pactl(&["list", "short", "sinks"]);
     let desk = desk.lines().find(|line| line.contains("\tdesk\t")).unwrap().split('\t').next().unwrap().to_owned();
-    let ours = inputs.lines().find(|line| line.split('\t').nth(1) == Some(desk.as_str())).unwrap();
-    pactl(&["move-sink-input", ours.split('\t').next().unwrap(), "other"]);
+    let at_desk = || -> Vec<String> {
+        let inputs = pactl(&["list", "short", "sink-inputs"]);
+        let columns = inputs.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        columns.filter(|columns| columns[1] == desk).map(|columns| columns[0].to_owned()).collect()
+    };
+    // The system moves the old stream too, which is on its way out.
+    wait_for("the old stream to be gone", || at_desk().len() == 1);
+    pactl(&["move-sink-input", &at_desk()[0], "other"]);
     wait_for("the moved stream to be told", || told_after(&events, before, speaker_moved).is_some());
     first_heard_at("other.monitor");
     assert!(talk.heard_after(before).is_some(), "the microphone goes on");

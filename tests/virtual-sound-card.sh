@@ -44,6 +44,8 @@ start)
     pactl load-module module-null-sink sink_name=$sink media.class=Audio/Sink rate=48000 channels=2 >/dev/null
   done
   pactl load-module module-remap-source master=micfeed.monitor source_name=mic >/dev/null
+  # The session manager chooses the defaults a moment later.
+  wait_for sh -c 'pactl info | grep -q "Default Source: mic" && pactl info | grep -q "Default Sink: spk"'
   cat >"$dir/.asoundrc" <<'RC'
 pcm.test_speaker { type pipewire playback_node "spk" hint { show on description "Test speaker" } }
 pcm.test_microphone { type pipewire capture_node "mic" hint { show on description "Test microphone" } }

@@ -7,7 +7,6 @@ use std::{
 
 use crate::{
     common::{Home, audio::write_tone},
-    screen::Screen,
     setting::{self, LOG},
     table::{Table, Target},
 };
@@ -24,12 +23,12 @@ pub fn measure(table: &mut Table) {
     setting::file_sound(&platform, &home.path("mic.wav"), &home.path("ear.wav"));
     let mut screen = setting::ready(&home, &platform, LOG);
     std::thread::sleep(REST);
-    let cpu = cpu_percent(&screen, IDLE);
+    let cpu = cpu_percent(screen.pid(), IDLE);
     table.single("memory (PSS), idle", Target::new(20.0, 15.0, "MB"), pss_mb(screen.pid()));
     table.single("CPU of one core, idle, 30 s", Target::new(0.2, 0.1, "%"), cpu);
     setting::answered(&mut screen, &platform, "tone:440");
     std::thread::sleep(REST);
-    let cpu = cpu_percent(&screen, CALL);
+    let cpu = cpu_percent(screen.pid(), CALL);
     table.single("memory (PSS), in an Opus call", Target::new(30.0, 20.0, "MB"), pss_mb(screen.pid()));
     table.single("CPU of one core, in an Opus call, 20 s", Target::new(5.0, 3.0, "%"), cpu);
     let leg = setting::agent_leg(&platform);
@@ -46,10 +45,11 @@ pub fn pss_mb(pid: u32) -> f64 {
     kib * 1024.0 / 1e6
 }
 
-fn cpu_percent(screen: &Screen, during: Duration) -> f64 {
-    let (begun, before) = (Instant::now(), cpu_time(screen.pid()));
+/// Of one core, on average.
+pub fn cpu_percent(pid: u32, during: Duration) -> f64 {
+    let (begun, before) = (Instant::now(), cpu_time(pid));
     std::thread::sleep(during);
-    (cpu_time(screen.pid()) - before).as_secs_f64() * 100.0 / begun.elapsed().as_secs_f64()
+    (cpu_time(pid) - before).as_secs_f64() * 100.0 / begun.elapsed().as_secs_f64()
 }
 
 /// User and system time of all threads, also those that have ended; the kernel counts it exactly and tells it in

@@ -18,7 +18,7 @@ use crate::{
 
 const RATE: usize = 48_000;
 /// Between two chirps; no delay may be longer.
-const PERIOD: usize = RATE / 2;
+pub const PERIOD: usize = RATE / 2;
 /// A chirp: 30 ms, 500 to 3000 Hz.
 const CHIRP: usize = RATE * 30 / 1000;
 /// Calls: the clocks of the two sides meet differently in each.
@@ -130,7 +130,8 @@ impl Waits {
     }
 }
 
-fn chirp() -> Vec<f64> {
+/// One, 48 kHz.
+pub fn chirp() -> Vec<f64> {
     let seconds = CHIRP as f64 / RATE as f64;
     let sample = |n: usize| {
         let t = n as f64 / RATE as f64;
@@ -162,17 +163,22 @@ fn speak(path: &Path) {
 /// For each chirp of a call the delay at which it is found best; none for one that is not found.
 fn delays(ear: &[f64]) -> Vec<Option<Duration>> {
     let chirp = chirp();
-    let energy: f64 = chirp.iter().map(|s| s * s).sum();
     let search = |n: usize| {
-        let part = ear.get(n * PERIOD..(n + 1) * PERIOD + CHIRP)?;
-        let likeness = |at: usize| {
-            let heard = &part[at..at + CHIRP];
-            let product: f64 = heard.iter().zip(&chirp).map(|(a, b)| a * b).sum();
-            let power: f64 = heard.iter().map(|s| s * s).sum();
-            if power < energy * 0.01 { 0.0 } else { product / (power * energy).sqrt() }
-        };
-        let (at, best) = (0..PERIOD).map(|at| (at, likeness(at))).max_by(|a, b| a.1.total_cmp(&b.1))?;
-        (best > LIKENESS).then(|| Duration::from_secs_f64(at as f64 / RATE as f64))
+        let at = find(ear, &chirp, n * PERIOD..(n + 1) * PERIOD)?;
+        Some(Duration::from_secs_f64((at - n * PERIOD) as f64 / RATE as f64))
     };
     (0..CHIRPS).map(search).collect()
+}
+
+/// Where in a recording a chirp is found best.
+pub fn find(ear: &[f64], chirp: &[f64], places: std::ops::Range<usize>) -> Option<usize> {
+    let energy: f64 = chirp.iter().map(|s| s * s).sum();
+    let likeness = |at: usize| {
+        let heard = ear.get(at..at + chirp.len()).unwrap_or_default();
+        let product: f64 = heard.iter().zip(chirp).map(|(a, b)| a * b).sum();
+        let power: f64 = heard.iter().map(|s| s * s).sum();
+        if power < energy * 0.01 { 0.0 } else { product / (power * energy).sqrt() }
+    };
+    let (at, best) = places.map(|at| (at, likeness(at))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (best > LIKENESS).then_some(at)
 }

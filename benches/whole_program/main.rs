@@ -3,6 +3,7 @@
 //!
 //! Sound is measured the same way, in calls, and on paper where a figure is about a part: rooms, jitter, codecs.
 //!
+//! What has to do with sound devices is measured with a headset made of software; `-- files` measures with files instead.
 //! `cargo bench --bench whole_program -- start ear` measures only the parts named, `-- sound` everything about sound,
 //! `-- --json` prints JSON instead of Markdown. `-- soak --minutes 60` only soaks; it is not part of the whole.
 
@@ -10,10 +11,12 @@
 
 mod buffer;
 mod call;
+mod card;
 mod codec;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 mod cost;
+mod device;
 mod ear;
 mod flood;
 mod latency;
@@ -34,13 +37,14 @@ use table::Table;
 type Measure = fn(&mut Table);
 
 /// In the order of the table.
-const PARTS: [(&str, Measure); 15] = [
+const PARTS: [(&str, Measure); 16] = [
     ("start", start::measure),
     ("cost", cost::measure),
     ("latency", latency::measure),
     ("frame", latency::frame),
     ("call", call::measure),
     ("ear", ear::measure),
+    ("device", |table| device::measure(table, IDLE_MINUTES)),
     ("treatment", treatment::measure),
     ("buffer", buffer::measure),
     ("codec", codec::measure),
@@ -52,7 +56,13 @@ const PARTS: [(&str, Measure); 15] = [
     ("size", start::size),
 ];
 /// What "sound" stands for.
-const SOUND: [&str; 8] = ["call", "ear", "treatment", "buffer", "codec", "loss", "replug", "path"];
+const SOUND: [&str; 9] = ["call", "ear", "device", "treatment", "buffer", "codec", "loss", "replug", "path"];
+
+/// Measured with files only when they are asked for, and what is not measured then.
+const OF_FILES: &str = "ear";
+const OF_DEVICES: &str = "device";
+/// How long a call with a headset is watched for sound that breaks.
+const IDLE_MINUTES: u64 = 10;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -64,10 +74,13 @@ fn main() {
         .filter(|(at, word)| !word.starts_with('-') && Some(*at) != minutes)
         .map(|(_, word)| word.as_str())
         .collect();
+    let files = wanted.contains(&"files");
+    let wanted: Vec<&str> = wanted.into_iter().filter(|word| *word != "files").collect();
     let mut table = Table::default();
     for (name, measure) in PARTS {
-        let named = |word: &&str| *word == name || (*word == "sound" && SOUND.contains(&name));
-        if wanted.is_empty() || wanted.iter().any(named) {
+        let fits = name != if files { OF_DEVICES } else { OF_FILES };
+        let named = |word: &&str| *word == name || (*word == "sound" && SOUND.contains(&name) && fits);
+        if (wanted.is_empty() && fits) || wanted.iter().any(named) {
             eprintln!("{name}");
             measure(&mut table);
         }

@@ -4,20 +4,18 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::json;
 
 use crate::{
-    common::{Home, audio::speech, become_idle, headless_in, talking},
+    card::Card,
+    common::{Home, become_idle, headless, talking},
     setting,
     table::{Table, Target},
 };
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/virtual-sound-card.sh");
-const PROGRAMS: [&str; 6] = ["pipewire", "wireplumber", "pipewire-pulse", "dbus-daemon", "pactl", "pacat"];
 const FIGURE: &str = "headset put back in a call: the microphone is heard again";
 const BACK: Target = Target::most(300.0, "ms");
 const TIMES: usize = 5;
@@ -25,28 +23,22 @@ const TIMES: usize = 5;
 const GIVEN_UP: Duration = Duration::from_secs(30);
 
 pub fn measure(table: &mut Table) {
-    let found = |program: &&str| {
-        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(program).is_file())
-    };
-    if !PROGRAMS.iter().all(found) {
-        return table.not_measured(FIGURE, Some(BACK), "no sound card, and no PipeWire to make one of software");
-    }
     let Some(node) = Node::new() else {
         return table.not_measured(FIGURE, Some(BACK), "no sound card, and /dev/snd cannot be written to");
     };
     let home = Home::new();
     let Some(card) = Card::start(&home) else {
-        return table.not_measured(FIGURE, Some(BACK), "the sound card made of software does not start");
+        return table.not_measured(FIGURE, Some(BACK), "no sound card, and no PipeWire to make one of software");
     };
     let platform = setting::platform(&home);
     // The treatment has nothing to do with it.
     let off = |key| (key, json!(false));
-    let named = |key, name| (key, json!(format!("alsa:test_{name}")));
+    let named = |key, name| (key, json!(format!("pulseaudio:{name}")));
     let lines = [
         ("backend", json!("device")),
-        named("input_device", "microphone"),
-        named("output_device", "speaker"),
-        named("ring_device", "speaker"),
+        named("input_device", "mic"),
+        named("output_device", "spk"),
+        named("ring_device", "spk"),
         off("echo_cancellation"),
         off("noise_suppression"),
         off("gain_control"),
@@ -54,8 +46,7 @@ pub fn measure(table: &mut Table) {
     platform.configure("audio", &lines);
     node.plug();
     let mut speaking = card.speak(&home);
-    // Without it PipeWire itself moves a stream whose device is gone to another one: no plug is pulled then.
-    let client = headless_in(&home, &platform.config, &[("PIPEWIRE_ALSA", "{ node.dont-reconnect = true }")]);
+    let client = headless(&home, &platform.config);
     become_idle(&home);
     talking(&home, &platform, "tone:440");
     home.until("the microphone is heard", |s| s["media"]["level_in_dbfs"].as_f64() > Some(-40.0));
@@ -120,70 +111,5 @@ impl Drop for Node {
         if self.made_folder {
             fs::remove_dir("/dev/snd").ok();
         }
-    }
-}
-
-/// PipeWire with a speaker and a microphone, in the home's runtime directory.
-struct Card {
-    dir: String,
-    environment: Vec<(String, String)>,
-}
-
-impl Card {
-    fn start(home: &Home) -> Option<Self> {
-        let dir = home.path("run").display().to_string();
-        let started = Command::new(SCRIPT).args(["start", &dir]).stderr(Stdio::null()).output().ok()?;
-        let text = String::from_utf8(started.stdout).ok()?;
-        let variables = text.lines().filter_map(|line| line.split_once('='));
-        let card = Self { dir, environment: variables.map(|(name, value)| (name.into(), value.into())).collect() };
-        fs::copy(home.path("run").join(".asoundrc"), home.path(".asoundrc")).ok()?;
-        started.status.success().then_some(card)
-    }
-
-    fn pactl(&self, words: &[&str]) -> String {
-        let done = Command::new("pactl")
-            .args(words)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .output()
-            .expect("pactl starts");
-        assert!(done.status.success(), "pactl {words:?}");
-        String::from_utf8_lossy(&done.stdout).into_owned()
-    }
-
-    /// The speaker and the microphone go; what is said goes on, unheard.
-    fn pull(&self) {
-        let modules = self.pactl(&["list", "short", "modules"]);
-        for name in ["source_name=mic", "sink_name=spk"] {
-            let line = modules.lines().find(|line| line.contains(name)).expect("it is there");
-            self.pactl(&["unload-module", line.split_whitespace().next().expect("a number")]);
-        }
-    }
-
-    fn plug(&self) {
-        let sink = ["sink_name=spk", "media.class=Audio/Sink", "rate=48000", "channels=2"];
-        self.pactl(&[&["load-module", "module-null-sink"], &sink[..]].concat());
-        self.pactl(&["load-module", "module-remap-source", "master=micfeed.monitor", "source_name=mic"]);
-    }
-
-    /// Somebody speaks into the microphone without end.
-    fn speak(&self, home: &Home) -> Child {
-        let file = home.path("voice.raw");
-        if !file.exists() {
-            let bytes: Vec<u8> = speech(120.0, 9).iter().flat_map(|s| ((s * 32_767.0) as i16).to_le_bytes()).collect();
-            fs::write(&file, bytes).expect("a file of speech");
-        }
-        Command::new("pacat")
-            .args(["-p", "--device=micfeed", "--channels=1", "--rate=48000", "--format=s16le", "--raw"])
-            .arg(&file)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("pacat starts")
-    }
-}
-
-impl Drop for Card {
-    fn drop(&mut self) {
-        Command::new(SCRIPT).args(["stop", &self.dir]).status().ok();
     }
 }

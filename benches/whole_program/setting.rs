@@ -29,6 +29,11 @@ pub fn file_sound(platform: &Platform, input: &Path, output: &Path) {
     platform.configure("audio", &lines);
 }
 
+/// The headset made of software, as the system's choice.
+pub fn headset(platform: &Platform) {
+    platform.configure("audio", &[("backend", json!("device"))]);
+}
+
 /// A phone bar that is ready for calls.
 pub fn ready(home: &Home, platform: &Platform, log: &str) -> Screen {
     let mut screen = Screen::start(home, &platform.config, log);

@@ -6,6 +6,7 @@ use std::{
     future::Future,
     panic::AssertUnwindSafe,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -26,7 +27,7 @@ use crate::{
     net::tls::{Tls, TlsError},
     panel::Filler,
     process,
-    softphone::Settings,
+    softphone::{Settings, priority},
     store::{self, Places, Said, Store},
     ui::{self, Exit, UiError, UiSetup, terminal::fit},
 };
@@ -59,7 +60,15 @@ pub(super) struct Manner {
 /// A runtime for whatever does many things at once.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     crate::net::tls::install_provider();
-    tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build().map_err(CliError::failed)
+    let started = AtomicUsize::new(0);
+    // The workers, which come first, carry the packets of calls; threads for slow files come later.
+    let raise = move || {
+        if started.fetch_add(1, Ordering::Relaxed) < WORKERS {
+            priority::raise_a_little("worker");
+        }
+    };
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(WORKERS).on_thread_start(raise).enable_all().build().map_err(CliError::failed)
 }
 
 /// Runs the phone bar or the platform to its end.

@@ -29,6 +29,8 @@ pub enum Fault {
     RtpReorder,
     /// No RTP at all.
     RtpBlackhole,
+    /// RTP packets go back as they are, past jitter buffer and mixer, as an echo server's do.
+    RtpReflect,
     /// Mean length of a burst of lost RTP packets.
     RtpBurst,
     /// Share of RTP packets that come twice, percent.
@@ -82,6 +84,7 @@ impl Fault {
             "rtp_jitter_ms" => Fault::RtpJitter,
             "rtp_reorder_pct" => Fault::RtpReorder,
             "rtp_blackhole" => Fault::RtpBlackhole,
+            "rtp_reflect" => Fault::RtpReflect,
             "rtp_burst" => Fault::RtpBurst,
             "rtp_duplicate_pct" => Fault::RtpDuplicate,
             "rtp_rate_kbps" => Fault::RtpRate,
@@ -128,6 +131,7 @@ impl Fault {
             | Fault::RtpJitter
             | Fault::RtpReorder
             | Fault::RtpBlackhole
+            | Fault::RtpReflect
             | Fault::RtpBurst
             | Fault::RtpDuplicate
             | Fault::RtpRate
@@ -148,6 +152,7 @@ impl Fault {
             Fault::RtpJitter,
             Fault::RtpReorder,
             Fault::RtpBlackhole,
+            Fault::RtpReflect,
             Fault::RtpBurst,
             Fault::RtpDuplicate,
             Fault::RtpRate,

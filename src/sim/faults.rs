@@ -73,6 +73,7 @@ impl World {
             drop_sip: self.faults.on(Fault::DropSip, None),
             stall_sip: self.faults.on(Fault::StallSip, None),
             late: self.faults.of_sip(),
+            reflect: self.faults.on(Fault::RtpReflect, None),
             to_agent: self.faults.of_rtp(Way::ToAgent),
             from_agent: self.faults.of_rtp(Way::FromAgent),
         });
@@ -124,6 +125,7 @@ impl World {
                 | Fault::RtpJitter
                 | Fault::RtpReorder
                 | Fault::RtpBlackhole
+                | Fault::RtpReflect
                 | Fault::RtpBurst
                 | Fault::RtpDuplicate
                 | Fault::RtpRate

@@ -6,6 +6,7 @@
 
 pub mod audio;
 pub mod media;
+pub mod priority;
 pub mod sip;
 
 mod media_port;

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use super::finding::{Examined, Finding, Level};
 use crate::{
@@ -12,6 +15,7 @@ use crate::{
     softphone::{
         AudioError, DeviceRole, Event, MediaEvent,
         audio::{AudioEngine, DeviceDirection, list_devices},
+        priority::{self, Grade},
     },
 };
 
@@ -24,7 +28,9 @@ pub(super) async fn probe(examined: &Examined) -> Vec<Finding> {
     if !examined.config.platform.webrtc || audio.backend == AudioBackend::Null {
         return vec![examined.ok("sound", &Message::new("cli.sound_no_device"))];
     }
-    if let Some(findings) = examined.running.as_ref().and_then(of_running) {
+    let mut findings = vec![priority_of_sound(examined).await];
+    if let Some(of_running) = examined.running.as_ref().and_then(of_running) {
+        findings.extend(of_running);
         return findings;
     }
     let (tell, mut events) = mpsc::unbounded_channel();
@@ -58,7 +64,6 @@ pub(super) async fn probe(examined: &Examined) -> Vec<Finding> {
     };
     let in_time = timeout(OPEN, opened).await.is_ok();
     engine.shutdown().await;
-    let mut findings = Vec::new();
     if let Some((input, output)) = works {
         findings.push(examined.ok("microphone", &Message::new("cli.sound_ok").with("name", input)));
         findings.push(examined.ok("speaker", &Message::new("cli.sound_ok").with("name", output)));
@@ -69,6 +74,24 @@ pub(super) async fn probe(examined: &Examined) -> Vec<Finding> {
     }
     findings.extend(ring_device(examined).await);
     findings
+}
+
+/// Whether the threads that carry sound may run before other programs.
+async fn priority_of_sound(examined: &Examined) -> Finding {
+    let (tell, told) = oneshot::channel();
+    let ask = move || {
+        // The probe may have been given up.
+        tell.send(priority::raise()).ok();
+    };
+    let granted = match std::thread::Builder::new().name("priority".into()).spawn(ask) {
+        Ok(_) => told.await.unwrap_or(Grade::Normal),
+        Err(_) => Grade::Normal,
+    };
+    match granted {
+        Grade::RealTime => examined.ok("priority", &Message::new("cli.priority_real_time")),
+        Grade::Raised => examined.ok("priority", &Message::new("cli.priority_raised")),
+        Grade::Normal => examined.warn("priority", &Message::new("cli.priority_normal"), "cli.doctor_do_priority"),
+    }
 }
 
 /// Which device an error is about.

@@ -46,6 +46,9 @@ pub(super) async fn receive(track: Arc<dyn TrackRemote>, port: Port, faults: Sha
         while let Some(packet) = line.pop(now) {
             port.packets_in.fetch_add(1, Ordering::Relaxed);
             locked(&port.arrivals).note(now);
+            if current(&faults).reflect {
+                port.reflected.push(packet.clone());
+            }
             let header = packet.header;
             locked(&port.inbound).push(header.ssrc, header.payload_type, header.sequence_number, packet.payload);
         }
@@ -83,9 +86,18 @@ pub(super) async fn send(
     loop {
         let frame = tokio::select! {
             frame = frames.recv() => Some(frame),
+            mut packet = port.reflected.next() => {
+                let header = &mut packet.header;
+                (header.ssrc, header.sequence_number, header.extension) = (sending.ssrc, sequence, false);
+                sequence = sequence.wrapping_add(1);
+                let bytes = packet.payload.len() + HEADERS;
+                line.push(Instant::now(), packet, bytes, &current(&faults).to_agent);
+                None
+            }
             () = due(&line) => None,
         };
         match frame {
+            Some(Some(_)) if current(&faults).reflect => {}
             Some(None) => return,
             // Before DTLS is up a packet could only be thrown away.
             Some(Some(frame)) if *state.borrow() == RTCPeerConnectionState::Connected => {

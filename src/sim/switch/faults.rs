@@ -30,6 +30,8 @@ pub struct SwitchFaults {
     pub stall_sip: bool,
     /// How late INVITE, and BYE and CANCEL, leave.
     pub late: Delays,
+    /// RTP from a client goes back to it as it is.
+    pub reflect: bool,
     /// What becomes of RTP from the switch to its clients.
     pub to_agent: RtpFaults,
     /// What becomes of RTP from the clients to the switch.

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use rtc::rtp;
+use tokio::sync::{Notify, mpsc};
 
 use super::arrivals::Arrivals;
 use super::jitter::Inbound;
@@ -35,6 +36,31 @@ pub(super) struct Port {
     pub packets_out: Arc<AtomicU64>,
     /// When those from the leg came.
     pub arrivals: Arc<Mutex<Arrivals>>,
+    /// Packets that go back as they are.
+    pub reflected: Arc<Reflected>,
+}
+
+/// From the task that receives to the one that sends.
+#[derive(Default)]
+pub(super) struct Reflected {
+    packets: Mutex<VecDeque<rtp::Packet>>,
+    come: Notify,
+}
+
+impl Reflected {
+    pub fn push(&self, packet: rtp::Packet) {
+        locked(&self.packets).push_back(packet);
+        self.come.notify_one();
+    }
+
+    pub async fn next(&self) -> rtp::Packet {
+        loop {
+            if let Some(packet) = locked(&self.packets).pop_front() {
+                return packet;
+            }
+            self.come.notified().await;
+        }
+    }
 }
 
 enum Source {
@@ -87,6 +113,7 @@ impl Mixer {
             packets_in: Arc::default(),
             packets_out: Arc::default(),
             arrivals: Arc::default(),
+            reflected: Arc::default(),
         };
         let (outbound, frames) = mpsc::channel(OUTBOUND_DEPTH);
         self.add(id, Source::Leg { port: port.clone(), outbound });

@@ -28,13 +28,15 @@ use super::{
 };
 use crate::{
     config::{AudioBackend, AudioConfig},
-    softphone::{AudioError, Devices, Event, MediaEvent, SoundTest, Tone},
+    softphone::{AudioError, Devices, Event, MediaEvent, SoundTest, Tone, priority},
 };
 
 /// A block's time.
 const BLOCK_TIME: Duration = Duration::from_millis(10);
 /// Further behind than this (the machine slept) is not caught up with.
 const HOPELESS: Duration = Duration::from_millis(500);
+/// What is caught up with in one go.
+const LONGEST_RUN: Duration = Duration::from_millis(50);
 /// Blocks between two looks at the devices' figures: 200 ms.
 const FIGURES_EVERY: u32 = 20;
 
@@ -82,9 +84,10 @@ impl AudioEngine {
         let latency = Arc::<Mutex<Latency>>::default();
         let (stirs, figures) = (orders.clone(), latency.clone());
         let thread = std::thread::Builder::new().name("audio".into()).spawn(move || {
+            priority::raise_soon("audio");
             let system = SoundSystem::new(config.host);
-            let watch = watch_devices(&config, &system, stirs);
-            Engine::new(&config, &system, on_event, watch, figures).run(&inbox);
+            let watch = watch_devices(&config, system, stirs);
+            Engine::new(&config, system, on_event, watch, figures).run(&inbox);
         });
         let thread = match thread {
             Ok(thread) => Some(thread),
@@ -224,11 +227,11 @@ fn send(orders: &mpsc::Sender<Order>, order: Order) {
 }
 
 /// Watches what is plugged in and out, where devices are used at all.
-fn watch_devices(config: &AudioConfig, system: &SoundSystem, orders: mpsc::Sender<Order>) -> Option<Watch> {
+fn watch_devices(config: &AudioConfig, system: SoundSystem, orders: mpsc::Sender<Order>) -> Option<Watch> {
     if config.backend != AudioBackend::Device {
         return None;
     }
-    Watch::start(system.clone(), move |stir| send(&orders, Order::Stir(stir)))
+    Watch::start(system, move |stir| send(&orders, Order::Stir(stir)))
         .inspect_err(|error| tracing::warn!(%error, "what is plugged in and out is not noticed"))
         .ok()
 }
@@ -261,7 +264,7 @@ struct Engine {
 impl Engine {
     fn new(
         config: &AudioConfig,
-        system: &SoundSystem,
+        system: SoundSystem,
         on_event: OnEvent,
         watch: Option<Watch>,
         latency: Arc<Mutex<Latency>>,
@@ -331,6 +334,10 @@ impl Engine {
         if behind > HOPELESS {
             tracing::debug!(?behind, "the machine slept: the time in between has no sound");
             return Some(Instant::now());
+        }
+        if behind > LONGEST_RUN {
+            // The kernel ends a thread of real-time priority that makes no pause.
+            std::thread::sleep(Duration::from_micros(1));
         }
         Some(next)
     }

@@ -7,10 +7,9 @@ use std::{
 
 use super::{
     Need,
-    drift::Drift,
+    feed::{CaptureFeed, PlayFeed},
     line::{Change, Line, Open},
     list::{DeviceDirection, DeviceInfo},
-    open::End,
     server::StreamDevice,
     system::{SoundSystem, is_of_server},
 };
@@ -18,18 +17,9 @@ use crate::{
     domain::DeviceRole,
     softphone::{
         AudioError, Devices, MediaEvent, Xruns,
-        audio::{BLOCK, Latency, RATE, resample::Resampler},
+        audio::{BLOCK, Latency, RATE},
     },
 };
-
-/// Added to what a device is kept filled with each time it runs dry, samples: 5 ms.
-const MORE_MARGIN: usize = 240;
-/// The most added so, samples: 60 ms.
-const MOST_MARGIN: usize = 2880;
-/// When this much more than should waits in a ring on average, a block is left out, samples: 20 ms.
-const EXCESS: f64 = 960.0;
-/// When this much more waits at once, the device does not keep time, samples: 60 ms.
-const JAM: usize = 2880;
 
 /// The three devices.
 pub struct DeviceBackend {
@@ -50,7 +40,7 @@ pub struct DeviceBackend {
     missing: Vec<DeviceRole>,
 }
 
-fn new_ring(system: &SoundSystem, devices: &Devices) -> Option<Line> {
+fn new_ring(system: SoundSystem, devices: &Devices) -> Option<Line> {
     let follows = |wanted: &str| system.follows_default(wanted);
     let same = devices.ring == devices.output || (follows(&devices.ring) && follows(&devices.output));
     (!same).then(|| Line::new(system, &devices.ring, DeviceDirection::Output, DeviceRole::Ring.word()))
@@ -58,9 +48,9 @@ fn new_ring(system: &SoundSystem, devices: &Devices) -> Option<Line> {
 
 impl DeviceBackend {
     /// Opens nothing yet.
-    pub fn new(system: &SoundSystem, devices: &Devices) -> Self {
+    pub fn new(system: SoundSystem, devices: &Devices) -> Self {
         Self {
-            system: system.clone(),
+            system,
             microphone: Line::new(system, &devices.input, DeviceDirection::Input, DeviceRole::Microphone.word()),
             speaker: Line::new(system, &devices.output, DeviceDirection::Output, DeviceRole::Speaker.word()),
             ring: new_ring(system, devices),
@@ -91,7 +81,7 @@ impl DeviceBackend {
     pub fn set_devices(&mut self, devices: &Devices) {
         self.microphone.choose(&devices.input);
         self.speaker.choose(&devices.output);
-        match (&mut self.ring, new_ring(&self.system, devices)) {
+        match (&mut self.ring, new_ring(self.system, devices)) {
             (Some(line), Some(_)) => line.choose(&devices.ring),
             (ring, other) => *ring = other,
         }
@@ -278,10 +268,7 @@ impl DeviceBackend {
         };
         let play_ms = match self.speaker.open() {
             Some(open) => {
-                let waiting = match &open.end {
-                    End::Play(ring) => ring.buffer().capacity() - ring.slots(),
-                    End::Capture(_) => 0,
-                };
+                let waiting = open.end.waiting();
                 device_ms(open) + (waiting as u64 * 1000 / rate(open)) as f32
             }
             None => 0.0,
@@ -324,160 +311,6 @@ fn found<'a>(devices: &'a [DeviceInfo], role: DeviceRole, line: &Line) -> Option
     }
 }
 
-/// How much should wait in a ring: what the device takes or gives at once, a block, and more after it ran dry.
-#[derive(Default)]
-struct Margin {
-    extra: usize,
-    starved: u64,
-}
-
-impl Margin {
-    fn wanted(&self, open: &Open, rate: u32) -> usize {
-        let biggest = open.stats.biggest.load(Ordering::Relaxed) as u64 * u64::from(RATE) / u64::from(rate.max(1));
-        (biggest as usize).min(RATE as usize / 5) + BLOCK + self.extra
-    }
-
-    fn ran_dry(&mut self) {
-        self.extra = (self.extra + MORE_MARGIN).min(MOST_MARGIN);
-    }
-}
-
-/// From the microphone's ring to our blocks.
-struct CaptureFeed {
-    rate: u32,
-    resampler: Option<Resampler>,
-    drift: Drift,
-    ready: Vec<f32>,
-    scratch: Vec<f32>,
-    margin: Margin,
-    filling: bool,
-}
-
-impl CaptureFeed {
-    fn new(rate: u32) -> Self {
-        Self {
-            rate,
-            resampler: Resampler::new(rate, RATE),
-            drift: Drift::from_device(),
-            ready: Vec::new(),
-            scratch: Vec::new(),
-            margin: Margin::default(),
-            filling: true,
-        }
-    }
-
-    /// Samples that wait to be taken.
-    fn waiting(&self) -> usize {
-        self.ready.len()
-    }
-
-    fn read(&mut self, open: &mut Open, block: &mut [f32; BLOCK]) {
-        let wanted = self.margin.wanted(open, self.rate);
-        let (End::Capture(ring), Some(resampler)) = (&mut open.end, &mut self.resampler) else { return };
-        self.scratch.resize(ring.slots(), 0.0);
-        let (heard, _) = ring.pop_partial_slice(&mut self.scratch);
-        resampler.process(heard, &mut self.ready);
-        let fill = self.ready.len();
-        if self.filling && fill < wanted {
-            return;
-        }
-        if self.filling || fill > wanted + JAM {
-            self.ready.drain(..fill - wanted);
-            self.drift.forget();
-            self.filling = false;
-        }
-        self.drift.note(self.ready.len(), wanted);
-        if self.drift.over(wanted) > EXCESS && self.ready.len() > BLOCK + wanted {
-            self.ready.drain(..BLOCK);
-            self.drift.left_out();
-        }
-        let takes = self.drift.takes();
-        let Some(samples) = self.ready.get(..takes) else {
-            self.margin.ran_dry();
-            self.filling = true;
-            open.stats.xruns.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(margin = self.margin.extra, "the microphone does not keep up");
-            return;
-        };
-        for (to, from) in block.iter_mut().zip(self.drift.process(samples)) {
-            *to = *from;
-        }
-        self.ready.drain(..takes);
-    }
-}
-
-/// From our blocks to a speaker's ring.
-struct PlayFeed {
-    rate: u32,
-    resampler: Option<Resampler>,
-    drift: Drift,
-    out: Vec<f32>,
-    margin: Margin,
-    filling: bool,
-    jammed: bool,
-}
-
-impl PlayFeed {
-    fn new(rate: u32) -> Self {
-        Self {
-            rate,
-            resampler: Resampler::new(RATE, rate),
-            drift: Drift::to_device(),
-            out: Vec::new(),
-            margin: Margin::default(),
-            filling: true,
-            jammed: false,
-        }
-    }
-
-    fn write(&mut self, open: &mut Open, block: &[f32; BLOCK]) {
-        if !open.at_work() {
-            return;
-        }
-        let starved = open.stats.starved.load(Ordering::Relaxed);
-        if starved != self.margin.starved && !self.filling {
-            self.margin.ran_dry();
-            self.filling = true;
-            tracing::debug!(margin = self.margin.extra, "the speaker ran dry");
-        }
-        self.margin.starved = starved;
-        let wanted = self.margin.wanted(open, self.rate);
-        let (End::Play(ring), Some(resampler)) = (&mut open.end, &mut self.resampler) else { return };
-        let to_ours = |samples: usize| (samples as u64 * u64::from(RATE) / u64::from(self.rate.max(1))) as usize;
-        let to_device = |samples: usize| (samples as u64 * u64::from(self.rate) / u64::from(RATE)) as usize;
-        let waiting = to_ours(ring.buffer().capacity() - ring.slots());
-        self.out.clear();
-        if self.filling {
-            self.out.resize(to_device(wanted.saturating_sub(waiting)), 0.0);
-            self.drift.forget();
-            self.filling = false;
-        } else if waiting > wanted + if self.jammed { 0 } else { JAM } {
-            // All of the excess is left out, not only what is over the limit: one gap, and no delay that stays.
-            if !self.jammed {
-                self.jammed = true;
-                open.stats.xruns.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(waiting, wanted, "the speaker stands still");
-            }
-            return;
-        } else {
-            if self.jammed {
-                self.jammed = false;
-                self.drift.forget();
-            }
-            self.drift.note(waiting, wanted);
-            if self.drift.over(wanted) > EXCESS && waiting > wanted + BLOCK {
-                self.drift.left_out();
-                return;
-            }
-        }
-        resampler.process(self.drift.process(block), &mut self.out);
-        let (_, left_over) = ring.push_partial_slice(&self.out);
-        if !left_over.is_empty() {
-            tracing::debug!(samples = left_over.len(), "no room in the speaker's ring");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -492,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_headset_pulled_out_between_calls_is_told_and_proven_when_it_is_back() {
-        let mut backend = DeviceBackend::new(&SoundSystem::default(), &headset());
+        let mut backend = DeviceBackend::new(SoundSystem::default(), &headset());
         let now = Instant::now();
         let mic = || device("mic", DeviceDirection::Input, false);
         let others = || vec![device("spk", DeviceDirection::Output, false), device("x", DeviceDirection::Output, true)];
@@ -510,7 +343,7 @@ mod tests {
     #[test]
     fn what_was_never_listed_is_not_missed_and_a_default_may_change() {
         let mut backend =
-            DeviceBackend::new(&SoundSystem::default(), &Devices { input: "hidden plugin".into(), ..headset() });
+            DeviceBackend::new(SoundSystem::default(), &Devices { input: "hidden plugin".into(), ..headset() });
         let now = Instant::now();
         backend.listed(vec![device("a", DeviceDirection::Input, true)], now);
         assert_eq!(backend.listed(vec![device("b", DeviceDirection::Input, true)], now), []);
@@ -522,10 +355,10 @@ mod tests {
         let devices =
             |output: &str, ring: &str| Devices { input: String::new(), output: output.into(), ring: ring.into() };
         let system = SoundSystem::default();
-        assert!(new_ring(&system, &devices("default", "")).is_none());
-        assert!(new_ring(&system, &devices("a", "a")).is_none());
-        assert!(new_ring(&system, &devices("a", "default")).is_some());
-        let mut backend = DeviceBackend::new(&system, &devices("a", "b"));
+        assert!(new_ring(system, &devices("default", "")).is_none());
+        assert!(new_ring(system, &devices("a", "a")).is_none());
+        assert!(new_ring(system, &devices("a", "default")).is_some());
+        let mut backend = DeviceBackend::new(system, &devices("a", "b"));
         backend.set_devices(&devices("b", "b"));
         assert!(backend.ring.is_none());
         backend.set_devices(&devices("b", "default"));

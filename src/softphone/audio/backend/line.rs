@@ -9,9 +9,10 @@ use std::{
 use super::{
     list::DeviceDirection,
     open::{End, Opened, StreamStats, open},
+    server::Over,
     system::{SoundSystem, is_of_server},
 };
-use crate::softphone::AudioError;
+use crate::softphone::{AudioError, priority};
 
 /// Between two attempts to open a device.
 const RETRY: Duration = Duration::from_secs(1);
@@ -136,9 +137,9 @@ enum News {
 
 impl Line {
     /// Nothing is opened, no thread is started yet.
-    pub fn new(system: &SoundSystem, wanted: &str, direction: DeviceDirection, role: &'static str) -> Self {
+    pub fn new(system: SoundSystem, wanted: &str, direction: DeviceDirection, role: &'static str) -> Self {
         Self {
-            system: system.clone(),
+            system,
             wanted: wanted.into(),
             direction,
             role,
@@ -229,6 +230,17 @@ impl Line {
             State::Failed { retry_at } if now >= *retry_at => change = self.begin(now).or(change),
             State::Failed { .. } => {}
             State::Open(open) => {
+                if let Err(over) = open.end.pump(now) {
+                    let (direction, device) = (self.role, open.name.clone());
+                    tracing::debug!(role = direction, device, ?over, "the stream is over");
+                    return Some(self.fail(
+                        match over {
+                            Over::Killed | Over::Lost => AudioError::Gone { direction, device },
+                            Over::Hangs => AudioError::Stalled { direction, device },
+                        },
+                        now,
+                    ));
+                }
                 if needed {
                     open.needed = now;
                 }
@@ -322,10 +334,10 @@ impl Line {
     fn start_worker(&self) -> std::io::Result<Worker> {
         let (orders, inbox) = mpsc::channel();
         let (outbox, news) = mpsc::channel();
-        let (system, direction, role) = (self.system.clone(), self.direction, self.role);
+        let (system, direction, role) = (self.system, self.direction, self.role);
         std::thread::Builder::new()
             .name(format!("audio-{role}").replace(' ', "-"))
-            .spawn(move || work(&system, direction, role, &inbox, &outbox))?;
+            .spawn(move || work(system, direction, role, &inbox, &outbox))?;
         Ok(Worker { orders, news })
     }
 
@@ -381,12 +393,14 @@ impl Line {
 
 /// The thread that owns the stream: it waits for the device so that nobody else has to. Ends with the line.
 fn work(
-    system: &SoundSystem,
+    system: SoundSystem,
     direction: DeviceDirection,
     role: &'static str,
     orders: &mpsc::Receiver<Order>,
     news: &mpsc::Sender<(u64, News)>,
 ) {
+    // It may wait for the device for long, and starts threads.
+    priority::lower();
     let mut running = None;
     while let Ok(order) = orders.recv() {
         drop(running.take());
@@ -405,7 +419,7 @@ fn work(
         };
         match open(system, &wanted, direction, role, period_ms, lost) {
             Ok(Opened { stream, name, id, rate, end, stats }) => {
-                running = Some(stream);
+                running = stream;
                 let now = Instant::now();
                 tell(News::Opened(Open {
                     name,
@@ -430,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_missing_device_is_told_and_tried_again_without_blocking() {
-        let mut line = Line::new(&SoundSystem::default(), "no such device", DeviceDirection::Output, "speaker");
+        let mut line = Line::new(SoundSystem::default(), "no such device", DeviceDirection::Output, "speaker");
         let deadline = Instant::now() + Duration::from_secs(20);
         let mut failures = 0;
         while failures < 2 {

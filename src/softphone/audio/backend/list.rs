@@ -3,7 +3,10 @@
 use cpal::traits::{DeviceTrait as _, HostTrait as _};
 use serde::Serialize;
 
-use super::system::{Found, SoundSystem, is_server_device};
+use super::{
+    server::{self, Connection, ServerDevice},
+    system::{PULSE_ID, SoundSystem},
+};
 use crate::{config::AudioHost, domain::DeviceRole, softphone::AudioError};
 
 /// ALSA's plugins and special PCMs that are no devices a person would choose.
@@ -59,27 +62,47 @@ pub struct DeviceInfo {
     pub is_default: bool,
 }
 
+/// A device to open.
+pub enum Found {
+    /// At the sound server, by the connection that its stream will use.
+    Server(Connection, ServerDevice),
+    /// By cpal.
+    Cpal(cpal::Device),
+}
+
 /// The devices of the chosen sound system, microphones first, defaults first among them. May take a second.
 ///
 /// # Errors
 /// When the sound system cannot be asked.
 pub fn list_devices(host: AudioHost) -> Result<Vec<DeviceInfo>, AudioError> {
-    list_of(&SoundSystem::new(host))
+    list_of(SoundSystem::new(host))
 }
 
-/// [`list_devices`] by a connection that is kept.
+/// [`list_devices`] of a sound system.
 ///
 /// # Errors
 /// As there.
-pub fn list_of(system: &SoundSystem) -> Result<Vec<DeviceInfo>, AudioError> {
-    let no_list = |error: cpal::Error| AudioError::NoDevice { direction: "sound device", reason: error.to_string() };
-    let Found { host, devices: found } = system.devices("").map_err(no_list)?;
+pub fn list_of(system: SoundSystem) -> Result<Vec<DeviceInfo>, AudioError> {
+    let no_list = |reason: String| AudioError::NoDevice { direction: "sound device", reason };
+    let mut devices = match system.server("").map_err(no_list)? {
+        Some(mut connection) => {
+            let devices = server::devices(&mut connection).map_err(|error| no_list(error.to_string()))?;
+            devices.into_iter().map(DeviceInfo::from).collect()
+        }
+        None => of_cpal().map_err(|error| no_list(error.to_string()))?,
+    };
+    devices.sort_by(|a, b| (a.direction, !a.is_default, &a.name).cmp(&(b.direction, !b.is_default, &b.name)));
+    Ok(devices)
+}
+
+fn of_cpal() -> Result<Vec<DeviceInfo>, cpal::Error> {
+    let host = cpal::default_host();
     let id_of = |device: Option<cpal::Device>| device.and_then(|device| device.id().ok());
     let defaults = [id_of(host.default_input_device()), id_of(host.default_output_device())];
     let mut devices = Vec::new();
-    for device in found {
+    for device in host.devices()? {
         let Ok(id) = device.id() else { continue };
-        if !is_device(&id) {
+        if !is_pcm(id.id()) {
             continue;
         }
         for (direction, default) in [DeviceDirection::Input, DeviceDirection::Output].into_iter().zip(&defaults) {
@@ -94,7 +117,6 @@ pub fn list_of(system: &SoundSystem) -> Result<Vec<DeviceInfo>, AudioError> {
             }
         }
     }
-    devices.sort_by(|a, b| (a.direction, !a.is_default, &a.name).cmp(&(b.direction, !b.is_default, &b.name)));
     Ok(devices)
 }
 
@@ -110,21 +132,39 @@ pub fn name_of(device: &cpal::Device) -> String {
 /// # Errors
 /// When there is none like that.
 pub fn find(
-    system: &SoundSystem,
+    system: SoundSystem,
     wanted: &str,
     direction: DeviceDirection,
     role: &'static str,
-) -> Result<cpal::Device, AudioError> {
+) -> Result<Found, AudioError> {
     let missing = |reason: String| AudioError::NoDevice { direction: role, reason };
-    let unasked = |error: cpal::Error| missing(error.to_string());
-    let Found { host, devices } = system.devices(wanted).map_err(unasked)?;
+    let Some(mut connection) = system.server(wanted).map_err(missing)? else {
+        return find_by_cpal(system, wanted, direction).map(Found::Cpal).map_err(missing);
+    };
+    let devices = server::devices(&mut connection).map_err(|error| missing(error.to_string()))?;
+    let follows = system.follows_default(wanted);
+    let named = |device: &ServerDevice| {
+        if follows { device.is_default } else { DeviceInfo::from(device.clone()).is_meant_by(wanted) }
+    };
+    match devices.into_iter().find(|device| device.direction == direction && named(device)) {
+        Some(device) => Ok(Found::Server(connection, device)),
+        // A name that was chosen while ALSA was used.
+        None if system.falls_back() && !follows => {
+            find_by_cpal(system, wanted, direction).map(Found::Cpal).map_err(missing)
+        }
+        None if follows => Err(missing("the system has none".into())),
+        None => Err(missing(format!("no device '{wanted}'"))),
+    }
+}
+
+fn find_by_cpal(system: SoundSystem, wanted: &str, direction: DeviceDirection) -> Result<cpal::Device, String> {
+    let host = cpal::default_host();
     if system.follows_default(wanted) {
         let device = match direction {
             DeviceDirection::Input => host.default_input_device(),
             DeviceDirection::Output => host.default_output_device(),
         };
-        let device = device.filter(|device| device.id().is_ok_and(|id| is_device(&id)));
-        return device.ok_or_else(|| missing("the system has none".into()));
+        return device.ok_or_else(|| "the system has none".into());
     }
     let fits = |device: &cpal::Device| match direction {
         DeviceDirection::Input => device.supports_input(),
@@ -135,12 +175,8 @@ pub fn find(
         id.is_some_and(|id| id.id() == wanted || id.to_string() == wanted)
             || name_of(device).eq_ignore_ascii_case(wanted)
     };
-    let of = |devices: Vec<cpal::Device>| devices.into_iter().find(|device| fits(device) && named(device));
-    // A name that was chosen while ALSA was used.
-    let elsewhere = || system.falls_back().then(SoundSystem::alsa).and_then(Result::ok);
-    of(devices)
-        .or_else(|| elsewhere().and_then(|found| of(found.devices)))
-        .ok_or_else(|| missing(format!("no device '{wanted}'")))
+    let mut devices = host.devices().map_err(|error| error.to_string())?;
+    devices.find(|device| fits(device) && named(device)).ok_or_else(|| format!("no device '{wanted}'"))
 }
 
 fn works(device: &cpal::Device, direction: DeviceDirection) -> bool {
@@ -177,10 +213,11 @@ impl DeviceInfo {
     }
 }
 
-fn is_device(id: &cpal::DeviceId) -> bool {
-    match id.host().to_string().as_str() {
-        "pulseaudio" => is_server_device(id.id()),
-        _ => is_pcm(id.id()),
+impl From<ServerDevice> for DeviceInfo {
+    fn from(device: ServerDevice) -> Self {
+        let ServerDevice { direction, name, description, is_default } = device;
+        let name_for_people = description.lines().collect::<Vec<_>>().join(", ");
+        Self { name: name_for_people, id: format!("{PULSE_ID}{}", name.to_string_lossy()), direction, is_default }
     }
 }
 
@@ -234,7 +271,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_told() {
-        let error = find(&SoundSystem::default(), "no such thing", DeviceDirection::Input, "microphone").err().unwrap();
+        let error = find(SoundSystem::default(), "no such thing", DeviceDirection::Input, "microphone").err().unwrap();
         assert!(matches!(error, AudioError::NoDevice { direction: "microphone", .. }));
         assert!(error.to_string().contains("no such thing"));
     }

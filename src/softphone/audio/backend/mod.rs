@@ -1,8 +1,8 @@
 //! Where sound comes from and goes to: sound devices (`device`), WAV files (`file`), or nowhere.
 
-mod cookie;
 mod device;
 mod drift;
+mod feed;
 mod file;
 mod line;
 pub mod list;
@@ -46,7 +46,7 @@ pub enum Backend {
 
 impl Backend {
     /// Nothing is opened yet.
-    pub fn new(config: &AudioConfig, system: &SoundSystem) -> Self {
+    pub fn new(config: &AudioConfig, system: SoundSystem) -> Self {
         match config.backend {
             AudioBackend::Device => {
                 let devices = Devices {

@@ -15,11 +15,14 @@ use cpal::{
 };
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use pulseaudio::protocol::{ProtocolError, PulseError};
+
 use super::{
-    list::{DeviceDirection, find, name_of},
+    list::{DeviceDirection, DeviceInfo, Found, find, name_of},
+    server::{Connection, Over, Playback, Record, ServerDevice},
     system::SoundSystem,
 };
-use crate::softphone::{AudioError, audio::RATE};
+use crate::softphone::{AudioError, audio::RATE, priority};
 
 /// How long a stream may give nothing but errors.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -44,7 +47,8 @@ pub struct StreamStats {
 }
 
 impl StreamStats {
-    fn beat(&self, frames: usize, complete: bool) {
+    /// A period has come or gone, `complete` if all of it could be taken or given.
+    pub fn beat(&self, frames: usize, complete: bool) {
         self.callbacks.fetch_add(1, Ordering::Relaxed);
         self.biggest.fetch_max(frames, Ordering::Relaxed);
         if !complete {
@@ -52,7 +56,8 @@ impl StreamStats {
         }
     }
 
-    fn delayed(&self, delay: Duration) {
+    /// The device tells its delay.
+    pub fn delayed(&self, delay: Duration) {
         // More than a second is a clock that jumped, not a delay.
         let us = delay.as_micros().min(1_000_000) as u64;
         self.delay_us.store(us, Ordering::Relaxed);
@@ -83,18 +88,50 @@ impl Trouble {
     }
 }
 
-/// Our end of the ring, in the device's rate, mono.
+/// Our end of a device, mono.
 pub enum End {
-    /// What the microphone heard.
+    /// What the microphone heard, in the device's rate.
     Capture(Consumer<f32>),
-    /// What is to be played.
+    /// What is to be played, in the device's rate.
     Play(Producer<f32>),
+    /// A microphone at the sound server.
+    Record(Box<Record>),
+    /// A speaker at the sound server.
+    Playback(Box<Playback>),
+}
+
+impl End {
+    /// Samples in the device's rate that wait to be played.
+    pub fn waiting(&self) -> usize {
+        match self {
+            Self::Play(ring) => ring.buffer().capacity() - ring.slots(),
+            Self::Playback(playback) => playback.waiting(),
+            Self::Capture(_) | Self::Record(_) => 0,
+        }
+    }
+
+    /// Whether it is a stream of the sound server.
+    pub fn is_of_server(&self) -> bool {
+        matches!(self, Self::Record(_) | Self::Playback(_))
+    }
+
+    /// Reads what the sound server has sent; a device of another kind has callbacks for it.
+    ///
+    /// # Errors
+    /// When the stream is over.
+    pub fn pump(&mut self, now: Instant) -> Result<(), Over> {
+        match self {
+            Self::Record(record) => record.pump(now),
+            Self::Playback(playback) => playback.pump(now),
+            Self::Capture(_) | Self::Play(_) => Ok(()),
+        }
+    }
 }
 
 /// An open device. The stream ends when it is dropped, which may take a moment.
 pub struct Opened {
-    /// Keeps it running.
-    pub stream: Stream,
+    /// Keeps it running, where it has callbacks.
+    pub stream: Option<Stream>,
     /// For people.
     pub name: String,
     /// For the config file.
@@ -112,14 +149,17 @@ pub struct Opened {
 /// # Errors
 /// When it is not there or refuses.
 pub fn open(
-    system: &SoundSystem,
+    system: SoundSystem,
     wanted: &str,
     direction: DeviceDirection,
     role: &'static str,
     period_ms: u32,
     lost: impl Fn(AudioError) + Clone + Send + 'static,
 ) -> Result<Opened, AudioError> {
-    let device = find(system, wanted, direction, role)?;
+    let device = match find(system, wanted, direction, role)? {
+        Found::Server(connection, device) => return open_at_server(connection, device, role, period_ms),
+        Found::Cpal(device) => device,
+    };
     let name = name_of(&device);
     let id = device.id().map(|id| id.to_string()).unwrap_or_default();
     let unusable = {
@@ -165,7 +205,43 @@ pub fn open(
         })
         .map_err(&unusable)?;
     tracing::debug!(role, device = name, rate = config.sample_rate, channels = config.channels, %format, "open");
-    Ok(Opened { stream, name, id, rate: config.sample_rate, end, stats })
+    Ok(Opened { stream: Some(stream), name, id, rate: config.sample_rate, end, stats })
+}
+
+fn open_at_server(
+    connection: Connection,
+    device: ServerDevice,
+    role: &'static str,
+    period_ms: u32,
+) -> Result<Opened, AudioError> {
+    let (direction, server_name) = (device.direction, device.name.clone());
+    let DeviceInfo { name, id, .. } = device.into();
+    let stats = Arc::new(StreamStats::default());
+    let end = match direction {
+        DeviceDirection::Input => {
+            Record::open(connection, &server_name, period_ms, stats.clone()).map(|stream| End::Record(Box::new(stream)))
+        }
+        DeviceDirection::Output => Playback::open(connection, &server_name, period_ms, stats.clone())
+            .map(|stream| End::Playback(Box::new(stream))),
+    };
+    let end = end.map_err(|error| refused(&error, role, &name))?;
+    tracing::debug!(role, device = name, period_ms, "open at the sound server");
+    Ok(Opened { stream: None, name, id, rate: RATE, end, stats })
+}
+
+/// What an answer of the sound server means for a person.
+fn refused(error: &ProtocolError, direction: &'static str, name: &str) -> AudioError {
+    let device = name.to_owned();
+    let says = |answer: PulseError| matches!(error, ProtocolError::ServerError(said) if *said == answer);
+    if says(PulseError::AccessDenied) {
+        AudioError::Denied { direction, device }
+    } else if says(PulseError::Busy) {
+        AudioError::Busy { direction, device }
+    } else if says(PulseError::NoEntity) {
+        AudioError::NoDevice { direction, reason: format!("'{name}': {error}") }
+    } else {
+        AudioError::Unusable { direction, device, reason: error.to_string() }
+    }
 }
 
 /// What a host's error means for a person.
@@ -225,6 +301,29 @@ fn choose(device: &Device, direction: DeviceDirection) -> Result<(StreamConfig, 
 
 type Started = (Stream, End);
 
+/// Raises the thread of a device's callbacks with the first of them.
+enum Raise {
+    RealTime,
+    ALittle,
+    Done,
+}
+
+impl Raise {
+    /// A sound card wakes its thread; ALSA's plug-ins let theirs spin, which may not be before all others.
+    fn of(device: &Device) -> Self {
+        let is_card = device.id().is_ok_and(|id| id.id().contains("CARD=") || id.id().starts_with("hw:"));
+        if is_card { Self::RealTime } else { Self::ALittle }
+    }
+
+    fn once(&mut self) {
+        match std::mem::replace(self, Self::Done) {
+            Self::RealTime => priority::raise_soon("device"),
+            Self::ALittle => priority::raise_a_little("device"),
+            Self::Done => {}
+        }
+    }
+}
+
 fn start(
     device: &Device,
     config: StreamConfig,
@@ -262,7 +361,9 @@ where
     let (mut ring, end) = RingBuffer::new((config.sample_rate / RING_PARTS_OF_SECOND) as usize);
     let beat = stats.clone();
     let channels = usize::from(config.channels.max(1));
+    let mut raise = Raise::of(device);
     let hear = move |data: &[T], info: &cpal::InputCallbackInfo| {
+        raise.once();
         let times = info.timestamp();
         beat.delayed(times.callback.duration_since(times.capture));
         let frames = data.len() / channels;
@@ -292,7 +393,9 @@ where
     let (end, mut ring) = RingBuffer::<f32>::new((config.sample_rate / RING_PARTS_OF_SECOND) as usize);
     let beat = stats.clone();
     let channels = usize::from(config.channels.max(1));
+    let mut raise = Raise::of(device);
     let say = move |data: &mut [T], info: &cpal::OutputCallbackInfo| {
+        raise.once();
         let times = info.timestamp();
         beat.delayed(times.playback.duration_since(times.callback));
         let frames = data.len() / channels;

@@ -13,6 +13,7 @@ use super::{
     server::{ServerEvents, StreamDevice},
     system::SoundSystem,
 };
+use crate::softphone::priority;
 
 /// From a change to the list being read: a headset is several devices, which come one by one.
 const SETTLED: Duration = Duration::from_millis(120);
@@ -50,7 +51,7 @@ impl Watch {
     pub fn start(system: SoundSystem, tell: impl Fn(Stir) + Send + 'static) -> std::io::Result<Self> {
         let (inbox, orders) = std::io::pipe()?;
         let thread =
-            std::thread::Builder::new().name("audio-watch".into()).spawn(move || watch(inbox, &system, tell))?;
+            std::thread::Builder::new().name("audio-watch".into()).spawn(move || watch(inbox, system, tell))?;
         Ok(Self { orders: Some(orders), thread: Some(thread) })
     }
 
@@ -71,7 +72,8 @@ impl Drop for Watch {
     }
 }
 
-fn watch(mut inbox: PipeReader, system: &SoundSystem, tell: impl Fn(Stir)) {
+fn watch(mut inbox: PipeReader, system: SoundSystem, tell: impl Fn(Stir)) {
+    priority::lower();
     let folder = Folder::open();
     let mut server = Server::new(system);
     let mut known: Option<Vec<DeviceInfo>> = None;
@@ -141,7 +143,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(system: &SoundSystem) -> Self {
+    fn new(system: SoundSystem) -> Self {
         let wanted = system.may_use_server();
         let retry = wanted.then(|| (Instant::now(), RECONNECT_LATE));
         Self { wanted, events: None, retry, devices_changed: false, streams_changed: false }

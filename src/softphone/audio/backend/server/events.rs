@@ -3,27 +3,17 @@
 
 use std::{
     ffi::CString,
-    io::{self, BufReader},
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::net::UnixStream,
-    },
-    time::Duration,
+    os::fd::{AsFd, BorrowedFd},
 };
 
 use pulseaudio::protocol::{
-    AuthParams, AuthReply, Command, CommandReply, GetSinkInfo, GetSourceInfo, MAX_VERSION, Prop, Props, ProtocolError,
-    SetClientNameReply, SinkInfo, SinkInputInfoList, SourceInfo, SourceOutputInfoList, SubscriptionEvent,
-    SubscriptionEventFacility, SubscriptionEventType, SubscriptionMask, TagStructReader, read_ack_message,
-    read_descriptor, read_reply_message, write_command_message,
+    Command, CommandReply, GetSinkInfo, GetSourceInfo, Prop, Props, ProtocolError, SinkInfo, SinkInputInfoList,
+    SourceInfo, SourceOutputInfoList, SubscriptionEvent, SubscriptionEventFacility, SubscriptionEventType,
+    SubscriptionMask, read_ack_message,
 };
 
-use super::list::DeviceDirection;
-
-/// How long the server may take to answer, or to finish a message.
-const ANSWER: Duration = Duration::from_secs(2);
-/// Longest message understood, bytes; lists of some hundred devices are shorter.
-const LONGEST: u32 = 4 * 1024 * 1024;
+use super::Connection;
+use crate::softphone::audio::backend::list::DeviceDirection;
 
 /// A device that a stream of ours goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +39,7 @@ pub struct Changes {
 
 /// The connection.
 pub struct ServerEvents {
-    socket: BufReader<UnixStream>,
-    version: u16,
-    sequence: u32,
+    connection: Connection,
     unread: Changes,
 }
 
@@ -61,30 +49,15 @@ impl ServerEvents {
     /// # Errors
     /// When there is no server, or it refuses.
     pub fn connect() -> Result<Self, ProtocolError> {
-        let none = || io::Error::new(io::ErrorKind::NotFound, "there is no PulseAudio server");
-        let path = pulseaudio::socket_path_from_env().ok_or_else(none)?;
-        let cookie = pulseaudio::cookie_path_from_env().map(std::fs::read).transpose()?.unwrap_or_default();
-        let socket = UnixStream::connect(path)?;
-        socket.set_read_timeout(Some(ANSWER))?;
-        socket.set_write_timeout(Some(ANSWER))?;
-        let mut events =
-            Self { socket: BufReader::new(socket), version: MAX_VERSION, sequence: 0, unread: Changes::default() };
-        let auth = AuthParams { version: MAX_VERSION, supports_shm: false, supports_memfd: false, cookie };
-        events.send(&Command::Auth(auth))?;
-        let (_, reply) = read_reply_message::<AuthReply>(&mut events.socket, events.version)?;
-        events.version = events.version.min(reply.version);
-        let mut props = Props::new();
-        props.set(Prop::ApplicationName, c"wincall-tui device list");
-        events.send(&Command::SetClientName(props))?;
-        read_reply_message::<SetClientNameReply>(&mut events.socket, events.version)?;
+        let mut connection = Connection::open()?;
         let news = SubscriptionMask::SINK
             | SubscriptionMask::SOURCE
             | SubscriptionMask::SERVER
             | SubscriptionMask::SINK_INPUT
             | SubscriptionMask::SOURCE_OUTPUT;
-        events.send(&Command::Subscribe(news))?;
-        read_ack_message(&mut events.socket)?;
-        Ok(events)
+        connection.send(&Command::Subscribe(news))?;
+        read_ack_message(&mut connection.socket)?;
+        Ok(Self { connection, unread: Changes::default() })
     }
 
     /// Reads what has arrived. Call it when the socket is readable, or when [`buffered`](Self::buffered) says so.
@@ -93,11 +66,11 @@ impl ServerEvents {
     /// When the connection is lost.
     pub fn read(&mut self) -> Result<Changes, ProtocolError> {
         // What came between a question and its answer has been read already.
-        if self.unread == Changes::default() || !self.socket.buffer().is_empty() {
+        if self.unread == Changes::default() || !self.connection.socket.buffer().is_empty() {
             loop {
-                let message = self.message()?;
-                self.note(&message);
-                if self.socket.buffer().is_empty() {
+                let message = self.connection.message()?;
+                self.unread.note(&message, self.connection.version);
+                if self.connection.socket.buffer().is_empty() {
                     break;
                 }
             }
@@ -107,7 +80,7 @@ impl ServerEvents {
 
     /// Whether something waits that the socket does not tell of any more.
     pub fn buffered(&self) -> bool {
-        !self.socket.buffer().is_empty() || self.unread != Changes::default()
+        !self.connection.socket.buffer().is_empty() || self.unread != Changes::default()
     }
 
     /// Where the streams of this process go now.
@@ -147,49 +120,18 @@ impl ServerEvents {
     }
 
     fn ask<T: CommandReply>(&mut self, command: &Command) -> Result<T, ProtocolError> {
-        let asked = self.send(command)?;
-        loop {
-            let message = self.message()?;
-            let mut rest = message.as_slice();
-            let mut content = TagStructReader::new(&mut rest, self.version);
-            match Command::read_tag_prefixed(&mut message.as_slice(), self.version)? {
-                (sequence, Command::Reply) if sequence == asked => {
-                    // The tag and the sequence number come first.
-                    (content.read_u32()?, content.read_u32()?);
-                    return T::read(&mut content, self.version);
-                }
-                (sequence, Command::Error(error)) if sequence == asked => {
-                    return Err(ProtocolError::ServerError(error));
-                }
-                _ => self.note(&message),
-            }
-        }
-    }
-
-    fn send(&mut self, command: &Command) -> Result<u32, ProtocolError> {
-        self.sequence += 1;
-        write_command_message(self.socket.get_mut(), self.sequence, command, self.version)?;
-        Ok(self.sequence)
-    }
-
-    fn message(&mut self) -> Result<Vec<u8>, ProtocolError> {
-        let descriptor = read_descriptor(&mut self.socket)?;
-        if descriptor.length > LONGEST {
-            return Err(ProtocolError::Invalid(format!("a message of {} bytes", descriptor.length)));
-        }
-        let mut message = vec![0; descriptor.length as usize];
-        io::Read::read_exact(&mut self.socket, &mut message)?;
-        Ok(message)
-    }
-
-    fn note(&mut self, message: &[u8]) {
-        if let Ok((_, Command::SubscribeEvent(event))) = Command::read_tag_prefixed(&mut &*message, self.version) {
-            self.unread = self.unread.and(event);
-        }
+        let (version, unread) = (self.connection.version, &mut self.unread);
+        self.connection.ask(command, |message| unread.note(message, version))
     }
 }
 
 impl Changes {
+    fn note(&mut self, message: &[u8], version: u16) {
+        if let Ok((_, Command::SubscribeEvent(event))) = Command::read_tag_prefixed(&mut &*message, version) {
+            *self = self.and(event);
+        }
+    }
+
     fn and(mut self, event: SubscriptionEvent) -> Self {
         use SubscriptionEventFacility as Of;
         match event.event_facility {
@@ -207,7 +149,7 @@ impl Changes {
 
 impl AsFd for ServerEvents {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.get_ref().as_fd()
+        self.connection.socket.get_ref().as_fd()
     }
 }
 
