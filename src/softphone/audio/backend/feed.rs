@@ -19,13 +19,23 @@ const JAM: usize = 2880;
 const NEARLY_DRY: usize = 96;
 /// Blocks after more was wanted in which that is not looked at: 6 s, until the drift's correction has brought it.
 const REST_AFTER_MORE: u32 = 600;
+/// Blocks after which what was not needed is kept ready no longer: 10 s.
+const LOOKED_BACK: u32 = 1000;
 
-/// How much should wait: what the device takes or gives at once, a block, and more after it ran dry or nearly so.
-#[derive(Default)]
+/// How much should wait: what the device takes or gives at once, a block, and more after it ran dry or nearly so, until
+/// that has not been needed for a while.
 struct Margin {
     extra: usize,
     starved: u64,
     rest: u32,
+    lowest: usize,
+    blocks: u32,
+}
+
+impl Default for Margin {
+    fn default() -> Self {
+        Self { extra: 0, starved: 0, rest: 0, lowest: usize::MAX, blocks: 0 }
+    }
 }
 
 impl Margin {
@@ -57,6 +67,13 @@ impl Margin {
         if left < NEARLY_DRY && self.rest == 0 {
             self.ran_dry();
             tracing::debug!(left, margin = self.extra, device, "nearly dry");
+        }
+        (self.lowest, self.blocks) = (self.lowest.min(left), self.blocks + 1);
+        if self.blocks == LOOKED_BACK {
+            if self.lowest > NEARLY_DRY + 2 * MORE_MARGIN {
+                self.extra = self.extra.saturating_sub(MORE_MARGIN);
+            }
+            (self.lowest, self.blocks) = (usize::MAX, 0);
         }
     }
 }
@@ -210,5 +227,33 @@ impl PlayFeed {
         if left_over > 0 {
             tracing::debug!(samples = left_over, "no room in the speaker's queue");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_is_kept_ready_before_it_runs_dry_and_given_up_when_it_is_not_needed() {
+        let mut margin = Margin::default();
+        margin.note(NEARLY_DRY, "headset");
+        assert_eq!(margin.extra, 0);
+        margin.note(NEARLY_DRY - 1, "headset");
+        assert_eq!(margin.extra, MORE_MARGIN);
+        margin.note(0, "headset");
+        assert_eq!(margin.extra, MORE_MARGIN, "it has not had its effect yet");
+        for _ in 0..REST_AFTER_MORE {
+            margin.note(0, "headset");
+        }
+        assert_eq!(margin.extra, 2 * MORE_MARGIN);
+        for _ in 0..4 * LOOKED_BACK {
+            margin.note(NEARLY_DRY + 3 * MORE_MARGIN, "headset");
+        }
+        assert_eq!(margin.extra, 0);
+        for _ in 0..100 * REST_AFTER_MORE {
+            margin.note(0, "headset");
+        }
+        assert_eq!(margin.extra, MOST_MARGIN);
     }
 }

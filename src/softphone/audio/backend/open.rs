@@ -170,12 +170,17 @@ pub fn open(
     let stats = Arc::new(StreamStats::default());
     let failed = {
         let (unusable, name, stats) = (unusable.clone(), name.clone(), stats.clone());
-        let mut trouble = Trouble::default();
+        let (mut trouble, mut over) = (Trouble::default(), false);
         move |error: cpal::Error| {
+            // ALSA goes on failing until the stream is closed.
+            if over {
+                return;
+            }
             if error.kind() == ErrorKind::Xrun {
                 stats.xruns.fetch_add(1, Ordering::Relaxed);
             }
             if trouble.is_final(error.kind(), stats.callbacks.load(Ordering::Relaxed), Instant::now()) {
+                over = true;
                 // A stream that ran and has lost its device: it was pulled out.
                 let (direction, device) = (role, name.clone());
                 tracing::debug!(role, device, %error, "lost");
