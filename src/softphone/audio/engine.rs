@@ -413,18 +413,7 @@ impl Engine {
                 self.backend.set_devices(&devices);
             }
             Order::Test(on) => self.test(on),
-            Order::Stir(Stir::Stirred) => self.backend.stirred(Instant::now()),
-            Order::Stir(Stir::Listed(devices)) => {
-                self.tell(Event::Media(MediaEvent::Devices(devices.clone())));
-                for event in self.backend.listed(devices, Instant::now()) {
-                    self.tell(Event::Media(event));
-                }
-            }
-            Order::Stir(Stir::Streams(streams)) => {
-                for event in self.backend.streams(&streams, Instant::now()) {
-                    self.tell(Event::Media(event));
-                }
-            }
+            Order::Stir(stir) => self.stir(stir),
             Order::Digit(digit) => {
                 if let Some(call) = &mut self.call {
                     call.digit(digit);
@@ -436,6 +425,20 @@ impl Engine {
                 }
             }
             Order::Shutdown(_) => {}
+        }
+    }
+
+    fn stir(&mut self, stir: Stir) {
+        let events = match stir {
+            Stir::Stirred => return self.backend.stirred(Instant::now()),
+            Stir::Listed(devices) => {
+                self.tell(Event::Media(MediaEvent::Devices(devices.clone())));
+                self.backend.listed(devices, Instant::now())
+            }
+            Stir::Streams(streams) => self.backend.streams(&streams, Instant::now()),
+        };
+        for event in events {
+            self.tell(Event::Media(event));
         }
     }
 

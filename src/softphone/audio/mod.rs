@@ -47,7 +47,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-pub use backend::list::{DeviceDirection, DeviceInfo, list_devices};
+pub use backend::{
+    direction::DeviceDirection,
+    list::{DeviceInfo, list_devices},
+};
 pub use engine::{AudioEngine, CallAudio};
 pub use resample::Resampler;
 pub use voice::Treatment;

@@ -7,9 +7,10 @@ use std::{
 
 use super::{
     Need,
+    direction::DeviceDirection,
     feed::{CaptureFeed, PlayFeed},
     line::{Change, Line, Open},
-    list::{DeviceDirection, DeviceInfo},
+    list::DeviceInfo,
     server::StreamDevice,
     system::{SoundSystem, is_of_server},
 };

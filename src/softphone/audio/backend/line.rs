@@ -7,9 +7,10 @@ use std::{
 };
 
 use super::{
-    list::DeviceDirection,
-    open::{End, Opened, StreamStats, open},
+    direction::DeviceDirection,
+    open::{End, Opened, open},
     server::Over,
+    stats::StreamStats,
     system::{SoundSystem, is_of_server},
 };
 use crate::softphone::{AudioError, priority};

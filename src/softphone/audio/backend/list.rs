@@ -4,10 +4,11 @@ use cpal::traits::{DeviceTrait as _, HostTrait as _};
 use serde::Serialize;
 
 use super::{
+    direction::DeviceDirection,
     server::{self, Connection, ServerDevice},
     system::{PULSE_ID, SoundSystem},
 };
-use crate::{config::AudioHost, domain::DeviceRole, softphone::AudioError};
+use crate::{config::AudioHost, softphone::AudioError};
 
 /// ALSA's plugins and special PCMs that are no devices a person would choose.
 const NO_DEVICES: [&str; 16] = [
@@ -28,26 +29,6 @@ const NO_DEVICES: [&str; 16] = [
     "modem",
     "phoneline",
 ];
-
-/// Which way sound goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeviceDirection {
-    /// A microphone.
-    Input,
-    /// A speaker.
-    Output,
-}
-
-impl DeviceDirection {
-    /// Which way the sound of a role goes.
-    pub fn of(role: DeviceRole) -> Self {
-        match role {
-            DeviceRole::Microphone => Self::Input,
-            DeviceRole::Speaker | DeviceRole::Ring => Self::Output,
-        }
-    }
-}
 
 /// A device to choose from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,6 +1,7 @@
 //! Where sound comes from and goes to: sound devices (`device`), WAV files (`file`), or nowhere.
 
 mod device;
+pub mod direction;
 mod drift;
 mod feed;
 mod file;
@@ -8,6 +9,7 @@ mod line;
 pub mod list;
 mod open;
 pub mod server;
+mod stats;
 pub mod system;
 pub mod watch;
 

@@ -1,10 +1,7 @@
 //! Opening a sound device. Its callbacks touch a ring buffer and atomics only: no lock, no allocation, any size.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -18,8 +15,10 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use pulseaudio::protocol::{ProtocolError, PulseError};
 
 use super::{
-    list::{DeviceDirection, DeviceInfo, Found, find, name_of},
+    direction::DeviceDirection,
+    list::{DeviceInfo, Found, find, name_of},
     server::{Connection, Over, Playback, Record, ServerDevice},
+    stats::StreamStats,
     system::SoundSystem,
 };
 use crate::softphone::{AudioError, audio::RATE, priority};
@@ -30,39 +29,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const SPOKEN: [SampleFormat; 4] = [SampleFormat::F32, SampleFormat::I32, SampleFormat::I16, SampleFormat::U8];
 /// Ring between callback and engine: half a second at the device's rate.
 const RING_PARTS_OF_SECOND: u32 = 2;
-
-/// What the callbacks tell, without ever waiting.
-#[derive(Debug, Default)]
-pub struct StreamStats {
-    /// Callbacks so far.
-    pub callbacks: AtomicU64,
-    /// Samples of the biggest one.
-    pub biggest: AtomicUsize,
-    /// Callbacks that found too little to play, or no room for what they recorded.
-    pub starved: AtomicU64,
-    /// Times the device ran dry or over, or did not keep time.
-    pub xruns: AtomicU64,
-    /// What the device itself says it delays the sound by, µs; 0 where it does not know.
-    pub delay_us: AtomicU64,
-}
-
-impl StreamStats {
-    /// A period has come or gone, `complete` if all of it could be taken or given.
-    pub fn beat(&self, frames: usize, complete: bool) {
-        self.callbacks.fetch_add(1, Ordering::Relaxed);
-        self.biggest.fetch_max(frames, Ordering::Relaxed);
-        if !complete {
-            self.starved.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// The device tells its delay.
-    pub fn delayed(&self, delay: Duration) {
-        // More than a second is a clock that jumped, not a delay.
-        let us = delay.as_micros().min(1_000_000) as u64;
-        self.delay_us.store(us, Ordering::Relaxed);
-    }
-}
 
 /// Tells errors that pass (cpal goes on after them) from those that end a stream. ALSA's pulse plugin, for one, reports an
 /// I/O error or two while a stream gets going.

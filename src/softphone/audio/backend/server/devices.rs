@@ -5,7 +5,7 @@ use std::ffi::CString;
 use pulseaudio::protocol::{Command, ProtocolError, ServerInfo, SinkInfoList, SourceInfoList};
 
 use super::Connection;
-use crate::softphone::audio::backend::list::DeviceDirection;
+use crate::softphone::audio::backend::direction::DeviceDirection;
 
 /// A sink or a source.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use pulseaudio::protocol::{
 };
 
 use super::Connection;
-use crate::softphone::audio::backend::list::DeviceDirection;
+use crate::softphone::audio::backend::direction::DeviceDirection;
 
 /// A device that a stream of ours goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]

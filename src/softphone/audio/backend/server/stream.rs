@@ -17,7 +17,7 @@ use pulseaudio::protocol::{
 };
 
 use super::{Connection, connection::LONGEST};
-use crate::softphone::audio::{RATE, backend::open::StreamStats};
+use crate::softphone::audio::{RATE, backend::stats::StreamStats};
 
 const CHANNELS: usize = 2;
 /// Bytes of a sample of all channels.
