@@ -17,7 +17,7 @@ use std::{
     io::Read as _,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -75,6 +75,9 @@ fn a_speaker_that_the_system_changes_is_noticed_and_told() {
     on_a_headset("a_speaker_that_the_system_changes_is_noticed_and_told", AudioHost::Auto, moved);
 }
 
+/// One headset at a time: several sound servers beside each other are more than a small machine plays in real time.
+static ONE_HEADSET: Mutex<()> = Mutex::new(());
+
 /// Runs a test again inside the environment of a headset made of software.
 fn on_a_headset(name: &str, host: AudioHost, test: fn(AudioHost)) {
     if std::env::var_os(INSIDE).is_some() {
@@ -91,6 +94,7 @@ fn on_a_headset(name: &str, host: AudioHost, test: fn(AudioHost)) {
         ));
         return;
     }
+    let _alone = ONE_HEADSET.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let headset = Headset::start(dir.path());
     let status = Command::new(std::env::current_exe().unwrap())

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     app::{self, Actor, Command, Handle, LiveWorld, PhoneLine, Profile, World},
-    config::{self, Config, JournalConfig, Problem, paths::Paths},
+    config::{self, Config, JournalConfig, OptionName, Problem, paths::Paths},
     control::server::{self, Server},
     domain::Remembered,
     hooks::Hooks,
@@ -331,7 +331,7 @@ async fn keep_small(file: PathBuf) {
 /// Theme and keys, which only the screen can judge, with their places in the config file.
 pub(super) fn refused_screen(error: &UiError, config: &Config, locale: Locale) -> CliError {
     let file = config.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
-    let line = |(option, message): (Option<String>, Message)| {
+    let line = |(option, message): (Option<OptionName>, Message)| {
         let place = option.and_then(|option| config.places.get(&option).cloned());
         match place {
             Some(place) => Problem { place, message }.line(&file, locale),

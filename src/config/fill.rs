@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use super::{
-    BusyAtSignIn, Config, LoginType, PlatformConfig, TokenSource, ice,
+    BusyAtSignIn, Config, LoginType, OptionName, PlatformConfig, TokenSource, ice,
     keys::TOP,
     section::{Reading, Section},
     tables, token,
@@ -14,7 +14,11 @@ use crate::{domain::clean_agent_number, i18n::Message};
 /// Reads the whole file; `None` only if something was noted as a problem.
 ///
 /// The places are those of the options whose values only another room can judge.
-pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Option<(Config, Vec<(String, Place)>)> {
+pub(super) fn config(
+    root: Vec<Entry>,
+    file: &Path,
+    reading: &Reading<'_>,
+) -> Option<(Config, Vec<(OptionName, Place)>)> {
     let mut top = Section::new(TOP, root, reading);
     let mut warnings = Vec::new();
 
@@ -23,8 +27,8 @@ pub(super) fn config(root: Vec<Entry>, file: &Path, reading: &Reading<'_>) -> Op
     let auto_login = bar_table.boolean("auto_login");
     let bar = tables::bar(&mut bar_table);
     let ui_table = Section::new("ui", top.table("ui"), reading);
-    let mut places: Vec<(String, Place)> =
-        ui_table.place("theme").map(|place| ("ui.theme".to_owned(), place)).into_iter().collect();
+    let mut places: Vec<(OptionName, Place)> =
+        ui_table.place("theme").map(|place| (OptionName::new("ui", "theme"), place)).into_iter().collect();
     let ui = tables::ui(ui_table);
     let keys = tables::keys(&mut top, &mut places);
     let audio = tables::audio(Section::new("audio", top.table("audio"), reading));

@@ -22,7 +22,7 @@ mod template;
 mod tree;
 
 pub use model::*;
-pub use problem::{ConfigErrors, Problem, ProblemPlace};
+pub use problem::{ConfigErrors, OptionName, Problem, ProblemPlace};
 pub use template::Template;
 
 /// A commented config file with every option.

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
-use super::ProblemPlace;
+use super::{OptionName, ProblemPlace};
 use crate::{
     domain::CallerId,
     i18n::{Locale, Message},
@@ -42,8 +42,8 @@ pub struct Config {
     pub journal: JournalConfig,
     /// The log file.
     pub log: LogConfig,
-    /// Where the options stand whose values only another room can judge, by dotted name: `ui.theme` and `keys.*`.
-    pub places: BTreeMap<String, ProblemPlace>,
+    /// Where the options stand whose values only another room can judge: the theme and the keys.
+    pub places: BTreeMap<OptionName, ProblemPlace>,
     /// What is legal in the file and still worth telling: a token that others can read, keys without effect.
     pub warnings: Vec<Message>,
 }

@@ -25,6 +25,22 @@ pub struct Problem {
     pub message: Message,
 }
 
+/// An option of the config file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OptionName {
+    /// Its table.
+    pub table: &'static str,
+    /// Its key in the table.
+    pub key: String,
+}
+
+impl OptionName {
+    /// The option with this key in a table.
+    pub fn new(table: &'static str, key: &str) -> Self {
+        Self { table, key: key.to_owned() }
+    }
+}
+
 /// Where a problem is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProblemPlace {

@@ -6,7 +6,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
     AudioBackend, AudioConfig, AudioHost, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, KeypadWay,
-    LogConfig, Notify, PANEL_FIELDS, PanelConfig, PanelFormat, PhoneAway, PhoneConfig, Template, ToneLevels, UiConfig,
+    LogConfig, Notify, OptionName, PANEL_FIELDS, PanelConfig, PanelFormat, PhoneAway, PhoneConfig, Template,
+    ToneLevels, UiConfig,
     color::parse_color,
     section::Section,
     tree::{Entry, Kind, Place},
@@ -127,9 +128,9 @@ pub(super) fn ui(mut table: Section<'_>) -> UiConfig {
 }
 
 /// Action names to keys; whether they exist is known to the screen alone.
-pub(super) fn keys(top: &mut Section<'_>, places: &mut Vec<(String, Place)>) -> BTreeMap<String, Vec<String>> {
+pub(super) fn keys(top: &mut Section<'_>, places: &mut Vec<(OptionName, Place)>) -> BTreeMap<String, Vec<String>> {
     let entries = top.table("keys");
-    places.extend(entries.iter().map(|entry| (format!("keys.{}", entry.key), entry.place.clone())));
+    places.extend(entries.iter().map(|entry| (OptionName::new("keys", &entry.key), entry.place.clone())));
     entries.into_iter().filter_map(|e| Some((e.key.clone(), top.key_names(&e.key, e.value)?))).collect()
 }
 

@@ -8,7 +8,7 @@ use crossterm::event::KeyCode;
 use thiserror::Error;
 
 use super::keys::{Chord, NotAKey};
-use crate::i18n::Message;
+use crate::{config::OptionName, i18n::Message};
 
 /// Where an action stands in the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,14 +234,14 @@ pub enum KeyMapError {
 
 impl KeyMapError {
     /// The option it is about; none for the prefix, which the config file's reader has checked.
-    pub fn option(&self) -> Option<String> {
+    pub fn option(&self) -> Option<OptionName> {
         let name = match self {
             KeyMapError::UnknownAction { name, .. }
             | KeyMapError::BadKey { name, .. }
             | KeyMapError::Reserved { name, .. } => name.as_str(),
             KeyMapError::Conflict { second, .. } => second,
         };
-        (name != "prefix").then(|| format!("keys.{name}"))
+        (name != "prefix").then(|| OptionName::new("keys", name))
     }
 
     /// The sentence for a person.

@@ -14,7 +14,7 @@ use super::{
     theme::{Theme, ThemeError},
 };
 use crate::{
-    config::{BarConfig, UiConfig},
+    config::{BarConfig, OptionName, UiConfig},
     domain::Remembered,
     i18n::{Locale, Message},
 };
@@ -94,10 +94,10 @@ pub enum UiError {
 }
 
 impl UiError {
-    /// The sentences for a person, one per problem, each with the dotted name of the option it is about, if there is one.
-    pub fn messages(&self) -> Vec<(Option<String>, Message)> {
+    /// The sentences for a person, one per problem, each with the option it is about, if there is one.
+    pub fn messages(&self) -> Vec<(Option<OptionName>, Message)> {
         match self {
-            UiError::Theme(error) => vec![(error.option().map(str::to_owned), error.message())],
+            UiError::Theme(error) => vec![(error.option(), error.message())],
             UiError::Keys(errors) => errors.iter().map(|error| (error.option(), error.message())).collect(),
             UiError::Unfit(why) => vec![(None, why.message())],
             UiError::Terminal(error) => vec![(None, Message::new("ui.terminal_failed").with("error", error))],

@@ -14,7 +14,7 @@ use termprofile::TermProfile;
 use thiserror::Error;
 
 use super::color;
-use crate::i18n::Message;
+use crate::{config::OptionName, i18n::Message};
 
 /// The themes that come with the program: name and file.
 pub const BUILT_IN: [(&str, &str); 3] = [
@@ -140,9 +140,11 @@ pub enum ThemeError {
 
 impl ThemeError {
     /// The option that asked for it; none for the colour, which the config file's reader has checked.
-    pub fn option(&self) -> Option<&'static str> {
+    pub fn option(&self) -> Option<OptionName> {
         match self {
-            ThemeError::Unknown { .. } | ThemeError::Unreadable { .. } | ThemeError::Invalid { .. } => Some("ui.theme"),
+            ThemeError::Unknown { .. } | ThemeError::Unreadable { .. } | ThemeError::Invalid { .. } => {
+                Some(OptionName::new("ui", "theme"))
+            }
             ThemeError::Color(_) => None,
         }
     }

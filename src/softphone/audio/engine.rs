@@ -360,19 +360,7 @@ impl Engine {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Open { id, format, out, shared } => self.open(id, format, out, shared),
-            Order::Close { id } => {
-                if self.call.take_if(|call| call.id == id).is_some() {
-                    self.voice = None;
-                    self.tones.set_in_call(false);
-                    self.backend.end_call();
-                    if self.check.is_some() {
-                        self.backend.begin_test();
-                    }
-                    let over = self.ear.end();
-                    self.tell_heard(over);
-                    self.finish_muting();
-                }
-            }
+            Order::Close { id } => self.close(id),
             Order::Format { id, format } => {
                 let format = self.allowed(format);
                 if let Some(call) = self.call.as_mut().filter(|call| call.id == id) {
@@ -460,6 +448,21 @@ impl Engine {
             }
             Err(error) => tracing::error!(%error, "the call has no sound"),
         }
+    }
+
+    fn close(&mut self, id: u64) {
+        if self.call.take_if(|call| call.id == id).is_none() {
+            return;
+        }
+        self.voice = None;
+        self.tones.set_in_call(false);
+        self.backend.end_call();
+        if self.check.is_some() {
+            self.backend.begin_test();
+        }
+        let over = self.ear.end();
+        self.tell_heard(over);
+        self.finish_muting();
     }
 
     fn test(&mut self, on: bool) {
