@@ -10,6 +10,8 @@
 //! softphone, timers   -> Event ->           task
 //! ```
 //!
+//! `docs/architecture.md` says where a key press, a pushed message, an RTP packet and a config option go.
+//!
 //! Start reading at [`app`]: its `update` is the pure state machine, its vocabularies are the words of the program.
 //! [`cti`] and [`softphone`] are the two halves of the outside world, [`ui`] and [`control`] the two ways to ask,
 //! [`panel`] and [`hooks`] run what the integrator configured, [`store`] keeps journal and choices on disk; [`sim`] is
