@@ -37,7 +37,7 @@ use table::Table;
 type Measure = fn(&mut Table);
 
 /// In the order of the table.
-const PARTS: [(&str, Measure); 16] = [
+const PARTS: [(&str, Measure); 18] = [
     ("start", start::measure),
     ("cost", cost::measure),
     ("latency", latency::measure),
@@ -45,6 +45,8 @@ const PARTS: [(&str, Measure); 16] = [
     ("call", call::measure),
     ("ear", ear::measure),
     ("device", |table| device::measure(table, IDLE_MINUTES)),
+    ("device-delay", device::delays_and_changes),
+    ("device-beside", device::all_beside),
     ("treatment", treatment::measure),
     ("buffer", buffer::measure),
     ("codec", codec::measure),
@@ -78,7 +80,8 @@ fn main() {
     let wanted: Vec<&str> = wanted.into_iter().filter(|word| *word != "files").collect();
     let mut table = Table::default();
     for (name, measure) in PARTS {
-        let fits = name != if files { OF_DEVICES } else { OF_FILES };
+        // Parts of a part are measured only when named.
+        let fits = !name.contains('-') && name != if files { OF_DEVICES } else { OF_FILES };
         let named = |word: &&str| *word == name || (*word == "sound" && SOUND.contains(&name) && fits);
         if (wanted.is_empty() && fits) || wanted.iter().any(named) {
             eprintln!("{name}");

@@ -123,7 +123,7 @@ pub fn open(
     lost: impl Fn(AudioError) + Clone + Send + 'static,
 ) -> Result<Opened, AudioError> {
     let device = match find(system, wanted, direction, role)? {
-        Found::Server(connection, device) => return open_at_server(connection, device, role, period_ms),
+        Found::Server(connection, device) => return open_at_server(connection, device, role),
         Found::Cpal(device) => device,
     };
     let name = name_of(&device);
@@ -179,24 +179,20 @@ pub fn open(
     Ok(Opened { stream: Some(stream), name, id, rate: config.sample_rate, end, stats })
 }
 
-fn open_at_server(
-    connection: Connection,
-    device: ServerDevice,
-    role: &'static str,
-    period_ms: u32,
-) -> Result<Opened, AudioError> {
+fn open_at_server(connection: Connection, device: ServerDevice, role: &'static str) -> Result<Opened, AudioError> {
     let (direction, server_name) = (device.direction, device.name.clone());
     let DeviceInfo { name, id, .. } = device.into();
     let stats = Arc::new(StreamStats::default());
     let end = match direction {
         DeviceDirection::Input => {
-            Record::open(connection, &server_name, period_ms, stats.clone()).map(|stream| End::Record(Box::new(stream)))
+            Record::open(connection, &server_name, stats.clone()).map(|stream| End::Record(Box::new(stream)))
         }
-        DeviceDirection::Output => Playback::open(connection, &server_name, period_ms, stats.clone())
-            .map(|stream| End::Playback(Box::new(stream))),
+        DeviceDirection::Output => {
+            Playback::open(connection, &server_name, stats.clone()).map(|stream| End::Playback(Box::new(stream)))
+        }
     };
     let end = end.map_err(|error| refused(&error, role, &name))?;
-    tracing::debug!(role, device = name, period_ms, "open at the sound server");
+    tracing::debug!(role, device = name, "open at the sound server");
     Ok(Opened { stream: None, name, id, rate: RATE, end, stats })
 }
 

@@ -24,6 +24,8 @@ const CHANNELS: usize = 2;
 const FRAME: usize = CHANNELS * size_of::<f32>();
 /// The most that the server keeps for a speaker, ms: how much of it is used is decided by the feed.
 const QUEUE_MS: u32 = 200;
+/// Sound that comes and goes at once, samples: 5.3 ms. Servers wake for powers of two.
+const PERIOD: usize = 256;
 /// Sound of the microphone that nobody has taken, at most: half a second.
 const LONGEST_HEARD: usize = RATE as usize / 2;
 /// What the server has not taken, at most, bytes: a second of sound. More is a server that hangs.
@@ -64,21 +66,20 @@ pub struct Record {
 }
 
 impl Record {
-    /// Opens a source; `period_ms` is how much comes at once. Waits for the server.
+    /// Opens a source. Waits for the server.
     ///
     /// # Errors
     /// When the server refuses or does not answer.
-    pub fn open(
-        mut connection: Connection,
-        source: &CStr,
-        period_ms: u32,
-        stats: Arc<StreamStats>,
-    ) -> Result<Self, ProtocolError> {
+    pub fn open(mut connection: Connection, source: &CStr, stats: Arc<StreamStats>) -> Result<Self, ProtocolError> {
         let params = RecordStreamParams {
             sample_spec: spec(),
             channel_map: ChannelMap::stereo(),
             source_name: Some(source.to_owned()),
-            buffer_attr: BufferAttr { max_length: u32::MAX, fragment_size: bytes(period_ms), ..Default::default() },
+            buffer_attr: BufferAttr {
+                max_length: u32::MAX,
+                fragment_size: (PERIOD * FRAME) as u32,
+                ..Default::default()
+            },
             flags: StreamFlags { adjust_latency: true, ..Default::default() },
             props: props(),
             ..Default::default()
@@ -137,16 +138,11 @@ pub struct Playback {
 }
 
 impl Playback {
-    /// Opens a sink whose queue is looked after every `period_ms`. Waits for the server.
+    /// Opens a sink. Waits for the server.
     ///
     /// # Errors
     /// When the server refuses or does not answer.
-    pub fn open(
-        mut connection: Connection,
-        sink: &CStr,
-        period_ms: u32,
-        stats: Arc<StreamStats>,
-    ) -> Result<Self, ProtocolError> {
+    pub fn open(mut connection: Connection, sink: &CStr, stats: Arc<StreamStats>) -> Result<Self, ProtocolError> {
         let params = PlaybackStreamParams {
             sample_spec: spec(),
             channel_map: ChannelMap::stereo(),
@@ -155,8 +151,8 @@ impl Playback {
                 max_length: bytes(2 * QUEUE_MS),
                 target_length: bytes(QUEUE_MS),
                 // After it ran dry it goes on with the first period.
-                pre_buffering: bytes(period_ms),
-                minimum_request_length: bytes(period_ms),
+                pre_buffering: (PERIOD * FRAME) as u32,
+                minimum_request_length: (PERIOD * FRAME) as u32,
                 ..Default::default()
             },
             // The delay of the device follows the period, not the length of the queue.
