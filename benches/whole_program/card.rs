@@ -85,8 +85,12 @@ impl Card {
 
 impl Card {
     fn command(&self, program: &str, words: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command.args(words).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        // Before other programs if that is allowed: what measures must not be what breaks.
+        let mut command = Command::new("nice");
+        command
+            .args(["-n", "-15", program])
+            .args(words)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
