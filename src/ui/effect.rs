@@ -28,7 +28,7 @@ pub enum UiEffect {
     SignIn,
     /// Send these commands in this order.
     SendAll(Vec<Command>),
-    /// UiEffect for a break; the form waits for what the platform says.
+    /// Ask for a break; the form waits for what the platform says.
     RaiseHand(BreakWish),
     /// Hang up, then quit.
     HangUpThenQuit,
@@ -55,17 +55,6 @@ pub fn send(
     now: Instant,
 ) -> Option<UiEffect> {
     is_possible(state, snapshot, action, now).then_some(UiEffect::Send(command))
-}
-
-/// Quits after this, unless it is known that it would be refused: then the reason is shown.
-pub fn then_quit(
-    state: &mut ViewState,
-    snapshot: &Snapshot,
-    action: Action,
-    command: Command,
-    now: Instant,
-) -> Option<UiEffect> {
-    is_possible(state, snapshot, action, now).then_some(UiEffect::ThenQuit(command))
 }
 
 /// Opens a question, unless it is known that its yes would be refused: then the reason is shown.

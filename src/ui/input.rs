@@ -123,7 +123,7 @@ actions! {
     Busy = "busy", Agent, ["b", "alt-b", "f9"], "ui.do_busy";
     /// Enter or leave a predictive project.
     Projects = "projects", Agent, ["o", "alt-o"], "ui.do_projects";
-    /// UiEffect for a break.
+    /// Ask for a break.
     RaiseHand = "raise_hand", Agent, ["g", "alt-g"], "ui.do_raise_hand";
     /// The break requests.
     BreakRequests = "break_requests", Agent, ["G", "alt-G"], "ui.do_break_requests";

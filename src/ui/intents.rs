@@ -7,7 +7,7 @@ use super::{
     calls, dial,
     dialog::{Choice, DevicesDialog, Dialog, ListDialog, PickKind, Question, question},
     duty,
-    effect::{UiEffect, is_possible, open_question, send, then_quit},
+    effect::{UiEffect, is_possible, open_question, send},
     input::UiAction,
     navigation::{self, Step},
     needed::app_action,
@@ -34,8 +34,11 @@ pub(super) fn choose(state: &mut ViewState, snapshot: &Snapshot, choice: Choice,
         Choice::Yes(Question::Quit | Question::QuitAnyway { .. }) => {
             Some(if snapshot.call.phase.is_live() { UiEffect::HangUpThenQuit } else { UiEffect::Send(Command::Quit) })
         }
-        Choice::SignOutAndQuit => then_quit(state, snapshot, Action::SignOut, Command::SignOut, now),
-        Choice::BusyAndQuit => then_quit(state, snapshot, Action::Busy, Command::Busy { reason: None }, now),
+        Choice::SignOutAndQuit => {
+            is_possible(state, snapshot, Action::SignOut, now).then_some(UiEffect::ThenQuit(Command::SignOut))
+        }
+        Choice::BusyAndQuit => is_possible(state, snapshot, Action::Busy, now)
+            .then_some(UiEffect::ThenQuit(Command::Busy { reason: None })),
         Choice::BusyAndSuspend => is_possible(state, snapshot, Action::Busy, now)
             .then_some(UiEffect::ThenSuspend(Command::Busy { reason: None })),
         Choice::SignOutAndSuspend => {

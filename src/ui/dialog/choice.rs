@@ -124,7 +124,7 @@ pub enum DutyChoice {
     Dismiss(String),
     /// The overtime warning has been seen.
     Acknowledge,
-    /// UiEffect for this break.
+    /// Ask for this break.
     Ask(BreakWish),
     /// Bind this phone, and this kind of sign-in, each where it changes.
     Phone {

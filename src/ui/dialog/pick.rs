@@ -14,7 +14,7 @@ use crate::{
 /// What is to be done with the one who is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PickKind {
-    /// UiEffect them while the other side waits.
+    /// Ask them while the other side waits.
     Consult,
     /// Give them the call.
     Transfer,
