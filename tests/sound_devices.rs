@@ -472,16 +472,24 @@ fn moved(host: AudioHost) {
 
     // Somebody moves the stream, and it stays there.
     let before = Instant::now();
-    let desk = pactl(&["list", "short", "sinks"]);
-    let desk = desk.lines().find(|line| line.contains("\tdesk\t")).unwrap().split('\t').next().unwrap().to_owned();
-    let at_desk = || -> Vec<String> {
+    let sinks = pactl(&["list", "short", "sinks"]);
+    let sink = |name: &str| -> String {
+        let line = sinks.lines().find(|line| line.split('\t').nth(1) == Some(name)).unwrap();
+        line.split('\t').next().unwrap().to_owned()
+    };
+    let (desk, microphone) = (sink("desk"), sink("micfeed"));
+    // Streams that play, and where: all but the one that speaks into the microphone. One that was opened just now may be
+    // nowhere yet, and the system moves the old one too, which is on its way out.
+    let playing = || -> Vec<(String, String)> {
         let inputs = pactl(&["list", "short", "sink-inputs"]);
         let columns = inputs.lines().map(|line| line.split('\t').collect::<Vec<_>>());
-        columns.filter(|columns| columns[1] == desk).map(|columns| columns[0].to_owned()).collect()
+        columns
+            .map(|columns| (columns[0].to_owned(), columns[1].to_owned()))
+            .filter(|(_, at)| *at != microphone)
+            .collect()
     };
-    // The system moves the old stream too, which is on its way out.
-    wait_for("the old stream to be gone", || at_desk().len() == 1);
-    pactl(&["move-sink-input", &at_desk()[0], "other"]);
+    wait_for("the new stream to play alone", || matches!(playing().as_slice(), [(_, at)] if *at == desk));
+    pactl(&["move-sink-input", &playing()[0].0, "other"]);
     wait_for("the moved stream to be told", || told_after(&events, before, speaker_moved).is_some());
     first_heard_at("other.monitor");
     assert!(talk.heard_after(before).is_some(), "the microphone goes on");
