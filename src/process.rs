@@ -122,7 +122,10 @@ pub async fn run(
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    let (mut child, group) = lock(&RUNNING).start(&mut command).map_err(failed_to_start)?;
+    // On a thread for slow work: a worker may be raised to carry sound, and a program inherits the priority of the thread
+    // that starts it.
+    let started = tokio::task::spawn_blocking(move || lock(&RUNNING).start(&mut command)).await;
+    let (mut child, group) = started.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed_to_start)?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut output, mut complaint, mut cut) = (Vec::new(), Vec::new(), false);
 

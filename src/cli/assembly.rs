@@ -61,10 +61,13 @@ pub(super) struct Manner {
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     crate::net::tls::install_provider();
     let started = AtomicUsize::new(0);
-    // The workers, which come first, carry the packets of calls; threads for slow files come later.
+    // The workers, which come first, carry the packets of calls. Threads for slow files and programs come later, and would
+    // inherit the priority of the worker that starts them.
     let raise = move || {
         if started.fetch_add(1, Ordering::Relaxed) < WORKERS {
             priority::raise_a_little("worker");
+        } else {
+            priority::lower();
         }
     };
     let mut builder = tokio::runtime::Builder::new_multi_thread();

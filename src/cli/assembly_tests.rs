@@ -126,3 +126,18 @@ async fn an_actor_that_fails_leaves_a_world_that_is_closed() {
     assert!(closed.load(Ordering::SeqCst), "the softphone would not say BYE");
     platform.stop().await;
 }
+
+#[test]
+fn programs_and_threads_for_slow_files_run_as_others_do_although_the_workers_are_raised() {
+    let nice = |thread| rustix::process::getpriority_process(thread).unwrap();
+    let usual = nice(Some(rustix::process::getpid()));
+    let limits = crate::process::Limits { time: Duration::from_secs(20), output: 100 };
+    runtime().unwrap().block_on(async {
+        // On a worker, as hooks are.
+        let program = tokio::spawn(async move { crate::process::run(&["nice".to_owned()], &[], b"", limits).await });
+        let said = program.await.unwrap().unwrap().output;
+        assert_eq!(String::from_utf8_lossy(&said).trim(), usual.to_string(), "a program");
+        let slow = tokio::spawn(async move { tokio::task::spawn_blocking(move || nice(None)).await });
+        assert_eq!(slow.await.unwrap().unwrap(), usual, "a thread for slow files");
+    });
+}
