@@ -4,7 +4,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     card::{Card, RATE},
-    common::{Home, Platform, Process, audio, become_idle, headless, talking},
+    common::{Home, Platform, Process, audio, become_idle, headless, headless_by, talking},
     cost,
     ear::{self, PERIOD},
     setting::{self, LOG},
@@ -217,20 +217,8 @@ fn clicks(tone: &[f64]) -> usize {
 
 /// The phone bar as a user that may not raise priorities.
 fn without_right(home: &Home, platform: &Platform) -> Process {
-    let inside = home.command(&["run", "--headless", "--config", &platform.config.to_string_lossy()]);
-    let log = fs::File::create(home.path("client.log")).expect("a log file");
-    let child = Command::new("setpriv")
-        .args(["--bounding-set=-sys_nice", "--inh-caps=-sys_nice", "prlimit", "--rtprio=0"])
-        .arg(inside.get_program())
-        .args(inside.get_args())
-        .env_clear()
-        .envs(home.env())
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().expect("a log file"))
-        .stderr(log)
-        .spawn();
-    child.expect("setpriv starts the phone bar").into()
+    let setpriv = ["setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice", "prlimit", "--rtprio=0"];
+    headless_by(home, &platform.config, &setpriv)
 }
 
 /// Programs that keep a core busy each.

@@ -2,7 +2,6 @@
 //! and the one it talks over is taken away. How long is nothing heard?
 
 use std::{
-    fs,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -11,7 +10,7 @@ use crate::{
     common::{
         Home, Platform, Process,
         audio::{self, Recording},
-        become_idle, talking,
+        become_idle, headless_by, talking,
     },
     table::{Table, Target},
 };
@@ -92,20 +91,7 @@ impl World {
     }
 
     fn phone_bar(&self, home: &Home, platform: &Platform) -> Process {
-        let inside = home.command(&["run", "--headless", "--config", &platform.config.to_string_lossy()]);
-        let log = fs::File::create(home.path("client.log")).expect("a log file");
-        let child = Command::new("ip")
-            .args(["netns", "exec", &self.name])
-            .arg(inside.get_program())
-            .args(inside.get_args())
-            .env_clear()
-            .envs(home.env())
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log file"))
-            .stderr(log)
-            .spawn();
-        child.expect("the phone bar starts").into()
+        headless_by(home, &platform.config, &["ip", "netns", "exec", &self.name])
     }
 }
 

@@ -358,22 +358,24 @@ pub fn headless(home: &Home, config: &Path) -> Process {
 }
 
 pub fn headless_with(home: &Home, config: &Path, more: &[&str]) -> Process {
-    spawn_headless(home, config, more, &[])
-}
-
-/// With more in its environment.
-pub fn headless_in(home: &Home, config: &Path, environment: &[(&str, &str)]) -> Process {
-    spawn_headless(home, config, &[], environment)
-}
-
-fn spawn_headless(home: &Home, config: &Path, more: &[&str], environment: &[(&str, &str)]) -> Process {
     let config = config.to_string_lossy().into_owned();
     let mut args = vec!["run", "--headless", "--config", &config];
     args.extend(more);
+    spawn_headless(home, home.command(&args))
+}
+
+/// Started by another program, which is given the phone bar as its last arguments.
+pub fn headless_by(home: &Home, config: &Path, program: &[&str]) -> Process {
+    let inside = home.command(&["run", "--headless", "--config", &config.to_string_lossy()]);
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]).arg(inside.get_program()).args(inside.get_args());
+    command.env_clear().envs(home.env()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    spawn_headless(home, command)
+}
+
+fn spawn_headless(home: &Home, mut command: Command) -> Process {
     let log = fs::File::create(home.path("client.log")).expect("a log file");
-    let child = home
-        .command(&args)
-        .envs(environment.iter().copied())
+    let child = command
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a log file"))
         .stderr(log)

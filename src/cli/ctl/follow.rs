@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::reach::{QUESTION, socket, soon, tell};
+use super::reach::{QUESTION, failed, socket, soon};
 use crate::{
     cli::{
         CliError, Global,
@@ -28,10 +28,10 @@ pub(super) fn events(
     until: Option<&str>,
     locale: Locale,
 ) -> Result<(), CliError> {
-    let told = |error: ClientError| CliError::failed(tell(&error, locale));
+    let failed = |error: ClientError| failed(&error, locale);
     let deadline = timeout.map(soon);
     let params = json!({"events": ["all"]}).as_object().cloned().unwrap_or_default();
-    client.call("Event.subscribe", params, soon(QUESTION)).map_err(told)?;
+    client.call("Event.subscribe", params, soon(QUESTION)).map_err(failed)?;
     let mut seen = 0;
     while count.is_none_or(|count| seen < count) {
         let event = match client.next(deadline) {
@@ -55,7 +55,7 @@ pub(super) fn events(
                     (None, None) => Ok(()),
                 };
             }
-            Err(error) => return Err(told(error)),
+            Err(error) => return Err(failed(error)),
         };
         seen += 1;
         let word = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -76,19 +76,19 @@ pub(super) fn events(
 }
 
 pub(super) fn wait(global: &Global, condition: Condition, timeout: Duration, locale: Locale) -> Result<(), CliError> {
-    let told = |error: ClientError| CliError::failed(tell(&error, locale));
+    let failed = |error: ClientError| failed(&error, locale);
     let deadline = soon(timeout);
     let mut client = loop {
         match socket(global).and_then(|path| Client::connect(&path)) {
             Ok(client) => break client,
             // Several phone bars do not become one by waiting.
-            Err(error @ ClientError::Several { .. }) => return Err(told(error)),
-            Err(error) if Instant::now() >= deadline => return Err(told(error)),
+            Err(error @ ClientError::Several { .. }) => return Err(failed(error)),
+            Err(error) if Instant::now() >= deadline => return Err(failed(error)),
             Err(_) => std::thread::sleep(LOOK_AGAIN),
         }
     };
     // Even with no time at all, what is so already is found out.
-    client.call("status.watch", Map::new(), soon(timeout.max(QUESTION))).map_err(told)?;
+    client.call("status.watch", Map::new(), soon(timeout.max(QUESTION))).map_err(failed)?;
     let mut found = None;
     loop {
         let until = if found.is_none() { deadline.max(soon(QUESTION)) } else { deadline };
@@ -106,7 +106,7 @@ pub(super) fn wait(global: &Global, condition: Condition, timeout: Duration, loc
                 let message = message.with("seconds", timeout.as_secs_f64()).with("what", what).with("found", state);
                 return Err(CliError::failed(message.render(locale)));
             }
-            Err(error) => return Err(told(error)),
+            Err(error) => return Err(failed(error)),
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::{
         CliError,
         output::{print, print_json},
     },
-    domain::{Direction, JournalEntry, Outcome, Unreached},
-    i18n::{self, Locale, Message},
-    ui::text,
+    domain::JournalEntry,
+    i18n::{self, Locale},
+    ui::{labels, text},
 };
 
 /// A list and whether it is wanted as JSON.
@@ -164,42 +164,13 @@ fn call(row: &Value, locale: Locale) -> String {
     let talk = if entry.talk_ms > 0 { text::clock(entry.talk_ms) } else { String::new() };
     let line = format!(
         "{time}  {}  {}  {}  {}  {}",
-        text::pad(&i18n::text(locale, direction(entry.direction)), 12),
+        text::pad(&i18n::text(locale, labels::direction_label(entry.direction)), 12),
         text::pad(&text::clean(&who), 20),
         text::pad(&text::clean(&place), 16),
         text::pad_left(&talk, 8),
-        Message::new(outcome(&entry)).render(locale),
+        i18n::text(locale, labels::outcome_label(&entry).0),
     );
     line.trim_end().to_owned()
-}
-
-fn direction(direction: Direction) -> &'static str {
-    match direction {
-        Direction::In => "ui.direction_in",
-        Direction::Out => "ui.direction_out",
-        Direction::Inner => "ui.direction_inner",
-        Direction::Consult => "ui.direction_consult",
-        Direction::Spy => "ui.direction_spy",
-        Direction::Auto => "ui.direction_auto",
-    }
-}
-
-fn outcome(entry: &JournalEntry) -> &'static str {
-    match (entry.unreached, entry.outcome) {
-        (Some(Unreached::Busy), _) => "ui.unreached_busy",
-        (Some(Unreached::NoAnswer), _) => "ui.unreached_no_answer",
-        (Some(Unreached::Rejected), _) => "ui.unreached_rejected",
-        (Some(Unreached::Unreachable), _) => "ui.unreached_no_way",
-        (None, Outcome::Answered) => "ui.outcome_answered",
-        (None, Outcome::Missed) => "ui.outcome_missed",
-        (None, Outcome::Elsewhere) => "ui.outcome_elsewhere",
-        (None, Outcome::Rejected) => "ui.outcome_rejected",
-        (None, Outcome::Unanswered) => "ui.outcome_unanswered",
-        (None, Outcome::Cancelled) => "ui.outcome_cancelled",
-        (None, Outcome::Failed) => "ui.outcome_failed",
-        (None, Outcome::Interrupted) => "ui.outcome_interrupted",
-        (None, Outcome::Transferred) => "ui.outcome_transferred",
-    }
 }
 
 #[cfg(test)]

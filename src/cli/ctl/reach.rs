@@ -42,16 +42,17 @@ pub(super) fn read(path: &Path, locale: Locale) -> Result<String, CliError> {
     })
 }
 
-pub(super) fn tell(error: &ClientError, locale: Locale) -> String {
-    let message = error.message();
+/// The failure for a person, with the platform's own code and text where it refused.
+pub(super) fn failed(error: &ClientError, locale: Locale) -> CliError {
+    let mut message = error.message();
     if let ClientError::Refused { message: reason, data: Some(data), .. } = error
         && let (Some(code), Some(text)) = (data.get("code"), data.get("message").and_then(Value::as_str))
         && !reason.contains(&code.to_string())
     {
-        let message = Message::new("control.platform_said").with("message", message.render(locale));
-        return message.with("code", code).with("text", text).render(locale);
+        let refused = Message::new("control.platform_said").with("message", message.render(locale));
+        message = refused.with("code", code).with("text", text);
     }
-    message.render(locale)
+    CliError::failed(message.render(locale))
 }
 
 pub(super) fn soon(after: Duration) -> Instant {

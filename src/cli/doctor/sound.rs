@@ -78,16 +78,16 @@ pub(super) async fn probe(examined: &Examined) -> Vec<Finding> {
 
 /// Whether the threads that carry sound may run before other programs.
 async fn priority_of_sound(examined: &Examined) -> Finding {
-    let (tell, told) = oneshot::channel();
+    let (answer, granted) = oneshot::channel();
     let ask = move || {
         // The probe may have been given up.
-        tell.send(priority::raise()).ok();
+        answer.send(priority::raise()).ok();
     };
-    let granted = match std::thread::Builder::new().name("priority".into()).spawn(ask) {
-        Ok(_) => told.await.unwrap_or(Grade::Normal),
+    let grade = match std::thread::Builder::new().name("priority".into()).spawn(ask) {
+        Ok(_) => granted.await.unwrap_or(Grade::Normal),
         Err(_) => Grade::Normal,
     };
-    match granted {
+    match grade {
         Grade::RealTime => examined.ok("priority", &Message::new("cli.priority_real_time")),
         Grade::Raised => examined.ok("priority", &Message::new("cli.priority_raised")),
         Grade::Normal => examined.warn("priority", &Message::new("cli.priority_normal"), "cli.doctor_do_priority"),

@@ -80,23 +80,42 @@ pub(super) fn scheme_is_sip(uri: &str) -> bool {
     scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips")
 }
 
+/// Which characters of a value stand in a quoted string (RFC 3261 25.1), read one by one.
+#[derive(Default)]
+struct Quotes {
+    quoted: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    /// Reads the next character. Whether it stands outside of quoted strings.
+    fn is_outside(&mut self, c: char) -> bool {
+        if std::mem::take(&mut self.escaped) {
+            return false;
+        }
+        match c {
+            '\\' if self.quoted => self.escaped = true,
+            '"' => self.quoted = !self.quoted,
+            _ => {}
+        }
+        !self.quoted
+    }
+}
+
 /// Takes a comma-separated value apart, minding quotes and angle brackets.
 pub(super) fn split_list(value: &str) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped, mut angle) = (false, false, false);
+    let (mut quotes, mut angle) = (Quotes::default(), false);
     value
         .split(move |c: char| {
-            if escaped {
-                escaped = false;
+            if !quotes.is_outside(c) {
                 return false;
             }
             match c {
-                '\\' if quoted => escaped = true,
-                '"' => quoted = !quoted,
-                '<' if !quoted => angle = true,
-                '>' if !quoted => angle = false,
+                '<' => angle = true,
+                '>' => angle = false,
                 _ => {}
             }
-            c == ',' && !quoted && !angle
+            c == ',' && !angle
         })
         .map(str::trim)
         .filter(|part| !part.is_empty())
@@ -104,19 +123,8 @@ pub(super) fn split_list(value: &str) -> impl Iterator<Item = &str> {
 
 /// URI and header parameters of a `name-addr` or `addr-spec` (RFC 3261 20.10).
 pub(super) fn name_addr(value: &str) -> Option<(&str, &str)> {
-    let (mut quoted, mut escaped) = (false, false);
-    let open = value.find(|c: char| {
-        if escaped {
-            escaped = false;
-            return false;
-        }
-        match c {
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            _ => {}
-        }
-        c == '<' && !quoted
-    });
+    let mut quotes = Quotes::default();
+    let open = value.find(|c: char| quotes.is_outside(c) && c == '<');
     let (uri, params) = match open {
         Some(open) => value.get(open + 1..)?.split_once('>')?,
         None => value.split_once(';').unwrap_or((value, "")),

@@ -147,26 +147,24 @@ impl DeviceBackend {
         events
     }
 
+    /// What is open for a role.
+    fn open(&mut self, role: DeviceRole) -> Option<&mut Open> {
+        let line = match role {
+            DeviceRole::Microphone => Some(&mut self.microphone),
+            DeviceRole::Speaker => Some(&mut self.speaker),
+            DeviceRole::Ring => self.ring.as_mut(),
+        };
+        line.and_then(Line::open)
+    }
+
     /// The system says where our streams go. One that it has moved, perhaps because somebody asked it to, stays there.
     pub fn streams(&mut self, streams: &[StreamDevice], now: Instant) -> Vec<MediaEvent> {
         let mut events = Vec::new();
         for role in DeviceRole::ALL {
             let direction = DeviceDirection::of(role);
-            let used: Vec<String> = match direction {
-                DeviceDirection::Input => vec![&mut self.microphone],
-                DeviceDirection::Output => {
-                    [Some(&mut self.speaker), self.ring.as_mut()].into_iter().flatten().collect()
-                }
-            }
-            .into_iter()
-            .filter_map(|line| line.open().map(|open| open.id.clone()))
-            .collect();
-            let line = match role {
-                DeviceRole::Microphone => Some(&mut self.microphone),
-                DeviceRole::Speaker => Some(&mut self.speaker),
-                DeviceRole::Ring => self.ring.as_mut(),
-            };
-            let Some(open) = line.and_then(Line::open) else { continue };
+            let used: Vec<String> =
+                DeviceRole::ALL.into_iter().filter_map(|role| self.open(role).map(|open| open.id.clone())).collect();
+            let Some(open) = self.open(role) else { continue };
             let ours = || streams.iter().filter(|stream| stream.direction == direction);
             if !is_of_server(&open.id) || ours().any(|stream| stream.id == open.id) {
                 continue;

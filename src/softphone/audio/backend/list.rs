@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{
     direction::DeviceDirection,
     server::{self, Connection, ServerDevice},
-    system::{PULSE_ID, SoundSystem},
+    system::{SoundSystem, name_at_server, server_id},
 };
 use crate::{config::AudioHost, softphone::AudioError};
 
@@ -180,7 +180,7 @@ impl DeviceInfo {
     /// What is plugged in and out together: the sound card, else the device itself.
     pub fn card(&self) -> &str {
         // "alsa_input.usb-GN_Jabra-00.mono-fallback": the profile is last.
-        if let Some(name) = self.id.strip_prefix("pulseaudio:") {
+        if let Some(name) = name_at_server(&self.id) {
             let card = name.split_once('.').and_then(|(_, rest)| rest.rsplit_once('.'));
             return card.map_or(&self.id, |(card, _)| card);
         }
@@ -197,8 +197,7 @@ impl DeviceInfo {
 impl From<ServerDevice> for DeviceInfo {
     fn from(device: ServerDevice) -> Self {
         let ServerDevice { direction, name, description, is_default } = device;
-        let name_for_people = description.lines().collect::<Vec<_>>().join(", ");
-        Self { name: name_for_people, id: format!("{PULSE_ID}{}", name.to_string_lossy()), direction, is_default }
+        Self { name: description, id: server_id(&name), direction, is_default }
     }
 }
 

@@ -7,6 +7,7 @@ mod feed;
 mod file;
 mod line;
 pub mod list;
+mod need;
 mod open;
 pub mod server;
 mod stats;
@@ -15,23 +16,13 @@ pub mod watch;
 
 use std::time::{Duration, Instant};
 
+pub use self::need::Need;
 use self::system::SoundSystem;
 use super::{BLOCK, Latency};
 use crate::{
     config::{AudioBackend, AudioConfig},
     softphone::{Devices, MediaEvent, Xruns},
 };
-
-/// What is needed now; what is not is closed a while later.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Need {
-    /// Sound from the microphone.
-    pub microphone: bool,
-    /// Sound to the speaker.
-    pub speaker: bool,
-    /// Sound to the ring device.
-    pub ring: bool,
-}
 
 /// One of the kinds.
 pub enum Backend {

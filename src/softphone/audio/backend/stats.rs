@@ -1,11 +1,11 @@
-//! What a stream of sound tells of itself.
+//! Figures of a stream of sound.
 
 use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 
-/// What the callbacks tell, without ever waiting.
+/// What the callbacks count, without ever waiting.
 #[derive(Debug, Default)]
 pub struct StreamStats {
     /// Callbacks so far.
@@ -30,7 +30,7 @@ impl StreamStats {
         }
     }
 
-    /// The device tells its delay.
+    /// The device has reported its delay.
     pub fn delayed(&self, delay: Duration) {
         // More than a second is a clock that jumped, not a delay.
         let us = delay.as_micros().min(1_000_000) as u64;

@@ -2,11 +2,13 @@
 //! answers, else ALSA. ALSA's plug-ins to such a server hand out descriptors that are always ready, so that a call through
 //! them keeps a processor busy.
 
+use std::ffi::CStr;
+
 use super::server::Connection;
 use crate::{config::AudioHost, softphone::Devices};
 
 /// Prefix of the ids of the server's devices.
-pub const PULSE_ID: &str = "pulseaudio:";
+const PULSE_ID: &str = "pulseaudio:";
 /// Prefix of ALSA's, as cpal writes them.
 const ALSA_ID: &str = "alsa:";
 /// PCMs of ALSA that are a way to the sound server: what it plays to by default is meant.
@@ -40,7 +42,7 @@ impl SoundSystem {
         }
         match Connection::open() {
             Ok(connection) => Ok(Some(connection)),
-            Err(error) if self.choice == AudioHost::Auto && !wanted.starts_with(PULSE_ID) => {
+            Err(error) if self.choice == AudioHost::Auto && !is_of_server(wanted) => {
                 tracing::debug!(%error, "no sound server, using ALSA");
                 Ok(None)
             }
@@ -61,15 +63,25 @@ impl SoundSystem {
     fn uses_alsa(self, wanted: &str) -> bool {
         let named = wanted.starts_with(ALSA_ID) && !SERVER_PCMS.contains(&wanted);
         match self.choice {
-            AudioHost::Alsa => !wanted.starts_with(PULSE_ID),
+            AudioHost::Alsa => !is_of_server(wanted),
             AudioHost::Auto | AudioHost::Pulse => named,
         }
     }
 }
 
+/// The id of a device of a PulseAudio server, by its name there.
+pub fn server_id(name: &CStr) -> String {
+    format!("{PULSE_ID}{}", name.to_string_lossy())
+}
+
+/// The name at its PulseAudio server of the device with this id; `None` for a device of ALSA.
+pub fn name_at_server(id: &str) -> Option<&str> {
+    id.strip_prefix(PULSE_ID)
+}
+
 /// Whether the id of a device is one of a PulseAudio server.
 pub fn is_of_server(id: &str) -> bool {
-    id.starts_with(PULSE_ID)
+    name_at_server(id).is_some()
 }
 
 #[cfg(test)]

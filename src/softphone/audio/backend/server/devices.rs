@@ -1,6 +1,6 @@
 //! The devices of the server that a person would choose.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use pulseaudio::protocol::{Command, ProtocolError, ServerInfo, SinkInfoList, SourceInfoList};
 
@@ -14,7 +14,7 @@ pub struct ServerDevice {
     pub direction: DeviceDirection,
     /// The server's name for it, which stays the same over restarts.
     pub name: CString,
-    /// For people.
+    /// For people, on one line.
     pub description: String,
     /// Whether it is the server's choice.
     pub is_default: bool,
@@ -30,7 +30,7 @@ pub fn devices(connection: &mut Connection) -> Result<Vec<ServerDevice>, Protoco
     let sources: SourceInfoList = connection.ask(&Command::GetSourceInfoList, |_| {})?;
     let device = |direction, name: CString, description: Option<CString>, default: Option<&CString>| ServerDevice {
         direction,
-        description: description.as_ref().unwrap_or(&name).to_string_lossy().into_owned(),
+        description: name_for_people(&name, description.as_deref()),
         is_default: default == Some(&name),
         name,
     };
@@ -41,6 +41,11 @@ pub fn devices(connection: &mut Connection) -> Result<Vec<ServerDevice>, Protoco
         device(DeviceDirection::Input, source.name, source.description, info.default_source_name.as_ref())
     });
     Ok(sinks.chain(sources).filter(|device| is_for_people(&device.name.to_string_lossy())).collect())
+}
+
+/// What a device is called, on one line: its description, else its name.
+pub(super) fn name_for_people(name: &CStr, description: Option<&CStr>) -> String {
+    description.unwrap_or(name).to_string_lossy().lines().collect::<Vec<_>>().join(", ")
 }
 
 fn is_for_people(name: &str) -> bool {

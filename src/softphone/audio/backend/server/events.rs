@@ -1,8 +1,8 @@
-//! What a PulseAudio server says about its devices and about where it plays our streams: a connection of its own that only
-//! listens (PulseAudio native protocol, `SUBSCRIBE`).
+//! What a PulseAudio server says about its devices and about where it plays our streams: a connection that only listens
+//! (PulseAudio native protocol, `SUBSCRIBE`).
 
 use std::{
-    ffi::CString,
+    ffi::CStr,
     os::fd::{AsFd, BorrowedFd},
 };
 
@@ -12,15 +12,15 @@ use pulseaudio::protocol::{
     SubscriptionMask, read_ack_message,
 };
 
-use super::Connection;
-use crate::softphone::audio::backend::direction::DeviceDirection;
+use super::{Connection, devices::name_for_people};
+use crate::softphone::audio::backend::{direction::DeviceDirection, system::server_id};
 
 /// A device that a stream of ours goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamDevice {
     /// Microphone or speaker.
     pub direction: DeviceDirection,
-    /// As in [`super::list::DeviceInfo::id`].
+    /// As in [`DeviceInfo::id`](crate::softphone::audio::DeviceInfo::id).
     pub id: String,
     /// For people.
     pub name: String,
@@ -78,7 +78,7 @@ impl ServerEvents {
         Ok(std::mem::take(&mut self.unread))
     }
 
-    /// Whether something waits that the socket does not tell of any more.
+    /// Whether something waits that does not make the socket readable any more.
     pub fn buffered(&self) -> bool {
         !self.connection.socket.buffer().is_empty() || self.unread != Changes::default()
     }
@@ -99,13 +99,13 @@ impl ServerEvents {
         for input in inputs.iter().filter(|input| ours(&input.props)) {
             let index = Some(input.sink_index);
             let sink: Option<SinkInfo> = self.if_there(&Command::GetSinkInfo(GetSinkInfo { index, name: None }))?;
-            streams.extend(sink.map(|sink| stream(DeviceDirection::Output, &sink.name, sink.description.as_ref())));
+            streams.extend(sink.map(|sink| stream(DeviceDirection::Output, &sink.name, sink.description.as_deref())));
         }
         for output in outputs.iter().filter(|output| ours(&output.props)) {
             let index = Some(output.source_index);
             let source: Option<SourceInfo> =
                 self.if_there(&Command::GetSourceInfo(GetSourceInfo { index, name: None }))?;
-            streams.extend(source.map(|from| stream(DeviceDirection::Input, &from.name, from.description.as_ref())));
+            streams.extend(source.map(|from| stream(DeviceDirection::Input, &from.name, from.description.as_deref())));
         }
         Ok(streams)
     }
@@ -153,9 +153,8 @@ impl AsFd for ServerEvents {
     }
 }
 
-fn stream(direction: DeviceDirection, name: &CString, description: Option<&CString>) -> StreamDevice {
-    let text = |text: &CString| text.to_string_lossy().into_owned();
-    StreamDevice { direction, id: format!("pulseaudio:{}", text(name)), name: text(description.unwrap_or(name)) }
+fn stream(direction: DeviceDirection, name: &CStr, description: Option<&CStr>) -> StreamDevice {
+    StreamDevice { direction, id: server_id(name), name: name_for_people(name, description) }
 }
 
 #[cfg(test)]
