@@ -129,7 +129,13 @@ fn the_programs_own_tables_are_read() {
     assert_eq!(config.ui.notify, Notify::Osc777);
     let ice = &config.ice;
     let urls: Vec<String> = ice.servers.iter().flat_map(|server| &server.urls).map(ToString::to_string).collect();
-    let read = ["stun:stun.example.test:3478", "stun:[2001:db8::1]:3479", "turn:turn.example.test:3478?transport=udp"];
+    let read = [
+        "stun:stun.example.test:3478",
+        "stun:[2001:db8::1]:3479",
+        "turn:turn.example.test:3478?transport=tcp",
+        "turns:turn.example.test:443?transport=tcp",
+        "turn:turn.example.test:3478?transport=udp",
+    ];
     assert_eq!(urls, read);
     assert_eq!((ice.policy, ice.tcp, ice.ipv6, ice.gather.as_millis()), (IcePolicy::Relay, false, true, 300));
     let told: Vec<String> = config.warnings.iter().map(|w| w.render(Locale::En)).collect();

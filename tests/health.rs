@@ -86,6 +86,37 @@ fn the_doctor_names_what_is_broken_and_what_to_do() {
 }
 
 #[test]
+fn turn_servers_over_tcp_and_tls_are_tried_one_by_one() {
+    let home = Home::new();
+    let platform = stage(&home);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let open = listener.local_addr().expect("its address").port();
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").and_then(|gone| gone.local_addr()).expect("a port").port();
+    let mut config = std::fs::read_to_string(&platform.config).expect("the config");
+    config.push_str(&format!(
+        "\n[ice]\nservers = [{{ urls = [\"turn:127.0.0.1:{open}?transport=tcp\", \"turns:127.0.0.1:{dead}\"], \
+         username = \"agent\", credential = \"s3cr3t\" }}]\n"
+    ));
+    let file = home.path("turn.toml");
+    std::fs::write(&file, config).expect("a config");
+    let ran = home.run(&["doctor", "--json", "--config", &file.to_string_lossy(), "--locale", "en"]);
+    let findings: Vec<Value> = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("no JSON: {ran:?}"));
+    let of = |check: &str| -> Vec<(&str, &str)> {
+        let of = findings.iter().filter(|finding| finding["check"] == check);
+        of.map(|finding| (finding["level"].as_str().unwrap_or(""), finding["text"].as_str().unwrap_or(""))).collect()
+    };
+    let [reached, refused] = of("turn_server")[..] else { panic!("{}", ran.out) };
+    assert!(
+        reached.0 == "ok" && reached.1.starts_with(&format!("turn:127.0.0.1:{open}?transport=tcp: ")),
+        "{reached:?}"
+    );
+    assert!(refused.0 == "warn" && refused.1.contains(&dead.to_string()), "{refused:?}");
+    let [ice] = of("ice")[..] else { panic!("{}", ran.out) };
+    assert!(ice.0 == "warn" && ice.1.contains("no TURN server gives a relay"), "a call works without: {ice:?}");
+    assert!(!ran.out.contains("s3cr3t"));
+}
+
+#[test]
 fn a_wrong_token_and_dead_ports_are_told_apart() {
     let home = Home::new();
     let platform = stage(&home);

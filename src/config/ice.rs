@@ -5,7 +5,7 @@ use std::{fmt, net::Ipv6Addr, time::Duration};
 use secrecy::SecretString;
 
 use super::{
-    IceConfig, IcePolicy, IceServer, IceUrl, TokenSource,
+    IceConfig, IcePolicy, IceServer, IceTransport, IceUrl, TokenSource,
     section::Section,
     tree::{Entry, Kind, Node, Place},
 };
@@ -13,6 +13,13 @@ use crate::i18n::Message;
 
 /// Port of STUN and TURN without TLS (RFC 7064 3.2, RFC 7065 3.2).
 const DEFAULT_PORT: u16 = 3478;
+
+/// The same with TLS (RFC 7065 3.2).
+const DEFAULT_TLS_PORT: u16 = 5349;
+
+/// How long an answer waits where a TURN server is reached over TCP or TLS and nothing else is said: opening the
+/// connection takes up to three round trips more than asking over UDP, and behind a firewall there is no other path.
+const STREAM_GATHER: Duration = Duration::from_millis(1000);
 
 /// Keys of one of the `servers`.
 pub(super) const SERVER_KEYS: &[&str] = &["urls", "username", "credential", "credential_file", "credential_command"];
@@ -38,13 +45,15 @@ pub(super) fn ice(mut table: Section<'_>) -> IceConfig {
     {
         table.problem(place, Message::new("config.ice_relay_alone"));
     }
+    let over_a_stream = servers.iter().any(|server| server.urls.iter().any(IceUrl::is_stream));
+    let usual = if over_a_stream { STREAM_GATHER } else { default.gather };
     let limit = table.whole("gather_ms", 100, 5000).map(|ms| Duration::from_millis(ms.into()));
     IceConfig {
         servers,
         policy,
         tcp: table.boolean("tcp").unwrap_or(default.tcp),
         ipv6: table.boolean("ipv6").unwrap_or(default.ipv6),
-        gather: limit.unwrap_or(default.gather),
+        gather: limit.unwrap_or(usual),
     }
 }
 
@@ -98,26 +107,27 @@ fn addresses(section: &mut Section<'_>) -> Vec<Node> {
 impl std::str::FromStr for IceUrl {
     type Err = Message;
 
-    /// `stun:host[:port]` and `turn:host[:port][?transport=udp]` (RFC 7064, RFC 7065). What the program cannot do, TURN
-    /// over TCP and anything over TLS, is refused with a word about it.
+    /// `stun:host[:port]`, `turn:host[:port][?transport=udp|tcp]` and `turns:host[:port][?transport=tcp]` (RFC 7064,
+    /// RFC 7065). What the program cannot do, STUN over TCP or TLS and TURN over DTLS, is refused with a word about it.
     fn from_str(text: &str) -> Result<Self, Message> {
         let bad = || Message::new("config.ice_url").with("value", text.split('@').next_back().unwrap_or_default());
-        let text = text.trim();
-        let (scheme, rest) = text.split_once(':').ok_or_else(bad)?;
+        let unusable = |key| Err(Message::new(key).with("value", text.trim()));
+        let (scheme, rest) = text.trim().split_once(':').ok_or_else(bad)?;
         let (address, query) = rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));
-        let turn = match scheme.to_ascii_lowercase().as_str() {
-            "stun" => false,
-            "turn" => true,
-            "stuns" | "turns" => return Err(Message::new("config.ice_transport").with("value", text)),
+        let transport = match query.map(str::to_ascii_lowercase) {
+            None => None,
+            Some(query) => Some(query.strip_prefix("transport=").ok_or_else(bad)?.to_owned()),
+        };
+        let (turn, transport) = match (scheme.to_ascii_lowercase().as_str(), transport.as_deref()) {
+            ("stun", None | Some("udp")) => (false, IceTransport::Udp),
+            ("turn", None | Some("udp")) => (true, IceTransport::Udp),
+            ("turn", Some("tcp")) => (true, IceTransport::Tcp),
+            ("turns", None | Some("tcp")) => (true, IceTransport::Tls),
+            ("stun", Some("tcp" | "tls")) | ("stuns", _) => return unusable("config.ice_stun_transport"),
+            ("turn", Some("tls")) => return unusable("config.ice_turn_tls"),
+            ("turns", Some("udp")) => return unusable("config.ice_turn_dtls"),
             _ => return Err(bad()),
         };
-        match query.map(str::to_ascii_lowercase).as_deref() {
-            None | Some("transport=udp") => {}
-            Some("transport=tcp" | "transport=tls") => {
-                return Err(Message::new("config.ice_transport").with("value", text));
-            }
-            Some(_) => return Err(bad()),
-        }
         let (host, port) = if let Some(rest) = address.strip_prefix('[') {
             let (host, port) = rest.split_once(']').ok_or_else(bad)?;
             host.parse::<Ipv6Addr>().map_err(|_| bad())?;
@@ -125,16 +135,22 @@ impl std::str::FromStr for IceUrl {
         } else {
             address.split_once(':').map_or((address, None), |(host, port)| (host, Some(port)))
         };
-        let port = port.map_or(Ok(DEFAULT_PORT), str::parse).ok().filter(|port| *port != 0).ok_or_else(bad)?;
+        let default_port = if transport == IceTransport::Tls { DEFAULT_TLS_PORT } else { DEFAULT_PORT };
+        let port = port.map_or(Ok(default_port), str::parse).ok().filter(|port| *port != 0).ok_or_else(bad)?;
         let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         if host.is_empty() || !(host.chars().all(is_name) || host.parse::<Ipv6Addr>().is_ok()) {
             return Err(bad());
         }
-        Ok(IceUrl { turn, host: host.to_owned(), port })
+        Ok(IceUrl { turn, transport, host: host.to_owned(), port })
     }
 }
 
 impl IceUrl {
+    /// Whether a connection has to be opened to it.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.transport, IceTransport::Tcp | IceTransport::Tls)
+    }
+
     /// `host:port`, an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         let Self { host, port, .. } = self;
@@ -145,7 +161,12 @@ impl IceUrl {
 impl fmt::Display for IceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let authority = self.authority();
-        if self.turn { write!(f, "turn:{authority}?transport=udp") } else { write!(f, "stun:{authority}") }
+        match (self.turn, self.transport) {
+            (false, _) => write!(f, "stun:{authority}"),
+            (true, IceTransport::Udp) => write!(f, "turn:{authority}?transport=udp"),
+            (true, IceTransport::Tcp) => write!(f, "turn:{authority}?transport=tcp"),
+            (true, IceTransport::Tls) => write!(f, "turns:{authority}?transport=tcp"),
+        }
     }
 }
 
@@ -163,17 +184,29 @@ mod tests {
             (" turn:turn.example.test:80?transport=udp ", "turn:turn.example.test:80?transport=udp"),
             ("turn:[2001:db8::1]:80", "turn:[2001:db8::1]:80?transport=udp"),
             ("stun:[2001:db8::1]", "stun:[2001:db8::1]:3478"),
+            ("turn:turn.example.test?transport=tcp", "turn:turn.example.test:3478?transport=tcp"),
+            ("turn:turn.example.test:80?TRANSPORT=TCP", "turn:turn.example.test:80?transport=tcp"),
+            ("turns:turn.example.test", "turns:turn.example.test:5349?transport=tcp"),
+            ("TURNS:turn.example.test:443?transport=tcp", "turns:turn.example.test:443?transport=tcp"),
+            ("turns:[2001:db8::1]:443", "turns:[2001:db8::1]:443?transport=tcp"),
         ] {
-            assert_eq!(text.parse::<IceUrl>().unwrap().to_string(), shown, "{text}");
+            let url: IceUrl = text.parse().unwrap();
+            assert_eq!(url.to_string(), shown, "{text}");
+            assert_eq!(shown.parse(), Ok(url), "what is shown can be read again");
         }
     }
 
     #[test]
     fn what_cannot_be_used_is_told() {
         for (text, key) in [
-            ("turns:turn.example.test", "config.ice_transport"),
-            ("turn:turn.example.test?transport=tcp", "config.ice_transport"),
-            ("stuns:stun.example.test", "config.ice_transport"),
+            ("turns:turn.example.test?transport=udp", "config.ice_turn_dtls"),
+            ("turn:turn.example.test?transport=tls", "config.ice_turn_tls"),
+            ("stuns:stun.example.test", "config.ice_stun_transport"),
+            ("stuns:stun.example.test?transport=tcp", "config.ice_stun_transport"),
+            ("stun:stun.example.test?transport=tcp", "config.ice_stun_transport"),
+            ("turns:turn.example.test?transport=quic", "config.ice_url"),
+            ("turns:turn.example.test?tcp", "config.ice_url"),
+            ("turns:", "config.ice_url"),
             ("stun.example.test", "config.ice_url"),
             ("https://turn.example.test", "config.ice_url"),
             ("turn:", "config.ice_url"),

@@ -383,11 +383,24 @@ pub struct IceServer {
     pub credential: Option<TokenSource>,
 }
 
-/// The address of a STUN or TURN server, over UDP.
+/// What carries the messages to and from a STUN or TURN server; what TURN relays is UDP always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IceTransport {
+    /// Datagrams.
+    Udp,
+    /// A TCP connection; TURN only.
+    Tcp,
+    /// TLS over TCP; TURN only.
+    Tls,
+}
+
+/// The address of a STUN or TURN server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IceUrl {
     /// TURN, not only STUN.
     pub turn: bool,
+    /// How it is reached.
+    pub transport: IceTransport,
     /// Name or address, IPv6 without brackets.
     pub host: String,
     /// Its port.

@@ -24,6 +24,11 @@ pub(super) async fn dial(host: &url::Host<&str>, port: u16) -> io::Result<TcpStr
         url::Host::Ipv4(ip) => vec![SocketAddr::from((*ip, port))],
         url::Host::Ipv6(ip) => vec![SocketAddr::from((*ip, port))],
     };
+    dial_any(addresses).await
+}
+
+/// As [`dial`], with the addresses known.
+pub(super) async fn dial_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let stream = race(families_in_turn(addresses), TcpStream::connect).await?;
     stream.set_nodelay(true)?;
     Ok(stream)

@@ -40,7 +40,7 @@ impl Softphone {
     /// softphone's tasks and must not block.
     pub fn start(settings: Settings, on_event: impl Fn(Event) + Send + Sync + 'static) -> Softphone {
         let on_event: OnEvent = Arc::new(on_event);
-        let media = Media::with_ice(settings.audio.clone(), settings.ice.clone(), on_event.clone());
+        let media = Media::with_ice(settings.audio.clone(), settings.ice.clone(), &settings.tls, on_event.clone());
         Self::with_media(settings, media, on_event)
     }
 

@@ -1,13 +1,25 @@
 //! Encrypted sound: network paths of this machine, and a call inside it over real sockets.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::Instant};
+use futures_util::future::join_all;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
-use super::finding::{Examined, Finding};
+use super::{
+    finding::{Examined, Finding},
+    network::tls,
+};
 use crate::{
-    config::{AudioBackend, AudioConfig, IceConfig},
+    config::{AudioBackend, AudioConfig, IceConfig, IceTransport, IceUrl},
     i18n::Message,
+    net::{
+        fault,
+        stream::{self, StreamError},
+        tls::Tls,
+    },
     softphone::{
         Event, MediaEvent,
         media::{Media, MediaError},
@@ -15,6 +27,10 @@ use crate::{
 };
 
 const CHECK: &str = "ice";
+/// Of a TURN server over TCP or TLS.
+const SERVER: &str = "turn_server";
+/// For a connection to one.
+const CONNECT: Duration = Duration::from_secs(4);
 const CALL: &str = "doctor";
 
 /// Gathers the paths that a call would offer, and sets up ICE and DTLS-SRTP between two ends in this process.
@@ -23,21 +39,74 @@ pub(super) async fn probe(examined: &Examined) -> Vec<Finding> {
         return Vec::new();
     }
     let begun = Instant::now();
-    match loopback(&examined.config.ice).await {
+    let tls = match tls(examined) {
+        Ok(tls) => tls,
+        Err(finding) => return vec![finding],
+    };
+    match loopback(&examined.config.ice, &tls).await {
         Ok(paths) if paths.is_empty() => {
             vec![examined.fail(CHECK, &Message::new("cli.ice_no_path"), "cli.doctor_do_network")]
         }
         Ok(paths) => {
+            let has_relay = paths.iter().any(|path| path.starts_with("relay"));
             let kinds = paths.into_iter().collect::<Vec<_>>().join(", ");
-            let message = Message::new("cli.ice_ok").with("paths", kinds).with("ms", begun.elapsed().as_millis());
-            vec![examined.ok(CHECK, &message)]
+            let message = |key| Message::new(key).with("paths", &kinds).with("ms", begun.elapsed().as_millis());
+            let wants_relay = examined.config.ice.servers.iter().flat_map(|server| &server.urls).any(|url| url.turn);
+            vec![if wants_relay && !has_relay {
+                examined.warn(CHECK, &message("cli.ice_no_relay"), "cli.doctor_do_turn")
+            } else {
+                examined.ok(CHECK, &message("cli.ice_ok"))
+            }]
         }
         Err(error) => vec![examined.fail(CHECK, &error.message(), "cli.doctor_do_udp")],
     }
 }
 
+/// Opens a connection to each TURN server that is reached over TCP or TLS.
+pub(super) async fn servers(examined: &Examined) -> Vec<Finding> {
+    let urls = examined.config.ice.servers.iter().flat_map(|server| &server.urls).filter(|url| url.is_stream());
+    let urls: Vec<_> = urls.filter(|_| examined.config.platform.webrtc).collect();
+    if urls.is_empty() {
+        return Vec::new();
+    }
+    match tls(examined) {
+        Ok(tls) => join_all(urls.into_iter().map(|url| reach(examined, url, &tls))).await,
+        Err(finding) => vec![finding],
+    }
+}
+
+async fn reach(examined: &Examined, url: &IceUrl, tls: &Tls) -> Finding {
+    let begun = Instant::now();
+    let host = url.authority();
+    let tls = (url.transport == IceTransport::Tls).then_some(tls);
+    let connected = timeout(CONNECT, async {
+        let found = tokio::net::lookup_host(&host).await;
+        let addresses = found
+            .map_err(|error| StreamError::Connect { host: host.clone(), reason: fault::io_reason(&error) })?
+            .collect();
+        stream::connect(addresses, &url.host, &host, tls).await
+    })
+    .await;
+    match connected {
+        Ok(Ok(_)) => {
+            let message = Message::new("cli.turn_ok").with("url", url).with("ms", begun.elapsed().as_millis());
+            examined.ok(SERVER, &message)
+        }
+        Ok(Err(error @ StreamError::Certificate { .. })) => {
+            examined.warn(SERVER, &error.message(), "cli.doctor_do_certificate")
+        }
+        Ok(Err(error @ StreamError::Connect { .. })) => {
+            examined.warn(SERVER, &error.message(), "cli.doctor_do_network")
+        }
+        Err(_) => {
+            let late = Message::new("net.timeout").with("host", host).with("ms", CONNECT.as_millis());
+            examined.warn(SERVER, &late, "cli.doctor_do_network")
+        }
+    }
+}
+
 /// The kinds of paths offered, once sound is set up both ways.
-async fn loopback(ice: &IceConfig) -> Result<BTreeSet<String>, MediaError> {
+async fn loopback(ice: &IceConfig, tls: &Tls) -> Result<BTreeSet<String>, MediaError> {
     let (tell, mut events) = mpsc::unbounded_channel();
     let end = || {
         let tell = tell.clone();
@@ -45,6 +114,7 @@ async fn loopback(ice: &IceConfig) -> Result<BTreeSet<String>, MediaError> {
         Media::with_ice(
             audio,
             ice.clone(),
+            tls,
             Arc::new(move |event| {
                 // After the end nobody listens.
                 tell.send(event).ok();
@@ -103,8 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_inside_the_machine_is_set_up() {
-        crate::net::tls::install_provider();
-        let paths = loopback(&IceConfig::default()).await.unwrap();
+        let paths = loopback(&IceConfig::default(), &Tls::new(None).unwrap()).await.unwrap();
         assert!(paths.iter().any(|path| path.starts_with("host")), "{paths:?}");
     }
 }

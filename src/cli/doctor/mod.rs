@@ -1,8 +1,9 @@
 //! `doctor`: one line for everything a call needs: ok, warn or fail, the reason, and what to do.
 //!
-//! `network` asks the platform, the event websocket and the registrar, `media` sets up encrypted sound inside the machine,
-//! `sound` opens the devices, `here` looks at terminal, files and control socket. All probes run side by side, and what
-//! has not answered in time has failed: the whole takes no longer than [`LIMIT`], also with a dead network.
+//! `network` asks the platform, the event websocket and the registrar, `media` sets up encrypted sound inside the machine
+//! and connects to TURN servers, `sound` opens the devices, `here` looks at terminal, files and control socket. All probes
+//! run side by side, and what has not answered in time has failed: the whole takes no longer than [`LIMIT`], also with a
+//! dead network.
 //!
 //! Nothing disturbs a phone bar of this agent: one that runs on this machine is asked instead of registering beside it,
 //! the event websocket is opened without signing in, and no command changes anything on the platform.
@@ -74,14 +75,15 @@ pub(super) fn run(args: &DoctorArgs, global: &Global) -> Result<(), CliError> {
 
 /// All that takes time, side by side; the order of what is found is always the same.
 async fn probes(examined: &Examined) -> Vec<Finding> {
-    let (platform, link, sip, media, sound) = tokio::join!(
+    let (platform, link, sip, media, servers, sound) = tokio::join!(
         examined.in_time("sip_registration", network::platform(examined)),
         examined.in_time("ws_server", network::link(examined)),
         examined.in_time("sip_ws_server", network::sip_server(examined)),
         examined.in_time("ice", media::probe(examined)),
+        examined.in_time("turn_server", media::servers(examined)),
         examined.in_time("sound", sound::probe(examined)),
     );
-    [platform, link, sip, media, sound].concat()
+    [platform, link, sip, media, servers, sound].concat()
 }
 
 fn line(finding: &Finding, locale: Locale) -> String {

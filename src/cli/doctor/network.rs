@@ -37,7 +37,7 @@ const TOKEN_SHORT: i64 = 30 * 60;
 /// Clocks that differ by more make tokens and certificates seem expired, s.
 const CLOCK_OFF: i64 = 60;
 
-fn tls(examined: &Examined) -> Result<Tls, Finding> {
+pub(super) fn tls(examined: &Examined) -> Result<Tls, Finding> {
     Tls::new(examined.config.platform.tls_ca_file.as_deref())
         .map_err(|error| examined.fail("tls_ca_file", &error.message(), "cli.doctor_do_config"))
 }

@@ -39,6 +39,9 @@ const GATHERING: Duration = Duration::from_secs(2);
 /// network is away for a minute is waited for.
 const GONE: Duration = Duration::from_secs(85);
 
+/// How long a path that is not direct is not taken: a direct one comes up within it.
+const BETTER_PATH: Duration = Duration::from_millis(200);
+
 /// What is offered, most wanted first. Telephone events are added to the offer's text: the stack cannot tell two
 /// clocks of one name apart.
 const OFFERED: [(&str, u32, u16, u8, &str); 4] = [
@@ -259,6 +262,11 @@ async fn connect(
         // DTLS starts with the next check after ICE is up: frequent checks make that soon.
         .with_ice_connection_attempts(Some(Duration::from_millis(50)), Some(600))
         .with_ice_timeouts(None, Some(GONE), None)
+        // We offer, so we choose the path: a client with no other is not kept waiting for a better one, which the stack
+        // does for two seconds.
+        .with_srflx_acceptance_min_wait(Some(BETTER_PATH))
+        .with_prflx_acceptance_min_wait(Some(BETTER_PATH))
+        .with_relay_acceptance_min_wait(Some(BETTER_PATH))
         // Nothing may leave the machine to look up a browser's hidden candidates: its checks reach us anyway.
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .build();

@@ -1,13 +1,7 @@
 //! What every connection needs to find a path: STUN and TURN servers with their passwords and addresses, kept ready, so
 //! that no call waits for a name server or a command.
 
-use std::{
-    collections::HashMap,
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use tokio::{sync::watch, task::JoinHandle};
@@ -15,8 +9,11 @@ use webrtc::peer_connection::{
     RTCCertificate, RTCConfiguration, RTCConfigurationBuilder, RTCIceServer, RTCIceTransportPolicy,
 };
 
-use super::network::Network;
-use crate::config::{IceConfig, IcePolicy, token};
+use super::{names::Names, network::Network, turn::StreamServer};
+use crate::{
+    config::{IceConfig, IcePolicy, IceUrl, token},
+    net::tls::Tls,
+};
 
 /// Between two looks at passwords and names.
 const REFRESH_EVERY: Duration = Duration::from_secs(600);
@@ -24,33 +21,38 @@ const REFRESH_EVERY: Duration = Duration::from_secs(600);
 /// The same after one that failed.
 const REFRESH_SOON: Duration = Duration::from_secs(30);
 
-/// How long a call may wait for a name that is not known yet: the crate does nothing else meanwhile.
-const NAME_PATIENCE: Duration = Duration::from_millis(200);
-
-/// How long a name server may take, while nobody waits.
-const NAME_DEADLINE: Duration = Duration::from_secs(10);
-
 /// The servers and their surroundings. Asks for them in a task of its own until it is dropped.
 pub struct Ice {
     config: IceConfig,
     network: Network,
     names: Arc<Names>,
+    streams: Arc<[StreamServer]>,
     servers: watch::Receiver<Option<Vec<RTCIceServer>>>,
     task: Option<JoinHandle<()>>,
 }
 
 impl Ice {
-    /// Begins to ask for passwords and addresses, if there are servers. Must be called inside a tokio runtime.
-    pub fn start(config: IceConfig, network: Network) -> Self {
+    /// Without any servers.
+    pub fn alone(network: Network) -> Self {
+        Self::without_servers(IceConfig::default(), network)
+    }
+
+    fn without_servers(config: IceConfig, network: Network) -> Self {
+        let (_, servers) = watch::channel(Some(Vec::new()));
+        Self { config, network, names: Arc::default(), streams: Arc::default(), servers, task: None }
+    }
+
+    /// Begins to ask for passwords and addresses, if there are servers. `tls` is for those that are reached over TLS. Must
+    /// be called inside a tokio runtime.
+    pub fn start(config: IceConfig, network: Network, tls: &Tls) -> Self {
+        if config.servers.is_empty() {
+            return Self::without_servers(config, network);
+        }
         let names = Arc::new(Names::default());
+        let streams: Arc<[StreamServer]> = StreamServer::all(&config, tls).into();
         let (tell, servers) = watch::channel(None);
-        let task = if config.servers.is_empty() {
-            tell.send_replace(Some(Vec::new()));
-            None
-        } else {
-            Some(tokio::spawn(keep_ready(config.clone(), names.clone(), tell)))
-        };
-        Self { config, network, names, servers, task }
+        let task = Some(tokio::spawn(keep_ready(config.clone(), names.clone(), streams.clone(), tell)));
+        Self { config, network, names, streams, servers, task }
     }
 
     /// How long a description of ours waits for the servers.
@@ -71,6 +73,11 @@ impl Ice {
     /// The names of the servers.
     pub fn names(&self) -> Arc<Names> {
         self.names.clone()
+    }
+
+    /// The TURN servers that are reached over a stream.
+    pub fn streams(&self) -> Arc<[StreamServer]> {
+        self.streams.clone()
     }
 
     /// The configuration of a connection. Waits, within [`Self::patience`], for passwords that are not there yet.
@@ -103,7 +110,16 @@ impl Drop for Ice {
     }
 }
 
-async fn keep_ready(config: IceConfig, names: Arc<Names>, tell: watch::Sender<Option<Vec<RTCIceServer>>>) {
+async fn keep_ready(
+    config: IceConfig,
+    names: Arc<Names>,
+    streams: Arc<[StreamServer]>,
+    tell: watch::Sender<Option<Vec<RTCIceServer>>>,
+) {
+    let offered = |url: &IceUrl| {
+        let stream = streams.iter().find(|server| server.url == *url);
+        stream.map_or_else(|| url.to_string(), StreamServer::offered)
+    };
     loop {
         let mut complete = true;
         let mut servers = Vec::new();
@@ -122,7 +138,7 @@ async fn keep_ready(config: IceConfig, names: Arc<Names>, tell: watch::Sender<Op
             };
             if let Some(credential) = credential {
                 servers.push(RTCIceServer {
-                    urls: server.urls.iter().map(ToString::to_string).collect(),
+                    urls: server.urls.iter().map(offered).collect(),
                     username: server.username.clone().unwrap_or_default(),
                     credential,
                 });
@@ -136,80 +152,10 @@ async fn keep_ready(config: IceConfig, names: Arc<Names>, tell: watch::Sender<Op
     }
 }
 
-/// Names of servers and their addresses, as far as they are known.
-#[derive(Debug, Default)]
-pub struct Names {
-    known: Mutex<HashMap<String, Vec<SocketAddr>>>,
-}
-
-impl Names {
-    /// The addresses of `host:port`: at once if they are known, else after a short wait or not at all.
-    ///
-    /// # Errors
-    /// Not known in time.
-    pub async fn resolve(self: &Arc<Self>, authority: &str) -> io::Result<Vec<SocketAddr>> {
-        if let Some(address) = literal(authority) {
-            return Ok(vec![address]);
-        }
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(authority).cloned();
-        if let Some(addresses) = known {
-            return Ok(addresses);
-        }
-        // Goes on when we do not wait any longer: the next call may need it.
-        let (names, name) = (self.clone(), authority.to_owned());
-        let search = tokio::spawn(async move { names.look_up(&name).await });
-        match tokio::time::timeout(NAME_PATIENCE, search).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(_)) => Err(io::Error::other("the search for the name broke off")),
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the name server is slow")),
-        }
-    }
-
-    async fn look_up(&self, authority: &str) -> io::Result<Vec<SocketAddr>> {
-        if let Some(address) = literal(authority) {
-            return Ok(vec![address]);
-        }
-        let search = tokio::time::timeout(NAME_DEADLINE, tokio::net::lookup_host(authority)).await;
-        let found = search
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no name server answers")))
-            .inspect_err(
-                |error| tracing::warn!(%error, authority, "the address of a STUN or TURN server is not known"),
-            )?
-            .collect::<Vec<_>>();
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(authority.to_owned(), found.clone());
-        Ok(found)
-    }
-}
-
-/// An address with a port; the crate writes IPv6 ones without brackets.
-fn literal(authority: &str) -> Option<SocketAddr> {
-    authority.parse().ok().or_else(|| {
-        let (host, port) = authority.rsplit_once(':')?;
-        let host: IpAddr = host.parse().ok()?;
-        Some(SocketAddr::new(host, port.parse().ok()?))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{IceServer, TokenSource};
-
-    #[tokio::test]
-    async fn addresses_are_their_own_names() {
-        let names = Arc::new(Names::default());
-        for (authority, address) in [
-            ("192.0.2.1:3478", "192.0.2.1:3478"),
-            ("[2001:db8::1]:80", "[2001:db8::1]:80"),
-            ("2001:db8::1:80", "[2001:db8::1]:80"),
-        ] {
-            let address: SocketAddr = address.parse().unwrap();
-            assert_eq!(names.resolve(authority).await.unwrap(), [address], "{authority}");
-        }
-        let local = names.resolve("localhost:3478").await.unwrap();
-        assert!(!local.is_empty() && local.iter().all(|address| address.ip().is_loopback()), "{local:?}");
-        assert_eq!(names.resolve("localhost:3478").await.unwrap(), local, "and now without asking");
-    }
 
     #[tokio::test]
     async fn passwords_come_from_where_the_config_says() {
@@ -231,7 +177,7 @@ mod tests {
             gather: Duration::from_secs(5),
             ..IceConfig::default()
         };
-        let ice = Ice::start(config, Network::system(true));
+        let ice = Ice::start(config, Network::system(true), &Tls::new(None).unwrap());
         let configuration = ice.configuration(super::super::peer::certificate().unwrap()).await;
         let passwords: Vec<_> = configuration.ice_servers().iter().map(|server| server.credential.as_str()).collect();
         assert_eq!(passwords, ["from-file", "printed", "written"], "one without password is left out");

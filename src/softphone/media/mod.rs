@@ -5,13 +5,15 @@
 //! [`Media`] is the door. A `session` is one call and outlives network paths (`beginning` makes it); it holds the call's sound and one `peer`,
 //! which is one DTLS association on the crate. `watch` follows the peer and says what a person would notice; `sdp` reads
 //! and writes descriptions; `tap` is where RTP leaves the crate, `runtime` is how it is kept awake, `reporter` tells the far
-//! end how it is received. `ice` keeps the STUN and TURN servers ready, `network` knows this machine's addresses, `restart`
+//! end how it is received. `ice` keeps the STUN and TURN servers ready, `turn` reaches some of
+//! them over TCP and TLS, `network` knows this machine's addresses, `restart`
 //! sees when another path is needed; `silenced` knows the calls that are over for the agent. `reception` counts what arrives, `far_end` knows what the far end says of what we
 //! send, and `stats` tells how the call sounds.
 
 mod beginning;
 mod far_end;
 mod ice;
+mod names;
 pub(crate) mod network;
 mod peer;
 mod reception;
@@ -23,6 +25,7 @@ mod session;
 mod silenced;
 mod stats;
 mod tap;
+mod turn;
 mod watch;
 
 #[cfg(test)]
@@ -41,6 +44,7 @@ use super::{Devices, Event, Tone, audio::AudioEngine, media_port::OfferCheck};
 use crate::{
     config::{AudioConfig, Codec, IceConfig},
     i18n::Message,
+    net::tls::Tls,
 };
 
 /// Why an offer cannot be answered. The SIP side turns it into a status code.
@@ -108,17 +112,17 @@ pub struct Media {
 impl Media {
     /// As [`Self::with_ice`], without STUN and TURN servers.
     pub fn start(audio: AudioConfig, on_event: OnEvent) -> Media {
-        Self::with_ice(audio, IceConfig::default(), on_event)
+        Self::on_network(audio, Ice::alone(Network::system(true)), on_event)
     }
 
     /// Starts the sound; opens no device before one is needed. Everything that happens is told to `on_event`, from
-    /// several tasks; it must not block. Must be called inside a tokio runtime.
-    pub fn with_ice(audio: AudioConfig, ice: IceConfig, on_event: OnEvent) -> Media {
+    /// several tasks; it must not block. `tls` says which TURN servers to trust. Must be called inside a tokio runtime.
+    pub fn with_ice(audio: AudioConfig, ice: IceConfig, tls: &Tls, on_event: OnEvent) -> Media {
         let network = Network::system(ice.ipv6);
-        Self::on_network(audio, ice, network, on_event)
+        Self::on_network(audio, Ice::start(ice, network, tls), on_event)
     }
 
-    fn on_network(audio: AudioConfig, ice: IceConfig, network: Network, on_event: OnEvent) -> Media {
+    fn on_network(audio: AudioConfig, ice: Ice, on_event: OnEvent) -> Media {
         let codecs = if audio.codecs.is_empty() { AudioConfig::default().codecs } else { audio.codecs.clone() };
         let (wish, wishes) = mpsc::unbounded_channel();
         Media {
@@ -128,7 +132,7 @@ impl Media {
             held: Arc::new(AtomicBool::new(false)),
             call: Mutex::new(None),
             silenced: Arc::default(),
-            ice: Arc::new(Ice::start(ice, network)),
+            ice: Arc::new(ice),
             wish,
             wishes: Some(wishes),
         }

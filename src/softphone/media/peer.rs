@@ -281,7 +281,7 @@ impl Peer {
             }
             None => (everywhere(), certificate()?, rand::random::<u32>().max(1)),
         };
-        let (runtime, alarm) = AlarmRuntime::new(ice.names());
+        let (runtime, alarm) = AlarmRuntime::new(ice);
         let (gathered_in, gathered) = watch::channel(0);
         let found = Arc::new(AtomicBool::new(false));
         let handler = Handler { number, states: wiring.states, gathered: gathered_in, alarm, found: found.clone() };

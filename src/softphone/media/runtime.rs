@@ -1,7 +1,8 @@
 //! Tokio for the `webrtc` crate, with an alarm clock.
 //!
 //! When ICE comes up, the crate's task puts the first DTLS message aside and goes to sleep; it is sent when the next ICE
-//! timer wakes it, up to a whole check interval later (`webrtc.md` 2). This runtime can end that sleep at once.
+//! timer wakes it, up to a whole check interval later (`webrtc.md` 2). This runtime can end that sleep at once. Its UDP
+//! sockets reach TURN servers over TCP and TLS, too.
 
 use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
@@ -10,7 +11,11 @@ use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime, TokioRuntime,
 };
 
-use super::ice::Names;
+use super::{
+    ice::Ice,
+    names::Names,
+    turn::{StreamServer, StreamSocket},
+};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -20,13 +25,15 @@ pub struct AlarmRuntime {
     tokio: TokioRuntime,
     alarm: Arc<Notify>,
     names: Arc<Names>,
+    streams: Arc<[StreamServer]>,
 }
 
 impl AlarmRuntime {
-    /// The runtime of one connection, and its alarm. `names` are the servers the crate may ask for.
-    pub fn new(names: Arc<Names>) -> (Arc<Self>, Arc<Notify>) {
+    /// The runtime of one connection, and its alarm. `ice` knows the servers the crate may ask for.
+    pub fn new(ice: &Ice) -> (Arc<Self>, Arc<Notify>) {
         let alarm = Arc::new(Notify::new());
-        (Arc::new(Self { tokio: TokioRuntime, alarm: alarm.clone(), names }), alarm)
+        let (names, streams) = (ice.names(), ice.streams());
+        (Arc::new(Self { tokio: TokioRuntime, alarm: alarm.clone(), names, streams }), alarm)
     }
 }
 
@@ -37,7 +44,7 @@ impl Runtime for AlarmRuntime {
     }
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        self.tokio.wrap_udp_socket(socket)
+        StreamSocket::around(self.tokio.wrap_udp_socket(socket)?, &self.streams, &self.names)
     }
 
     fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {

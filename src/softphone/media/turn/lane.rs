@@ -1,0 +1,128 @@
+//! The stream to one TURN server, on behalf of one UDP socket of a connection: an allocation belongs to the connection it
+//! was made on, and ends with it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+use super::{framing, outbox::Outbox, server::StreamServer};
+use crate::{
+    net::stream::{self, Duplex, StreamError},
+    softphone::media::names::Names,
+};
+
+/// For name, TCP and TLS. Whoever waits for an answer waits less; a restart of ICE may come later.
+const CONNECT: Duration = Duration::from_secs(8);
+
+/// Between two attempts.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// How long the last messages may take: an allocation is given back.
+const LAST: Duration = Duration::from_secs(1);
+
+/// A message of a server, and the address that stands for it.
+pub type Received = (SocketAddr, Bytes);
+
+/// Opens a stream when there is something to send, and again after it broke. Ends when it is dropped, after what was
+/// pushed last has been sent.
+#[derive(Debug)]
+pub struct Lane {
+    outbox: Arc<Outbox>,
+}
+
+impl Lane {
+    /// Must be called inside a tokio runtime. What comes goes to `inbox`; what finds it full is thrown away.
+    pub fn start(server: StreamServer, names: Arc<Names>, inbox: mpsc::Sender<Received>) -> Self {
+        let outbox = Arc::new(Outbox::default());
+        let lane = Self { outbox: outbox.clone() };
+        tokio::spawn(async move {
+            tokio::select! {
+                () = keep(&server, &names, &outbox, &inbox) => {}
+                // Nobody receives any more: the socket is gone.
+                () = async { inbox.closed().await; sleep(LAST).await } => {}
+            }
+        });
+        lane
+    }
+
+    /// A datagram for the server.
+    pub fn push(&self, datagram: &[u8]) {
+        self.outbox.push(datagram);
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.outbox.close();
+    }
+}
+
+async fn keep(server: &StreamServer, names: &Arc<Names>, outbox: &Outbox, inbox: &mpsc::Sender<Received>) {
+    let url = &server.url;
+    while outbox.needs_stream().await {
+        match timeout(CONNECT, connect(server, names)).await {
+            Ok(Ok(stream)) => {
+                tracing::debug!(%url, "connected to a TURN server");
+                outbox.open();
+                let end = carry(stream, server.stands_for, outbox, inbox).await;
+                outbox.broken();
+                match end {
+                    Ok(()) => return,
+                    Err(reason) => tracing::warn!(%url, reason, "the connection to a TURN server broke"),
+                }
+            }
+            Ok(Err(error)) => tracing::warn!(%url, %error, "a TURN server is not reached"),
+            Err(_) => tracing::warn!(%url, "a TURN server does not answer"),
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+async fn connect(server: &StreamServer, names: &Arc<Names>) -> Result<Box<dyn Duplex>, StreamError> {
+    let host = server.url.authority();
+    let addresses = names
+        .resolve(&host)
+        .await
+        .map_err(|error| StreamError::Connect { host: host.clone(), reason: crate::net::fault::io_reason(&error) })?;
+    stream::connect(addresses, &server.url.host, &host, server.tls.as_ref()).await
+}
+
+/// Both ways until nothing comes any more from us; why it broke before.
+async fn carry(
+    stream: Box<dyn Duplex>,
+    from: SocketAddr,
+    outbox: &Outbox,
+    inbox: &mpsc::Sender<Received>,
+) -> Result<(), String> {
+    let (mut read, mut write) = tokio::io::split(stream);
+    let reading = async {
+        let mut buffer = BytesMut::new();
+        loop {
+            match read.read_buf(&mut buffer).await {
+                Ok(0) => return Err("connection closed".to_owned()),
+                Ok(_) => {}
+                Err(error) => return Err(crate::net::fault::reason(&error)),
+            }
+            while let Some(message) = framing::take(&mut buffer).map_err(|error| error.to_string())? {
+                // A full inbox: nobody takes sound at the speed at which it comes, and nothing may wait here.
+                inbox.try_send((from, message)).unwrap_or_default();
+            }
+        }
+    };
+    let writing = async {
+        while let Some(message) = outbox.next().await {
+            write.write_all(&message).await?;
+            write.flush().await?;
+        }
+        write.shutdown().await
+    };
+    tokio::select! {
+        end = reading => end,
+        end = writing => end.map_err(|error| crate::net::fault::reason(&error)),
+    }
+}

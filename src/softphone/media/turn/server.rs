@@ -1,0 +1,39 @@
+//! Which TURN servers are reached over a stream.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use crate::{
+    config::{IceConfig, IceTransport, IceUrl},
+    net::tls::Tls,
+};
+
+/// A TURN server that is reached over a stream.
+#[derive(Clone, Debug)]
+pub struct StreamServer {
+    /// Where it is.
+    pub url: IceUrl,
+    /// What the crate takes for its address.
+    pub stands_for: SocketAddr,
+    /// How its certificate is checked; none: TCP without TLS.
+    pub tls: Option<Tls>,
+}
+
+impl StreamServer {
+    /// All of them, in the order of the configuration. 0.0.0.1 and on stand for them: no host has such an address (RFC
+    /// 6890), and nothing that got out by mistake would arrive anywhere.
+    pub fn all(config: &IceConfig, tls: &Tls) -> Vec<Self> {
+        let urls = config.servers.iter().flat_map(|server| &server.urls).filter(|url| url.is_stream());
+        urls.zip(1..)
+            .map(|(url, number)| Self {
+                url: url.clone(),
+                stands_for: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::from_bits(number), 1)),
+                tls: (url.transport == IceTransport::Tls).then(|| tls.clone()),
+            })
+            .collect()
+    }
+
+    /// As the crate is to know it.
+    pub fn offered(&self) -> String {
+        format!("turn:{}?transport=udp", self.stands_for)
+    }
+}
