@@ -1,7 +1,10 @@
 //! A connection over TCP or TLS that carries packets of sound: what cannot leave at once is to wait where it can still be
 //! thrown away, not in the buffers of the system and of TLS, where it would arrive seconds late.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 
 use rustls::pki_types::ServerName;
 use socket2::SockRef;
@@ -56,10 +59,18 @@ impl StreamError {
     }
 }
 
-/// An open connection.
+/// Bytes both ways.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// An open connection, and where on this machine it begins.
+pub struct Stream {
+    /// Both ways.
+    pub io: Box<dyn Duplex>,
+    /// The address the system has chosen.
+    pub source: Option<IpAddr>,
+}
 
 /// Opens a connection to the first of `addresses` that answers; with `tls`, the server has to be `name` by its
 /// certificate. `host` is for messages.
@@ -71,11 +82,12 @@ pub async fn connect(
     name: &str,
     host: &str,
     tls: Option<&Tls>,
-) -> Result<Box<dyn Duplex>, StreamError> {
+) -> Result<Stream, StreamError> {
     let broken = |error: &io::Error| StreamError::Connect { host: host.to_owned(), reason: fault::reason(error) };
     let socket = dial_any(addresses).await.map_err(|error| broken(&error))?;
     keep_short(&socket);
-    let Some(tls) = tls else { return Ok(Box::new(socket)) };
+    let source = socket.local_addr().ok().map(|address| address.ip());
+    let Some(tls) = tls else { return Ok(Stream { io: Box::new(socket), source }) };
     let name = ServerName::try_from(name.to_owned())
         .map_err(|error| StreamError::Connect { host: host.to_owned(), reason: error.to_string() })?;
     let mut stream = TlsConnector::from(tls.config.clone()).connect(name, socket).await.map_err(|error| {
@@ -85,7 +97,7 @@ pub async fn connect(
         }
     })?;
     stream.get_mut().1.set_buffer_limit(Some(UNENCRYPTED));
-    Ok(Box::new(stream))
+    Ok(Stream { io: Box::new(stream), source })
 }
 
 /// Has the system say "not now" early.
@@ -129,7 +141,8 @@ mod tests {
                 stream.write_all(&four).await.unwrap();
             }
         });
-        let mut stream = connect(vec![address], "localhost", "localhost:1", Some(&tls)).await?;
+        let Stream { io: mut stream, source } = connect(vec![address], "localhost", "localhost:1", Some(&tls)).await?;
+        assert_eq!(source, Some(address.ip()));
         stream.write_all(b"ping").await.unwrap();
         let mut four = [0; 4];
         tokio::time::timeout(SOON, stream.read_exact(&mut four)).await.unwrap().unwrap();

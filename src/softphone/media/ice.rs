@@ -65,6 +65,11 @@ impl Ice {
         self.config.tcp && self.config.policy == IcePolicy::All
     }
 
+    /// Whether a relay may be used.
+    pub fn may_relay(&self) -> bool {
+        self.config.servers.iter().flat_map(|server| &server.urls).any(|url| url.turn)
+    }
+
     /// The addresses of this machine.
     pub fn network(&self) -> &Network {
         &self.network

@@ -28,7 +28,7 @@ use rtc::{
         RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
     },
 };
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use webrtc::{
     media_stream::track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP},
     peer_connection::{
@@ -44,9 +44,10 @@ use super::{
     ice::Ice,
     network::Places,
     reporter::{self, Reporter},
-    runtime::AlarmRuntime,
+    runtime::{Alarm, AlarmRuntime},
     sdp::{Choice, Fingerprints, Local, Remote, Setup},
     tap::{self, Link, Sink, Tap, Told},
+    turn::StreamServer,
 };
 use crate::{
     config::Codec,
@@ -130,6 +131,8 @@ pub struct Peer {
     sender: Arc<dyn RtpSender>,
     /// A path was found.
     found: Arc<AtomicBool>,
+    alarm: Arc<Alarm>,
+    streams: Arc<[StreamServer]>,
 }
 
 /// What of a connection was told to the far end before the connection was made.
@@ -142,7 +145,7 @@ struct Handler {
     number: u64,
     states: mpsc::UnboundedSender<(u64, PeerState)>,
     gathered: watch::Sender<u64>,
-    alarm: Arc<Notify>,
+    alarm: Arc<Alarm>,
     found: Arc<AtomicBool>,
 }
 
@@ -168,7 +171,7 @@ impl PeerConnectionEventHandler for Handler {
     async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
         tracing::debug!(%state, "ICE");
         if matches!(state, RTCIceConnectionState::Connected | RTCIceConnectionState::Completed) {
-            self.alarm.notify_one();
+            self.alarm.ring();
             self.tell(PeerState::PathFound);
         }
     }
@@ -284,7 +287,13 @@ impl Peer {
         let (runtime, alarm) = AlarmRuntime::new(ice);
         let (gathered_in, gathered) = watch::channel(0);
         let found = Arc::new(AtomicBool::new(false));
-        let handler = Handler { number, states: wiring.states, gathered: gathered_in, alarm, found: found.clone() };
+        let handler = Handler {
+            number,
+            states: wiring.states,
+            gathered: gathered_in,
+            alarm: alarm.clone(),
+            found: found.clone(),
+        };
         let connection: Arc<dyn PeerConnection> = Arc::new(
             PeerConnectionBuilder::new()
                 .with_configuration(ice.configuration(certificate.clone()).await)
@@ -329,6 +338,8 @@ impl Peer {
             pinned,
             sender,
             found,
+            alarm,
+            streams: ice.streams(),
         })
     }
 
@@ -511,7 +522,9 @@ impl Peer {
             .candidate_pairs()
             .filter(|pair| pair.responses_received > 0)
             .max_by_key(|pair| (pair.nominated, pair.packets_received))?;
-        Some(((pair.current_round_trip_time * 1000.0) as f32, self.path_kind().await))
+        let kind = self.path_kind().await;
+        self.alarm.set_relays(!matches!(kind, Some(PathKind::Host | PathKind::ServerReflexive)));
+        Some(((pair.current_round_trip_time * 1000.0) as f32, kind))
     }
 
     /// The statistics know no candidates; the transport does.
@@ -533,7 +546,12 @@ impl Peer {
         let (local, remote) = (pair.local(), pair.remote());
         let begin = if local.typ == RTCIceCandidateType::Host { &local.address } else { &local.related_address };
         let end = remote.address.parse().ok().filter(|_| local.typ != RTCIceCandidateType::Relay);
-        Some((begin.parse().ok()?, end.map(|address| SocketAddr::new(address, remote.port))))
+        let mut begin: IpAddr = begin.parse().ok()?;
+        if local.typ == RTCIceCandidateType::Relay && begin.is_loopback() {
+            // What reaches a server over a stream stands on the stream, not on the socket it is for.
+            begin = self.streams.iter().find_map(StreamServer::source).unwrap_or(begin);
+        }
+        Some((begin, end.map(|address| SocketAddr::new(address, remote.port))))
     }
 
     /// Ends the association; idempotent.

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{framing, outbox::Outbox, server::StreamServer};
 use crate::{
-    net::stream::{self, Duplex, StreamError},
+    net::stream::{self, Duplex, Stream, StreamError},
     softphone::media::names::Names,
 };
 
@@ -69,7 +69,8 @@ async fn keep(server: &StreamServer, names: &Arc<Names>, outbox: &Outbox, inbox:
             Ok(Ok(stream)) => {
                 tracing::debug!(%url, "connected to a TURN server");
                 outbox.open();
-                let end = carry(stream, server.stands_for, outbox, inbox).await;
+                server.set_source(stream.source);
+                let end = carry(stream.io, server.stands_for, outbox, inbox).await;
                 outbox.broken();
                 match end {
                     Ok(()) => return,
@@ -83,7 +84,7 @@ async fn keep(server: &StreamServer, names: &Arc<Names>, outbox: &Outbox, inbox:
     }
 }
 
-async fn connect(server: &StreamServer, names: &Arc<Names>) -> Result<Box<dyn Duplex>, StreamError> {
+async fn connect(server: &StreamServer, names: &Arc<Names>) -> Result<Stream, StreamError> {
     let host = server.url.authority();
     let addresses = names
         .resolve(&host)
@@ -124,5 +125,69 @@ async fn carry(
     tokio::select! {
         end = reading => end,
         end = writing => end.map_err(|error| crate::net::fault::reason(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::{
+        config::{IceConfig, IceServer},
+        net::{
+            testing::{SOON, accept},
+            tls::Tls,
+        },
+    };
+
+    const SOUND: [u8; 9] = [0x40, 0, 0, 5, 1, 2, 3, 4, 5];
+
+    fn allocate(id: u8) -> Vec<u8> {
+        [&b"\x00\x03\x00\x00\x21\x12\xa4\x42"[..], &[id; 12]].concat()
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_opened_for_an_allocate_and_again_after_it_broke() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("turn:{}?transport=tcp", listener.local_addr().unwrap()).parse().unwrap();
+        let servers = vec![IceServer { urls: vec![url], username: None, credential: None }];
+        let config = IceConfig { servers, ..IceConfig::default() };
+        let server = StreamServer::all(&config, &Tls::new(None).unwrap()).pop().unwrap();
+        let (sender, mut inbox) = mpsc::channel(8);
+        let lane = Lane::start(server.clone(), Arc::default(), sender);
+
+        lane.push(&allocate(1));
+        let mut stream = accept(&listener).await;
+        let mut request = [0; 20];
+        stream.read_exact(&mut request).await.unwrap();
+        assert_eq!(&request[..], allocate(1));
+        assert_eq!(server.source(), Some("127.0.0.1".parse().unwrap()), "what the call's path stands on");
+        lane.push(&SOUND);
+        let mut padded = [0xff; 12];
+        stream.read_exact(&mut padded).await.unwrap();
+        assert_eq!((&padded[..9], &padded[9..]), (&SOUND[..], &[0; 3][..]));
+        stream.write_all(&padded).await.unwrap();
+        let received = timeout(SOON, inbox.recv()).await.unwrap().unwrap();
+        assert_eq!((received.0, &received.1[..]), (server.stands_for, &SOUND[..]));
+
+        // The server goes in the middle of a message; the next allocation is on a stream of its own.
+        stream.write_all(&padded[..6]).await.unwrap();
+        drop(stream);
+        let mut stream = loop {
+            lane.push(&allocate(2));
+            if let Ok(accepted) = timeout(Duration::from_millis(100), listener.accept()).await {
+                break accepted.unwrap().0;
+            }
+        };
+        stream.read_exact(&mut request).await.unwrap();
+        assert_eq!(&request[..], allocate(2));
+
+        // What was pushed last is sent before the end.
+        lane.push(&SOUND);
+        drop(lane);
+        let mut rest = Vec::new();
+        timeout(SOON, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+        assert_eq!(rest, padded);
     }
 }

@@ -1,6 +1,9 @@
 //! Which TURN servers are reached over a stream.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::{
     config::{IceConfig, IceTransport, IceUrl},
@@ -16,6 +19,8 @@ pub struct StreamServer {
     pub stands_for: SocketAddr,
     /// How its certificate is checked; none: TCP without TLS.
     pub tls: Option<Tls>,
+    /// Where on this machine the newest stream to it begins.
+    source: Arc<Mutex<Option<IpAddr>>>,
 }
 
 impl StreamServer {
@@ -28,8 +33,19 @@ impl StreamServer {
                 url: url.clone(),
                 stands_for: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::from_bits(number), 1)),
                 tls: (url.transport == IceTransport::Tls).then(|| tls.clone()),
+                source: Arc::default(),
             })
             .collect()
+    }
+
+    /// Where on this machine a stream to it begins, if there has been any.
+    pub fn source(&self) -> Option<IpAddr> {
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream begins there now.
+    pub fn set_source(&self, source: Option<IpAddr>) {
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = source;
     }
 
     /// As the crate is to know it.
