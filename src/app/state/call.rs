@@ -101,6 +101,8 @@ pub(in crate::app) struct NextCall {
     pub(in crate::app) echo: bool,
     /// The platform has said since that it holds no call.
     pub(in crate::app) held_none: bool,
+    /// A resync has said that it rings, and nothing else: its leg may be that of another call.
+    pub(in crate::app) bare: bool,
 }
 
 /// A ring that the platform has pushed for a call that is not on the screen yet.
@@ -176,8 +178,15 @@ pub(in crate::app) struct Call {
     pub(in crate::app) leg: Option<Leg>,
     /// It has, or had, a leg.
     pub(in crate::app) leg_came: bool,
+    /// A leg that was taken for its own one was cancelled before the platform had spoken of the call.
+    pub(in crate::app) leg_gone: bool,
     /// Its leg may be that of a call that was over before.
     pub(in crate::app) echo: bool,
+    /// Nothing but the time at which they came says that its leg and the platform's call are one.
+    pub(in crate::app) unsure: bool,
+    /// The platform has ended a call that may be this one, since then nobody hears the agent in the leg, which still
+    /// lives.
+    pub(in crate::app) hushed_at: Option<Instant>,
     /// It was found by the platform's word, and no leg of it has come to this program's phone: nothing of it is heard here.
     pub(in crate::app) legless: bool,
     /// Its line of an earlier run of the program, which goes on.
@@ -192,6 +201,8 @@ pub(in crate::app) struct Call {
     pub(in crate::app) own_ring_at: Option<Instant>,
     /// The agent asked for the end.
     pub(in crate::app) hang_up_asked: bool,
+    /// The platform has agreed to end it.
+    pub(in crate::app) end_agreed: bool,
     /// Who ended it, once known.
     pub(in crate::app) hung_up_by: Option<HungUpBy>,
     /// The program ends it because nothing more comes of it, and has said so.

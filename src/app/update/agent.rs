@@ -14,6 +14,9 @@ use crate::{
 const OWN_REASONS: i64 = 10;
 /// For so long after a call has begun the platform's word on the agent may still be from before it.
 pub(super) const JUST_BEGUN: Duration = Duration::from_secs(2);
+/// A call out that the platform has accepted, and of which it has not spoken when it says that it holds none, is over if it
+/// does not come to speak of it within this time.
+const FIRST_MESSAGE: Duration = Duration::from_secs(5);
 
 impl Turn<'_> {
     pub(super) fn agent_push(&mut self, event: &AgentEvent) {
@@ -127,14 +130,23 @@ impl Turn<'_> {
         self.older_calls_are_over();
         self.next_call_is_held(false);
         let at = self.now.at;
+        let unspoken = self.state.live_call().is_some_and(|call| self.state.awaits_first_message(call));
+        let link_since = self.state.link.opened_at;
         let Some(call) = self.state.live_call_mut().filter(|call| call.leg.is_none()) else {
             return self.forget_call();
         };
         let begun = call.clocks.started_at.unwrap_or(at) + JUST_BEGUN;
         let begins = matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing);
-        if begins && !call.guessed && call.leg_lost.is_none() && !call.occupied && at < begun {
+        // One that was asked for before the link came would be among what it tells first.
+        let asked_before = call.asked && call.clocks.started_at.is_some_and(|at| at < link_since);
+        let just_begun = (at < begun && !asked_before) || unspoken;
+        if begins && !call.guessed && call.leg_lost.is_none() && !call.occupied && just_begun {
             // One that was asked for here and that the platform has not spoken of has a deadline of its own.
-            call.doubted_until = call.platform.is_some().then_some(begun);
+            call.doubted_until = match (unspoken, call.platform) {
+                (true, _) => Some(at + FIRST_MESSAGE),
+                (false, Some(_)) => Some(begun),
+                (false, None) => None,
+            };
             return;
         }
         self.end_platform_call();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Turn;
+use super::{Turn, unsure::HUSHED};
 use crate::{
     app::{
         Effect, LinkState, State, TimerId,
@@ -23,6 +23,8 @@ const FOUND_RING: Duration = Duration::from_secs(5);
 const RINGS: Duration = Duration::from_secs(90);
 /// A call that was asked for and of which nothing at all is heard.
 const NOTHING_HEARD: Duration = Duration::from_secs(30);
+/// The same of one whose own leg has come and was cancelled: what the platform has to say of it is late at most.
+const LEG_GONE: Duration = Duration::from_secs(5);
 /// The called party does not answer: RFC 3261 gives an INVITE 3 min (timer C).
 const PLACED: Duration = Duration::from_secs(180);
 /// A consulted party does not answer.
@@ -37,6 +39,8 @@ const LEG_LOST: Duration = Duration::from_secs(15);
 enum Overdue {
     /// The platform holds no call, and no leg has come.
     Doubted,
+    /// Nobody has said that the call of a leg in which nobody hears the agent is over.
+    Hushed,
     /// A leg wants to be answered by itself, and nobody has said what for.
     Unannounced,
     /// It rings, and there is nothing here to answer.
@@ -69,11 +73,14 @@ impl State {
                 call.leg.as_ref().map(|leg| (leg.since + ANNOUNCED, Overdue::Unannounced))
             }
             CallPhase::Ringing | CallPhase::Dialing if !known => None,
+            // It was found by what the platform said, and the platform says what becomes of it when the link is back.
+            CallPhase::Ringing if call.legless && !told && self.link.state != LinkState::GivenUp => None,
             CallPhase::Ringing if call.legless => Some((since + FOUND_RING, Overdue::NoLeg)),
             CallPhase::Ringing if web_phone && call.leg.is_none() => Some((since + NO_LEG, Overdue::NoLeg)),
             CallPhase::Ringing => Some((since + RINGS, Overdue::Rings)),
             CallPhase::Dialing if call.platform.is_none() && call.leg.is_none() => {
-                Some((since + NOTHING_HEARD, Overdue::NothingHeard))
+                let wait = if call.leg_gone { LEG_GONE } else { NOTHING_HEARD };
+                Some((since + wait, Overdue::NothingHeard))
             }
             CallPhase::Dialing => Some((since + PLACED, Overdue::Placed)),
             // What a platform tells after an absence may stand for a consultation that was answered meanwhile.
@@ -101,7 +108,8 @@ impl State {
             | CallPhase::Ended => None,
         };
         let doubt = call.doubted_until.filter(|_| call.leg.is_none()).map(|at| (at, Overdue::Doubted));
-        phase.into_iter().chain(doubt).min_by_key(|(at, _)| *at)
+        let hushed = call.hushed_at.map(|at| (at + HUSHED, Overdue::Hushed));
+        phase.into_iter().chain(doubt).chain(hushed).min_by_key(|(at, _)| *at)
     }
 
     /// Whether the platform's messages come.
@@ -140,6 +148,7 @@ impl Turn<'_> {
         let who = self.other_end();
         match overdue {
             Overdue::Doubted => self.doubt_is_over(),
+            Overdue::Hushed => self.hushed_no_more(),
             Overdue::Unannounced => self.offer_unannounced_leg(),
             Overdue::NoLeg => {
                 self.refuse_at_platform();

@@ -65,6 +65,11 @@ impl Turn<'_> {
     pub(super) fn dialled(&mut self) {
         let Some(Dialled { at, number, agent, caller_id, queue_id }) = self.state.dialled.take() else { return };
         let shown = self.state.live_call();
+        if shown.is_some_and(|call| !may_be_dialled(call)) && !self.state.has_come_and_gone(at) {
+            // Its own leg may come, or wait, until that call is over.
+            self.state.dialled = Some(Dialled { at, number, agent, caller_id, queue_id });
+            return tracing::info!("a call was accepted beside another one");
+        }
         if shown.is_some_and(|call| !may_be_dialled(call)) || (shown.is_none() && self.state.has_come_and_gone(at)) {
             return tracing::info!("a call was accepted that is over by now, or that another one was faster than");
         }

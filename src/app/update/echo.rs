@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::{
-        Effect, LinkState, State, TimerId,
+        Action, Effect, LinkState, State, TimerId,
         state::{Call, JustEnded, Leg, NextCall, NextRing, PlatformKey},
     },
     cti::push::{PhoneEvent, PhoneState},
@@ -33,6 +33,8 @@ const DOUBT: Duration = Duration::from_millis(1500);
 const LEGLESS: Duration = Duration::from_secs(4);
 /// A message that comes twice does so at once.
 const TWICE: Duration = Duration::from_secs(1);
+/// The own leg of a call that was accepted comes within this time.
+const ACCEPTED: Duration = Duration::from_secs(10);
 /// Calls that have ended lately: more than a phone has in [`LATE`].
 const REMEMBERED: usize = 8;
 
@@ -77,6 +79,11 @@ impl State {
         self.ended.iter().any(|ended| self.is_unspoken(ended, now))
     }
 
+    /// The same of a call that has begun since a time.
+    pub(super) fn is_behind_since(&self, since: Instant, now: Instant) -> bool {
+        self.ended.iter().any(|ended| ended.since > since && self.is_unspoken(ended, now))
+    }
+
     /// Whether this is a call that was over here before the platform announced it.
     pub(super) fn was_late(&self, key: PlatformKey) -> bool {
         self.ended_as(key).is_some_and(|ended| ended.late)
@@ -101,6 +108,17 @@ impl State {
         let own = call.ring.map_or(call.asked, |ring| !ring.is_offered());
         let other_kind = call.leg.is_none() && (call.asked || call.ring.is_some()) && own != leg.asks;
         if other_kind { any } else { named && number.is_some() && !same(number) }
+    }
+
+    /// Whether a number has been dialled whose call is not on the screen: the platform is being asked, or has accepted it.
+    pub(super) fn is_dialling(&self, now: Instant) -> bool {
+        let waits = |action| self.pending.commands.contains_key(&action);
+        let accepted = self.dialled.as_ref().is_some_and(|dialled| {
+            dialled.at <= now
+                && now.saturating_duration_since(dialled.at) < ACCEPTED
+                && !self.has_come_and_gone(dialled.at)
+        });
+        waits(Action::Dial) || waits(Action::DialAgent) || accepted
     }
 
     /// Whether a call that was asked for at that time is over by now.
@@ -133,8 +151,9 @@ impl State {
                 let may = !own && !ended.own && !ended.rung && !differ(ended.number.as_deref(), number);
                 may && self.is_unspoken(ended, now)
             };
-            let place = self.ended.iter().position(named).or_else(|| self.ended.iter().position(before));
-            return place.filter(|_| !waits && !is_number(call.peer.number.as_deref()));
+            let place = self.ended.iter().position(named);
+            let place = place.or_else(|| self.ended.iter().position(before).filter(|_| !waits));
+            return place.filter(|_| !is_number(call.peer.number.as_deref()));
         }
         if (shown.is_some() && leg.is_none()) || (waits && shown.is_none()) {
             return None;
@@ -156,6 +175,21 @@ impl State {
         }
         let of_shown = leg.is_some_and(|leg| same(Some(&leg.from)));
         named.or_else(|| self.ended.iter().position(fits).filter(|_| !of_shown && !waits))
+    }
+
+    /// The dialled call that is over of which this is the ring: the platform has said that it calls out, and the two
+    /// messages came apart.
+    pub(super) fn own_ring_of_ended(&self, kind: Option<RingKind>, event: &PhoneEvent, now: Instant) -> Option<usize> {
+        let called = event.called.as_deref().filter(|_| kind == Some(RingKind::Outbound));
+        let shown = self.live_call().filter(|call| call.asked || call.ring == Some(RingKind::Outbound));
+        if shown.is_some_and(|call| same_number(call.peer.number.as_deref(), called)) {
+            return None;
+        }
+        self.ended.iter().position(|ended| {
+            let late = now.saturating_duration_since(ended.at) < LATE;
+            let open = ended.platform.is_some() && self.is_open(ended, event.call_id.as_deref());
+            late && open && ended.own && (!ended.rung || ended.late) && same_number(ended.number.as_deref(), called)
+        })
     }
 
     /// Whether a message with this name, or none, may be about a call that is over here.
@@ -189,12 +223,20 @@ impl Turn<'_> {
             doubted: true,
             echo: false,
             held_none: false,
+            bare: false,
         })
     }
 
     /// A leg that may be of a call that is over.
     pub(super) fn doubt_leg(&mut self, leg: Leg) {
         tracing::info!(call_id = leg.call_id, "a leg after the end of a call that had none");
+        let ring = self.state.next_call.as_ref().filter(|next| !next.doubted).and_then(|next| next.ring.as_ref());
+        let of_ring = |ring: &NextRing| !differ(number_of(!ring.kind.is_offered(), &ring.event), Some(&leg.from));
+        if ring.is_some_and(|ring| !of_ring(ring)) {
+            // The next call waits already, and this leg is none of it.
+            self.leg_has_come(&leg);
+            return self.phone(softphone::Command::TurnAway { call_id: leg.call_id });
+        }
         if let Some(older) = self.doubted(DOUBT).leg.replace(leg) {
             // Another one after it: it was that of the call that is over.
             self.leg_has_come(&older);
@@ -204,7 +246,7 @@ impl Turn<'_> {
     }
 
     /// A leg was that of a call that is over, if there is one that had none; whether there is.
-    fn leg_has_come(&mut self, leg: &Leg) -> bool {
+    pub(super) fn leg_has_come(&mut self, leg: &Leg) -> bool {
         let fits = |ended: &&mut JustEnded| {
             let late = ended.at <= leg.since && leg.since.saturating_duration_since(ended.at) < LATE;
             late && !ended.leg_came && ended.own == leg.asks && !differ(ended.number.as_deref(), Some(&leg.from))
@@ -233,6 +275,32 @@ impl Turn<'_> {
         let legless = in_order && self.state.session.web_phone && self.state.live_call().is_none();
         self.doubted(if legless { LEGLESS } else { DOUBT }).ring =
             Some(NextRing { key, kind: kind.unwrap_or(RingKind::Outbound), event });
+    }
+
+    /// The ring of a dialled call that is over has come now.
+    pub(super) fn own_ring_was_late(&mut self, kind: RingKind, event: &PhoneEvent) {
+        let place = self.state.own_ring_of_ended(Some(kind), event, self.now.at);
+        if let Some(ended) = place.and_then(|place| self.state.ended.get_mut(place)) {
+            (ended.rung, ended.late) = (true, true);
+        }
+    }
+
+    /// A platform's call that is over was taken for that of a leg which has come since, and had none of its own.
+    pub(super) fn remember_legless(&mut self, since: Instant) {
+        self.remember(JustEnded {
+            at: since,
+            since,
+            journal_id: None,
+            platform: None,
+            over: true,
+            answered: false,
+            own: false,
+            rung: true,
+            late: false,
+            leg_came: false,
+            hung_up: false,
+            number: None,
+        });
     }
 
     fn remember(&mut self, ended: JustEnded) {
@@ -321,6 +389,9 @@ impl Turn<'_> {
         match waiting {
             Some(waiting) => {
                 (waiting.leg, waiting.doubted) = (Some(leg), false);
+                let says_more =
+                    |event: &PhoneEvent| event.caller.is_some() || event.call_id.is_some() || event.queue_id.is_some();
+                waiting.bare = waiting.ring.as_ref().is_some_and(|ring| !says_more(&ring.event));
                 self.doubted_ring_is_new();
                 None
             }
@@ -425,14 +496,31 @@ impl Turn<'_> {
             self.doubted_ring_joins();
         }
         if live {
+            if let Some(leg) = self.take_awaited_leg() {
+                // Nobody has taken it back, and the call on the screen has none. If it is not that one's after all, its
+                // end will say so.
+                return self.take_leg(leg);
+            }
+            let dialling = self.state.is_dialling(now);
+            let of_dialled = |next: &&mut NextCall| dialling && next.leg.as_ref().is_some_and(|leg| leg.asks);
+            if let Some(waiting) = self.state.next_call.as_mut().filter(of_dialled) {
+                // It is that of the call which is being asked for.
+                waiting.doubted = false;
+                return self.effects.push(Effect::StartTimer { timer: TimerId::NextCall, after: DOUBT });
+            }
             if let Some(waiting) = self.state.next_call.take() {
                 self.remember_waiting(&waiting, false);
                 self.nobody_took(waiting);
             }
         } else {
+            if self.doubted_ring_is_of_dialled() {
+                self.doubted_ring_was_of_ended();
+            }
             self.doubted_ring_is_new();
             let of_own =
                 |waiting: &mut NextCall| waiting.ring.is_none() && waiting.leg.as_ref().is_some_and(|leg| leg.asks);
+            let dialling = self.state.is_dialling(now);
+            let of_own = |waiting: &mut NextCall| !dialling && of_own(waiting);
             if let Some(leg) = self.state.next_call.take_if(of_own).and_then(|waiting| waiting.leg) {
                 // Nobody but this agent asks for such a leg, and what was asked for is over.
                 self.leg_has_come(&leg);
@@ -442,6 +530,23 @@ impl Turn<'_> {
                 (waiting.doubted, waiting.echo) = (false, waiting.ring.is_none());
             }
         }
+    }
+
+    /// Whether the ring in doubt is that of a call which this agent dialled, and which is over: nobody has dialled since.
+    fn doubted_ring_is_of_dialled(&self) -> bool {
+        let Some(ring) = self.state.doubted_ring().filter(|ring| !ring.kind.is_offered()) else { return false };
+        let called = ring.event.called.as_deref();
+        self.state.ended_as(ring.key).is_some_and(|ended| ended.own && same_number(ended.number.as_deref(), called))
+    }
+
+    /// The leg in doubt, if the call on the screen awaits one of its kind.
+    fn take_awaited_leg(&mut self) -> Option<Leg> {
+        let call = self.state.live_call().filter(|call| call.leg.is_none() && !call.hang_up_asked && !call.guessed)?;
+        let own = call.ring.map_or(call.asked, |ring| !ring.is_offered());
+        let number = call.caller.clone().or_else(|| call.peer.number.clone());
+        let is_this = |leg: &Leg| leg.asks == own && !differ(number.as_deref(), Some(&leg.from));
+        let fits = |waiting: &mut NextCall| waiting.leg.as_ref().is_some_and(is_this);
+        self.state.next_call.take_if(fits).and_then(|waiting| waiting.leg)
     }
 
     /// The platform has ended a call of which it has said nothing before: the first of those that are over here.
@@ -464,6 +569,11 @@ impl Turn<'_> {
         if (leg.answered && !another_waits) || !self.held_by_platform() {
             return false;
         }
+        if another_waits && self.state.link.state != LinkState::Up {
+            // It may as well be this call that is over, and the one that waits the next customer's: nobody says so now, and
+            // no name is better than a wrong one.
+            return false;
+        }
         // A customer who was refused and rings again at once has the same number. If it is the end of this call after all,
         // the platform says so.
         if !self.leg_has_come(leg) {
@@ -481,7 +591,14 @@ impl Turn<'_> {
         let alone = |waiting: &mut NextCall| !waiting.doubted && waiting.ring.is_none();
         if let Some(leg) = self.state.next_call.take_if(alone).and_then(|waiting| waiting.leg) {
             self.effects.push(Effect::StopTimer(TimerId::NextCall));
+            let from = leg.from.clone();
             self.take_leg(leg);
+            if let Some(call) = self.state.live_call_mut() {
+                // Only the order of the legs says so, where nothing was said but that it rings.
+                let bare = call.caller.is_none() && call.queue_id.is_none() && !call.named;
+                let found = bare && call.ring == Some(RingKind::Called) && call.call_type.is_none();
+                call.unsure |= found && !same_number(call.peer.number.as_deref(), Some(&from));
+            }
         }
     }
 

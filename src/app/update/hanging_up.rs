@@ -97,6 +97,9 @@ impl Turn<'_> {
         let has_leg = self.state.live_call().is_some_and(|call| call.leg.is_some());
         match result {
             Ok(reply) if reply.is_ok() => {
+                if let Some(call) = self.state.live_call_mut() {
+                    call.end_agreed = true;
+                }
                 if has_leg {
                     self.hang_up_leg();
                 } else if !self.state.session.web_phone || self.state.live_call().is_some() {
@@ -120,8 +123,9 @@ impl Turn<'_> {
                 }
             }
             Err(error) => {
+                let asked = self.ending_is_asked();
                 if let Some(call) = self.state.live_call_mut() {
-                    call.hang_up_asked = false;
+                    call.hang_up_asked = asked || call.end_agreed;
                 }
                 self.command_failed(action, unreachable(&error));
             }

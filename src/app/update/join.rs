@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use super::Turn;
 use crate::{
     app::{
-        Action, State,
+        Action, LinkState, State,
         state::{Call, Leg, PlatformKey},
     },
     cti::push::{PhoneEvent, PhoneState},
@@ -84,14 +84,15 @@ impl State {
             }
             // What happens within a call may have other names than the call itself, but its end has the call's.
             let named = own.and_then(|key| self.platform.get(key)).is_some_and(|call| call.is_named());
-            if end && shown.is_some() && (named || (own.is_none() && has_leg)) {
+            let unsure = shown.is_some_and(|call| call.unsure);
+            if end && shown.is_some() && !unsure && (named || (own.is_none() && has_leg)) {
                 return Subject::Over;
             }
         }
         match self.platform.newest() {
             Some(newest) if Some(newest.key) == own => Subject::Shown,
             // Either may be meant; each has a leg whose own end will say it.
-            Some(newest) if self.waits(newest.key) && end && shown.is_some() && !self.doubts() => Subject::Over,
+            Some(newest) if self.waits(newest.key) && end && own.is_some() && !self.doubts() => Subject::Over,
             Some(newest) if self.waits(newest.key) => Subject::Waiting(newest.key),
             Some(newest) if self.is_late_tearing_down(newest.key, event.state) => Subject::Shown,
             // It was turned away beside the call on the screen, whose leg has an end of its own.
@@ -105,8 +106,9 @@ impl State {
             None => {
                 let just_over = self.platform.over_at.is_some_and(|at| now.saturating_duration_since(at) < LATE);
                 let leg_only = shown.is_some_and(|call| call.platform.is_none() && call.leg.is_some());
-                // The end of the last call, said twice: this leg has nothing to do with it.
-                let twice = end && just_over && leg_only;
+                let asked_only = shown.is_some_and(|call| self.awaits_first_message(call));
+                // The end of the last call, said twice: this leg, or this dialled call, has nothing to do with it.
+                let twice = end && just_over && (leg_only || asked_only);
                 // The platform has not come to speak of what has come and gone here: it speaks of what was before.
                 let before = self.is_behind(now) && event.state != PhoneState::TornDown;
                 if twice || (before && (shown.is_none() || leg_only)) { Subject::Over } else { Subject::Shown }
@@ -142,7 +144,7 @@ impl State {
         if known.is_some_and(|key| self.waits(key)) || self.is_doubted_again(kind, event) {
             return Beginning::WaitsAgain;
         }
-        if known.is_some_and(|key| self.was_late(key)) {
+        if known.is_some_and(|key| self.was_late(key)) || self.own_ring_of_ended(kind, event, now).is_some() {
             return Beginning::Over;
         }
         if self.ring_of_ended(kind, event, now).is_some() {
@@ -156,6 +158,8 @@ impl State {
         let Some(own) = call.platform else {
             return if call.guessed {
                 Beginning::New
+            } else if self.is_before_dialled(call, kind) {
+                Beginning::Waits
             } else if self.joins(call, kind, event, now) || call.leg.is_none() {
                 Beginning::Joins
             } else {
@@ -164,7 +168,8 @@ impl State {
         };
         let named = self.platform.get(own).is_some_and(|call| call.is_named());
         let other_name = event.call_id.is_some() && named;
-        let other_number = differ(call.caller.as_deref(), event.caller.as_deref());
+        let from = call.leg.as_ref().map(|leg| leg.from.as_str()).filter(|_| call.unsure && self.is_from_caller(kind));
+        let other_number = [call.caller.as_deref(), from].iter().any(|known| differ(*known, event.caller.as_deref()));
         let has_leg = call.leg.is_some();
         if call.hang_up_asked && !has_leg && !named && call.caller.is_none() && event.caller.is_some() {
             // Of what is being ended nothing was known but that it was there: this is the next one.
@@ -188,6 +193,22 @@ impl State {
             // It has no leg here, and nothing says that it is another call.
             (false, false) => Beginning::Ignored,
         }
+    }
+
+    /// Whether a ring is that of another call than the one that was dialled: the platform has accepted that one, and speaks
+    /// of it after what was before it.
+    fn is_before_dialled(&self, call: &Call, kind: Option<RingKind>) -> bool {
+        let offered = kind.is_some_and(RingKind::is_offered);
+        let own_leg = call.leg.as_ref().is_none_or(|leg| leg.asks);
+        offered && own_leg && self.awaits_first_message(call)
+    }
+
+    /// Whether the platform has accepted a call that was dialled here and has not spoken of it yet, over a link that has
+    /// been up since: whatever it says before it speaks of that call is about another one.
+    pub(super) fn awaits_first_message(&self, call: &Call) -> bool {
+        let accepted = call.asked && call.platform.is_none() && call.phase == CallPhase::Dialing;
+        let in_order = call.clocks.started_at.is_some_and(|at| self.link.opened_at <= at);
+        accepted && in_order && self.link.state == LinkState::Up
     }
 
     /// Whether a leg that has come is the one of the call on the screen, which has none.
@@ -227,7 +248,8 @@ impl State {
             self.is_from_caller(kind) && known().next().is_some() && known().all(|party| differ(from, party));
         let connected = call.phase.is_connected();
         let asked = call.asked && call.phase == CallPhase::Dialing && !offered;
-        let forgotten = call.unheld && connected;
+        let answered = call.leg.as_ref().is_some_and(|leg| leg.answered);
+        let forgotten = call.unheld && (connected || answered);
         // The number of the line says nothing of who calls by it.
         let by_line = by_near && !connected && !call.unheld;
         asked || (!forgotten && (by_far || by_line || (fresh && !stranger)))
@@ -301,5 +323,10 @@ impl Turn<'_> {
         let waiting = self.state.next_call.as_ref().and_then(|next| next.ring.as_ref()).map(|ring| ring.key);
         let kept: Vec<PlatformKey> = shown.into_iter().chain(waiting).collect();
         self.state.platform.end_all_but(&kept, self.now.at);
+        let link_since = self.state.link.opened_at;
+        for ended in self.state.ended.iter_mut().filter(|ended| ended.platform.is_none() && ended.at < link_since) {
+            // What was to be said of it was said while the link was away.
+            ended.over = true;
+        }
     }
 }

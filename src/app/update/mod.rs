@@ -56,6 +56,7 @@ mod take_over;
 pub(super) mod tests;
 mod token;
 mod tones;
+mod unsure;
 
 pub(crate) use binding::account;
 use serde_json::{Value, json};

@@ -9,17 +9,26 @@ use std::time::Duration;
 use super::{Turn, agent::JUST_BEGUN, join::differ};
 use crate::{
     app::{
-        Effect, TimerId,
-        state::{Leg, NextCall, NextRing, Quitting},
+        Effect, State, TimerId,
+        state::{Call, Leg, NextCall, NextRing, Quitting},
     },
     cti::push::PhoneEvent,
-    domain::RingKind,
+    domain::{CallPhase, RingKind},
     i18n::Message,
     softphone,
 };
 
 /// How long the end of a call may be behind what comes for the next one.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+impl State {
+    /// Whether a customer's leg waits for a call out to end that has no leg.
+    pub(super) fn leg_waits_for_dialled(&self) -> bool {
+        let dialled = |call: &Call| call.phase == CallPhase::Dialing && call.asked && call.leg.is_none();
+        let customer = |next: &NextCall| !next.doubted && next.leg.as_ref().is_some_and(|leg| !leg.asks);
+        self.live_call().is_some_and(dialled) && self.next_call.as_ref().is_some_and(customer)
+    }
+}
 
 impl Turn<'_> {
     fn next_call(&mut self) -> &mut NextCall {
@@ -32,6 +41,7 @@ impl Turn<'_> {
             doubted: false,
             echo: false,
             held_none: false,
+            bare: false,
         })
     }
 
@@ -64,6 +74,10 @@ impl Turn<'_> {
     /// The platform announces another call than the one that has a leg here.
     pub(super) fn ring_waits(&mut self, kind: RingKind, event: PhoneEvent) {
         let at = self.now.at;
+        if let Some(call) = self.state.live_call_mut().filter(|call| call.platform.is_none()) {
+            // Occupied for that call, then, and not for this one.
+            call.occupied = false;
+        }
         let before = self.next_call().ring.take();
         let same = before.as_ref().is_some_and(|ring| ring.event.caller == event.caller);
         if let Some(ring) = before {
@@ -78,6 +92,21 @@ impl Turn<'_> {
         }
         let key = self.state.platform.begin(event.call_id.as_deref());
         self.next_call().ring = Some(NextRing { key, kind, event });
+    }
+
+    /// The call on the screen is over, and a ring waits: this leg is that of it, unless it says that it is another's.
+    pub(super) fn leg_of_waiting_ring(&mut self, leg: Leg) -> Option<Leg> {
+        let fits = |ring: &NextRing| {
+            ring.kind.is_offered() != leg.asks && !differ(ring.event.caller.as_deref(), Some(&leg.from))
+        };
+        let waits = |next: &&mut NextCall| !next.doubted && next.leg.is_none() && next.ring.as_ref().is_some_and(fits);
+        match self.state.next_call.as_mut().filter(waits) {
+            Some(next) => {
+                next.leg = Some(leg);
+                None
+            }
+            None => Some(leg),
+        }
     }
 
     /// What waited is gone from here; the platform has not said so yet.
@@ -107,6 +136,10 @@ impl Turn<'_> {
                 self.state.platform.end(ring.key, self.now.at);
             }
             self.remember_waiting(&waiting, true);
+            let unseen = waiting.ring.as_ref().filter(|ring| waiting.leg.is_none() && ring.kind.is_offered());
+            if let Some(caller) = unseen.and_then(|ring| ring.event.caller.clone()) {
+                self.turned_away(&caller);
+            }
             self.nobody_took(waiting);
         }
     }
@@ -182,7 +215,7 @@ impl Turn<'_> {
             return;
         }
         let waiting = self.state.next_call.take_if(|waiting| !waiting.doubted);
-        let Some(NextCall { leg, ring, echo, held_none, .. }) = waiting else { return };
+        let Some(NextCall { leg, ring, echo, held_none, bare, .. }) = waiting else { return };
         self.effects.push(Effect::StopTimer(TimerId::NextCall));
         if let Some(NextRing { key, kind, event }) = ring {
             self.ring_begins(key, kind, &event);
@@ -193,6 +226,7 @@ impl Turn<'_> {
         let at = self.now.at;
         if let Some(call) = self.state.live_call_mut() {
             call.echo |= echo;
+            call.unsure |= bare && call.leg.is_some();
             // It was over with the call before it, unless its leg comes or another word of it.
             call.doubted_until = (held_none && call.leg.is_none()).then(|| at + JUST_BEGUN);
         }

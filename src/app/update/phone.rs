@@ -53,6 +53,10 @@ impl Turn<'_> {
             self.join_shown(event.call_id.as_deref());
         }
         match event.state {
+            PhoneState::HungUp if self.state.is_leg_unsure() => self.unsure_call_is_over(),
+            PhoneState::Connected if self.state.is_leg_unsure() && self.state.has_ringing_leg() => {
+                self.is_of_another_leg()
+            }
             PhoneState::HungUp => self.hung_up_by_platform(),
             // They begin calls, and have been taken above.
             PhoneState::CallOut | PhoneState::Ring(_) => {}
@@ -175,7 +179,10 @@ impl Turn<'_> {
             Beginning::WaitsAgain => self.ring_waits_again(kind, event),
             Beginning::Doubted => self.doubt_ring(Some(kind), event),
             Beginning::Again | Beginning::Joins => self.shown_call_rings(kind, &event),
-            Beginning::Over => tracing::info!("a ring of a call that is over is announced again"),
+            Beginning::Over => {
+                self.own_ring_was_late(kind, &event);
+                tracing::info!("a ring of a call that is over is announced again");
+            }
             Beginning::Ignored => tracing::info!("a ring is announced during a call; the call goes on"),
             Beginning::New => {
                 let Some(event) = self.ring_ends_doubt(kind, event) else { return };
@@ -198,6 +205,7 @@ impl Turn<'_> {
         let first = self.state.live_call().is_some_and(|call| call.platform.is_none());
         self.platform_call_begins(event);
         let (at, phase) = (self.now.at, phase_of(kind));
+        self.sure();
         let Some(call) = self.state.live_call_mut() else { return };
         let begins = matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing);
         if !begins && !first {
@@ -246,6 +254,7 @@ impl Turn<'_> {
             return;
         }
         self.know_more(event);
+        self.sure();
         if let Some(call) = self.state.live_call_mut() {
             // The customer is here again, unless this is only the late word of the leg's connection.
             if std::mem::replace(&mut call.connected, true) {

@@ -9,7 +9,7 @@ use super::{Turn, join::Beginning};
 use crate::{
     app::{
         MediaState, State,
-        state::{Call, Phase},
+        state::{Call, Phase, Purpose},
     },
     cti::push::{PhoneEvent, PhoneState},
     domain::{AgentState, CallPhase, Direction, RingKind},
@@ -18,6 +18,10 @@ use crate::{
 
 /// For so long after its end here the platform may still hold a call: its end is on the way.
 pub(super) const JUST_ENDED: Duration = Duration::from_secs(5);
+/// What the platform tells of a call that rings when the link comes may be behind the INVITE of that call by so much.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
+/// ICE and DTLS take this long at most before there is sound in a leg that was answered.
+const NO_SOUND_YET: Duration = Duration::from_secs(5);
 /// No packet for so long is no sound, ms.
 const SILENT_MS: u32 = 2000;
 
@@ -56,8 +60,12 @@ impl Turn<'_> {
     /// The platform holds no call, but this one has a leg: it ended while the link was away and BYE is on the way, or the
     /// platform was restarted and has forgotten it. A leg with sound in it, or that rings, is never ended for that.
     fn not_held_any_more(&mut self) {
-        let heard = self.state.is_heard();
-        let lives = |call: &Call| call.leg.as_ref().is_some_and(|leg| heard || !leg.answered);
+        let (heard, at) = (self.state.is_heard(), self.now.at);
+        // One that was answered a moment ago has no sound yet.
+        let connecting = self.state.media.state == MediaState::Connecting;
+        let fresh =
+            |call: &Call| connecting && call.clocks.answered_at.is_some_and(|answered| at < answered + NO_SOUND_YET);
+        let lives = |call: &Call| call.leg.as_ref().is_some_and(|leg| heard || !leg.answered || fresh(call));
         if !self.state.live_call().is_some_and(lives) {
             return self.hung_up_by_platform();
         }
@@ -83,14 +91,25 @@ impl Turn<'_> {
             self.call_over();
         }
         let conversation = matches!(pho_sta, 6 | 21..=26 | 31 | 32 | 35);
-        if conversation && !self.state.call_phase().is_connected() && self.has_leg_since_the_link() {
-            // What was a conversation when the link came is no call that begins since, and its end is none of that one.
-            let key = self.state.platform.begin(None);
-            self.state.platform.ended_here(key, self.now.at);
+        if self.begins_since_the_link(conversation) {
+            // What was there when the link came is no call that begins since, and its end is none of that one.
+            let waits = self.state.next_call.as_ref().is_some_and(|next| next.ring.is_some());
+            if pho_sta != 0 && !waits {
+                let key = self.state.platform.begin(None);
+                self.state.platform.ended_here(key, self.now.at);
+            }
             return tracing::info!(
                 pho_sta,
                 "the platform still speaks of the call before the one that has begun since"
             );
+        }
+        if pho_sta == 5 && self.state.leg_waits_for_dialled() {
+            // A customer rings, and the platform holds one call of an agent at a time.
+            self.call_over();
+            self.take_waiting_leg();
+        }
+        if self.state.live_call().is_none() && self.is_under_way(&Purpose::GivenUp) {
+            return tracing::info!(pho_sta, "the platform still speaks of the call that was given up here");
         }
         if conversation && self.speaks_of_ended_call() {
             return tracing::info!(pho_sta, "the platform still speaks of the call that has ended here");
@@ -123,6 +142,7 @@ impl Turn<'_> {
                 if let Some(call) = self.state.live_call_mut() {
                     (call.connected, call.assumed) = (true, false);
                 }
+                self.sure();
             }
             23 | 24 | 26 | 35 if before == Held => self.uncertain(true),
             6 | 23 | 24 | 26 | 35 if !connected => self.resync_push(PhoneState::Connected),
@@ -136,7 +156,11 @@ impl Turn<'_> {
             other => tracing::info!(pho_sta = other, "nothing new about the call"),
         }
         if pho_sta != 0 && live {
+            let spoken_of = self.state.live_call().is_none_or(|call| call.platform.is_some());
             self.join_shown(None);
+            if !spoken_of {
+                self.unsure_of_ringing_leg();
+            }
         }
         if !live && self.state.live_call().is_some() {
             self.doubted_leg_is_of_found();
@@ -157,6 +181,9 @@ impl Turn<'_> {
         };
         let ring = (found_in == Ringing).then_some(RingKind::Called);
         let begins = matches!(found_in, Ringing | Dialing);
+        if begins {
+            self.another_ring_ends_doubt(ring, &PhoneEvent::default());
+        }
         // What may be the last of the call before is doubted first.
         if !begins || self.state.beginning(ring, &PhoneEvent::default(), self.now.at) == Beginning::New {
             self.new_found_call(found_in, phase, direction);
@@ -218,11 +245,19 @@ impl Turn<'_> {
         self.state.live_call().is_some_and(old)
     }
 
-    /// Whether the leg on the screen has come since the link has been there.
-    fn has_leg_since_the_link(&self) -> bool {
+    /// Whether the call on the screen has begun since the link has been there, and the platform has not spoken of it: what
+    /// it tells of the time at which the link came is about the call before. A ring is told at once, and its INVITE may
+    /// be here before that.
+    fn begins_since_the_link(&self, conversation: bool) -> bool {
         let up_since = self.state.link.opened_at;
-        let new = |call: &Call| call.leg.is_some() && call.clocks.started_at.is_some_and(|at| at > up_since);
-        self.state.live_call().is_some_and(new)
+        if self.state.live_call().is_none() {
+            return self.state.is_behind_since(up_since, self.now.at);
+        }
+        let unspoken = |call: &&Call| call.platform.is_none() && (call.leg.is_some() || call.asked);
+        let Some(call) = self.state.live_call().filter(unspoken) else { return false };
+        let Some(at) = call.clocks.started_at.filter(|at| *at > up_since) else { return false };
+        let answered = call.leg.as_ref().is_some_and(|leg| leg.answered);
+        conversation || answered || call.asked || at.saturating_duration_since(up_since) > TOLD_WITHIN
     }
 
     /// Wrap-up seconds left: the platform's figure if it sends one, else what is left of the countdown.

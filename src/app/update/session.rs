@@ -249,6 +249,26 @@ impl Turn<'_> {
                 }
                 self.signed_in(reply.data);
             }
+            Ok(_) | Err(_) if self.state.live_call().is_some() => {
+                // The platform has sent a call meanwhile, which is why it refuses, and a sign-out would end the call: the
+                // state is asked for after it.
+                self.state.session.state_set = true;
+                let wanted = self.wanted_state();
+                self.state.pending.after_call.get_or_insert(wanted);
+                self.state.pending.state_owed = true;
+                self.set_agent(AgentState::Occupied, None, None);
+                self.signed_in(Value::Null);
+            }
+            Ok(_) if !matches!(self.state.agent.state, AgentState::SigningIn | AgentState::SignedOut) => {
+                // Signed in before: an earlier order was faster, and the platform says what the state is.
+                self.state.session.state_set = true;
+                self.signed_in(Value::Null);
+            }
+            Ok(reply) if self.state.session.coming_back => {
+                // It was in before, and the platform may only not be itself again.
+                self.roll_back();
+                self.sign_in_failed(refused(&reply));
+            }
             Ok(reply) => {
                 self.roll_back();
                 self.sign_in_refused(refused(&reply));

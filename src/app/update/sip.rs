@@ -109,6 +109,7 @@ impl Turn<'_> {
         if self.state.live_call().is_some() {
             return self.take_leg(leg);
         }
+        let Some(leg) = self.leg_of_waiting_ring(leg) else { return };
         if let Some(leg) = self.leg_ends_doubt(leg) {
             self.take_leg(leg);
         }
@@ -119,14 +120,23 @@ impl Turn<'_> {
         if self.state.live_call().is_some_and(|call| call.guessed) {
             self.call_over();
         }
+        if self.is_second_own_leg(&leg) {
+            self.first_own_leg_was_of_ended();
+        }
+        let unsure = self.state.is_unsure_of(&leg);
         if let Some(call) = self.state.live_call() {
             if call.leg.is_some() {
                 return self.leg_waits(leg);
             }
-            if call.asked && !leg.asks && self.state.own_legs_ask {
+            if leg.asks && call.ring.is_some_and(RingKind::is_offered) && self.state.is_dialling(leg.since) {
+                // The platform has accepted what was dialled, so that what is offered here is over.
                 return self.leg_waits(leg);
             }
-            if !self.state.leg_fits(&leg, call, self.now.at) {
+            let fits = self.state.leg_fits(&leg, call, self.now.at);
+            if call.asked && !leg.asks && (self.state.own_legs_ask || !fits) {
+                return self.leg_waits(leg);
+            }
+            if !fits {
                 // The call that was announced never came here, and this is another customer.
                 self.call_over();
             }
@@ -142,6 +152,7 @@ impl Turn<'_> {
         }
         let own_asks = leg.asks && (call.asked || call.ring == Some(RingKind::Outbound));
         call.leg = Some(leg);
+        call.unsure = unsure && call.platform.is_some();
         call.leg_came = true;
         call.legless = false;
         if call.leg_lost.take().is_some() {
@@ -165,7 +176,9 @@ impl Turn<'_> {
         };
         let number = call.caller.as_deref().or(call.peer.number.as_deref());
         let this = leg.asks || same_number(number, Some(&leg.from));
-        (call.leg_came || !this) && self.state.session.web_phone && !self.ending_is_asked()
+        // Of one that was only found not even its number is known: its leg may be on its way, or have come and gone.
+        let agreed = call.legless || !self.ending_is_asked();
+        (call.leg_came || !this) && self.state.session.web_phone && agreed
     }
 
     /// Whether the platform is being asked to end a call.
@@ -180,7 +193,8 @@ impl Turn<'_> {
     fn call_of_leg(&mut self, leg: &Leg) {
         let waits = |action| self.state.pending.commands.contains_key(&action);
         let (spies, calls_agent) = (waits(Action::Spy), waits(Action::DialAgent));
-        let asked = waits(Action::Dial) || spies || calls_agent;
+        let dials = self.state.is_dialling(leg.since) && !calls_agent;
+        let asked = dials || spies || calls_agent;
         let own_leg = leg.asks && (asked || !self.state.remembered.auto_answer);
         let (phase, direction) = match (own_leg, spies, calls_agent) {
             (false, _, _) => (CallPhase::Ringing, Direction::In),
@@ -188,7 +202,7 @@ impl Turn<'_> {
             (true, false, true) => (CallPhase::Dialing, Direction::Inner),
             (true, false, false) => (CallPhase::Dialing, Direction::Out),
         };
-        let dialled = self.state.dialled.as_ref().filter(|dialled| own_leg && waits(Action::Dial) && !dialled.agent);
+        let dialled = self.state.dialled.as_ref().filter(|dialled| own_leg && dials && !dialled.agent);
         let dialled = dialled.map(|dialled| dialled.number.clone());
         self.new_call(phase, direction);
         if let Some(call) = self.state.live_call_mut() {
@@ -278,11 +292,20 @@ impl Turn<'_> {
         }
         let by_far_end = matches!(cause, EndCause::Cancelled | EndCause::RemoteBye);
         let begins = matches!(call.phase, CallPhase::Ringing | CallPhase::Dialing);
-        if by_far_end && begins && ended.is_some_and(|leg| self.leg_was_of_ended(&leg)) {
+        let lives_on = |leg: &Leg| {
+            if begins {
+                self.platform_has_yet_to_speak(leg) || self.leg_was_of_ended(leg)
+            } else {
+                self.answered_leg_was_of_ended(leg)
+            }
+        };
+        if by_far_end && ended.as_ref().is_some_and(lives_on) {
             self.take_waiting_leg();
             return self.ring_tone();
         }
+        let over_before = by_far_end && ended.as_ref().is_some_and(|leg| self.leg_has_come(leg));
         let Some(call) = self.state.call.as_mut() else { return };
+        call.echo |= over_before;
         call.unreached = why;
         match cause {
             EndCause::RemoteBye | EndCause::Unreached(_) | EndCause::Cancelled | EndCause::NoAnswer => {}

@@ -357,6 +357,51 @@ fn found() -> Vec<(&'static str, Terms, Vec<Step>)> {
             Terms { push_ms: 3000, sip_ms: 3000, ..terms(8_017_245_906_629_473_545) },
             vec![Dial, HangUp, HangUp, Dial],
         ),
+        (
+            "a call that was answered a moment ago is ended because a platform that has just restarted holds none",
+            Terms { doubled: 100, ..terms(4) },
+            vec![Calls, Restart(Memory::NoCalls, 469), Calls, Answer],
+        ),
+        (
+            "what the platform says late of a call that was refused ends the number that has been dialled since",
+            terms(12),
+            vec![Restart(Memory::Whole, 783), StallLink(3377), Calls, HangUp, Dial],
+        ),
+        (
+            "the same of a conversation, and the next customer is answered by itself",
+            terms(5),
+            vec![StallLink(1981), Restart(Memory::NoCalls, 801), Calls, AutoAnswer(true), Leaves, Ready, Calls],
+        ),
+        (
+            "the first state of a sign-in after a restart is refused because a customer is there already",
+            terms(1),
+            vec![Restart(Memory::Nothing, 1505), CutSip(2154), Wait(1054), Restart(Memory::NoCalls, 573), Calls],
+        ),
+        (
+            "the platform has agreed to an end, and the second press of the key gets no answer",
+            terms(15_727_475_094_084_125_884),
+            vec![Calls, CutLink(0, 13_369), CutSip(6518), Reject, StopHttp(2721), Reject],
+        ),
+        (
+            "the end of a call that was refused ends the next customer's, which a resync is taken for",
+            Terms { push_ms: 30, sip_ms: 30, ..terms(11_683_224_279_106_929_584) },
+            vec![Restart(Memory::NoCalls, 164), Leaves, Calls, Calls, Reject],
+        ),
+        (
+            "a customer's late ring and its end are taken for those of the number that has been dialled since",
+            Terms { push_ms: 500, sip_ms: 3000, bye_ms: 30, ..terms(11) },
+            vec![Calls, Leaves, Dial],
+        ),
+        (
+            "the end of a ring that waits is not that of a call out of which the platform has not spoken",
+            Terms { named: false, push_ms: 3000, sip_ms: 3000, http_ms: 1500, bye_ms: 30, ..terms(2) },
+            vec![Calls, Dial, Leaves, AutoAnswer(true)],
+        ),
+        (
+            "what the platform says late of a call out joins the next customer's, whose end is not heard then",
+            Terms { bye_ms: 30, ..terms(4) },
+            vec![Dial, CutLink(0, 1552), Calls, StallLink(3282), Wait(807), Leaves, Answer],
+        ),
     ]
 }
 

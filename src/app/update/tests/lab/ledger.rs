@@ -18,6 +18,9 @@ const TOO_QUICK: Ms = 1500;
 const DOUBT: Ms = 1500;
 const LEGLESS: Ms = 4000;
 
+/// One that waits beside another call is turned away after so long.
+const PATIENCE: Ms = 4000;
+
 /// Halves of a call that come further apart are not joined any more.
 const TOO_LATE: Ms = 4900;
 
@@ -40,6 +43,8 @@ pub(super) struct Story {
     pub(super) over_heard: Option<Ms>,
     /// The program was told of it by a resync.
     pub(super) resync_heard: Option<Ms>,
+    /// How many resyncs have told of it.
+    pub(super) resyncs: usize,
     /// A call out was accepted, as far as the program knows.
     pub(super) dial_heard: Option<Ms>,
     /// Its leg rang, or it was announced without one, beside another call.
@@ -48,8 +53,15 @@ pub(super) struct Story {
     pub(super) cut: bool,
     /// Its leg came from a gateway, or the leg of another one for it, while nobody could say whose that was.
     pub(super) mixed: bool,
+    /// Its leg came from a gateway after it was over, before that of the next call, or it is that next call: which of the
+    /// two the agent ended is not to be told.
+    pub(super) crossed: bool,
     /// The agent asked for its end.
     pub(super) end_asked: Option<Ms>,
+    /// A command to end it has succeeded.
+    pub(super) end_agreed: bool,
+    /// Its leg rang while nothing was heard of the platform.
+    pub(super) unheard: bool,
 }
 
 impl Story {
@@ -165,6 +177,7 @@ impl Ledger {
             }
             PushMessage::InitState { pho_sta: Some(pho_sta), .. } => {
                 call.resync_heard.get_or_insert(now);
+                call.resyncs += 1;
                 if *pho_sta == 6 {
                     call.connect_heard.get_or_insert(now);
                 }
@@ -178,7 +191,7 @@ impl Ledger {
         let call = &self.calls[no];
         let entry = &line.entry;
         let ended = line.ended?;
-        if call.mixed {
+        if call.mixed || call.crossed {
             return None;
         }
         let wrong = |what: &str| Some(format!("{what}: {entry:?}\nwhat happened: {call:?}, the line ended at {ended}"));
@@ -238,8 +251,8 @@ impl Ledger {
             let numbered = line.entry.peer.number.as_deref().and_then(no_of);
             if let (Some(named), Some(numbered)) = (named, numbered)
                 && named != numbered
-                && !self.calls.get(named).is_some_and(|call| self.is_nameless(call) || call.mixed)
-                && !self.calls.get(numbered).is_some_and(|call| call.mixed)
+                && !self.calls.get(named).is_some_and(|call| self.is_nameless(call) || call.mixed || call.crossed)
+                && !self.calls.get(numbered).is_some_and(|call| call.mixed || call.crossed)
             {
                 return Some(format!("two calls in one line: {:?}", line.entry));
             }
@@ -254,15 +267,20 @@ impl Ledger {
         for (no, call) in self.calls.iter().enumerate() {
             let of_call = &lines[no];
             let heard = [call.ring_heard, call.rang, call.dial_heard].iter().any(Option::is_some);
-            if call.mixed {
+            if call.mixed || call.crossed {
                 continue;
             }
             let most = if heard { 1 + usize::from(self.came_apart(call)) } else { 0 };
             // One that only rang beside another call was turned away, and the agent was told so.
-            let in_time = call
-                .ring_heard
-                .is_some_and(|ring| !call.beside || (call.rang.is_some() && call.left.is_none_or(|left| ring <= left)));
-            let announced = in_time || call.dial_heard.is_some();
+            let lasts = |at: Ms| {
+                let gone = [call.left, call.over_heard].into_iter().flatten().min();
+                gone.is_none_or(|gone| gone > at + PATIENCE)
+            };
+            let stays = |ring| call.rang.is_some_and(|rang| lasts(rang.max(ring)));
+            let in_time = call.ring_heard.is_some_and(|ring| !call.beside || stays(ring));
+            let gone = [call.left, call.over_heard];
+            let gone_before = |dialled| call.beside && gone.iter().flatten().any(|gone| *gone <= dialled);
+            let announced = in_time || call.dial_heard.is_some_and(|dialled| !gone_before(dialled));
             let told_apart = announced || !(call.beside || self.is_nameless(call));
             let least = usize::from(heard && told_apart);
             if of_call.len() > most || (of_call.len() < least && unknown.is_empty()) {
@@ -278,7 +296,7 @@ impl Ledger {
                 return Some(wrong);
             }
         }
-        let found = self.calls.iter().filter(|call| call.resync_heard.is_some()).count();
+        let found = self.calls.iter().map(|call| call.resyncs).sum();
         if unknown.len() > found {
             return Some(format!("lines of nobody: {unknown:#?}"));
         }
@@ -298,12 +316,14 @@ impl Ledger {
     ///
     /// - what is said later than [`TOO_LATE`] after the end may as well be the beginning of the next call;
     /// - a leg that still rings when [`DOUBT`] has passed is somebody who calls, whatever was said before;
+    /// - the same of one that comes when the agent has asked for the end;
     /// - a ring behind a gateway names nobody who has called: not told in time that it is over, it is shown;
     /// - what comes with an absence of the link between has no order, and what a resync says has no name.
     fn came_apart(&self, call: &Story) -> bool {
         let push_late = |by| call.left.is_some_and(|left| call.ring_heard.is_none_or(|heard| heard > left + by));
         let leg_late = |by| call.over_heard.is_some_and(|over| call.rang.is_none_or(|rang| rang > over + by));
         let answered_late = leg_late(0) && call.up.is_some();
+        let after_asking = call.end_asked.is_some_and(|asked| call.rang.is_some_and(|rang| rang > asked));
         let lingers = call.rang.is_some_and(|rang| call.left.is_none_or(|left| left >= rang + DOUBT));
         let told = call.ring_heard.is_some_and(|ring| call.over_heard.is_some_and(|over| over < ring + LEGLESS));
         // Nothing that a resync says has a name.
@@ -314,7 +334,23 @@ impl Ledger {
             || answered_late
             || (push_late(0) && call.cut)
             || (leg_late(0) && lingers)
+            || (after_asking && lingers)
             || (push_late(0) && self.gateway && !told)
+    }
+
+    /// A leg from a gateway is shown as that of another call than its own.
+    pub(super) fn leg_is_shown_as(&mut self, leg: usize, other: usize) {
+        let late = |call: &Story| {
+            let over = |over: Ms| call.rang.is_some_and(|rang| rang > over);
+            call.unheard || call.crossed || call.over.is_some_and(over)
+        };
+        if self.gateway && leg != other && self.calls.get(leg).is_some_and(late) {
+            for no in [leg, other] {
+                if let Some(call) = self.calls.get_mut(no) {
+                    call.crossed = true;
+                }
+            }
+        }
     }
 
     pub(super) fn line_count(&self) -> usize {

@@ -4,7 +4,7 @@
 //! `clock` is time and chance; `network` carries what is said, late, twice or not at all; `platform` and `phone` are the
 //! two ends; `ledger` knows of each call what really happened to it; `model` says what the agent should see, and finds
 //! what must never be. On these stand the tests: `orders` (tables of what comes before what), `random` (anything at any
-//! time), `found` (runs that once went wrong), `day` (a shift in seconds).
+//! time), `found` and `seeds` (runs that once went wrong), `day` (a shift in seconds).
 
 mod clock;
 mod day;
@@ -16,6 +16,7 @@ mod orders;
 mod phone;
 mod platform;
 mod random;
+mod seeds;
 mod size;
 
 use std::{

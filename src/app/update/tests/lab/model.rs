@@ -79,9 +79,9 @@ impl Lab {
     pub(super) fn asked(&mut self, id: CommandId, command: &Command) -> Asked {
         self.watch.open.insert(id, self.now);
         let ends = matches!(command, Command::HangUp | Command::Reject | Command::CancelDial);
-        let ends = self.shown_call().filter(|no| ends && self.ledger.call(*no).end_asked.is_none());
+        let ends = self.shown_call().filter(|_| ends);
         if let Some(no) = ends {
-            self.ledger.call_mut(no).end_asked = Some(self.now);
+            self.ledger.call_mut(no).end_asked.get_or_insert(self.now);
             self.watch.ending.insert(id, no);
         }
         Asked { id, ends }
@@ -91,8 +91,7 @@ impl Lab {
         let refused = self.watch.refused.take() == Some(asked.id);
         let Some(no) = asked.ends else { return };
         if refused {
-            self.ledger.call_mut(no).end_asked = None;
-            return;
+            return self.end_is_refused(no);
         }
         self.leg_must_be_silent(no, "the agent hung up");
     }
@@ -105,10 +104,20 @@ impl Lab {
         if outcome.is_err() {
             self.watch.refused = Some(id);
             if let Some(no) = ends {
-                self.ledger.call_mut(no).end_asked = None;
+                self.end_is_refused(no);
             }
+        } else if let Some(no) = ends {
+            self.ledger.call_mut(no).end_agreed = true;
         }
         self.note(|| format!("{id:?}: {outcome:?}"));
+    }
+
+    /// One of the commands to end a call has failed; another one may be under way, or have succeeded.
+    fn end_is_refused(&mut self, no: usize) {
+        let otherwise = self.ledger.call(no).end_agreed || self.watch.ending.values().any(|other| *other == no);
+        if !otherwise {
+            self.ledger.call_mut(no).end_asked = None;
+        }
     }
 
     // The end of a call.
@@ -125,7 +134,7 @@ impl Lab {
     }
 
     fn leg_must_be_silent(&mut self, no: usize, why: &str) {
-        let known = !self.ledger.call(no).mixed;
+        let known = !self.ledger.call(no).mixed && !self.ledger.call(no).crossed;
         let Some(leg) = self.phone.leg(no).filter(|leg| known && leg.near == Near::Up) else { return };
         if self.phone.is_audible(leg) {
             return self.fail(format!("{why}, and the agent is heard in leg {no}"));
@@ -150,7 +159,8 @@ impl Lab {
     /// A leg is refused because there is another one.
     pub(super) fn leg_is_refused(&mut self, no: usize) {
         self.ledger.leg_is_gone(no, self.now);
-        let over = self.ledger.call(no).over.is_some() || self.ledger.call(no).mixed;
+        let call = self.ledger.call(no);
+        let over = call.over.is_some() || call.end_asked.is_some() || call.mixed;
         let other = |leg: &&Leg| leg.no != no && leg.lives() && self.ledger.call(leg.no).over.is_none();
         let others = self.phone.there().filter(|leg| leg.no != no).count();
         if !over && self.phone.legs.iter().find(other).is_none() && others < 2 {
@@ -164,6 +174,12 @@ impl Lab {
         if let Some(leg) = self.phone.legs.iter().find(|leg| leg.over_since.is_some() && self.phone.is_audible(leg)) {
             let no = leg.no;
             self.fail(format!("the call of leg {no} is over, and the agent is heard again"));
+        }
+        let live = self.state.call.as_ref().filter(|call| call.phase.is_live());
+        let leg = live.and_then(|call| call.leg.as_ref()).and_then(|leg| no_of_name(&leg.call_id));
+        let number = live.and_then(|call| call.peer.number.as_deref()).and_then(no_of);
+        if let (Some(leg), Some(number)) = (leg, number) {
+            self.ledger.leg_is_shown_as(leg, number);
         }
         let announced = phone::announced(&self.state);
         if self.ledger.started != self.ledger.ended + announced {
@@ -258,7 +274,7 @@ impl Lab {
                 if this || that { None } else { says("a call rings and is not shown so") }
             }
             // The far end has left, its BYE has been lost, and only the agent can say that nobody is there any more.
-            (None, _) if phase.is_connected() && self.phone.legs.iter().any(|leg| leg.near == Near::Up) => None,
+            (None, _) if phase.is_live() && self.phone.legs.iter().any(|leg| leg.near == Near::Up) => None,
             // A resync does not say whose call it is: it may be the one that is shown.
             (None, Some(held)) if hears && self.ledger.call(held.no).is_only_found() && phase.is_live() => None,
             (None, Some(held)) if hears => {
@@ -293,7 +309,7 @@ impl Lab {
     /// Whether a live call is shown as this one, with the right number.
     fn is_shown_as(&self, shown: &Shown, no: usize) -> Option<String> {
         let call = self.ledger.call(no);
-        if call.mixed {
+        if call.mixed || call.crossed {
             return None;
         }
         let found = call.resync_heard.is_some_and(|resync| {
@@ -326,6 +342,10 @@ impl Lab {
             Sta::WrapUp => AgentState::WrapUp,
         };
         let shown = self.state.agent.state;
+        if self.platform.call.is_none() && self.phone.there().count() > 0 && shown == AgentState::Occupied {
+            // The platform has forgotten the call, which goes on.
+            return None;
+        }
         (hears && shown != right).then(|| format!("the agent is {right:?} and shown as {shown:?}"))
     }
 }

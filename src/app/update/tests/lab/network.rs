@@ -248,7 +248,8 @@ impl Lab {
         }
         self.changed();
         if let Some(no) = about.filter(|no| self.shown_call() != Some(*no)) {
-            let busy = self.state.call.as_ref().is_some_and(|call| call.phase.is_live() && call.leg.is_some());
+            let live = self.state.call.as_ref().filter(|call| call.phase.is_live());
+            let busy = live.is_some_and(|call| call.leg.is_some() || (call.asked && call.platform.is_none()));
             self.ledger.call_mut(no).beside |= busy && self.ledger.call(no).rang.is_none();
         }
         self.ledger.is_heard(&message, about, self.network.linked_at, self.now);

@@ -343,11 +343,12 @@ impl Lab {
                     return self.event(Event::Phone(softphone::Event::TurnedAway { from }));
                 }
                 leg.near = Near::Ringing;
-                // A call on the screen that has lost its leg is one as well.
-                let shown = self.state.call.as_ref().is_some_and(|call| call.phase.is_live() && call.leg.is_none());
+                // A call on the screen that has lost its leg is one as well, or one whose leg has just gone.
+                let shown = self.state.call.as_ref().is_some_and(|call| call.phase.is_live());
                 let beside = self.phone.there().count() > 1 || (shown && self.shown_call() != Some(no));
                 self.ledger.leg_rings(no, beside, self.now);
                 self.nobody_says_whose_leg(no);
+                self.ledger.call_mut(no).unheard |= !self.hears_platform();
                 self.event(Event::Phone(softphone::Event::Incoming { call_id, from, auto_answer }));
             }
             Down::Cancel(no) => self.far_end_leaves(no, EndCause::Cancelled),
