@@ -5,6 +5,8 @@
 pub enum ReplyCode {
     /// A sign-in: the agent is signed in elsewhere, or was earlier.
     SignedInAlready,
+    /// The token is unknown, has expired or is not allowed.
+    TokenRefused,
     /// The agent is in that state already: as good as done.
     AlreadyInState,
     /// A request for a break or to go busy is refused as it stands, and can be mended.
@@ -22,6 +24,7 @@ impl ReplyCode {
     pub fn of(number: i64) -> Option<Self> {
         Some(match number {
             40101 => ReplyCode::SignedInAlready,
+            40100 | 40102..=40199 => ReplyCode::TokenRefused,
             40403 => ReplyCode::AlreadyInState,
             400 => ReplyCode::Unacceptable,
             5015 => ReplyCode::BusyWithRemark,

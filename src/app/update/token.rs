@@ -13,7 +13,10 @@ use crate::{
         Effect, LinkState, TimerId,
         state::{Phase, Purpose},
     },
-    cti::api::{ApiError, Reply, Request, SecretToken},
+    cti::{
+        api::{ApiError, Reply, Request, SecretToken},
+        codes::ReplyCode,
+    },
     i18n::Message,
 };
 
@@ -120,8 +123,8 @@ impl Turn<'_> {
         let expired = || self.state.session.token_expires.is_some() && self.until_expiry().is_zero();
         let worthless = match result {
             Err(error) => matches!(error, ApiError::Status { status: 401, .. }),
-            // The platform's code for it is not known, but the time is.
-            Ok(reply) => !reply.is_ok() && expired(),
+            // Whatever the code: once its time is over, it is the token's fault.
+            Ok(reply) => reply.has(ReplyCode::TokenRefused) || (!reply.is_ok() && expired()),
         };
         // The answer to a sign-in says so itself, and does not wait for this.
         let signing_in = matches!(purpose, Purpose::PhoneInfo | Purpose::Login | Purpose::FirstState(_));

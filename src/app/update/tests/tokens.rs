@@ -65,6 +65,16 @@ fn the_source_is_asked_half_an_hour_before_the_end_and_the_new_token_counts_at_o
 }
 
 #[test]
+fn a_code_for_a_refused_token_renews_it_long_before_its_time_is_over() {
+    for (code, renewed) in [(40100, 1), (40102, 1), (40199, 1), (40101, 0), (40200, 0), (500, 0)] {
+        let mut rig = with_hours(8, true);
+        rig.command(Command::Busy { reason: None });
+        rig.reply_to(|r| matches!(r, Request::Busy { .. }), code, Value::Null);
+        assert_eq!(renewals(&rig), renewed, "{code}");
+    }
+}
+
+#[test]
 fn a_source_that_fails_is_asked_again_and_each_reason_is_told_once() {
     let mut rig = with_hours(8, true);
     rig.timer(TimerId::TokenRenewal);
