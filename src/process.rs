@@ -101,7 +101,8 @@ impl ProcessError {
     }
 }
 
-/// Runs a program to its end; `argv` is what it is, never a line for a shell. Dropping the future ends the program.
+/// Runs a program to its end; `argv` is what it is, never a line for a shell. Dropping the future ends the program. What
+/// it has started ends with it.
 ///
 /// # Errors
 /// [`ProcessError`]. A program that says more than the limit is no error; it is ended and [`Finished::cut`] says so.
@@ -110,6 +111,56 @@ pub async fn run(
     env: &[(&str, &str)],
     input: &[u8],
     limits: Limits,
+) -> Result<Finished, ProcessError> {
+    run_with(argv, env, input, limits, Children::End).await
+}
+
+/// As [`run`], but what a program has started stays when the program itself ends well.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_and_leave(
+    argv: &[String],
+    env: &[(&str, &str)],
+    input: &[u8],
+    limits: Limits,
+) -> Result<Finished, ProcessError> {
+    run_with(argv, env, input, limits, Children::Stay).await
+}
+
+/// Starts a program in a session of its own, so that it outlives us, and waits a while for its verdict: one that still
+/// runs after `patience` has none, and stays.
+///
+/// # Errors
+/// [`ProcessError::Start`] and [`ProcessError::Failed`].
+pub async fn start_apart(argv: &[String], patience: Duration) -> Result<(), ProcessError> {
+    let program = argv.first().cloned().unwrap_or_default();
+    let failed_to_start = |source| ProcessError::Start { program: program.clone(), source };
+    let mut command = Command::new("setsid");
+    command.args(argv).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let started = tokio::task::spawn_blocking(move || lock(&RUNNING).start_apart(&mut command)).await;
+    let mut child = started.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed_to_start)?;
+    match tokio::time::timeout(patience, child.wait()).await {
+        Err(_) => Ok(()),
+        Ok(Err(source)) => Err(failed_to_start(source)),
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(ProcessError::Failed { program, status, complaint: String::new() }),
+    }
+}
+
+/// What becomes of what a program has started when it has ended well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Children {
+    End,
+    Stay,
+}
+
+async fn run_with(
+    argv: &[String],
+    env: &[(&str, &str)],
+    input: &[u8],
+    limits: Limits,
+    children: Children,
 ) -> Result<Finished, ProcessError> {
     let (program, args) = argv.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
     let failed_to_start = |source| ProcessError::Start { program: program.to_owned(), source };
@@ -126,7 +177,7 @@ pub async fn run(
     // that starts it.
     let started = tokio::task::spawn_blocking(move || lock(&RUNNING).start(&mut command)).await;
     let (mut child, group) = started.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed_to_start)?;
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (stdin, mut stdout, mut stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut output, mut complaint, mut cut) = (Vec::new(), Vec::new(), false);
 
     let talk = async {
@@ -139,13 +190,13 @@ pub async fn run(
             }
         };
         let hear = async {
-            cut = keep(stdout, limits.output, &mut output).await;
+            cut = keep(stdout.as_mut(), limits.output, &mut output).await;
             if cut {
                 group.end();
             }
         };
         let complain = async {
-            if keep(stderr, COMPLAINT, &mut complaint).await {
+            if keep(stderr.as_mut(), COMPLAINT, &mut complaint).await {
                 tracing::debug!(program, "says a lot on standard error");
             }
         };
@@ -164,8 +215,14 @@ pub async fn run(
         }
     })
     .await;
-    // Also what it left running goes. The leader is reaped by now, but its number is not given away this soon.
-    drop(group);
+    if children == Children::Stay && !cut && matches!(&ended, Ok(Ok(status)) if status.success()) {
+        group.forget();
+        // A pipe without a reader would end them at the next line they write.
+        tokio::spawn(async move { tokio::join!(drain(stdout), drain(stderr)) });
+    } else {
+        // Also what it left running goes. The leader is reaped by now, but its number is not given away this soon.
+        drop(group);
+    }
 
     let complaint = first_line(&complaint);
     match ended {
@@ -186,6 +243,14 @@ async fn keep(pipe: Option<impl AsyncRead + Unpin>, limit: usize, kept: &mut Vec
     let more = kept.len() > limit;
     kept.truncate(limit);
     more
+}
+
+/// Reads to the end what nobody wants to know.
+async fn drain(pipe: Option<impl AsyncRead + Unpin>) {
+    let Some(mut pipe) = pipe else { return };
+    if let Err(error) = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await {
+        tracing::debug!(%error, "the output of what a program left cannot be read");
+    }
 }
 
 /// The first line that says something, printable, not too long.
@@ -221,6 +286,10 @@ impl Running {
         Ok((child, Group(group)))
     }
 
+    fn start_apart(&self, command: &mut Command) -> io::Result<Child> {
+        if self.over { Err(io::Error::from(io::ErrorKind::Interrupted)) } else { command.spawn() }
+    }
+
     fn end(&mut self) -> Vec<Pid> {
         self.over = true;
         std::mem::take(&mut self.groups)
@@ -247,6 +316,12 @@ impl Group {
         if let Some(group) = self.0 {
             end(group);
         }
+    }
+
+    /// Leaves what is left of it alone.
+    fn forget(mut self) {
+        let group = self.0.take();
+        lock(&RUNNING).groups.retain(|other| Some(*other) != group);
     }
 }
 
@@ -380,5 +455,56 @@ mod tests {
         assert_eq!(finished.output, b"done\n");
         assert!(begun.elapsed() < Duration::from_secs(10));
         dies(&written(&dir.path().join("child")).await).await;
+    }
+
+    fn end_process(pid: &str) {
+        let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_program_leaves_behind_may_stay_if_it_ends_well_and_only_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let script = |code: u8| {
+            let (child, said) = (path("child"), path("said"));
+            // It speaks after the pipe of its parent is done with.
+            format!(
+                "(while ! [ -e '{}' ]; do sleep 0.02; done; echo x; echo y >&2; echo so > '{}'; exec sleep 1000) & \
+                 echo $! > '{}'; exit {code}",
+                path("go").display(),
+                said.display(),
+                child.display()
+            )
+        };
+        run_and_leave(&shell(&script(0)), &[], b"", LIMITS).await.unwrap();
+        let child = written(&path("child")).await;
+        std::fs::write(path("go"), "").unwrap();
+        assert_eq!(written(&path("said")).await, "so\n");
+        assert!(is_alive(&child));
+        end_process(&child);
+
+        std::fs::remove_file(path("go")).unwrap();
+        std::fs::remove_file(path("child")).unwrap();
+        run_and_leave(&shell(&script(1)), &[], b"", LIMITS).await.unwrap_err();
+        dies(&written(&path("child")).await).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_started_apart_has_its_own_session_and_no_time_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = format!("echo $$ > {}/pid; exec sleep 1000", dir.path().display());
+        start_apart(&shell(&script), Duration::from_millis(1)).await.unwrap();
+        let pid = written(&dir.path().join("pid")).await;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap();
+        let session = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(3));
+        assert_eq!(session, Some(pid.trim()), "it leads a session");
+        assert!(is_alive(&pid));
+        end_process(&pid);
+
+        let failed = start_apart(&shell("exit 3"), Duration::from_secs(20)).await.unwrap_err();
+        assert!(matches!(failed, ProcessError::Failed { .. }), "{failed}");
+        let missing = start_apart(&["/no/such/program".to_owned()], Duration::from_secs(20)).await;
+        assert!(missing.is_err());
     }
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use wincall_tui::{
     config::{
-        BusyAtSignIn, Codec, Config, IcePolicy, LoginType, Notify, PanelFormat, PhoneAway, load::load, show::show,
+        BusyAtSignIn, Codec, Config, HookAction, IcePolicy, LoginType, Notify, PanelFormat, PhoneAway, load::load,
+        show::show,
     },
     i18n::Locale,
 };
@@ -123,7 +124,11 @@ fn the_programs_own_tables_are_read() {
     assert_eq!((config.journal.keep, config.journal.days), (20, 90));
     assert_eq!(config.panel.url.as_deref(), Some("https://crm.example/{number}"));
     assert_eq!((config.panel.timeout.as_millis(), config.panel.format), (2500, PanelFormat::Json));
-    assert_eq!(config.hooks["phoneRingQueue"], ["notify-send", "ring", "{Caller}"]);
+    let command = ["notify-send", "ring", "{Caller}"].map(str::to_owned).to_vec();
+    assert_eq!(config.hooks["phoneRingQueue"], HookAction::Run(command));
+    let address = "https://crm.example/?n={number}".to_owned();
+    assert_eq!(config.hooks["callStarted"], HookAction::Open(address.clone()));
+    assert!(show(&config).contains(&address));
     assert_eq!(config.platform.custom_header["x-api-key"], "k3y");
     assert!(!format!("{config:?}{}", show(&config)).contains("k3y"), "it may be a secret");
     assert_eq!(config.ui.notify, Notify::Osc777);

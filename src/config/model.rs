@@ -32,8 +32,8 @@ pub struct Config {
     pub ice: IceConfig,
     /// What fills the right-hand panel by itself.
     pub panel: PanelConfig,
-    /// Event name or category, or `all`, to command.
-    pub hooks: BTreeMap<String, Vec<String>>,
+    /// What is done at an event: its name or category, or `all`.
+    pub hooks: BTreeMap<String, HookAction>,
     /// The built-in phone.
     pub phone: PhoneConfig,
     /// The control socket.
@@ -405,6 +405,15 @@ pub struct IceUrl {
     pub host: String,
     /// Its port.
     pub port: u16,
+}
+
+/// What a hook does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookAction {
+    /// Runs a command; argv, never a shell.
+    Run(Vec<String>),
+    /// Gives an address to the desktop's handler for it; http or https, its host fixed, places filled in after it.
+    Open(String),
 }
 
 /// What fills the right-hand panel when nobody else does.

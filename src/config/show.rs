@@ -4,7 +4,7 @@ use std::{fmt::Write, path::Path, time::Duration};
 
 use toml::Value;
 
-use super::{BusyAtSignIn, Config, IceServer, LoginType, TokenSource};
+use super::{BusyAtSignIn, Config, HookAction, IceServer, LoginType, TokenSource};
 
 /// What stands for a secret.
 const MASK: &str = "********";
@@ -177,8 +177,13 @@ fn rest(out: &mut Output, config: &Config) {
     }
 
     out.table("hooks");
-    for (event, argv) in &config.hooks {
-        out.line(event, argv.clone());
+    for (event, action) in &config.hooks {
+        match action {
+            HookAction::Run(argv) => out.line(event, argv.clone()),
+            HookAction::Open(address) => {
+                out.line(event, toml::Table::from_iter([("open".to_owned(), address.clone().into())]));
+            }
+        }
     }
 
     out.table("phone");

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    AudioBackend, AudioConfig, AudioHost, BarConfig, Codec, ColorDepth, ControlConfig, JournalConfig, KeypadWay,
-    LogConfig, Notify, OptionName, PANEL_FIELDS, PanelConfig, PanelFormat, PhoneAway, PhoneConfig, Template,
+    AudioBackend, AudioConfig, AudioHost, BarConfig, Codec, ColorDepth, ControlConfig, HookAction, JournalConfig,
+    KeypadWay, LogConfig, Notify, OptionName, PANEL_FIELDS, PanelConfig, PanelFormat, PhoneAway, PhoneConfig, Template,
     ToneLevels, UiConfig,
     color::parse_color,
     section::Section,
-    tree::{Entry, Kind, Place},
+    tree::{Entry, Kind, Node, Place},
 };
 use crate::{
     domain::{CallerId, unknown_event},
@@ -150,8 +150,8 @@ pub(super) fn custom_header(top: &mut Section<'_>) -> HeaderMap {
     headers
 }
 
-/// Events by name or category, each with a command.
-pub(super) fn hooks(top: &mut Section<'_>) -> BTreeMap<String, Vec<String>> {
+/// Events by name or category, each with what is done.
+pub(super) fn hooks(top: &mut Section<'_>) -> BTreeMap<String, HookAction> {
     let mut hooks = BTreeMap::new();
     for entry in top.table("hooks") {
         match unknown_event(&entry.key) {
@@ -160,13 +160,47 @@ pub(super) fn hooks(top: &mut Section<'_>) -> BTreeMap<String, Vec<String>> {
                 top.problem(entry.place, message);
             }
             None => {
-                if let Some(argv) = top.argv(&entry.key, entry.value.typed()) {
-                    hooks.insert(entry.key, argv);
+                if let Some(action) = hook(top, &entry.key, entry.value.typed()) {
+                    hooks.insert(entry.key, action);
                 }
             }
         }
     }
     hooks
+}
+
+/// A command, or `{ open = "https://.." }`.
+fn hook(top: &Section<'_>, event: &str, node: Node) -> Option<HookAction> {
+    let Node { kind, place } = node;
+    let Kind::Table(entries) = kind else {
+        return top.argv(event, Node { kind, place }).map(HookAction::Run);
+    };
+    let mut entries = entries.into_iter();
+    let address = match (entries.next(), entries.next()) {
+        (Some(entry), None) if entry.key == "open" => entry.value.into_string().ok(),
+        _ => None,
+    };
+    match address {
+        Some(address) if can_be_asked(&address) => Some(HookAction::Open(address)),
+        Some(_) => {
+            top.problem(place, Message::new("config.bad_address").with("key", "open"));
+            None
+        }
+        None => {
+            top.problem(place, Message::new("config.bad_hook").with("name", event));
+            None
+        }
+    }
+}
+
+/// Whether a template is an address of the web without a password, whose host nothing filled in can change.
+fn can_be_asked(text: &str) -> bool {
+    let template = Template::parse(text);
+    let host_is_fixed = template.beginning().split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']));
+    let usable = url::Url::parse(&template.address(|_| "1".to_owned())).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none()
+    });
+    usable && (host_is_fixed || template.names().next().is_none())
 }
 
 pub(super) fn panel(mut table: Section<'_>) -> PanelConfig {
@@ -185,16 +219,9 @@ pub(super) fn panel(mut table: Section<'_>) -> PanelConfig {
         }
     }
     let url = table.string("url").map(|(text, place)| {
-        let template = Template::parse(&text);
         known_places(&table, "url", &text, &place);
-        let fixed = template.beginning();
-        let host_is_fixed = fixed.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']));
-        let url = url::Url::parse(&template.address(|_| "1".to_owned()));
-        let usable = url.as_ref().is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none()
-        });
-        if !usable || (template.names().next().is_some() && !host_is_fixed) {
-            table.problem(place, Message::new("config.bad_panel_url"));
+        if !can_be_asked(&text) {
+            table.problem(place, Message::new("config.bad_address").with("key", "url"));
         }
         text
     });

@@ -2,7 +2,8 @@
 //!
 //! An event's name, one of its categories, or `all` is a hook's key. The command gets the event as JSON on standard
 //! input, its name in `WINCALL_EVENT`, and `{Field}` of its arguments is a field of the platform's message. What it says
-//! goes to the log. At most [`AT_ONCE`] run at the same time, so their order is not kept; [`WAITING`] more wait.
+//! goes to the log. Of each hook at most [`AT_ONCE`] run at the same time, so their order is not kept, and [`WAITING`] more
+//! wait; one that hangs holds up no other. A hook can open an address instead ([`HookAction::Open`]).
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,24 +14,27 @@ use std::{
 use serde_json::Value;
 use tokio::{
     sync::{broadcast, oneshot},
-    task::{JoinHandle, JoinSet},
+    task::{self, JoinHandle, JoinSet},
 };
 
 use crate::{
     app::PublishedEvent,
-    config::Template,
+    config::{HookAction, Template},
     domain::EVERY_EVENT,
     process::{self, Finished, Limits, ProcessError},
 };
 
-/// Commands that run at the same time.
+/// Commands of one hook that run at the same time.
 pub const AT_ONCE: usize = 4;
 
-/// Commands that wait for their turn; what comes when so many do is dropped.
+/// Commands of one hook that wait for their turn; what comes when so many do is dropped.
 pub const WAITING: usize = 64;
 
 /// What one command may take.
 const LIMITS: Limits = Limits { time: Duration::from_secs(10), output: 4096 };
+
+/// Opens an address with the program that the desktop has for it.
+const OPENER: &str = "xdg-open";
 
 /// When the program ends, this is left for what has begun.
 const LAST: Duration = Duration::from_secs(1);
@@ -48,6 +52,8 @@ struct Hook {
     event: String,
     program: String,
     args: Vec<Template>,
+    /// Started to stay.
+    apart: bool,
 }
 
 /// The hooks at work.
@@ -58,11 +64,20 @@ pub struct Running {
 
 impl Hooks {
     /// `None` if there are none.
-    pub fn new(config: &BTreeMap<String, Vec<String>>) -> Option<Self> {
-        let hook = |(event, argv): (&String, &Vec<String>)| {
-            let (program, args) = argv.split_first()?;
-            let args = args.iter().map(|arg| Template::parse(arg)).collect();
-            Some(Hook { event: event.clone(), program: program.clone(), args })
+    pub fn new(config: &BTreeMap<String, HookAction>) -> Option<Self> {
+        let hook = |(event, action): (&String, &HookAction)| {
+            let event = event.clone();
+            match action {
+                HookAction::Run(argv) => {
+                    let (program, args) = argv.split_first()?;
+                    let args = args.iter().map(|arg| Template::parse(arg)).collect();
+                    Some(Hook { event, program: program.clone(), args, apart: false })
+                }
+                HookAction::Open(address) => {
+                    let args = vec![Template::parse(address)];
+                    Some(Hook { event, program: OPENER.to_owned(), args, apart: true })
+                }
+            }
         };
         let hooks: Vec<Hook> = config.iter().filter_map(hook).collect();
         (!hooks.is_empty()).then_some(Self { hooks, limits: LIMITS })
@@ -89,66 +104,91 @@ impl Running {
 }
 
 async fn work(hooks: Hooks, mut events: broadcast::Receiver<Arc<PublishedEvent>>, mut stop: oneshot::Receiver<()>) {
-    let mut queue = Queue::default();
+    let Hooks { hooks, limits } = hooks;
+    let mut queues: Vec<Queue> = hooks.into_iter().map(Queue::new).collect();
     let mut running = JoinSet::new();
     let mut open = true;
-    while open || !queue.waiting.is_empty() || !running.is_empty() {
-        while running.len() < AT_ONCE
-            && let Some((hook, event)) = queue.waiting.pop_front()
-        {
-            running.spawn(run(hooks.hooks.get(hook).cloned(), event, hooks.limits));
+    while open || queues.iter().any(Queue::has_work) {
+        for queue in &mut queues {
+            while let Some(event) = queue.next() {
+                let task = running.spawn(run(queue.hook.clone(), event, limits));
+                queue.running.push(task.id());
+            }
         }
         tokio::select! {
             event = events.recv(), if open => match event {
-                Ok(event) => queue.add(&hooks, &event),
-                Err(broadcast::error::RecvError::Lagged(missed)) => queue.drop_some(missed),
+                Ok(event) => queues.iter_mut().for_each(|queue| queue.add(&event)),
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    queues.iter_mut().for_each(|queue| queue.drop_some(missed));
+                }
                 Err(broadcast::error::RecvError::Closed) => open = false,
             },
-            Some(ended) = running.join_next() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a hook's task failed");
-                }
+            Some(ended) = running.join_next_with_id() => {
+                let id = match ended {
+                    Ok((id, ())) => id,
+                    Err(error) => {
+                        tracing::error!(%error, "a hook's task failed");
+                        error.id()
+                    }
+                };
+                queues.iter_mut().for_each(|queue| queue.running.retain(|task| *task != id));
             }
             _ = &mut stop, if open => {
                 open = false;
                 while let Ok(event) = events.try_recv() {
-                    queue.add(&hooks, &event);
+                    queues.iter_mut().for_each(|queue| queue.add(&event));
                 }
             }
         }
-        queue.tell_when_calm();
+        queues.iter_mut().for_each(Queue::tell_when_calm);
     }
 }
 
-/// What waits, and how much did not find room.
-#[derive(Default)]
+/// What of one hook runs and waits, and how much did not find room.
 struct Queue {
-    waiting: VecDeque<(usize, Arc<PublishedEvent>)>,
+    hook: Hook,
+    running: Vec<task::Id>,
+    waiting: VecDeque<Arc<PublishedEvent>>,
     dropped: u64,
 }
 
 impl Queue {
-    fn add(&mut self, hooks: &Hooks, event: &Arc<PublishedEvent>) {
-        for (index, _) in hooks.hooks.iter().enumerate().filter(|(_, hook)| hook.is_for(event)) {
-            if self.waiting.len() < WAITING {
-                self.waiting.push_back((index, event.clone()));
-            } else {
-                self.drop_some(1);
-            }
+    fn new(hook: Hook) -> Self {
+        Self { hook, running: Vec::new(), waiting: VecDeque::new(), dropped: 0 }
+    }
+
+    fn has_work(&self) -> bool {
+        !self.waiting.is_empty() || !self.running.is_empty()
+    }
+
+    /// What may begin now.
+    fn next(&mut self) -> Option<Arc<PublishedEvent>> {
+        if self.running.len() < AT_ONCE { self.waiting.pop_front() } else { None }
+    }
+
+    fn add(&mut self, event: &Arc<PublishedEvent>) {
+        if !self.hook.is_for(event) {
+            return;
+        }
+        if self.waiting.len() < WAITING {
+            self.waiting.push_back(event.clone());
+        } else {
+            self.drop_some(1);
         }
     }
 
     /// Told when it begins, and how many it were when it is over.
     fn drop_some(&mut self, number: u64) {
         if self.dropped == 0 {
-            tracing::warn!("hooks are too slow for what happens; some are left out");
+            let event = &self.hook.event;
+            tracing::warn!(event, "a hook is too slow for what happens; some events are left out");
         }
         self.dropped += number;
     }
 
     fn tell_when_calm(&mut self) {
         if self.dropped > 0 && self.waiting.is_empty() {
-            tracing::warn!(left_out = self.dropped, "hooks have caught up");
+            tracing::warn!(event = self.hook.event, left_out = self.dropped, "a hook has caught up");
             self.dropped = 0;
         }
     }
@@ -183,12 +223,18 @@ fn field(event: &PublishedEvent, name: &str) -> String {
     }
 }
 
-async fn run(hook: Option<Hook>, event: Arc<PublishedEvent>, limits: Limits) {
-    let Some(hook) = hook else { return };
+async fn run(hook: Hook, event: Arc<PublishedEvent>, limits: Limits) {
+    let argv = hook.argv(&event);
+    if hook.apart {
+        match process::start_apart(&argv, limits.time).await {
+            Ok(()) => tracing::info!(event = hook.event, "address opened"),
+            Err(error) => tracing::warn!(event = hook.event, %error, "address not opened"),
+        }
+        return;
+    }
     // Names, numbers and what came as JSON: nothing in an event fails to serialise.
     let json = serde_json::to_vec(&*event).unwrap_or_default();
-    let argv = hook.argv(&event);
-    tell(&hook, process::run(&argv, &[("WINCALL_EVENT", event.event_name)], &json, limits).await);
+    tell(&hook, process::run_and_leave(&argv, &[("WINCALL_EVENT", event.event_name)], &json, limits).await);
 }
 
 /// What a hook says is for the log alone.

@@ -18,7 +18,8 @@ fn ring(seq: u64) -> Arc<PublishedEvent> {
 }
 
 fn hooks(list: &[(&str, &[&str])]) -> Hooks {
-    let config = list.iter().map(|(event, argv)| ((*event).to_owned(), argv.iter().map(|a| (*a).to_owned()).collect()));
+    let run = |argv: &[&str]| HookAction::Run(argv.iter().map(|a| (*a).to_owned()).collect());
+    let config = list.iter().map(|(event, argv)| ((*event).to_owned(), run(argv)));
     Hooks::new(&config.collect()).unwrap()
 }
 
@@ -167,6 +168,46 @@ async fn never_more_than_four_at_once_and_what_finds_no_room_is_left_out() {
     running.finish(LAST).await;
     let ran = lines(&at("done")).len();
     assert!((WAITING..=WAITING + AT_ONCE).contains(&ran), "{ran} of 100");
+}
+
+#[tokio::test]
+async fn a_hook_that_hangs_holds_up_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let done = dir.path().join("done");
+    let pop = format!("echo {{seq}} >> '{}'", done.display());
+    let (sender, events) = broadcast::channel(1024);
+    let all = hooks(&[("all", &["sleep", "1000"]), ("phoneRing", &["sh", "-c", &pop])]);
+    // No end of the hanging one is waited for.
+    let running = Hooks { limits: Limits { time: Duration::from_secs(900), ..LIMITS }, ..all }.start(events);
+    for seq in 0..=(AT_ONCE + WAITING) as u64 {
+        sender.send(event(seq, "linkUp", &["link"], json!({}))).unwrap();
+    }
+    sender.send(ring(100)).unwrap();
+    until("the screen pop has run", || lines(&done) == ["100"]).await;
+    running.finish(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn an_address_is_opened_apart_with_what_comes_from_outside_encoded() {
+    let dir = tempfile::tempdir().unwrap();
+    let (opened, stub) = (dir.path().join("opened"), dir.path().join("opener"));
+    let config = [("phoneRing".to_owned(), HookAction::Open("https://crm.example/?n={Caller}".to_owned()))];
+    let mut open = Hooks::new(&config.into()).unwrap();
+    assert_eq!(open.hooks[0].argv(&ring(1)), ["xdg-open", "https://crm.example/?n=138%26x"]);
+    let script = format!("echo \"$1\" > '{0}'; echo $$ >> '{0}'; exec sleep 1000\n", opened.display());
+    std::fs::write(&stub, script).unwrap();
+    open.hooks[0].program = "sh".to_owned();
+    open.hooks[0].args.insert(0, Template::parse(&stub.display().to_string()));
+    open.limits.time = Duration::from_millis(1);
+    let (sender, events) = broadcast::channel(8);
+    let running = open.start(events);
+    sender.send(ring(1)).unwrap();
+    until("it is open", || lines(&opened).len() == 2).await;
+    running.finish(LAST).await;
+    let told = lines(&opened);
+    assert_eq!(told[0], "https://crm.example/?n=138%26x");
+    let pid = rustix::process::Pid::from_raw(told[1].parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it outlives its time and the phone bar");
 }
 
 #[tokio::test]
