@@ -80,6 +80,28 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether what the platform tells is of a call that was there when the link came and is over by now, or another one
+    /// than that on the screen.
+    fn is_of_call_before(&mut self, pho_sta: i64) -> bool {
+        let conversation = matches!(pho_sta, 6 | 21..=26 | 31 | 32 | 35);
+        if self.begins_since_the_link(conversation) {
+            let waits = self.state.next_call.as_ref().is_some_and(|next| next.ring.is_some());
+            if pho_sta != 0 && !waits {
+                // Its end is none of the call that has begun since.
+                let key = self.state.platform.begin(None);
+                self.state.platform.ended_here(key, self.now.at);
+            }
+            return true;
+        }
+        if pho_sta == 5 && self.state.leg_waits_for_dialled() {
+            // A customer rings, and the platform holds one call of an agent at a time.
+            self.call_over();
+            self.take_waiting_leg();
+        }
+        let given_up = self.state.live_call().is_none() && self.is_under_way(&Purpose::GivenUp);
+        given_up || (conversation && self.speaks_of_ended_call())
+    }
+
     /// The call by its `PhoSta`, of an agent who is occupied.
     fn call_by_resync(&mut self, pho_sta: Option<i64>) {
         use CallPhase::{Barging, ConsultOut, Consulting, Held, Spying, Talking, ThreeWay, Whispering};
@@ -90,29 +112,8 @@ impl Turn<'_> {
             // Now it is known, or known not to be.
             self.call_over();
         }
-        let conversation = matches!(pho_sta, 6 | 21..=26 | 31 | 32 | 35);
-        if self.begins_since_the_link(conversation) {
-            // What was there when the link came is no call that begins since, and its end is none of that one.
-            let waits = self.state.next_call.as_ref().is_some_and(|next| next.ring.is_some());
-            if pho_sta != 0 && !waits {
-                let key = self.state.platform.begin(None);
-                self.state.platform.ended_here(key, self.now.at);
-            }
-            return tracing::info!(
-                pho_sta,
-                "the platform still speaks of the call before the one that has begun since"
-            );
-        }
-        if pho_sta == 5 && self.state.leg_waits_for_dialled() {
-            // A customer rings, and the platform holds one call of an agent at a time.
-            self.call_over();
-            self.take_waiting_leg();
-        }
-        if self.state.live_call().is_none() && self.is_under_way(&Purpose::GivenUp) {
-            return tracing::info!(pho_sta, "the platform still speaks of the call that was given up here");
-        }
-        if conversation && self.speaks_of_ended_call() {
-            return tracing::info!(pho_sta, "the platform still speaks of the call that has ended here");
+        if self.is_of_call_before(pho_sta) {
+            return tracing::info!(pho_sta, "the platform still speaks of a call of before");
         }
         // It is what there is now: whatever was to be said of older calls was said while the link was away.
         self.older_calls_are_over();
