@@ -488,7 +488,7 @@ impl Turn<'_> {
             let later = |one: &JustEnded| one.at > ended.at && self.state.is_unspoken(one, now);
             ended.leg_came && (same_number(ended.number.as_deref(), number) || self.state.ended.iter().any(later))
         });
-        let live = self.state.live_call().is_some();
+        let (live, dialling) = (self.state.live_call().is_some(), self.state.is_dialling(now));
         let leg_waits = self.state.next_call.as_ref().is_some_and(|waiting| waiting.leg.is_some());
         if certain || (live && (leg_waits || !self.doubted_ring_fits())) {
             self.doubted_ring_was_of_ended();
@@ -501,7 +501,6 @@ impl Turn<'_> {
                 // end will say so.
                 return self.take_leg(leg);
             }
-            let dialling = self.state.is_dialling(now);
             let of_dialled = |next: &&mut NextCall| dialling && next.leg.as_ref().is_some_and(|leg| leg.asks);
             if let Some(waiting) = self.state.next_call.as_mut().filter(of_dialled) {
                 // It is that of the call which is being asked for.
@@ -519,7 +518,6 @@ impl Turn<'_> {
             self.doubted_ring_is_new();
             let of_own =
                 |waiting: &mut NextCall| waiting.ring.is_none() && waiting.leg.as_ref().is_some_and(|leg| leg.asks);
-            let dialling = self.state.is_dialling(now);
             let of_own = |waiting: &mut NextCall| !dialling && of_own(waiting);
             if let Some(leg) = self.state.next_call.take_if(of_own).and_then(|waiting| waiting.leg) {
                 // Nobody but this agent asks for such a leg, and what was asked for is over.

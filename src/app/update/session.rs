@@ -204,11 +204,7 @@ impl Turn<'_> {
             self.call_over();
         }
         if self.state.live_call().is_some() && !self.state.session.state_set {
-            // Signed in anew in the middle of a call: the wanted state is asked for when the call is over.
-            self.state.session.state_set = true;
-            let wanted = self.wanted_state();
-            self.state.pending.after_call.get_or_insert(wanted);
-            self.state.pending.state_owed = true;
+            self.state_after_this_call();
             // The new sign-in holds no call: when the leg ends, the call is over, whatever the platform says.
             self.end_platform_call();
             if let Some(call) = self.state.live_call_mut().filter(|call| call.leg.is_some()) {
@@ -237,6 +233,14 @@ impl Turn<'_> {
         self.request(Purpose::FirstState(target), request);
     }
 
+    /// Signed in in the middle of a call: the wanted state is asked for when the call is over.
+    fn state_after_this_call(&mut self) {
+        self.state.session.state_set = true;
+        let wanted = self.wanted_state();
+        self.state.pending.after_call.get_or_insert(wanted);
+        self.state.pending.state_owed = true;
+    }
+
     pub(super) fn first_state_reply(&mut self, target: TargetState, result: Result<Reply, ApiError>) {
         if self.state.session.phase != Phase::Setting {
             return;
@@ -252,10 +256,7 @@ impl Turn<'_> {
             Ok(_) | Err(_) if self.state.live_call().is_some() => {
                 // The platform has sent a call meanwhile, which is why it refuses, and a sign-out would end the call: the
                 // state is asked for after it.
-                self.state.session.state_set = true;
-                let wanted = self.wanted_state();
-                self.state.pending.after_call.get_or_insert(wanted);
-                self.state.pending.state_owed = true;
+                self.state_after_this_call();
                 self.set_agent(AgentState::Occupied, None, None);
                 self.signed_in(Value::Null);
             }
