@@ -41,7 +41,7 @@ struct Phone {
     softphone: Softphone,
     events: mpsc::UnboundedReceiver<Event>,
     ear: PathBuf,
-    /// Of the call answered last.
+    /// Of the call that rang last.
     call_id: String,
 }
 
@@ -98,14 +98,24 @@ impl Phone {
 
     /// Answers what rings, and waits for the sound.
     async fn answers(&mut self, lab: &Lab) {
+        self.rings(lab).await;
+        self.answers_ring(lab).await;
+    }
+
+    /// Waits until a customer rings.
+    async fn rings(&mut self, lab: &Lab) {
         let wanted = |event: &Event| {
             let Event::Incoming { call_id, from, auto_answer: false } = event else { return None };
             Some((call_id.clone(), from.clone()))
         };
         let (call_id, from) = self.until(lab, "ringing", LIMIT, wanted).await;
         assert_eq!(from, "13800138000");
-        self.softphone.send(Command::Answer { call_id: call_id.clone() });
         self.call_id = call_id;
+    }
+
+    /// Answers the call that rings, and waits for the sound.
+    async fn answers_ring(&mut self, lab: &Lab) {
+        self.softphone.send(Command::Answer { call_id: self.call_id.clone() });
         let wanted =
             |event: &Event| if let Event::Media(MediaEvent::Up { codec }) = event { Some(*codec) } else { None };
         assert_eq!(self.until(lab, "sound", LIMIT, wanted).await, Codec::Pcma);
@@ -272,7 +282,9 @@ async fn a_demanding_customer_gets_all_that_is_asked_for() {
     // 100rel with PRACK, UPDATE without and with an offer, a session timer that the phone is to refresh: SIPp checks each.
     let far_end = FarEnd::start();
     let customer = lab.customer("extensions", far_end.port);
-    phone.answers(&lab).await;
+    phone.rings(&lab).await;
+    reached(&lab, "confirmed").await;
+    phone.answers_ring(&lab).await;
     let up = Instant::now();
     let updated = reached(&lab, "updated").await;
     assert_eq!(phone.ended(&lab).await, EndCause::RemoteBye);
