@@ -193,7 +193,7 @@ fn a_missing_input_file_is_told_with_its_place_in_the_config() {
 #[test]
 fn no_sound_card_at_all_is_said_in_the_programs_language() {
     for (locale, microphone, speaker, advice) in
-        [("en", "The microphone", "The speaker", "plugged in"), ("zh-CN", "麦克风“", "扬声器“", "请检查是否已插好")]
+        [("en", "The microphone", "The speaker", "plugged in"), ("zh-CN", "麦克风「", "扬声器「", "请检查是否已插好")]
     {
         let home = Home::new();
         let platform = Platform::start(&home);

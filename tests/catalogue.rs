@@ -78,6 +78,50 @@ fn every_message_is_said_in_both_languages_with_the_same_arguments() {
     }
 }
 
+/// Words that have given way to others, so that one thing has one word everywhere; and what is no Chinese punctuation, or
+/// as wide as a font likes, so that it paints over its neighbours in a terminal.
+const NOT_IN_CHINESE: [&str; 9] = ["置忙", "置闲", "耳语", "网页电话", "本人所在", "“", "”", "(", ")"];
+const NOT_IN_ENGLISH: [&str; 8] =
+    [" peer ", "tear", "torn down", "web phone", "telephone", "how the call sounds", "nobody waits", "nothing fits"];
+
+#[test]
+fn one_thing_has_one_word() {
+    for (key, texts) in catalogue() {
+        // What the system says is taken as it says it.
+        if key.starts_with("reason.") {
+            continue;
+        }
+        for word in NOT_IN_CHINESE {
+            assert!(!texts.get("zh-CN").is_some_and(|text| text.contains(word)), "{key}: {word}: {texts:?}");
+        }
+        for word in NOT_IN_ENGLISH {
+            assert!(
+                !texts.get("en").is_some_and(|text| text.to_lowercase().contains(word)),
+                "{key}: {word}: {texts:?}"
+            );
+        }
+    }
+    let help = fs::read_to_string(Path::new(SRC).join("cli/help.zh-CN.toml")).unwrap();
+    for (line, chinese) in help.lines().filter_map(|line| Some((line, line.split_once("\" = \"")?.1))) {
+        assert!(!NOT_IN_CHINESE.iter().any(|word| chinese.contains(word)), "{line}");
+    }
+}
+
+#[test]
+fn titles_of_windows_are_in_sentence_case() {
+    const NAMES: [&str; 2] = ["ID", "IVR"];
+    for (key, texts) in catalogue() {
+        if !(key.ends_with("_title") || key == "devices.title") {
+            continue;
+        }
+        let english = texts.get("en").map(String::as_str).unwrap_or_default();
+        let title = english.split(':').next().unwrap_or_default();
+        for (place, word) in title.split(' ').filter(|word| !NAMES.contains(word)).enumerate() {
+            assert_eq!(word.starts_with(char::is_uppercase), place == 0, "{key}: {english}");
+        }
+    }
+}
+
 /// Literals that are no messages although they look like one: options of the config, methods of the control socket, files
 /// and hosts.
 const NO_MESSAGES: [&str; 13] = [

@@ -46,7 +46,7 @@ fn a_break_is_asked_for_granted_and_taken() {
     terminal.keys("b");
     terminal.shows("就餐 (00:00-23:59)");
     terminal.keys("2");
-    terminal.shows("置忙举手");
+    terminal.shows("示忙举手");
     assert_eq!(home.status()["agent"]["state"], "idle");
     // The reason is filled in; the times are typed, so that midnight does not matter.
     terminal.keys("\r\x15");
@@ -56,7 +56,7 @@ fn a_break_is_asked_for_granted_and_taken() {
     terminal.keys("8003");
     terminal.shows("王芳");
     terminal.keys("\r\r");
-    terminal.shows_no_more("置忙举手");
+    terminal.shows_no_more("示忙举手");
     terminal.shows("举手有结果");
     assert_eq!(home.status()["break_news"], true);
 
@@ -68,7 +68,7 @@ fn a_break_is_asked_for_granted_and_taken() {
     platform.admin("POST", "/approvals", json!({ "agent": "8001", "answer": "approve" }));
     terminal.shows_no_more("待审批");
     terminal.keys("\x1b");
-    terminal.shows_no_more("置忙申请");
+    terminal.shows_no_more("示忙申请");
     terminal.keys("b2");
     home.wait("busy");
     assert_eq!(home.status()["agent"]["reason"], json!({ "id": 12, "name": "就餐" }));

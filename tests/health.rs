@@ -197,7 +197,7 @@ fn a_stalled_link_is_on_the_screen_within_ten_seconds_and_so_is_its_recovery() {
     let begun = Instant::now();
     terminal.shows("calls may not be announced");
     assert!(begun.elapsed() < Duration::from_secs(10), "told after {:?}", begun.elapsed());
-    terminal.shows("what is wrong");
+    terminal.shows("details");
     terminal.shows_no_more("calls may not be announced");
     terminal.shows("health ●");
     assert_eq!(home.status()["health"]["level"], "ok");

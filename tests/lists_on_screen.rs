@@ -60,11 +60,11 @@ fn a_waiting_customer_is_counted_shown_and_taken_out_of_the_queue() {
         waited.len() >= 3
     });
     terminal.keys("\x1b[B\r");
-    terminal.shows("取出吗");
+    terminal.shows("接起排队客户 137");
     terminal.keys("n");
-    terminal.shows_no_more("取出吗");
+    terminal.shows_no_more("接起排队客户 137");
     terminal.keys("t");
-    terminal.shows("取出吗");
+    terminal.shows("接起排队客户 137");
     terminal.keys("y");
     home.wait("ringing");
     terminal.shows("客户来电");

@@ -35,7 +35,7 @@ fn a_call_by_keys_at_every_size_in_both_languages() {
         terminal.shows(say("talking", "通话中"));
         terminal.shows("00:02");
         terminal.shows("00:03");
-        for name in [say("me", "我"), say("peer", "对方")] {
+        for name in [say("me", "我"), say("them", "对方")] {
             terminal.until(&format!("the meter '{name}'"), |screen| meter(screen, name));
         }
         terminal.keys("h");

@@ -119,10 +119,10 @@ fn a_state_wanted_after_the_call_is_chosen_and_taken_back() {
     let mut talk = fixtures::in_talk(Locale::En);
     assert_eq!(asked(&talk, "b 2"), ["Send(Busy { reason: Some(12) })"]);
     assert_eq!(asked(&talk, "r"), ["Send(Ready)"]);
-    assert!(asked(&talk, "b 0").is_empty(), "there is no wish to take back");
+    assert!(asked(&talk, "b 0").is_empty(), "there is nothing to take back");
     talk.after_call = Some(Wanted::Busy(Some(BusyReason { id: 12, name: "就餐".into() })));
     assert_eq!(asked(&talk, "b 0"), ["Send(ForgetAfterCall)"]);
-    assert_eq!(asked(&talk, "b n o space w i s h enter"), ["Send(ForgetAfterCall)"]);
+    assert_eq!(asked(&talk, "b n o space c h a n g e enter"), ["Send(ForgetAfterCall)"]);
     talk.busy_reasons.clear();
     talk.after_call = None;
     assert_eq!(asked(&talk, "b"), ["Send(Busy { reason: None })"]);

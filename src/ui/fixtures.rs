@@ -482,8 +482,8 @@ pub fn reminded(locale: Locale) -> Snapshot {
         Reminder { id: "13@2".into(), title: "下午培训".into(), reason: None, since },
     ];
     let lines = match locale {
-        Locale::En => vec!["idle too long · idle: longer than 3 min 0 s".into()],
-        Locale::ZhCn => vec!["空闲过久 · 空闲：超过阈值 3分0秒".into()],
+        Locale::En => vec!["idle too long · idle: longer than 3 min".into()],
+        Locale::ZhCn => vec!["空闲过久 · 空闲：超过阈值 3分钟".into()],
     };
     snapshot.overtime = Some(Overtime { since_at: ago(12), lines, acknowledged: false });
     snapshot

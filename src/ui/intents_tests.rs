@@ -467,5 +467,5 @@ fn auto_answer_is_offered_only_where_it_does_something() {
     assert_eq!(press(&mut state, &snapshot, "A"), sends(&["SetAutoAnswer { on: true }"]));
     snapshot.agent.web_phone = false;
     assert_eq!(press(&mut state, &snapshot, "A"), sends(&[]));
-    assert!(state.flash_at(now()).is_some_and(|told| told.contains("on your telephone")));
+    assert!(state.flash_at(now()).is_some_and(|told| told.contains("on your desk phone")));
 }

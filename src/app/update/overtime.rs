@@ -225,15 +225,17 @@ impl State {
     }
 }
 
-/// Seconds in words, as `5分20秒`.
+/// Seconds in words, as `5分20秒`; whole minutes without their seconds.
 fn in_words(seconds: u64, locale: Locale) -> String {
     let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let message = match (hours, minutes) {
-        (0, 0) => Message::new("duty.time_s"),
-        (0, _) => Message::new("duty.time_m").with("minutes", minutes),
-        _ => Message::new("duty.time_h").with("hours", hours).with("minutes", minutes),
+    let message = match (hours, minutes, rest) {
+        (0, 0, _) => Message::new("duty.time_s").with("seconds", rest),
+        (0, _, 0) => Message::new("duty.time_minutes").with("minutes", minutes),
+        (0, ..) => Message::new("duty.time_m").with("minutes", minutes).with("seconds", rest),
+        (_, _, 0) => Message::new("duty.time_hours").with("hours", hours).with("minutes", minutes),
+        _ => Message::new("duty.time_h").with("hours", hours).with("minutes", minutes).with("seconds", rest),
     };
-    message.with("seconds", rest).render(locale)
+    message.render(locale)
 }
 
 fn rule(row: &Value) -> Option<Rule> {

@@ -213,7 +213,7 @@ pub enum Act {
         /// Agent number [default: the one who is listened to]
         ag_no: Option<String>,
     },
-    /// Tear the monitored call down
+    /// Disconnect the monitored call
     Disconnect {
         /// Agent number [default: the one who is listened to]
         ag_no: Option<String>,

@@ -108,10 +108,7 @@ fn right_side(canvas: &mut Canvas<'_>, area: Rect, left_end: u16) -> u16 {
     auto.push(canvas.t("ui.auto_answer"), Scope::BarDim)
         .push(" ", Scope::Bar)
         .push(canvas.t(if auto_answer { "ui.on" } else { "ui.off" }), auto_scope);
-    if let Some(caller) = &snapshot.caller_id {
-        let mut run = Run::default();
-        push_key(canvas, &mut run, UiAction::CallerId);
-        run.push(canvas.t("ui.caller_id"), Scope::BarDim).push(" ", Scope::Bar).push(&caller.name, Scope::BarStrong);
+    if let Some(run) = caller_id(canvas, true) {
         segments.push((2, run, Some(UiAction::CallerId)));
     }
     if snapshot.agent.web_phone {
@@ -135,9 +132,16 @@ fn right_side(canvas: &mut Canvas<'_>, area: Rect, left_end: u16) -> u16 {
     }
 
     let right = area.right().saturating_sub(1);
+    let cells = |from: &[(u8, Run, Option<UiAction>)]| from.iter().map(|(_, run, _)| run.cells() + 3).sum::<u16>();
+    let fits = |from: &[(u8, Run, Option<UiAction>)]| left_end.saturating_add(cells(from)) <= right;
+    if !fits(&segments)
+        && let Some(short) = caller_id(canvas, false)
+        && let Some((_, run, _)) = segments.iter_mut().find(|(.., action)| *action == Some(UiAction::CallerId))
+    {
+        *run = short;
+    }
     let mut skip = 0;
-    let needed = |skip: usize| segments.iter().skip(skip).map(|(_, run, _)| run.cells() + 3).sum::<u16>();
-    while skip < segments.len() && left_end.saturating_add(needed(skip)) > right {
+    while segments.get(skip..).is_some_and(|left| !left.is_empty() && !fits(left)) {
         skip += 1;
     }
     let all_given_up = skip >= segments.len();
@@ -153,6 +157,18 @@ fn right_side(canvas: &mut Canvas<'_>, area: Rect, left_end: u16) -> u16 {
         x = x.saturating_sub(3);
     }
     x.saturating_add(if all_given_up { 0 } else { 3 })
+}
+
+/// The number that those who are called see, with its word or, where there is little room, without.
+fn caller_id(canvas: &Canvas<'_>, with_word: bool) -> Option<Run> {
+    let caller = canvas.snapshot.caller_id.as_ref()?;
+    let mut run = Run::default();
+    push_key(canvas, &mut run, UiAction::CallerId);
+    if with_word {
+        run.push(canvas.t("ui.caller_id"), Scope::BarDim).push(" ", Scope::Bar);
+    }
+    run.push(&caller.name, Scope::BarStrong);
+    Some(run)
 }
 
 fn push_key(canvas: &Canvas<'_>, run: &mut Run, action: UiAction) {

@@ -283,7 +283,7 @@ fn lists_say_how_fresh_they_are() {
     snapshot.queue = Default::default();
     assert!(screen(&snapshot, &tab, 120, 30).contains("loading"));
     snapshot.queue.fetched = Fetched::At(now());
-    assert!(screen(&snapshot, &tab, 120, 30).contains("Nobody waits."));
+    assert!(screen(&snapshot, &tab, 120, 30).contains("The queue is empty."));
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn a_letter_in_a_number_is_told_before_enter() {
         input_events::on_key(&mut state, &snapshot, key.parse().unwrap(), now());
     }
     let frame = screen(&snapshot, &state, 80, 24);
-    assert!(frame.contains("号码里不能有“b”；若是工号，按 Alt-i 呼叫坐席"), "{frame}");
+    assert!(frame.contains("号码里不能有「b」；若是工号，按 Alt-i 呼叫坐席"), "{frame}");
     input_events::on_key(&mut state, &snapshot, "backspace".parse().unwrap(), now());
     assert!(!screen(&snapshot, &state, 80, 24).contains("号码里不能有"));
 }
@@ -361,7 +361,7 @@ fn the_mouse_turns_pages_chooses_lines_answers_questions_and_closes_windows() {
     let spying = fixtures::monitoring(Locale::En, CallPhase::Spying);
     let question = with(Dialog::Question(Question::Disconnect { who: "8003".into() }));
     let mut state = question.clone();
-    let ask = click(&mut state, &spying, "y tear down");
+    let ask = click(&mut state, &spying, "y disconnect");
     assert!(matches!(ask, Some(UiEffect::Send(crate::app::Command::Disconnect { ag_no: None }))), "{ask:?}");
     let mut state = question.clone();
     assert!(click(&mut state, &spying, "n go back").is_none() && state.dialog.is_none());

@@ -51,7 +51,7 @@ fn unwell(locale: Locale) -> Snapshot {
     let mut microphone = item(
         "microphone",
         HealthLevel::Fail,
-        say("the microphone 'USB Headset' cannot be used: it is in use", "无法使用麦克风“USB Headset”：设备被占用"),
+        say("the microphone 'USB Headset' cannot be used: it is in use", "无法使用麦克风「USB Headset」：设备被占用"),
     );
     microphone.hint =
         Some(say("Plug the headset in, or close the program that uses it.", "请插好耳机，或关闭占用它的程序。").into());

@@ -21,7 +21,7 @@ fn text(snapshot: &Snapshot, state: &ViewState, width: u16, height: u16) -> Stri
 #[test]
 fn why_a_key_did_nothing_is_said_whole_before_the_ways_to_more() {
     let mut state = fixtures::state();
-    let hint = "号码里不能有“b”，请改正后再试";
+    let hint = "号码里不能有「b」，请改正后再试";
     state.hint(hint.into(), now());
     for (width, height) in [(80, 24), (120, 36), (80, 3)] {
         let screen = text(&fixtures::idle(Locale::ZhCn), &state, width, height);

@@ -106,12 +106,9 @@ fn line(canvas: &mut Canvas<'_>, area: Rect, pieces: &[Piece]) {
     }
 }
 
-/// The panel is empty: who it is for.
+/// The panel is empty: what it is for.
 fn hint(canvas: &mut Canvas<'_>, area: Rect) {
-    let mut lines = Vec::new();
-    for key in ["ui.panel_hint", "ui.panel_how"] {
-        lines.extend(text::wrap(&canvas.t(key), area.width));
-    }
+    let lines = text::wrap(&canvas.t("ui.panel_hint"), area.width);
     let rows = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let top = area.y + area.height.saturating_sub(rows) / 3;
     for (y, line) in (top..area.bottom()).zip(&lines) {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::JournalEntry,
-    domain::Direction,
+    domain::{Direction, Outcome},
     ui::{
         input::UiAction,
         labels,
@@ -125,6 +125,7 @@ fn footer(canvas: &mut Canvas<'_>, list: Rect, row: ListRow<'_>) -> u16 {
 fn actions(canvas: &Canvas<'_>, row: ListRow<'_>) -> &'static [(UiAction, &'static str)] {
     let live = canvas.snapshot.call.phase.is_live();
     match row {
+        ListRow::Call(entry) if entry.outcome == Outcome::Missed => &[(UiAction::Dial, "ui.act_call_back")],
         ListRow::Call(_) => &[(UiAction::Dial, "ui.act_redial")],
         ListRow::Agent(_) if live => &[(UiAction::Consult, "ui.act_consult"), (UiAction::Transfer, "ui.act_transfer")],
         ListRow::Agent(_) => &[(UiAction::Dial, "ui.act_dial_agent")],

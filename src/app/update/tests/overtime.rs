@@ -136,7 +136,7 @@ fn ringing_and_talking_are_states_too() {
     assert!(lines(&rig).is_empty());
     rig.later(s(60));
     rig.event(crate::app::Event::Timer(TimerId::Overtime));
-    assert_eq!(lines(&rig), ["规则 · agSta_11: longer than 1 min 0 s"]);
+    assert_eq!(lines(&rig), ["规则 · agSta_11: longer than 1 min"]);
     rig.pho(PhoneState::HungUp);
     rig.agent("1");
     assert!(lines(&rig).is_empty());
