@@ -1,7 +1,7 @@
 //! Colour: how much of it the terminal has, and whether a text can be read on its ground.
 
 use ratatui::style::Color;
-use termprofile::{DetectorSettings, TermProfile};
+use termprofile::{DetectorSettings, EnvVarSource, IsTerminal, TermProfile, TermVars};
 
 use crate::config::ColorDepth;
 
@@ -12,13 +12,24 @@ pub const READABLE: f32 = 4.5;
 /// terminal itself is not asked, and no program is run, because the first frame must not wait.
 pub fn profile(depth: ColorDepth) -> TermProfile {
     match depth {
-        ColorDepth::Auto => TermProfile::detect(&std::io::stdout(), DetectorSettings::new().enable_tmux_info(false))
-            .max(TermProfile::NoColor),
+        ColorDepth::Auto => detected(&termprofile::Env, &std::io::stdout()),
         ColorDepth::Truecolor => TermProfile::TrueColor,
         ColorDepth::Ansi256 => TermProfile::Ansi256,
         ColorDepth::Ansi16 => TermProfile::Ansi16,
         ColorDepth::None => TermProfile::NoColor,
     }
+}
+
+/// What the environment says. tmux takes every colour and shows what its own terminal can, so there `COLORTERM` counts,
+/// which the library leaves aside; GNU screen does no such thing, and what is forced stays.
+fn detected(environment: &impl EnvVarSource, output: &impl IsTerminal) -> TermProfile {
+    let vars = TermVars::from_source(environment, output, DetectorSettings::new().enable_tmux_info(false));
+    let profile = TermProfile::detect_with_vars(vars).max(TermProfile::NoColor);
+    let value = |name| environment.var(name).unwrap_or_default();
+    let in_tmux = !value("TMUX").is_empty() || value("TERM_PROGRAM") == "tmux" || value("TERM").starts_with("tmux");
+    let forced = ["FORCE_COLOR", "CLICOLOR_FORCE"].into_iter().any(|name| !value(name).is_empty());
+    let every_colour = matches!(value("COLORTERM").as_str(), "truecolor" | "24bit");
+    if in_tmux && !forced && every_colour && profile >= TermProfile::Ansi16 { TermProfile::TrueColor } else { profile }
 }
 
 /// The basic colour names of CSS, and two that are asked for often.
@@ -121,7 +132,35 @@ pub fn readable_on(fg: Color, bg: Color) -> Color {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
+
+    struct Output(bool);
+
+    impl IsTerminal for Output {
+        fn is_terminal(&self) -> bool {
+            self.0
+        }
+    }
+
+    #[test]
+    fn in_tmux_the_environment_is_believed_that_promises_every_colour() {
+        let tmux = [("TERM", "tmux-256color"), ("TERM_PROGRAM", "tmux"), ("TMUX", "/tmp/tmux-0/default,1,0")];
+        let found = |more: &[(&'static str, &'static str)], terminal| {
+            let environment: HashMap<&str, &str> = tmux.iter().chain(more).copied().collect();
+            detected(&environment, &Output(terminal))
+        };
+        assert_eq!(found(&[("COLORTERM", "truecolor")], true), TermProfile::TrueColor);
+        assert_eq!(found(&[("COLORTERM", "24bit"), ("TERM", "screen-256color")], true), TermProfile::TrueColor);
+        assert_eq!(found(&[], true), TermProfile::Ansi256);
+        assert_eq!(found(&[("COLORTERM", "truecolor"), ("NO_COLOR", "1")], true), TermProfile::NoColor);
+        assert_eq!(found(&[("COLORTERM", "truecolor"), ("FORCE_COLOR", "ansi256")], true), TermProfile::Ansi256);
+        assert_eq!(found(&[("COLORTERM", "truecolor")], false), TermProfile::NoColor);
+        let screen = HashMap::from([("TERM", "screen-256color"), ("COLORTERM", "truecolor")]);
+        assert_eq!(detected(&screen, &Output(true)), TermProfile::Ansi256);
+        assert_eq!(profile(ColorDepth::Ansi16), TermProfile::Ansi16, "the config has the first word");
+    }
 
     #[test]
     fn colours_are_read() {

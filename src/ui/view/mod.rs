@@ -10,6 +10,7 @@ mod devices;
 mod dialog;
 mod directory;
 mod duty;
+mod facts;
 mod forms;
 mod health;
 mod journal;

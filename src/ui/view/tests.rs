@@ -355,12 +355,15 @@ fn what_the_platform_makes_long_pushes_nothing_important_off_the_bar() {
         snapshot.call.peer.area = Some("很长很长的地名".repeat(20));
         snapshot.quiet = true;
         let muted = crate::i18n::text(locale, "ui.muted");
+        let held = crate::i18n::text(locale, "ui.state_held");
         let quiet = crate::i18n::text(locale, "ui.quiet");
-        for (width, height) in [(80, 24), (100, 3), (120, 36)] {
+        for (width, height) in [(80, 24), (60, 15), (100, 3), (120, 36)] {
             let (buffer, _) = render(&snapshot, &fixtures::state(), width, height);
             let bar = lines(&buffer).lines().next().unwrap_or_default().to_owned();
-            assert!(bar.contains(&muted) && bar.contains("8001"), "{width}x{height}: {bar}");
-            assert!(width < 100 || bar.contains(&quiet), "{width}x{height}: {bar}");
+            let number = if width >= 80 { "01058545832" } else { "" };
+            for wanted in [&muted, &held, &quiet, "13800138000", "8001", number] {
+                assert!(bar.contains(wanted), "{width}x{height}: {wanted}: {bar}");
+            }
         }
     }
 }
