@@ -81,7 +81,11 @@ fn a_scheduled_break_is_reminded_of_and_taken_and_the_shift_is_locked() {
         [shift]\nends_after_s = 7200\n\
         [[restrictions]]\nreason = 12\nperiod = '00:00-23:59'\n";
     let (home, _platform, mut terminal) = on_duty(world, &["raise_hand", "dining_remind"]);
-    terminal.shows("提醒：午餐");
+    terminal.until("what of and when", |screen| {
+        let line = screen.lines().find(|line| line.contains("提醒：")).unwrap_or_default();
+        let said = line.split("提醒：").nth(1).unwrap_or_default().trim_start();
+        said.get(2..3) == Some(":") && said.contains(" 午餐")
+    });
     terminal.shows("立即就餐");
     let cards = home.status()["reminders"].as_array().map(Vec::len).unwrap_or_default();
     terminal.keys("N");

@@ -126,11 +126,20 @@ pub struct Reminder {
     pub id: String,
     /// What of.
     pub title: String,
+    /// When that is, `HH:MM` where the agent sits.
+    pub time: String,
     /// Its busy reason, where it is time to go.
     pub reason: Option<BusyReason>,
     /// Since when it is shown.
     #[serde(serialize_with = "super::moment::to_ms")]
     pub since: Timestamp,
+}
+
+impl Reminder {
+    /// The time and what of, in one line.
+    pub fn line(&self) -> String {
+        if self.time.is_empty() { self.title.clone() } else { format!("{} {}", self.time, self.title) }
+    }
 }
 
 /// A state that has lasted too long, or too short (protocol `phone-bar.md` 4.4).

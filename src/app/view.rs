@@ -103,7 +103,7 @@ impl State {
 
     fn reminders_view(&self) -> Vec<Reminder> {
         let reason = |one: &ShownReminder| self.planned_reason(&one.plan.reason).filter(|_| one.plan.due);
-        self.duties.reminders.shown.iter().map(|one| one.view(reason(one))).collect()
+        self.duties.reminders.shown.iter().map(|one| one.view(reason(one), &self.profile.zone)).collect()
     }
 
     /// Signed in, and without the link that tells of changes.

@@ -478,8 +478,8 @@ pub fn reminded(locale: Locale) -> Snapshot {
     let lunch = BusyReason { id: 12, name: "就餐".into() };
     let since = time("2026-01-02T06:31:00Z");
     snapshot.reminders = vec![
-        Reminder { id: "12@1".into(), title: "午餐".into(), reason: Some(lunch), since },
-        Reminder { id: "13@2".into(), title: "下午培训".into(), reason: None, since },
+        Reminder { id: "12@1".into(), title: "午餐".into(), time: "14:31".into(), reason: Some(lunch), since },
+        Reminder { id: "13@2".into(), title: "下午培训".into(), time: "14:45".into(), reason: None, since },
     ];
     let lines = match locale {
         Locale::En => vec!["idle too long · idle: longer than 3 min".into()],

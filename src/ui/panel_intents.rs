@@ -73,6 +73,9 @@ pub(super) fn copy(state: &mut ViewState, snapshot: &Snapshot, now: Instant) -> 
     let typed = state.number.value().trim();
     let number = if state.focus == Focus::Number && !typed.is_empty() {
         typed
+    } else if snapshot.call.phase.is_live() && !snapshot.call.peer.short().is_empty() {
+        // Whoever copies in a call means whom it is with, whatever line the list stands on.
+        snapshot.call.peer.short()
     } else if let Some(row) = lists::selected(state, snapshot) {
         match row {
             ListRow::Call(entry) => entry.peer.short(),

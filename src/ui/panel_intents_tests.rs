@@ -117,7 +117,7 @@ fn a_click_on_a_number_takes_it_and_the_rest_of_the_panel_is_the_panel() {
 }
 
 #[test]
-fn what_is_looked_at_is_what_is_copied() {
+fn the_caller_is_copied_else_what_is_looked_at() {
     let talking = fixtures::talking(Locale::En);
     let idle = fixtures::idle(Locale::En);
     copies(press(&mut fixtures::state(), &talking, "y"), "13800138000");
@@ -126,7 +126,8 @@ fn what_is_looked_at_is_what_is_copied() {
     assert_ne!(newest, second);
     copies(press(&mut fixtures::state(), &idle, "y"), &newest);
     let mut state = ViewState { focus: Focus::List, selected: 1, ..fixtures::state() };
-    copies(press(&mut state, &talking, "y"), &second);
+    copies(press(&mut state, &idle, "y"), &second);
+    copies(press(&mut state, &talking, "y"), "13800138000");
     let mut state = fixtures::state();
     press(&mut state, &talking, "/1234");
     let alt_y = Chord::new(KeyCode::Char('y'), KeyModifiers::ALT);

@@ -208,6 +208,7 @@ async fn status_tells_duties_and_choices() {
         s.reminders = vec![Reminder {
             id: "r1".into(),
             title: "午餐".into(),
+            time: "12:00".into(),
             reason: Some(reason),
             since: jiff::Timestamp::UNIX_EPOCH,
         }];

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use crate::app::{Approver, BreakRow, BreakWish, Fetched, Overtime, ProjectRow, Reminder, RequestId, Restriction};
@@ -166,6 +166,8 @@ pub(in crate::app) struct NamedReason {
 pub(in crate::app) struct Planned {
     pub title: String,
     pub reason: NamedReason,
+    /// When what it reminds of begins, epoch seconds.
+    pub begins: i64,
     /// It is time to go then, and not only soon.
     pub due: bool,
 }
@@ -246,7 +248,16 @@ pub(in crate::app) struct Measured {
 
 impl ShownReminder {
     /// As the screen knows it.
-    pub fn view(&self, reason: Option<crate::domain::BusyReason>) -> Reminder {
-        Reminder { id: self.id.clone(), title: self.plan.title.clone(), reason, since: self.since }
+    pub fn view(&self, reason: Option<crate::domain::BusyReason>, zone: &TimeZone) -> Reminder {
+        let begins = Timestamp::from_second(self.plan.begins).ok();
+        let time = begins.map(|at| at.to_zoned(zone.clone()).strftime("%H:%M").to_string()).unwrap_or_default();
+        Reminder { id: self.id.clone(), title: self.plan.title.clone(), time, reason, since: self.since }
+    }
+
+    /// Whether this only told in advance of what it is time for now.
+    pub fn told_of(&self, due: &Planned) -> bool {
+        let reason = &self.plan.reason;
+        let same = self.plan.begins == due.begins || (*reason != NamedReason::default() && *reason == due.reason);
+        !self.plan.due && due.due && same && self.plan.begins <= due.begins
     }
 }

@@ -84,7 +84,14 @@ impl Turn<'_> {
             return;
         }
         let Some(change) = self.state.session.change.take_if(|change| change.accepted) else { return };
-        self.info(Message::new("app.phone_changed").with("phone", &change.phone));
+        let (before, softphone) = (&self.state.session, change.account.is_some());
+        let only_where = change.phone == before.phone && softphone != before.web_phone;
+        let told = match (only_where, softphone) {
+            (true, true) => "app.softphone_on",
+            (true, false) => "app.softphone_off",
+            (false, _) => "app.phone_changed",
+        };
+        self.info(Message::new(told).with("phone", &change.phone));
         self.state.session.phone = change.phone;
         if change.account.is_some() {
             self.state.session.web_phone = true;
@@ -114,6 +121,10 @@ impl Turn<'_> {
         match result {
             Ok(reply) if reply.is_ok() => {
                 self.state.session.login_type = login_type;
+                self.info(Message::new(match login_type {
+                    LoginType::Dynamic => "app.mode_dynamic",
+                    LoginType::Static => "app.mode_static",
+                }));
                 self.remember_sign_in();
                 self.resolve_pending(Action::SwitchMode, Ok(answer(reply)));
             }

@@ -175,6 +175,8 @@ impl Turn<'_> {
             let late = now - key.0 > LATE_S;
             let id = format!("{}@{}", key.1, key.0);
             if reminders.past.insert(key) && !late {
+                // One card for one thing: it is time now, so that it will be has been said.
+                reminders.shown.retain(|shown| !shown.told_of(&plan));
                 reminders.shown.push(ShownReminder { id, plan, since: wall });
             }
         }
@@ -227,8 +229,10 @@ fn planned_reminder(row: &Value) -> Option<((i64, String), Planned)> {
     let reason = named(row);
     let title = Some(shown(row, "title")).filter(|title| !title.is_empty());
     let title = title.or_else(|| reason.reason.clone()).unwrap_or_default();
-    let due = number_of(row.get("leftTime")).unwrap_or(0) <= 0;
-    Some(((at, reason.id.clone().unwrap_or_default()), Planned { title, reason, due }))
+    // Seconds from the reminder to what it reminds of.
+    let left = number_of(row.get("leftTime")).unwrap_or(0).max(0);
+    let planned = Planned { title, begins: at.saturating_add(left), due: left == 0, reason };
+    Some(((at, planned.reason.id.clone().unwrap_or_default()), planned))
 }
 
 fn scheduled_break(row: &Value) -> Option<ScheduledBreak> {

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crossterm::event::{KeyCode, KeyModifiers};
 use tui_input::Input;
 
 use super::{
@@ -244,6 +245,9 @@ impl BreakForm {
                 self.go(form::step(&Field::ALL, self.at, false));
             }
             FormKey::Edit => {
+                if matches!(self.at, Field::From | Field::To) && !belongs_in_a_time(chord) {
+                    return Outcome::Stay;
+                }
                 let changed = self.field_mut().is_some_and(|field| edit(field, chord));
                 if changed && self.at.is_pick() {
                     // What is typed is meant: the first line that fits.
@@ -307,6 +311,16 @@ impl BreakForm {
     /// When the search goes out.
     pub fn next_tick(&self) -> Option<Instant> {
         self.typing.as_ref().map(|(_, since)| *since + DEBOUNCE)
+    }
+}
+
+/// Whether a key may edit a time: of what is typed only digits and what stands between them, as keyboards write them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm's enum: keys that move and delete")]
+fn belongs_in_a_time(chord: Chord) -> bool {
+    match chord.code {
+        KeyCode::Char(_) if chord.modifiers.contains(KeyModifiers::CONTROL) => true,
+        KeyCode::Char(c) => c.is_ascii_digit() || matches!(c, ':' | '.' | '\u{ff1a}' | '\u{ff10}'..='\u{ff19}'),
+        _ => true,
     }
 }
 

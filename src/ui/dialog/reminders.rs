@@ -20,7 +20,7 @@ pub fn in_order(snapshot: &Snapshot) -> Vec<&Reminder> {
 pub fn items(snapshot: &Snapshot) -> Vec<Item> {
     let mut answers: Vec<(String, DutyChoice)> = Vec::new();
     for reminder in in_order(snapshot) {
-        let about = |answer: String| format!("{}  {answer}", reminder.title);
+        let about = |answer: String| format!("{}  {answer}", reminder.line());
         for (answer, choice) in answers_of(reminder) {
             answers.push((about(answer.render(snapshot.locale)), choice));
         }

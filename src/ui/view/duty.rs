@@ -55,7 +55,7 @@ pub fn row(canvas: &mut Canvas<'_>, area: Rect) -> bool {
         canvas.clear(area, Scope::BannerWarn);
         let locale = canvas.snapshot.locale;
         let more = canvas.snapshot.reminders.len() - 1;
-        let mut told = Message::new("ui.reminder").with("title", &first.title).render(locale);
+        let mut told = Message::new("ui.reminder").with("title", first.line()).render(locale);
         if more > 0 {
             told = format!("{told}  +{more}");
         }

@@ -439,3 +439,27 @@ fn what_it_is_time_for_stands_before_an_early_notice_nobody_has_read() {
     assert_eq!(click(&mut state, &snapshot, "立即就餐").as_deref(), Some("Send(TakeReminder { id: \"12@1\" })"));
     assert_eq!(press(&mut state, &snapshot, "N 1"), ["Send(TakeReminder { id: \"12@1\" })"]);
 }
+
+#[test]
+fn a_form_says_its_keys_and_a_time_takes_no_letters() {
+    let snapshot = fixtures::on_duty(Locale::ZhCn);
+    let mut state = fixtures::state();
+    press(&mut state, &snapshot, "g");
+    for (width, height) in [(80, 24), (120, 36)] {
+        let frame = screen(&snapshot, &state, width, height);
+        assert!(frame.contains("Tab 下一项   ↑↓ 选择   回车 选定") && frame.contains("Esc 返回"), "{frame}");
+    }
+    press(&mut state, &snapshot, "tab end backspace G x space 7");
+    let from = form(&state).from.value().to_owned();
+    assert!(from.len() == 5 && from.ends_with('7'), "{from}");
+    let frame = screen(&snapshot, &state, 80, 24);
+    assert!(frame.contains("Tab 下一项   回车 下一项"), "{frame}");
+    press(&mut state, &snapshot, "ctrl-u １ ２ ： ３ ０");
+    assert_eq!(form(&state).from.value(), "１２：３０", "as a Chinese keyboard writes it");
+    let mut phone = with(Duty::Phone(Box::new(PhoneForm::new(&snapshot))));
+    press(&mut phone, &snapshot, "tab");
+    let frame = screen(&snapshot, &phone, 80, 24);
+    assert!(frame.contains("空格 切换   回车 下一项"), "{frame}");
+    press(&mut phone, &snapshot, "tab tab");
+    assert!(screen(&snapshot, &phone, 80, 24).contains("回车 提交"));
+}

@@ -6,7 +6,7 @@ use tui_input::Input;
 use super::{
     canvas::{Canvas, Run, centred},
     table,
-    window::{filter, list, window},
+    window::{filter, form_keys, list, window},
 };
 use crate::{
     app::{BreakState, Fetched},
@@ -110,6 +110,15 @@ fn break_form(canvas: &mut Canvas<'_>, area: Rect, form: &BreakForm) {
     if inner.width < 24 || inner.height < 2 {
         return;
     }
+    form_keys(
+        canvas,
+        inner,
+        match form.at {
+            Field::Reason | Field::Approver => "ui.form_keys_pick",
+            Field::From | Field::To | Field::Remark => "ui.form_keys",
+            Field::Submit => "ui.form_keys_submit",
+        },
+    );
     let first = first_line(focus, lines.len(), inner.height);
     for (y, line) in (inner.top()..inner.bottom()).zip(lines.into_iter().skip(first)) {
         match line {
@@ -256,6 +265,15 @@ fn phone_form(canvas: &mut Canvas<'_>, area: Rect, form: &PhoneForm) {
     if inner.width < 24 || inner.height < 4 {
         return;
     }
+    form_keys(
+        canvas,
+        inner,
+        match form.at {
+            PhoneField::Number => "ui.form_keys",
+            PhoneField::Web | PhoneField::Kind => "ui.form_keys_switch",
+            PhoneField::Submit => "ui.form_keys_submit",
+        },
+    );
     let label = PhoneField::ALL.map(|field| text::width(&canvas.t(field.label()))).into_iter().max().unwrap_or(8);
     for (index, field) in PhoneField::ALL.into_iter().enumerate() {
         let y = inner.y + u16::try_from(index).unwrap_or(0);

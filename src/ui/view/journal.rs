@@ -5,13 +5,19 @@ use ratatui::layout::Rect;
 use super::{canvas::Canvas, table};
 use crate::{
     app::JournalEntry,
-    ui::{labels, lists::ListRow, text, theme::Scope},
+    i18n::Message,
+    ui::{input::UiAction, labels, lists::ListRow, text, theme::Scope},
 };
 
 /// The calls, a line each.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, rows: &[ListRow<'_>]) {
     if rows.is_empty() {
-        let words = canvas.t("ui.journal_empty");
+        let words = if canvas.snapshot.agent.state.is_signed_in() {
+            canvas.t("ui.journal_empty")
+        } else {
+            let key = canvas.key(UiAction::SignIn).unwrap_or_default();
+            Message::new("ui.journal_empty_signed_out").with("key", key).render(canvas.snapshot.locale)
+        };
         table::empty(canvas, area, &words);
         return;
     }

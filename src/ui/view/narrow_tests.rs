@@ -261,3 +261,46 @@ fn an_idle_agent_without_a_phone_is_offered_busy() {
     snapshot.agent.state = AgentState::Busy;
     assert!(!text(&snapshot, &fixtures::state(), 120, 36).contains("goes busy until then"));
 }
+
+#[test]
+fn a_lost_link_is_red_a_reminder_is_amber() {
+    let state = fixtures::state();
+    let theme = &state.settings.theme;
+    let (bad, warn) = (theme.style(Scope::BannerBad).bg, theme.style(Scope::BannerWarn).bg);
+    assert_ne!(bad, warn);
+    let mut lost = fixtures::talking(Locale::En);
+    lost.link.state = LinkState::Down;
+    for (snapshot, words, ground) in
+        [(lost, "Link down", bad), (fixtures::reminded(Locale::En), "reminder: 14:31", warn)]
+    {
+        for (width, height) in [(120, 36), (80, 24), (100, 3)] {
+            let (buffer, _) = render(&snapshot, &state, width, height);
+            let screen = lines(&buffer);
+            let row = screen.lines().position(|line| line.contains(words)).unwrap_or_else(|| panic!("{screen}"));
+            assert_eq!(Some(buffer[(4, row as u16)].bg), ground, "{words} at {width}x{height}");
+        }
+    }
+}
+
+#[test]
+fn a_link_that_was_given_up_says_why_before_what_to_do() {
+    let mut snapshot = fixtures::talking(Locale::ZhCn);
+    snapshot.link.state = LinkState::GivenUp;
+    snapshot.link.last_error = Some("坐席已在别处签入".into());
+    for (width, height) in [(120, 36), (80, 24), (60, 15), (100, 3)] {
+        let screen = text(&snapshot, &fixtures::state(), width, height);
+        assert!(screen.contains("坐席已在别处签入 · 按 R 重试"), "{screen}");
+    }
+    snapshot.link.last_error = None;
+    assert!(text(&snapshot, &fixtures::state(), 80, 24).contains("链路已停止重连 · 按 R 重试"));
+}
+
+#[test]
+fn without_a_sign_in_the_empty_list_says_to_sign_in() {
+    for (locale, words) in [(Locale::En, "s signs in"), (Locale::ZhCn, "请先按 s 签入")] {
+        let mut snapshot = fixtures::signed_out(locale);
+        snapshot.journal = Default::default();
+        let screen = text(&snapshot, &fixtures::state(), 120, 36);
+        assert!(screen.contains(words), "{screen}");
+    }
+}

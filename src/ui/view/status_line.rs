@@ -140,10 +140,10 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
     if signed_in && link.state == LinkState::GivenUp {
         let reason = link.last_error.clone().unwrap_or_default();
         let key = canvas.key(UiAction::Reconnect).unwrap_or_default();
-        let mut parts = vec![canvas.t("ui.link_given_up")];
-        parts.push(Message::new("ui.link_press").with("key", key).render(locale));
+        // Why comes first: it says what will help.
+        let why = if reason.is_empty() { canvas.t("ui.link_given_up") } else { reason };
+        let mut parts = vec![why, Message::new("ui.link_press").with("key", key).render(locale)];
         parts.push(canvas.t("ui.link_else"));
-        parts.extend((!reason.is_empty()).then_some(reason));
         return Some((parts, Scope::BannerBad));
     }
     if (signed_in || live) && link.state != LinkState::Up {
@@ -165,7 +165,7 @@ pub fn banner_text(canvas: &Canvas<'_>, now: Instant) -> Option<(Vec<String>, Sc
         } else {
             parts.push(canvas.t("ui.link_no_calls"));
         }
-        return Some((parts, Scope::BannerWarn));
+        return Some((parts, Scope::BannerBad));
     }
     if signed_in && snapshot.sip.state == SipState::Failed {
         let mut parts = vec![canvas.t("ui.sip_failed")];

@@ -24,6 +24,15 @@ pub fn window(canvas: &mut Canvas<'_>, area: Rect, title: &'static str) -> Rect 
     inner
 }
 
+/// What the keys do in the open field of a form, in the frame's lower edge, where it fits beside the way back.
+pub fn form_keys(canvas: &mut Canvas<'_>, inner: Rect, keys: &'static str) {
+    let told = format!(" {} ", canvas.t(keys));
+    let back = text::width(&canvas.t("ui.no")) + 8;
+    if inner.width >= text::width(&told) + back {
+        canvas.put(inner.x + 1, inner.bottom(), inner.width, &told, Scope::WindowDim);
+    }
+}
+
 /// Draws a dialog that is a list with a filter, at most `width` cells wide.
 pub fn list(canvas: &mut Canvas<'_>, area: Rect, dialog: &Dialog, open: &ListDialog, title: &'static str, width: u16) {
     let items = dialog.items(&canvas.context());

@@ -182,3 +182,24 @@ fn without_a_web_phone_the_softphone_hears_nothing() {
     rig.reply_to(|r| matches!(r, Request::Login { .. }), 0, json!({ "regId": "R1", "agSta": "0" }));
     assert_eq!(rig.count(|e| matches!(e, Effect::Phone(_))), 0);
 }
+
+#[test]
+fn what_was_changed_is_said() {
+    let mut rig = Rig::idle();
+    change(&mut rig, "9001", Some(false));
+    rig.reply_to(bind, 0, Value::Null);
+    assert_eq!(rig.notices(), "calls are answered on the desk phone 9001 from now on");
+    change(&mut rig, "9001", Some(true));
+    rig.reply_to(phone_info, 0, json!({ "vccId": 77, "phopass": "pw" }));
+    rig.reply_to(bind, 0, Value::Null);
+    assert!(rig.notices().contains("calls are heard here from now on, at phone 9001"), "{}", rig.notices());
+    change(&mut rig, "9007", Some(true));
+    rig.reply_to(phone_info, 0, json!({ "vccId": 77, "phopass": "pw" }));
+    rig.reply_to(bind, 0, Value::Null);
+    assert!(rig.notices().contains("the phone is 9007 from now on"), "{}", rig.notices());
+    for (login_type, said) in [(LoginType::Static, "static"), (LoginType::Dynamic, "dynamic")] {
+        rig.command(Command::SwitchMode { login_type });
+        rig.reply_to(|r| matches!(r, Request::SwitchMode { .. }), 0, Value::Null);
+        assert!(rig.notices().contains(&format!("sign-in mode: {said}")), "{}", rig.notices());
+    }
+}
