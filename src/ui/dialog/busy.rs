@@ -3,7 +3,7 @@
 use super::{Choice, Item, ListDialog, Outcome};
 use crate::{
     app::{Snapshot, Wanted},
-    i18n,
+    i18n::{self, Message},
     ui::keys::Chord,
 };
 
@@ -38,7 +38,13 @@ pub fn items(snapshot: &Snapshot) -> Vec<Item> {
 /// The reason's name, with the time in which it is restricted.
 fn with_period(snapshot: &Snapshot, reason: &crate::domain::BusyReason) -> String {
     let restricted = snapshot.breaks.restrictions.iter().find(|one| one.reason == reason.id);
-    restricted.map_or_else(|| reason.name.clone(), |one| format!("{} ({})", reason.name, one.period))
+    restricted.map_or_else(
+        || reason.name.clone(),
+        |one| {
+            let message = Message::new("ui.busy_restricted").with("reason", &reason.name).with("period", &one.period);
+            message.render(snapshot.locale)
+        },
+    )
 }
 
 /// A number key chooses at once; the rest is the list's.

@@ -66,6 +66,10 @@ const STEPS: [fn(&mut Fit); 12] = [
     |fit| fit.quiet = false,
 ];
 
+/// What comes back where a longer piece that went after it has left room, what matters most first.
+const BACK: [fn(&mut Fit); 3] =
+    [|fit| fit.caller_id = true, |fit| fit.whence = fit.whence.max(12), |fit| fit.agent_name = true];
+
 /// A piece of the right side, and what a click on it does.
 type Segment = (Run, Option<UiAction>);
 
@@ -80,16 +84,28 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
 
     let width = |segments: &[Segment]| segments.iter().map(|(run, _)| run.cells() + 3).sum::<u16>();
     let laid_out = |fit: Fit| (middle(canvas, fit), right_side(canvas, fit));
-    let (mut peer, mut segments) = laid_out(ALL);
+    let fits = |(peer, segments): &(Run, Vec<Segment>)| {
+        let wanted = peer.cells().saturating_add(for_field).saturating_add(width(segments));
+        x.saturating_add(wanted) <= right
+    };
     let mut fit = ALL;
-    for step in STEPS {
-        let wanted = peer.cells().saturating_add(for_field).saturating_add(width(&segments));
-        if x.saturating_add(wanted) <= right {
-            break;
-        }
+    let mut row = laid_out(fit);
+    let mut steps = STEPS.iter();
+    while !fits(&row)
+        && let Some(step) = steps.next()
+    {
         step(&mut fit);
-        (peer, segments) = laid_out(fit);
+        row = laid_out(fit);
     }
+    for step in BACK {
+        let mut more = fit;
+        step(&mut more);
+        let longer = laid_out(more);
+        if fits(&longer) {
+            (fit, row) = (more, longer);
+        }
+    }
+    let (peer, segments) = row;
 
     let mut start = right;
     for (run, action) in segments.iter().rev() {

@@ -226,11 +226,13 @@ fn when(canvas: &Canvas<'_>, item: &HealthItem, now: Instant) -> Vec<String> {
         (HealthLevel::Ok, Some(at), None) => confirmed(at),
         (HealthLevel::Ok, None, Some(until)) => {
             let left = u64::try_from(until.as_second() - clocks.wall(now).as_second()).unwrap_or(0);
-            let minutes = (left / 60).to_string();
-            if left >= 48 * 3600 {
-                Message::new("ui.health_days").with("days", left / 86_400).render(locale)
-            } else {
-                Message::new("ui.health_left").with("minutes", minutes).with("time", clock(until)).render(locale)
+            let until = || clock(until);
+            match left / 3600 {
+                48.. => Message::new("ui.health_days").with("days", left / 86_400).render(locale),
+                hours @ 2.. => {
+                    Message::new("ui.health_hours").with("hours", hours).with("time", until()).render(locale)
+                }
+                _ => Message::new("ui.health_left").with("minutes", left / 60).with("time", until()).render(locale),
             }
         }
         (HealthLevel::Ok, None, None) => since(),

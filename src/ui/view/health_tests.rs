@@ -55,7 +55,7 @@ fn unwell(locale: Locale) -> Snapshot {
     );
     microphone.hint =
         Some(say("Plug the headset in, or close the program that uses it.", "请插好耳机，或关闭占用它的程序。").into());
-    let mut sip = ok("sip", say("up; round trip 38 ms: very good", "正常；网络延迟 38 ms，很好"));
+    let mut sip = ok("sip", say("up; round trip 38 ms: very good", "已连接；网络延迟 38 ms，很好"));
     (sip.confirmed, sip.until) = (time("2026-01-02T06:31:00Z"), time("2026-01-02T06:41:00Z"));
     let mut token = ok("token", say("accepted", "有效"));
     token.until = time("2026-01-02T08:00:00Z");
@@ -64,9 +64,9 @@ fn unwell(locale: Locale) -> Snapshot {
         check: true,
         ready_refused: Some(say("Not ready: callers would hear nothing.", "不能示闲：客户将听不到您。").into()),
         items: vec![
-            ok("config", say("nothing wrong", "正常")),
+            ok("config", say("no problems", "没有问题")),
             token,
-            ok("platform", say("up; round trip 52 ms: very good", "正常；网络延迟 52 ms，很好")),
+            ok("platform", say("up; round trip 52 ms: very good", "已连接；网络延迟 52 ms，很好")),
             link,
             sip,
             microphone,
@@ -149,4 +149,19 @@ fn a_toast_that_says_what_the_window_says_does_not_lie_over_its_keys() {
     // Other news is shown over it as over every window.
     snapshot.notices.last_mut().unwrap().kind = "app.other";
     assert!(shown(&snapshot, &open).contains("Signed in as busy"));
+}
+
+#[test]
+fn how_long_a_token_lasts_is_said_in_the_unit_that_fits() {
+    let open = ViewState { dialog: Some(Dialog::Health(0)), ..fixtures::state() };
+    for (until, said) in [
+        ("2026-01-02T08:00:00Z", "剩余 86 分钟，至"),
+        ("2026-01-02T14:13:00Z", "剩余 7 小时，至"),
+        ("2026-01-09T08:00:00Z", "剩余 7 天"),
+    ] {
+        let mut snapshot = unwell(Locale::ZhCn);
+        snapshot.health.items[1].until = Some(until.parse().unwrap());
+        let screen = lines(&render(&snapshot, &open, 80, 24).0);
+        assert!(screen.contains(said), "{screen}");
+    }
 }

@@ -237,7 +237,8 @@ fn gaps(canvas: &Canvas<'_>, count: u64) -> String {
 pub fn summary(canvas: &Canvas<'_>, quality: &CallQuality) -> String {
     let mut parts = vec![codec_word(&quality.codec).to_owned()];
     let range = if quality.worst_mos + 0.1 < quality.mos {
-        format!("{:.1} ({} {:.1})", quality.mos, canvas.t("ui.quality_worst"), quality.worst_mos)
+        let (score, worst) = (format!("{:.1}", quality.mos), format!("{:.1}", quality.worst_mos));
+        Message::new("ui.quality_and_worst").with("score", score).with("worst", worst).render(canvas.snapshot.locale)
     } else {
         format!("{:.1}", quality.mos)
     };

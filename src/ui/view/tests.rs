@@ -369,6 +369,17 @@ fn what_the_platform_makes_long_pushes_nothing_important_off_the_bar() {
 }
 
 #[test]
+fn what_went_off_the_bar_comes_back_where_a_longer_piece_has_left_room() {
+    let mut snapshot = fixtures::talking(Locale::En);
+    snapshot.call.muted = true;
+    snapshot.quiet = true;
+    let reason = crate::domain::BusyReason { id: 11, name: "a very long reason that has no room".into() };
+    snapshot.after_call = Some(crate::app::Wanted::Busy(Some(reason)));
+    let bar = lines(&render(&snapshot, &fixtures::state(), 80, 24).0).lines().next().unwrap_or_default().to_owned();
+    assert!(!bar.contains("after the call") && bar.contains("01058545832") && bar.contains("quiet"), "{bar}");
+}
+
+#[test]
 fn typing_goes_on_while_a_call_rings_and_the_window_shows_keys_that_work_then() {
     let snapshot = fixtures::ringing(Locale::En);
     let mut state = fixtures::state();
