@@ -30,7 +30,7 @@ use wincall_tui::{
         api::{Api, ApiConfig, Request, SecretToken},
         link::{Link, LinkEvent, LinkSettings},
     },
-    net::{self, tls::Tls},
+    net::{self, dialer::Dialer, tls::Tls},
 };
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -97,14 +97,14 @@ async fn no_token_in_any_line() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(platform(listener));
-    let tls = Tls::new(None).unwrap();
+    let dialer = Dialer::direct(Tls::new(None).unwrap());
     let token = || SecretString::from("Bearer old-s3cr3t");
     let config = ApiConfig {
         api_server: Url::parse(&format!("http://{address}")).unwrap(),
         jsonp_server: Url::parse(&format!("http://{address}")).unwrap(),
         ag_no: "8001".into(),
         locale: wincall_tui::i18n::Locale::En,
-        tls: tls.clone(),
+        dialer: dialer.clone(),
         custom_header: reqwest::header::HeaderMap::new(),
     };
     let api = Api::new(config, token()).unwrap();
@@ -115,7 +115,7 @@ async fn no_token_in_any_line() {
 
     let settings = LinkSettings {
         ws_server: Url::parse(&format!("ws://{address}/ws")).unwrap(),
-        tls,
+        dialer,
         token: token(),
         reg_id: "R1".into(),
         login_state: None,

@@ -22,7 +22,7 @@ use could_not_run::could_not_run;
 use tokio::sync::mpsc;
 use wincall_tui::{
     config::{AudioBackend, AudioConfig, Codec, IceConfig, IcePolicy, IceServer, TokenSource},
-    net::tls::Tls,
+    net::{dialer::Dialer, tls::Tls},
     softphone::{
         Event, MediaEvent,
         media::{Media, Wish},
@@ -45,8 +45,8 @@ fn ice(turn: &Turn, policy: IcePolicy, password: &str) -> IceConfig {
 }
 
 /// Trust in the authority of this server alone.
-fn trust(turn: &Turn) -> Tls {
-    Tls::new(Some(&turn.authority())).expect("the authority's certificate")
+fn trust(turn: &Turn) -> Dialer {
+    Dialer::direct(Tls::new(Some(&turn.authority())).expect("the authority's certificate"))
 }
 
 struct Phone {
@@ -56,7 +56,7 @@ struct Phone {
 }
 
 impl Phone {
-    fn new(ice: IceConfig, tls: &Tls) -> Self {
+    fn new(ice: IceConfig, dialer: &Dialer) -> Self {
         let (tell, events) = mpsc::unbounded_channel();
         let audio = AudioConfig { backend: AudioBackend::Null, codecs: vec![Codec::Pcma], ..AudioConfig::default() };
         let on_event = Arc::new(move |event| {
@@ -64,7 +64,7 @@ impl Phone {
                 tell.send(event).unwrap_or_default();
             }
         });
-        let mut media = Media::with_ice(audio, ice, tls, on_event);
+        let mut media = Media::with_ice(audio, ice, dialer, on_event);
         let wishes = media.wishes();
         Self { media, events, wishes }
     }
@@ -176,7 +176,7 @@ async fn a_relay_over_tls_whose_certificate_is_not_trusted_gets_no_call() {
         Err(reason) => return could_not_run(&reason),
     };
     let config = IceConfig { gather: Duration::from_millis(700), ..ice(&turn, IcePolicy::All, PASSWORD) };
-    let stranger = Phone::new(config, &Tls::new(None).expect("the system's authorities"));
+    let stranger = Phone::new(config, &Dialer::direct(Tls::new(None).expect("the system's authorities")));
     let offer = stranger.media.offer("call", false).await.expect("an offer");
     assert!(!offer.contains(" typ relay ") && offer.contains(" typ host "), "{offer}");
 }

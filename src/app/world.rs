@@ -17,7 +17,7 @@ use crate::{
         link::{Link, LinkSettings},
     },
     i18n::{Locale, Message},
-    net::{self, tls::Tls},
+    net::{self, dialer::Dialer},
     panel::{CallFacts, Filler},
     softphone::media::network::Network,
     store::Store,
@@ -30,7 +30,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 pub struct LiveWorld {
     api: Api,
     ws_server: Url,
-    tls: Tls,
+    dialer: Dialer,
     token: SecretString,
     renew: Option<TokenSource>,
     link: Option<Link>,
@@ -56,7 +56,7 @@ impl LiveWorld {
     pub fn new(
         platform: &PlatformConfig,
         locale: Locale,
-        tls: Tls,
+        dialer: Dialer,
         token: SecretString,
         line: PhoneLine,
         store: Option<Store>,
@@ -67,7 +67,7 @@ impl LiveWorld {
             jsonp_server: platform.jsonp_server.clone(),
             ag_no: platform.ag_no.clone(),
             locale,
-            tls: tls.clone(),
+            dialer: dialer.clone(),
             custom_header: platform.custom_header.clone(),
         };
         let renew = match &platform.token {
@@ -78,7 +78,7 @@ impl LiveWorld {
         Ok(Self {
             api: Api::new(api_config, token.clone())?,
             ws_server: platform.ws_server.clone(),
-            tls,
+            dialer,
             renew,
             link: None,
             line,
@@ -183,7 +183,7 @@ impl World for LiveWorld {
                 }
                 let settings = LinkSettings {
                     ws_server: self.ws_server.clone(),
-                    tls: self.tls.clone(),
+                    dialer: self.dialer.clone(),
                     token: self.token.clone(),
                     reg_id,
                     login_state,

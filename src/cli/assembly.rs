@@ -24,7 +24,11 @@ use crate::{
     domain::Remembered,
     hooks::Hooks,
     i18n::{Locale, Message},
-    net::tls::{Tls, TlsError},
+    net::{
+        dialer::Dialer,
+        proxy::Proxy,
+        tls::{Tls, TlsError},
+    },
     panel::Filler,
     process,
     softphone::{Settings, priority},
@@ -361,18 +365,20 @@ async fn world(
     let ca_file = platform.tls_ca_file.clone();
     let tls =
         off_the_main_path(move || Tls::new(ca_file.as_deref())).await?.map_err(|error: TlsError| error.message())?;
+    let proxy = Proxy::configured(&config.proxy).await.map_err(|error| error.message())?;
+    let dialer = Dialer::new(tls, proxy);
     let settings = Settings {
         ws_server: platform.sip_ws_server.clone(),
         domain: platform.sip_uri.clone(),
-        tls: tls.clone(),
+        dialer: dialer.clone(),
         audio: config.audio,
         ice: config.ice,
     };
     let line = PhoneLine::new(settings, events.clone());
     let line = if platform.webrtc { line.started() } else { line };
     let store = places.and_then(|places| open_store(places, &config.journal, &events));
-    let panel = Filler::new(&config.panel, tls.clone());
-    LiveWorld::new(&platform, locale, tls, token, line, store, events)
+    let panel = Filler::new(&config.panel, dialer.clone());
+    LiveWorld::new(&platform, locale, dialer, token, line, store, events)
         .map(|world| world.with_panel(panel))
         .map_err(|error| error.message())
 }

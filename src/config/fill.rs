@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, os::unix::fs::PermissionsExt, path::Path, time:
 use super::{
     BusyAtSignIn, Config, LoginType, OptionName, PlatformConfig, TokenSource, ice,
     keys::TOP,
+    proxy,
     section::{Reading, Section},
     tables, token,
     tree::{Entry, Kind, Node, Place},
@@ -36,6 +37,7 @@ pub(super) fn config(
     if readable_by_others(file) && ice.servers.iter().any(|s| matches!(s.credential, Some(TokenSource::Inline(_)))) {
         warnings.push(Message::new("config.readable_by_others").with("path", file.display()));
     }
+    let proxy = proxy::proxy(Section::new("net", top.table("net"), reading));
     let phone = tables::phone(Section::new("phone", top.table("phone"), reading));
     let control = tables::control(Section::new("control", top.table("control"), reading));
     let journal = tables::journal(Section::new("journal", top.table("journal"), reading));
@@ -56,6 +58,7 @@ pub(super) fn config(
         keys,
         audio,
         ice,
+        proxy,
         panel,
         hooks,
         phone,

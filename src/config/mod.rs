@@ -2,7 +2,7 @@
 //!
 //! `model` holds the types that the rest of the program reads; [`load`] turns a file into them and reports every
 //! problem with its line and column at once (`tree` keeps the places, `keys` knows the names, `section` the types,
-//! `fill`, `tables` and `ice` the meaning); `template` fills in arguments and addresses; [`token`] gets the token, [`paths`] says where things are, [`show`] prints what counts;
+//! `fill`, `tables`, `ice` and `proxy` the meaning); `template` fills in arguments and addresses; [`token`] gets the token, [`paths`] says where things are, [`show`] prints what counts;
 //! [`DEFAULT`] is the commented file that `config init` writes.
 
 pub mod load;
@@ -16,6 +16,7 @@ mod ice;
 mod keys;
 mod model;
 mod problem;
+mod proxy;
 mod section;
 mod tables;
 mod template;
@@ -23,6 +24,7 @@ mod tree;
 
 pub use model::*;
 pub use problem::{ConfigErrors, OptionName, Problem, ProblemPlace};
+pub use proxy::{ProxyChoice, ProxyLogin};
 pub use template::Template;
 
 /// A commented config file with every option.

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
-use super::{OptionName, ProblemPlace};
+use super::{OptionName, ProblemPlace, ProxyChoice};
 use crate::{
     domain::CallerId,
     i18n::{Locale, Message},
@@ -30,6 +30,8 @@ pub struct Config {
     pub audio: AudioConfig,
     /// How a path to the far end is found.
     pub ice: IceConfig,
+    /// Which proxy connections go through (`[net]`).
+    pub proxy: ProxyChoice,
     /// What fills the right-hand panel by itself.
     pub panel: PanelConfig,
     /// What is done at an event: its name or category, or `all`.

@@ -218,8 +218,13 @@ impl<'a> Section<'a> {
     /// A URL with one of the schemes; `//host` means the last of them (the secure one).
     pub fn url(&mut self, key: &'static str, schemes: [&'static str; 2]) -> Option<Url> {
         let (text, place) = self.string(key)?;
+        self.parse_url(key, &text, place, schemes)
+    }
+
+    /// The text of a key as such a URL.
+    pub fn parse_url(&self, key: &str, text: &str, place: Place, schemes: [&'static str; 2]) -> Option<Url> {
         let [plain, secure] = schemes;
-        let full = if text.starts_with("//") { format!("{secure}:{text}") } else { text.clone() };
+        let full = if text.starts_with("//") { format!("{secure}:{text}") } else { text.to_owned() };
         let reason = match Url::parse(&full) {
             Ok(url) if !schemes.contains(&url.scheme()) => Message::new("config.wrong_scheme"),
             Ok(url) if url.host_str().is_none_or(str::is_empty) => Message::new("config.bad_url"),

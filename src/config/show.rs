@@ -4,7 +4,7 @@ use std::{fmt::Write, path::Path, time::Duration};
 
 use toml::Value;
 
-use super::{BusyAtSignIn, Config, HookAction, IceServer, LoginType, TokenSource};
+use super::{BusyAtSignIn, Config, HookAction, IceServer, LoginType, ProxyChoice, TokenSource};
 
 /// What stands for a secret.
 const MASK: &str = "********";
@@ -164,6 +164,7 @@ fn rest(out: &mut Output, config: &Config) {
     out.line("tcp", ice.tcp);
     out.line("ipv6", ice.ipv6);
     out.line("gather_ms", ice.gather.as_millis() as i64);
+    proxy(out, &config.proxy);
 
     out.table("panel");
     out.optional("command", config.panel.command.clone());
@@ -203,6 +204,26 @@ fn rest(out: &mut Output, config: &Config) {
     out.optional("dir", config.log.dir.as_deref().map(text));
     out.line("keep_files", config.log.keep_files as i64);
     out.line("max_mb", config.log.max_mb as i64);
+}
+
+fn proxy(out: &mut Output, choice: &ProxyChoice) {
+    out.table("net");
+    let login = match choice {
+        ProxyChoice::System => {
+            out.line("proxy", "system");
+            None
+        }
+        ProxyChoice::None => {
+            out.line("proxy", "none");
+            None
+        }
+        ProxyChoice::Url { url, login } => {
+            out.line("proxy", url.as_str());
+            login.as_ref()
+        }
+    };
+    out.optional("proxy_username", login.map(|login| login.username.as_str()));
+    out.optional("proxy_password_file", login.map(|login| text(&login.password_file)));
 }
 
 fn ice_server(server: &IceServer) -> Value {

@@ -12,7 +12,7 @@ pub use super::client::Api;
 use super::codes::ReplyCode;
 use crate::{
     i18n::{Locale, Message},
-    net::tls::Tls,
+    net::dialer::Dialer,
 };
 
 /// A command to the platform. `agNo` is added when it is sent; `callerID` is the state machine's business.
@@ -251,7 +251,7 @@ pub struct ApiConfig {
     /// Language the platform is asked to answer in (`Accept-Language`).
     pub locale: Locale,
     /// Trust.
-    pub tls: Tls,
+    pub dialer: Dialer,
     /// Headers of commands besides the usual ones, or instead of them (`customHeader`, protocol `cti.md` 1).
     pub custom_header: HeaderMap,
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use reqwest::{
-    RequestBuilder, Response,
+    RequestBuilder, Response, StatusCode,
     header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -200,12 +200,12 @@ impl Api {
     fn http(&self) -> Result<&reqwest::Client, ApiError> {
         let build = || {
             crate::net::tls::install_provider();
-            reqwest::Client::builder()
-                .tls_backend_preconfigured(self.shared.config.tls.config.as_ref().clone())
-                .user_agent(concat!("wincall-tui/", env!("CARGO_PKG_VERSION")))
+            self.shared
+                .config
+                .dialer
+                .http()
                 // Followed, a redirect would turn a command into a GET and could carry the token elsewhere.
                 .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
                 .pool_idle_timeout(IDLE_LIMIT)
                 .build()
                 .map_err(|error| fault::reason(&error))
@@ -221,6 +221,9 @@ impl Api {
 async fn answer(url: &Url, request: RequestBuilder) -> Result<(u16, String), ApiError> {
     let response = request.send().await.map_err(|error| told(url, &error))?;
     let status = response.status();
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(ApiError::Connect { host: host_of(url), reason: fault::PROXY_LOGIN.to_owned() });
+    }
     if status.is_redirection() {
         let elsewhere = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         let target = elsewhere.and_then(|location| url.join(location).ok());

@@ -27,7 +27,7 @@ use url::Url;
 use self::conversation::End;
 pub use self::event::{LinkError, LinkEvent};
 use crate::net::{
-    tls::Tls,
+    dialer::Dialer,
     ws::{self, WsOptions},
 };
 
@@ -44,7 +44,7 @@ pub struct LinkSettings {
     /// Base of the event websocket, `ws` or `wss`.
     pub ws_server: Url,
     /// Trust.
-    pub tls: Tls,
+    pub dialer: Dialer,
     /// The token with its scheme, sent in the query.
     pub token: SecretString,
     /// `RegID`; may be empty.
@@ -178,7 +178,7 @@ async fn run(settings: LinkSettings, gate: &Gate, doubt: &Notify, closing: Cance
     let opened = tokio::select! {
         biased;
         () = closing.cancelled() => return,
-        opened = ws::connect(&url, &settings.tls, options) => opened,
+        opened = ws::connect(&url, &settings.dialer, options) => opened,
     };
     let mut stream = match opened {
         Ok(stream) => stream,

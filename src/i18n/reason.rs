@@ -3,7 +3,7 @@
 use super::locale::{Locale, text};
 
 /// Catalogue keys of the reasons that are known. Their English text is what is looked for.
-const KNOWN: [&str; 104] = [
+const KNOWN: [&str; 108] = [
     "reason.refused",
     "reason.reset",
     "reason.closed_silently",
@@ -106,6 +106,10 @@ const KNOWN: [&str; 104] = [
     "reason.not_utf8",
     "reason.path_long",
     "reason.os_error",
+    "reason.proxy_certificate",
+    "reason.proxy",
+    "reason.proxy_login",
+    "reason.proxy_no_way",
     "reason.exit_status",
     "reason.signal",
 ];

@@ -17,6 +17,9 @@ pub fn certificate_reason(error: &(dyn Error + 'static)) -> Option<String> {
     }
 }
 
+/// What is said of a proxy that wants another user or password, or any (RFC 9110 section 15.5.8).
+pub const PROXY_LOGIN: &str = "the proxy: it refuses the username or password";
+
 /// The innermost reason of an error, without the system's error number.
 pub fn reason(error: &(dyn Error + 'static)) -> String {
     if let Some(tls) = rustls_error(error) {
@@ -32,7 +35,15 @@ pub fn reason(error: &(dyn Error + 'static)) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    if let Some(io) = innermost.downcast_ref::<io::Error>() { io_reason(io) } else { innermost.to_string() }
+    if let Some(io) = innermost.downcast_ref::<io::Error>() {
+        return io_reason(io);
+    }
+    match innermost.to_string() {
+        // The HTTP client's own tunnels through a proxy.
+        text if text == "tunnel error: proxy authorization required" => PROXY_LOGIN.to_owned(),
+        text if text == "tunnel error: unsuccessful" => "the proxy: it opens no connection to there".to_owned(),
+        text => text,
+    }
 }
 
 /// What broke a WebSocket besides the connection below it: the library's own words name details that nobody here can act

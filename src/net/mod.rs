@@ -1,13 +1,16 @@
 //! What both the platform client and the softphone need of TLS and WebSocket: whom to trust, and one way to dial.
 //!
-//! [`tls`] decides which certificates are accepted, [`ws`] opens a WebSocket, `dial` opens the TCP connection under
-//! it, [`stream`] a bare connection for packets of sound, [`fault`] turns what the network said into words, [`may_log`] keeps what travels over the wire out of the log.
+//! [`tls`] decides which certificates are accepted, [`proxy`] which proxy a connection goes through; [`dialer`] opens
+//! connections by both, on the TCP connections of `dial`. [`ws`] opens a WebSocket, [`stream`] a bare connection for packets
+//! of sound, [`fault`] turns what the network said into words, [`may_log`] keeps what travels over the wire out of the log.
 //! [`netem`] is a bad network on paper, [`changes`] tells when this machine is in another one.
 
 pub mod changes;
 mod dial;
+pub mod dialer;
 pub mod fault;
 pub mod netem;
+pub mod proxy;
 pub mod stream;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -15,7 +15,10 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{dial::dial_any, fault, tls::Tls};
+use super::{
+    dialer::{DialError, Dialer},
+    fault,
+};
 use crate::i18n::Message;
 
 /// What may wait unsent in the system, in bytes: some 100 ms of G.711, 200 ms of Opus.
@@ -38,7 +41,7 @@ pub enum StreamError {
     /// The server's certificate was refused.
     #[error("the certificate of {host} was refused: {reason}")]
     Certificate {
-        /// Name and port of the server.
+        /// Name and port of the server, or of the proxy before it.
         host: String,
         /// Why.
         reason: String,
@@ -72,30 +75,35 @@ pub struct Stream {
     pub source: Option<IpAddr>,
 }
 
-/// Opens a connection to the first of `addresses` that answers; with `tls`, the server has to be `name` by its
-/// certificate. `host` is for messages.
+/// Opens a connection to `host` (`name:port`), at the first of `addresses` that answers or through a proxy, which looks
+/// for them itself. With `secure`, the server has to be `name` by its certificate.
 ///
 /// # Errors
 /// See [`StreamError`].
 pub async fn connect(
-    addresses: Vec<SocketAddr>,
+    dialer: &Dialer,
+    secure: bool,
     name: &str,
     host: &str,
-    tls: Option<&Tls>,
+    addresses: impl Future<Output = io::Result<Vec<SocketAddr>>>,
 ) -> Result<Stream, StreamError> {
-    let broken = |error: &io::Error| StreamError::Connect { host: host.to_owned(), reason: fault::reason(error) };
-    let socket = dial_any(addresses).await.map_err(|error| broken(&error))?;
-    keep_short(&socket);
-    let source = socket.local_addr().ok().map(|address| address.ip());
-    let Some(tls) = tls else { return Ok(Stream { io: Box::new(socket), source }) };
-    let name = ServerName::try_from(name.to_owned())
-        .map_err(|error| StreamError::Connect { host: host.to_owned(), reason: error.to_string() })?;
-    let mut stream = TlsConnector::from(tls.config.clone()).connect(name, socket).await.map_err(|error| {
-        match fault::certificate_reason(&error) {
-            Some(reason) => StreamError::Certificate { host: host.to_owned(), reason },
-            None => broken(&error),
-        }
+    let broken = |reason: String| StreamError::Connect { host: host.to_owned(), reason };
+    let socket = dialer.dial_found(host, addresses).await.map_err(|error| match error {
+        DialError::Certificate { proxy, reason } => StreamError::Certificate { host: proxy, reason },
+        error @ (DialError::Network(_) | DialError::Proxy { .. }) => broken(error.to_string()),
     })?;
+    keep_short(socket.get_ref());
+    let source = socket.get_ref().local_addr().ok().map(|address| address.ip());
+    if !secure {
+        return Ok(Stream { io: Box::new(socket), source });
+    }
+    let name = ServerName::try_from(name.to_owned()).map_err(|error| broken(error.to_string()))?;
+    let connector = TlsConnector::from(dialer.tls.config.clone());
+    let mut stream =
+        connector.connect(name, socket).await.map_err(|error| match fault::certificate_reason(&error) {
+            Some(reason) => StreamError::Certificate { host: host.to_owned(), reason },
+            None => broken(fault::reason(&error)),
+        })?;
     stream.get_mut().1.set_buffer_limit(Some(UNENCRYPTED));
     Ok(Stream { io: Box::new(stream), source })
 }
@@ -121,7 +129,10 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
-    use crate::net::testing::{Authority, SOON, dead_port};
+    use crate::net::{
+        testing::{Authority, SOON, dead_port},
+        tls::Tls,
+    };
 
     /// What a client with trust in `ca` gets of a server with a certificate of `signer` for `name`.
     async fn echoed(ca: &Authority, signer: &Authority, name: &str) -> Result<(), StreamError> {
@@ -141,7 +152,8 @@ mod tests {
                 stream.write_all(&four).await.unwrap();
             }
         });
-        let Stream { io: mut stream, source } = connect(vec![address], "localhost", "localhost:1", Some(&tls)).await?;
+        let Stream { io: mut stream, source } =
+            connect(&Dialer::direct(tls), true, "localhost", "localhost:1", async { Ok(vec![address]) }).await?;
         assert_eq!(source, Some(address.ip()));
         stream.write_all(b"ping").await.unwrap();
         let mut four = [0; 4];
@@ -163,7 +175,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_dead_port_is_told_with_its_name() {
-        let error = connect(vec![dead_port()], "localhost", "localhost:443", None).await.err().unwrap();
+        let dialer = Dialer::direct(Tls::new(None).unwrap());
+        let found = async { Ok(vec![dead_port()]) };
+        let error = connect(&dialer, false, "localhost", "localhost:443", found).await.err().unwrap();
         assert_eq!(error.to_string(), "no connection to localhost:443: connection refused");
     }
 }

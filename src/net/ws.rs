@@ -18,11 +18,14 @@ use tokio_tungstenite::{
 };
 use url::Url;
 
-use super::{dial::dial, fault, tls::Tls};
+use super::{
+    dialer::{DialError, Dialer, Socket},
+    fault,
+};
 use crate::i18n::Message;
 
 /// An open WebSocket.
-pub type WsStream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type WsStream = WebSocketStream<MaybeTlsStream<Socket>>;
 
 /// A frame's read buffer: large enough for any usual message, small enough to be held all day.
 const READ_BUFFER: usize = 16 * 1024;
@@ -87,21 +90,21 @@ impl WsError {
 ///
 /// # Errors
 /// See [`WsError`].
-pub async fn connect(url: &Url, tls: &Tls, options: WsOptions) -> Result<WsStream, WsError> {
+pub async fn connect(url: &Url, dialer: &Dialer, options: WsOptions) -> Result<WsStream, WsError> {
     let host = host_of(url);
     let late = |limit: Duration| {
         let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         WsError::Timeout { host: host.clone(), ms }
     };
     let began = Instant::now();
-    let dialled = timeout(options.timeout, reach(url, &host)).await.map_err(|_| late(options.timeout))?;
+    let dialled = timeout(options.timeout, reach(url, &host, dialer)).await.map_err(|_| late(options.timeout))?;
     let limit = options.timeout + options.patience;
-    let opened = timeout_at(began + limit, upgrade(url, &host, tls, options, dialled?)).await;
+    let opened = timeout_at(began + limit, upgrade(url, &host, dialer, options, dialled?)).await;
     opened.map_err(|_| late(limit))?
 }
 
-/// A TCP connection to the server of a URL.
-async fn reach(url: &Url, host: &str) -> Result<TcpStream, WsError> {
+/// A connection to the server of a URL.
+async fn reach(url: &Url, host: &str, dialer: &Dialer) -> Result<Socket, WsError> {
     let unusable = |reason: &str| WsError::Protocol { host: host.to_owned(), reason: reason.to_owned() };
     if !matches!(url.scheme(), "ws" | "wss") {
         return Err(unusable("the address begins neither with ws:// nor with wss://"));
@@ -109,36 +112,45 @@ async fn reach(url: &Url, host: &str) -> Result<TcpStream, WsError> {
     let (Some(name), Some(port)) = (url.host(), url.port_or_known_default()) else {
         return Err(unusable("the address names no host"));
     };
-    dial(&name, port).await.map_err(|error| {
-        let (host, reason) = (host.to_owned(), fault::io_reason(&error));
-        if fault::is_ours(&error) { WsError::Unreachable { host, reason } } else { WsError::Connect { host, reason } }
+    dialer.dial(url.scheme() == "wss", &name, port).await.map_err(|error| match error {
+        DialError::Certificate { proxy, reason } => WsError::Certificate { host: proxy, reason },
+        error @ (DialError::Network(_) | DialError::Proxy { .. }) => {
+            let (host, reason) = (host.to_owned(), error.to_string());
+            if error.is_ours() { WsError::Unreachable { host, reason } } else { WsError::Connect { host, reason } }
+        }
     })
 }
 
 /// TLS where it is wanted, and the upgrade. Given up half-way, the connection is reset: a server that was only slow must
 /// not take the request for one of a client that is still there.
-async fn upgrade(url: &Url, host: &str, tls: &Tls, options: WsOptions, socket: TcpStream) -> Result<WsStream, WsError> {
+async fn upgrade(
+    url: &Url,
+    host: &str,
+    dialer: &Dialer,
+    options: WsOptions,
+    socket: Socket,
+) -> Result<WsStream, WsError> {
     let mut request = url.as_str().into_client_request().map_err(|error| told(host, error))?;
     if let Some(subprotocol) = options.subprotocol {
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
     }
-    reset_on_drop(&socket, true);
+    reset_on_drop(socket.get_ref(), true);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(options.max_message))
         .max_frame_size(Some(options.max_message));
-    let connector = Connector::Rustls(tls.config.clone());
+    let connector = Connector::Rustls(dialer.tls.config.clone());
     let (stream, _) = client_async_tls_with_config(request, socket, Some(config), Some(connector))
         .await
         .map_err(|error| told(host, error))?;
-    reset_on_drop(stream.get_ref().get_ref(), false);
+    reset_on_drop(stream.get_ref().get_ref().get_ref(), false);
     Ok(stream)
 }
 
 /// Ends the connection without another word, and so that the other side knows at once that nobody is there: what it has
 /// not read yet, it need not answer.
 pub fn reset(stream: WsStream) {
-    reset_on_drop(stream.get_ref().get_ref(), true);
+    reset_on_drop(stream.get_ref().get_ref().get_ref(), true);
 }
 
 /// Whether dropping the socket resets the connection (RFC 9293 3.10.4, abort) instead of closing it in order.

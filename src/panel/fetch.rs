@@ -9,7 +9,7 @@ use reqwest::{header::ACCEPT, header::CONTENT_TYPE, redirect};
 use url::Url;
 
 use super::{LONGEST, PanelError};
-use crate::net::{fault, tls::Tls, ws::host_of};
+use crate::net::{dialer::Dialer, fault, ws::host_of};
 
 /// Redirects followed at most.
 const REDIRECTS: usize = 5;
@@ -17,7 +17,7 @@ const REDIRECTS: usize = 5;
 /// Asks addresses, one HTTP client for all; made when first needed.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
-    tls: Tls,
+    dialer: Dialer,
     http: Arc<OnceLock<Result<reqwest::Client, String>>>,
 }
 
@@ -31,9 +31,9 @@ pub(super) struct Fetched {
 }
 
 impl Fetcher {
-    /// Trusts whom the program trusts.
-    pub fn new(tls: Tls) -> Self {
-        Self { tls, http: Arc::default() }
+    /// Reaches the web as the program does.
+    pub fn new(dialer: Dialer) -> Self {
+        Self { dialer, http: Arc::default() }
     }
 
     /// Gets an address, within a time.
@@ -79,13 +79,7 @@ impl Fetcher {
     fn http(&self, host: &str) -> Result<&reqwest::Client, PanelError> {
         let build = || {
             crate::net::tls::install_provider();
-            reqwest::Client::builder()
-                .tls_backend_preconfigured(self.tls.config.as_ref().clone())
-                .user_agent(concat!("wincall-tui/", env!("CARGO_PKG_VERSION")))
-                .redirect(redirect::Policy::custom(follow))
-                .no_proxy()
-                .build()
-                .map_err(|error| fault::reason(&error))
+            self.dialer.http().redirect(redirect::Policy::custom(follow)).build().map_err(|error| fault::reason(&error))
         };
         self.http
             .get_or_init(build)

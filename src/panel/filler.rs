@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use super::{CallFacts, Fetcher, LONGEST, PanelContent, PanelError, fetch::Fetched};
 use crate::{
     config::{PanelConfig, PanelFormat, Template},
-    net::tls::Tls,
+    net::dialer::Dialer,
     process::{self, Limits},
 };
 
@@ -30,7 +30,7 @@ pub struct Filler {
 
 impl Filler {
     /// `None` if nothing is configured.
-    pub fn new(config: &PanelConfig, tls: Tls) -> Option<Self> {
+    pub fn new(config: &PanelConfig, dialer: Dialer) -> Option<Self> {
         let source = match (&config.command, &config.url) {
             (Some(argv), _) => {
                 let (program, args) = argv.split_first()?;
@@ -39,7 +39,7 @@ impl Filler {
                     args: args.iter().map(|arg| Template::parse(arg)).collect(),
                 }
             }
-            (None, Some(url)) => Source::Address { template: Template::parse(url), fetcher: Fetcher::new(tls) },
+            (None, Some(url)) => Source::Address { template: Template::parse(url), fetcher: Fetcher::new(dialer) },
             (None, None) => return None,
         };
         Some(Self { source, format: config.format, limit: config.timeout, running: None })

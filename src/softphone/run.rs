@@ -40,7 +40,7 @@ impl Softphone {
     /// softphone's tasks and must not block.
     pub fn start(settings: Settings, on_event: impl Fn(Event) + Send + Sync + 'static) -> Softphone {
         let on_event: OnEvent = Arc::new(on_event);
-        let media = Media::with_ice(settings.audio.clone(), settings.ice.clone(), &settings.tls, on_event.clone());
+        let media = Media::with_ice(settings.audio.clone(), settings.ice.clone(), &settings.dialer, on_event.clone());
         Self::with_media(settings, media, on_event)
     }
 
@@ -175,7 +175,7 @@ impl<M: MediaPort> Runner<M> {
         while let Some(output) = self.agent.output() {
             match output {
                 Output::Open => {
-                    self.link = Some(Link::open(self.settings.ws_server.clone(), self.settings.tls.clone()));
+                    self.link = Some(Link::open(self.settings.ws_server.clone(), self.settings.dialer.clone()));
                 }
                 Output::Close => self.link = None,
                 Output::Send(text) => match &self.link {

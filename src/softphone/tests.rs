@@ -28,7 +28,7 @@ use super::{
 use crate::{
     config::{AudioConfig, IceConfig},
     i18n::Locale,
-    net::tls::Tls,
+    net::{dialer::Dialer, tls::Tls},
 };
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -136,7 +136,7 @@ impl Phone {
         let settings = Settings {
             ws_server: format!("ws://{}", listener.local_addr().unwrap()).parse().unwrap(),
             domain: "sip.example.test".into(),
-            tls: Tls::new(None).unwrap(),
+            dialer: Dialer::direct(Tls::new(None).unwrap()),
             audio: AudioConfig::default(),
             ice: IceConfig::default(),
         };

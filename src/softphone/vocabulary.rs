@@ -11,7 +11,7 @@ use crate::{
     config::{AudioConfig, Codec, IceConfig},
     domain::Unreached,
     i18n::Message,
-    net::tls::Tls,
+    net::dialer::Dialer,
 };
 
 /// What the softphone is made with.
@@ -22,7 +22,7 @@ pub struct Settings {
     /// SIP domain.
     pub domain: String,
     /// Trust for `wss`.
-    pub tls: Tls,
+    pub dialer: Dialer,
     /// Devices, files, codecs.
     pub audio: AudioConfig,
     /// How a path to the far end is found.

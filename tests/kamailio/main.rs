@@ -29,7 +29,7 @@ use tokio::{
 };
 use wincall_tui::{
     config::{AudioBackend, AudioConfig, Codec, IceConfig},
-    net::tls::Tls,
+    net::{dialer::Dialer, tls::Tls},
     softphone::{Account, Command, EndCause, Event, MediaEvent, Settings, SipError, Softphone},
 };
 
@@ -58,7 +58,7 @@ impl Phone {
         let settings = Settings {
             ws_server: url.parse().expect("an address"),
             domain: "sip.example.test".into(),
-            tls: Tls::new(ca).expect("a TLS configuration"),
+            dialer: Dialer::direct(Tls::new(ca).expect("a TLS configuration")),
             audio,
             ice: IceConfig::default(),
         };

@@ -10,15 +10,14 @@ use tokio::{
 
 use super::{
     finding::{Examined, Finding},
-    network::tls,
+    network::dialer,
 };
 use crate::{
     config::{AudioBackend, AudioConfig, IceConfig, IceTransport, IceUrl},
     i18n::Message,
     net::{
-        fault,
+        dialer::Dialer,
         stream::{self, StreamError},
-        tls::Tls,
     },
     softphone::{
         Event, MediaEvent,
@@ -39,11 +38,11 @@ pub(super) async fn probe(examined: &Examined) -> Vec<Finding> {
         return Vec::new();
     }
     let begun = Instant::now();
-    let tls = match tls(examined) {
-        Ok(tls) => tls,
+    let dialer = match dialer(examined).await {
+        Ok(dialer) => dialer,
         Err(finding) => return vec![finding],
     };
-    match loopback(&examined.config.ice, &tls).await {
+    match loopback(&examined.config.ice, &dialer).await {
         Ok(paths) if paths.is_empty() => {
             vec![examined.fail(CHECK, &Message::new("cli.ice_no_path"), "cli.doctor_do_network")]
         }
@@ -69,24 +68,18 @@ pub(super) async fn servers(examined: &Examined) -> Vec<Finding> {
     if urls.is_empty() {
         return Vec::new();
     }
-    match tls(examined) {
-        Ok(tls) => join_all(urls.into_iter().map(|url| reach(examined, url, &tls))).await,
+    match dialer(examined).await {
+        Ok(dialer) => join_all(urls.into_iter().map(|url| reach(examined, url, &dialer))).await,
         Err(finding) => vec![finding],
     }
 }
 
-async fn reach(examined: &Examined, url: &IceUrl, tls: &Tls) -> Finding {
+async fn reach(examined: &Examined, url: &IceUrl, dialer: &Dialer) -> Finding {
     let begun = Instant::now();
     let host = url.authority();
-    let tls = (url.transport == IceTransport::Tls).then_some(tls);
-    let connected = timeout(CONNECT, async {
-        let found = tokio::net::lookup_host(&host).await;
-        let addresses = found
-            .map_err(|error| StreamError::Connect { host: host.clone(), reason: fault::io_reason(&error) })?
-            .collect();
-        stream::connect(addresses, &url.host, &host, tls).await
-    })
-    .await;
+    let secure = url.transport == IceTransport::Tls;
+    let addresses = async { Ok(tokio::net::lookup_host(&host).await?.collect()) };
+    let connected = timeout(CONNECT, stream::connect(dialer, secure, &url.host, &host, addresses)).await;
     match connected {
         Ok(Ok(_)) => {
             let message = Message::new("cli.turn_ok").with("url", url).with("ms", begun.elapsed().as_millis());
@@ -106,7 +99,7 @@ async fn reach(examined: &Examined, url: &IceUrl, tls: &Tls) -> Finding {
 }
 
 /// The kinds of paths offered, once sound is set up both ways.
-async fn loopback(ice: &IceConfig, tls: &Tls) -> Result<BTreeSet<String>, MediaError> {
+async fn loopback(ice: &IceConfig, dialer: &Dialer) -> Result<BTreeSet<String>, MediaError> {
     let (tell, mut events) = mpsc::unbounded_channel();
     let end = || {
         let tell = tell.clone();
@@ -114,7 +107,7 @@ async fn loopback(ice: &IceConfig, tls: &Tls) -> Result<BTreeSet<String>, MediaE
         Media::with_ice(
             audio,
             ice.clone(),
-            tls,
+            dialer,
             Arc::new(move |event| {
                 // After the end nobody listens.
                 tell.send(event).ok();
@@ -161,6 +154,7 @@ fn kinds(offer: &str) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::tls::Tls;
 
     #[test]
     fn candidates_are_told_by_kind_and_version() {
@@ -173,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_inside_the_machine_is_set_up() {
-        let paths = loopback(&IceConfig::default(), &Tls::new(None).unwrap()).await.unwrap();
+        let paths = loopback(&IceConfig::default(), &Dialer::direct(Tls::new(None).unwrap())).await.unwrap();
         assert!(paths.iter().any(|path| path.starts_with("host")), "{paths:?}");
     }
 }

@@ -75,15 +75,16 @@ pub(super) fn run(args: &DoctorArgs, global: &Global) -> Result<(), CliError> {
 
 /// All that takes time, side by side; the order of what is found is always the same.
 async fn probes(examined: &Examined) -> Vec<Finding> {
-    let (platform, link, sip, media, servers, sound) = tokio::join!(
+    let (platform, proxies, link, sip, media, servers, sound) = tokio::join!(
         examined.in_time("sip_registration", network::platform(examined)),
+        examined.in_time("proxy", network::proxies(examined)),
         examined.in_time("ws_server", network::link(examined)),
         examined.in_time("sip_ws_server", network::sip_server(examined)),
         examined.in_time("ice", media::probe(examined)),
         examined.in_time("turn_server", media::servers(examined)),
         examined.in_time("sound", sound::probe(examined)),
     );
-    [platform, link, sip, media, servers, sound].concat()
+    [platform, proxies, link, sip, media, servers, sound].concat()
 }
 
 fn line(finding: &Finding, locale: Locale) -> String {

@@ -18,6 +18,8 @@ use crate::{
     cti::api::{Api, ApiConfig, Request},
     i18n::Message,
     net::{
+        dialer::Dialer,
+        proxy::Proxy,
         tls::Tls,
         ws::{self, WsError, WsOptions, host_of},
     },
@@ -37,9 +39,13 @@ const TOKEN_SHORT: i64 = 30 * 60;
 /// Clocks that differ by more make tokens and certificates seem expired, s.
 const CLOCK_OFF: i64 = 60;
 
-pub(super) fn tls(examined: &Examined) -> Result<Tls, Finding> {
-    Tls::new(examined.config.platform.tls_ca_file.as_deref())
-        .map_err(|error| examined.fail("tls_ca_file", &error.message(), "cli.doctor_do_config"))
+pub(super) async fn dialer(examined: &Examined) -> Result<Dialer, Finding> {
+    let tls = Tls::new(examined.config.platform.tls_ca_file.as_deref())
+        .map_err(|error| examined.fail("tls_ca_file", &error.message(), "cli.doctor_do_config"))?;
+    let proxy = Proxy::configured(&examined.config.proxy)
+        .await
+        .map_err(|error| examined.fail("proxy", &error.message(), "cli.doctor_do_config"))?;
+    Ok(Dialer::new(tls, proxy))
 }
 
 /// The token, whether the command API takes it (asked with the one command that changes nothing), and with the account
@@ -54,8 +60,8 @@ pub(super) async fn platform(examined: &Examined) -> Vec<Finding> {
         }
         Ok(Err(error)) => return vec![examined.fail("token", &error.message(), "cli.doctor_do_token")],
     };
-    let tls = match tls(examined) {
-        Ok(tls) => tls,
+    let dialer = match dialer(examined).await {
+        Ok(dialer) => dialer,
         Err(finding) => return vec![finding],
     };
     let settings = ApiConfig {
@@ -63,14 +69,14 @@ pub(super) async fn platform(examined: &Examined) -> Vec<Finding> {
         jsonp_server: platform.jsonp_server.clone(),
         ag_no: platform.ag_no.clone(),
         locale: examined.locale,
-        tls: tls.clone(),
+        dialer: dialer.clone(),
         custom_header: platform.custom_header.clone(),
     };
     let begun = Instant::now();
     let request = Request::RtcInfo { pho_num: platform.agent_phone.clone() };
     let (reply, clock) = tokio::join!(
         async { Api::new(settings, token)?.send(&request).await },
-        timeout_at((begun + CLOCK).min(examined.until), clock(examined, &tls)),
+        timeout_at((begun + CLOCK).min(examined.until), clock(examined, &dialer)),
     );
     let clock = clock.ok().flatten();
     let taken = begun.elapsed();
@@ -80,7 +86,7 @@ pub(super) async fn platform(examined: &Examined) -> Vec<Finding> {
             findings.push(examined.ok("api_server", &Message::new("cli.api_ok").with("ms", taken.as_millis())));
             findings.extend(clock);
             if platform.webrtc {
-                findings.push(registration(examined, &tls, account(&reply.data, &platform.agent_phone)).await);
+                findings.push(registration(examined, &dialer, account(&reply.data, &platform.agent_phone)).await);
             }
             return findings;
         }
@@ -124,13 +130,8 @@ fn token_left(examined: &Examined, data: &Value) -> Finding {
 }
 
 /// The platform's clock beside this machine's.
-async fn clock(examined: &Examined, tls: &Tls) -> Option<Finding> {
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls.config.as_ref().clone())
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .ok()?;
+async fn clock(examined: &Examined, dialer: &Dialer) -> Option<Finding> {
+    let client = dialer.http().redirect(reqwest::redirect::Policy::none()).build().ok()?;
     let sent = Timestamp::now();
     let answer = client.head(examined.config.platform.api_server.clone()).send().await.ok()?;
     let theirs = answer.headers().get(DATE)?.to_str().ok()?;
@@ -145,6 +146,24 @@ async fn clock(examined: &Examined, tls: &Tls) -> Option<Finding> {
     } else {
         examined.warn("clock", &message, "cli.doctor_do_clock")
     })
+}
+
+/// Which servers are reached through a proxy.
+pub(super) async fn proxies(examined: &Examined) -> Vec<Finding> {
+    let platform = &examined.config.platform;
+    // What is wrong with the configuration is said by the others.
+    let Ok(dialer) = dialer(examined).await else { return Vec::new() };
+    let servers = [
+        (true, &platform.api_server),
+        (platform.websocket, &platform.ws_server),
+        (platform.webrtc, &platform.sip_ws_server),
+    ];
+    let through = servers.into_iter().filter(|(used, _)| *used).filter_map(|(_, url)| {
+        let authority = format!("{}:{}", url.host_str()?, url.port_or_known_default()?);
+        let proxy = dialer.proxy_for(matches!(url.scheme(), "https" | "wss"), &authority)?;
+        Some(examined.ok("proxy", &Message::new("cli.proxy_used").with("host", authority).with("proxy", proxy)))
+    });
+    through.collect()
 }
 
 /// The event websocket, opened for real but without signing in: a second one of the same agent would end the link of a
@@ -165,14 +184,14 @@ pub(super) async fn sip_server(examined: &Examined) -> Vec<Finding> {
 }
 
 async fn websocket(examined: &Examined, check: &'static str, url: &Url, subprotocol: Option<&'static str>) -> Finding {
-    let tls = match tls(examined) {
-        Ok(tls) => tls,
+    let dialer = match dialer(examined).await {
+        Ok(dialer) => dialer,
         Err(finding) => return finding,
     };
     let begun = Instant::now();
     let options = WsOptions { subprotocol, max_message: 64 * 1024, timeout: CONNECT, patience: Duration::ZERO };
     let message = |key| Message::new(key).with("host", host_of(url)).with("ms", begun.elapsed().as_millis());
-    match ws::connect(url, &tls, options).await {
+    match ws::connect(url, &dialer, options).await {
         // Dropped without a word: nobody was signed in on it.
         Ok(_) => examined.ok(check, &message("cli.websocket_ok")),
         // It speaks, and wants to know who is asking before it opens.
@@ -189,7 +208,7 @@ async fn websocket(examined: &Examined, check: &'static str, url: &Url, subproto
 
 /// A registration with a Contact of its own, taken back at once. A phone bar that runs here is asked instead: some
 /// registrars keep one binding only.
-async fn registration(examined: &Examined, tls: &Tls, account: Option<Account>) -> Finding {
+async fn registration(examined: &Examined, dialer: &Dialer, account: Option<Account>) -> Finding {
     const CHECK: &str = "sip_registration";
     if examined.running == Some(Value::Null) {
         let message = Message::new("cli.registration_not_tried");
@@ -213,7 +232,7 @@ async fn registration(examined: &Examined, tls: &Tls, account: Option<Account>) 
     let settings = Settings {
         ws_server: examined.config.platform.sip_ws_server.clone(),
         domain: examined.config.platform.sip_uri.clone(),
-        tls: tls.clone(),
+        dialer: dialer.clone(),
         audio: AudioConfig { backend: AudioBackend::Null, ..AudioConfig::default() },
         ice: IceConfig::default(),
     };

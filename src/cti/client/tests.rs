@@ -8,6 +8,8 @@ use super::*;
 use crate::{
     i18n::Locale,
     net::{
+        dialer::Dialer,
+        proxy::Proxy,
         testing::{Authority, HttpStub, Seen, accept, dead_port, self_signed},
         tls::Tls,
     },
@@ -18,12 +20,16 @@ mod whole;
 const TOKEN: &str = "Bearer s3cr3t t0ken";
 
 fn api_of(scheme: &str, address: SocketAddr, tls: Tls) -> Api {
+    api_at(scheme, &address.to_string(), Dialer::direct(tls))
+}
+
+fn api_at(scheme: &str, address: &str, dialer: Dialer) -> Api {
     let config = ApiConfig {
         api_server: Url::parse(&format!("{scheme}://{address}/interface/v2")).unwrap(),
         jsonp_server: Url::parse(&format!("{scheme}://{address}/")).unwrap(),
         ag_no: "8001".into(),
         locale: Locale::ZhCn,
-        tls,
+        dialer,
         custom_header: reqwest::header::HeaderMap::new(),
     };
     Api::new(config, TOKEN.into()).unwrap()
@@ -314,5 +320,25 @@ fn a_slash_at_the_end_of_the_base_does_not_matter() {
         ("http://h/", "http://h/agent/login"),
     ] {
         assert_eq!(below(&Url::parse(base).unwrap(), "/agent/login").as_str(), whole);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_lets_nobody_through_is_not_taken_for_the_platform() {
+    for (status, scheme, reason) in [
+        ("407 Proxy Authentication Required", "http", fault::PROXY_LOGIN),
+        ("407 Proxy Authentication Required", "https", fault::PROXY_LOGIN),
+        ("403 Forbidden", "https", "the proxy: it opens no connection to there"),
+    ] {
+        let proxy = HttpStub::answering(status, "text/html", "").await;
+        let url = format!("http://{}", proxy.address).parse().unwrap();
+        let dialer = Dialer::new(Tls::new(None).unwrap(), Proxy::at(&url, None));
+        let error = failure(&api_at(scheme, "platform.example", dialer)).await;
+        let expected = ApiError::Connect { host: "platform.example".into(), reason: reason.into() };
+        assert_eq!(error, expected, "{status} {scheme}");
+        let line = proxy.last().line;
+        let asked = if scheme == "https" { "CONNECT platform.example:443" } else { "POST http://platform.example/" };
+        assert!(line.starts_with(asked), "{line}");
+        assert!(!format!("{:?}", proxy.seen()).contains("s3cr3t") || scheme == "http", "the token stays in the tunnel");
     }
 }

@@ -28,7 +28,10 @@ use super::{conversation::hold, *};
 use crate::{
     cti::push::PushMessage,
     i18n::Locale,
-    net::testing::{HttpStub, SOON, accept, dead_port, self_signed},
+    net::{
+        testing::{HttpStub, SOON, accept, dead_port, self_signed},
+        tls::Tls,
+    },
 };
 
 const TOKEN: &str = "Bearer s3cr3t";
@@ -36,7 +39,7 @@ const TOKEN: &str = "Bearer s3cr3t";
 fn settings(scheme: &str, address: impl std::fmt::Display) -> LinkSettings {
     LinkSettings {
         ws_server: Url::parse(&format!("{scheme}://{address}/link/v2/ws")).unwrap(),
-        tls: Tls::new(None).unwrap(),
+        dialer: Dialer::direct(Tls::new(None).unwrap()),
         token: TOKEN.into(),
         reg_id: "R1".into(),
         login_state: Some("0".into()),

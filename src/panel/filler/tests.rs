@@ -7,12 +7,15 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{
     i18n::Locale,
-    net::testing::{HttpStub, dead_port},
+    net::{
+        testing::{HttpStub, dead_port},
+        tls::Tls,
+    },
     panel::facts::example,
 };
 
 fn filler(config: PanelConfig) -> Filler {
-    Filler::new(&config, Tls::new(None).unwrap()).unwrap()
+    Filler::new(&config, Dialer::direct(Tls::new(None).unwrap())).unwrap()
 }
 
 async fn filled(filler: &mut Filler, facts: CallFacts) -> Result<Option<PanelContent>, PanelError> {
@@ -40,7 +43,7 @@ fn fields(list: &[(&str, &str)]) -> Option<PanelContent> {
 
 #[test]
 fn nothing_configured_fills_nothing() {
-    assert!(Filler::new(&PanelConfig::default(), Tls::new(None).unwrap()).is_none());
+    assert!(Filler::new(&PanelConfig::default(), Dialer::direct(Tls::new(None).unwrap())).is_none());
 }
 
 #[tokio::test]

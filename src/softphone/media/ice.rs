@@ -12,7 +12,7 @@ use webrtc::peer_connection::{
 use super::{names::Names, network::Network, turn::StreamServer};
 use crate::{
     config::{IceConfig, IcePolicy, IceUrl, token},
-    net::tls::Tls,
+    net::dialer::Dialer,
 };
 
 /// Between two looks at passwords and names.
@@ -42,14 +42,14 @@ impl Ice {
         Self { config, network, names: Arc::default(), streams: Arc::default(), servers, task: None }
     }
 
-    /// Begins to ask for passwords and addresses, if there are servers. `tls` is for those that are reached over TLS. Must
+    /// Begins to ask for passwords and addresses, if there are servers. `dialer` reaches those over TCP and TLS. Must
     /// be called inside a tokio runtime.
-    pub fn start(config: IceConfig, network: Network, tls: &Tls) -> Self {
+    pub fn start(config: IceConfig, network: Network, dialer: &Dialer) -> Self {
         if config.servers.is_empty() {
             return Self::without_servers(config, network);
         }
         let names = Arc::new(Names::default());
-        let streams: Arc<[StreamServer]> = StreamServer::all(&config, tls).into();
+        let streams: Arc<[StreamServer]> = StreamServer::all(&config, dialer).into();
         let (tell, servers) = watch::channel(None);
         let task = Some(tokio::spawn(keep_ready(config.clone(), names.clone(), streams.clone(), tell)));
         Self { config, network, names, streams, servers, task }
@@ -160,7 +160,10 @@ async fn keep_ready(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{IceServer, TokenSource};
+    use crate::{
+        config::{IceServer, TokenSource},
+        net::tls::Tls,
+    };
 
     #[tokio::test]
     async fn passwords_come_from_where_the_config_says() {
@@ -182,7 +185,7 @@ mod tests {
             gather: Duration::from_secs(5),
             ..IceConfig::default()
         };
-        let ice = Ice::start(config, Network::system(true), &Tls::new(None).unwrap());
+        let ice = Ice::start(config, Network::system(true), &Dialer::direct(Tls::new(None).unwrap()));
         let configuration = ice.configuration(super::super::peer::certificate().unwrap()).await;
         let passwords: Vec<_> = configuration.ice_servers().iter().map(|server| server.credential.as_str()).collect();
         assert_eq!(passwords, ["from-file", "printed", "written"], "one without password is left out");

@@ -44,7 +44,7 @@ use super::{Devices, Event, Tone, audio::AudioEngine, media_port::OfferCheck};
 use crate::{
     config::{AudioConfig, Codec, IceConfig},
     i18n::Message,
-    net::tls::Tls,
+    net::dialer::Dialer,
 };
 
 /// Why an offer cannot be answered. The SIP side turns it into a status code.
@@ -116,10 +116,10 @@ impl Media {
     }
 
     /// Starts the sound; opens no device before one is needed. Everything that happens is told to `on_event`, from
-    /// several tasks; it must not block. `tls` says which TURN servers to trust. Must be called inside a tokio runtime.
-    pub fn with_ice(audio: AudioConfig, ice: IceConfig, tls: &Tls, on_event: OnEvent) -> Media {
+    /// several tasks; it must not block. `dialer` reaches TURN servers over TCP and TLS. Must be called inside a tokio runtime.
+    pub fn with_ice(audio: AudioConfig, ice: IceConfig, dialer: &Dialer, on_event: OnEvent) -> Media {
         let network = Network::system(ice.ipv6);
-        Self::on_network(audio, Ice::start(ice, network, tls), on_event)
+        Self::on_network(audio, Ice::start(ice, network, dialer), on_event)
     }
 
     fn on_network(audio: AudioConfig, ice: Ice, on_event: OnEvent) -> Media {

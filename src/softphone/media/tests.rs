@@ -42,7 +42,7 @@ use webrtc::{
 use super::{Media, MediaError, Wish, ice::Ice, network::Network, sdp::tests::fixture};
 use crate::{
     config::{AudioBackend, AudioConfig, Codec, IceConfig},
-    net::tls::Tls,
+    net::{dialer::Dialer, tls::Tls},
     softphone::{Event, LossCause, MediaEvent, MediaStats},
 };
 
@@ -354,7 +354,14 @@ impl Phone {
         let on_event = Arc::new(move |event| {
             tell.send(event).unwrap_or_default();
         });
-        Self { media: Media::on_network(audio, Ice::start(ice, network, &Tls::new(None).unwrap()), on_event), events }
+        Self {
+            media: Media::on_network(
+                audio,
+                Ice::start(ice, network, &Dialer::direct(Tls::new(None).unwrap())),
+                on_event,
+            ),
+            events,
+        }
     }
 
     /// The next media event that is not about levels or devices, nor, unless wanted, about quality.

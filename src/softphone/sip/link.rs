@@ -14,8 +14,8 @@ use url::Url;
 use super::message::redact;
 use crate::{
     net::{
+        dialer::Dialer,
         fault,
-        tls::Tls,
         ws::{self, WsError, WsOptions, WsStream},
     },
     softphone::SipError,
@@ -91,11 +91,11 @@ pub(crate) struct Link {
 
 impl Link {
     /// Begins to connect.
-    pub(crate) fn open(url: Url, tls: Tls) -> Self {
+    pub(crate) fn open(url: Url, dialer: Dialer) -> Self {
         let (orders, from_owner) = mpsc::unbounded_channel();
         let (to_owner, events) = mpsc::channel(READ_AHEAD);
         tokio::spawn(async move {
-            let (error, trouble) = run(&url, &tls, from_owner, &to_owner).await;
+            let (error, trouble) = run(&url, &dialer, from_owner, &to_owner).await;
             // An owner that has gone does not want to know.
             to_owner.send(LinkEvent::Down { error, trouble }).await.ok();
         });
@@ -131,7 +131,7 @@ impl Link {
 
 async fn run(
     url: &Url,
-    tls: &Tls,
+    dialer: &Dialer,
     mut orders: mpsc::UnboundedReceiver<Order>,
     events: &mpsc::Sender<LinkEvent>,
 ) -> Down {
@@ -143,7 +143,7 @@ async fn run(
         patience: Duration::ZERO,
     };
     let connected = tokio::select! {
-        connected = ws::connect(url, tls, options) => connected,
+        connected = ws::connect(url, dialer, options) => connected,
         () = events.closed() => return cut("given up"),
     };
     let mut stream = match connected {

@@ -207,7 +207,7 @@ impl Call {
         let settings = Settings {
             ws_server: format!("ws://{at}").parse().unwrap(),
             domain: "sip.example.test".into(),
-            tls: Tls::new(None).unwrap(),
+            dialer: Dialer::direct(Tls::new(None).unwrap()),
             audio: AudioConfig {
                 backend: crate::config::AudioBackend::Null,
                 codecs: vec![crate::config::Codec::Pcma],

@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{framing, outbox::Outbox, server::StreamServer};
 use crate::{
+    config::IceTransport,
     net::stream::{self, Duplex, Stream, StreamError},
     softphone::media::names::Names,
 };
@@ -86,11 +87,8 @@ async fn keep(server: &StreamServer, names: &Arc<Names>, outbox: &Outbox, inbox:
 
 async fn connect(server: &StreamServer, names: &Arc<Names>) -> Result<Stream, StreamError> {
     let host = server.url.authority();
-    let addresses = names
-        .resolve(&host)
-        .await
-        .map_err(|error| StreamError::Connect { host: host.clone(), reason: crate::net::fault::io_reason(&error) })?;
-    stream::connect(addresses, &server.url.host, &host, server.tls.as_ref()).await
+    let secure = server.url.transport == IceTransport::Tls;
+    stream::connect(&server.dialer, secure, &server.url.host, &host, names.resolve(&host)).await
 }
 
 /// Both ways until nothing comes any more from us; why it broke before.
@@ -136,6 +134,7 @@ mod tests {
     use crate::{
         config::{IceConfig, IceServer},
         net::{
+            dialer::Dialer,
             testing::{SOON, accept},
             tls::Tls,
         },
@@ -153,7 +152,7 @@ mod tests {
         let url = format!("turn:{}?transport=tcp", listener.local_addr().unwrap()).parse().unwrap();
         let servers = vec![IceServer { urls: vec![url], username: None, credential: None }];
         let config = IceConfig { servers, ..IceConfig::default() };
-        let server = StreamServer::all(&config, &Tls::new(None).unwrap()).pop().unwrap();
+        let server = StreamServer::all(&config, &Dialer::direct(Tls::new(None).unwrap())).pop().unwrap();
         let (sender, mut inbox) = mpsc::channel(8);
         let lane = Lane::start(server.clone(), Arc::default(), sender);
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    config::{IceConfig, IceTransport, IceUrl},
-    net::tls::Tls,
+    config::{IceConfig, IceUrl},
+    net::dialer::Dialer,
 };
 
 /// A TURN server that is reached over a stream.
@@ -17,8 +17,8 @@ pub struct StreamServer {
     pub url: IceUrl,
     /// What the crate takes for its address.
     pub stands_for: SocketAddr,
-    /// How its certificate is checked; none: TCP without TLS.
-    pub tls: Option<Tls>,
+    /// How it is reached.
+    pub dialer: Dialer,
     /// Where on this machine the newest stream to it begins.
     source: Arc<Mutex<Option<IpAddr>>>,
 }
@@ -26,13 +26,13 @@ pub struct StreamServer {
 impl StreamServer {
     /// All of them, in the order of the configuration. 0.0.0.1 and on stand for them: no host has such an address (RFC
     /// 6890), and nothing that got out by mistake would arrive anywhere.
-    pub fn all(config: &IceConfig, tls: &Tls) -> Vec<Self> {
+    pub fn all(config: &IceConfig, dialer: &Dialer) -> Vec<Self> {
         let urls = config.servers.iter().flat_map(|server| &server.urls).filter(|url| url.is_stream());
         urls.zip(1..)
             .map(|(url, number)| Self {
                 url: url.clone(),
                 stands_for: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::from_bits(number), 1)),
-                tls: (url.transport == IceTransport::Tls).then(|| tls.clone()),
+                dialer: dialer.clone(),
                 source: Arc::default(),
             })
             .collect()
