@@ -444,6 +444,8 @@ fn live(steps: Vec<Step>) -> Result<After, TestCaseError> {
         let gone = matches!(step, Step::Phone(PhoneState::HungUp, _, false)) && rig.state.next_call.is_none();
         // One that was turned away beside it may be meant as well, and its leg has an end of its own.
         let gone = gone && rig.state.platform.newest().is_none_or(|newest| newest.ended_here.is_none());
+        // A leg that only time has joined to it may be another call's, and lives until its own end.
+        let gone = gone && !rig.state.is_leg_unsure();
         let spoken_of = rig.state.live_call().filter(|call| call.platform.is_some()).map(|call| call.journal_id);
         let command = take(&mut rig, step, &mut open, &mut muted);
         around.asked.extend(command);
@@ -508,6 +510,12 @@ fn live_through(steps: Vec<Step>) -> Result<(), TestCaseError> {
         prop_assert!(!phase.is_live(), "{phase:?}");
     }
     Ok(())
+}
+
+#[test]
+fn a_leg_that_only_time_has_joined_to_a_found_ring_lives_until_its_own_end() {
+    live_through(vec![Step::Init(4, Some(5)), Step::Invite(0, false), Step::Phone(PhoneState::HungUp, 0, false)])
+        .unwrap();
 }
 
 #[test]
