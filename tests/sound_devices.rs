@@ -25,7 +25,7 @@ use std::{
 use audio_codec_algorithms::{decode_alaw, encode_alaw};
 use tokio::sync::mpsc;
 use wincall_tui::{
-    config::{AudioConfig, AudioHost, Codec},
+    config::{AudioConfig, AudioHost, Codec, Ear},
     domain::DeviceRole,
     softphone::{
         Devices, Event, MediaEvent, Tone,
@@ -46,6 +46,16 @@ fn a_headset_is_heard_and_spoken_through() {
 #[test]
 fn a_headset_is_heard_and_spoken_through_by_alsa() {
     on_a_headset("a_headset_is_heard_and_spoken_through_by_alsa", AudioHost::Alsa, inside);
+}
+
+#[test]
+fn a_call_is_heard_in_one_ear_alone() {
+    on_a_headset("a_call_is_heard_in_one_ear_alone", AudioHost::Auto, in_one_ear);
+}
+
+#[test]
+fn a_call_is_heard_in_one_ear_alone_by_alsa() {
+    on_a_headset("a_call_is_heard_in_one_ear_alone_by_alsa", AudioHost::Alsa, in_one_ear);
 }
 
 #[test]
@@ -342,6 +352,10 @@ type Events = Arc<Mutex<Vec<(Instant, MediaEvent)>>>;
 
 fn start(config: AudioConfig) -> (AudioEngine, Events) {
     tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_test_writer().init();
+    start_in(config)
+}
+
+fn start_in(config: AudioConfig) -> (AudioEngine, Events) {
     let events = Events::default();
     let sink = events.clone();
     let config = AudioConfig {
@@ -538,8 +552,28 @@ fn first_heard_at(source: &str) -> Instant {
     }
 }
 
-/// What comes out of the speaker, after the first second, in which the recorder gets going.
+fn in_one_ear(host: AudioHost) {
+    for (ear, loud) in [(Ear::Left, [true, false]), (Ear::Right, [false, true])] {
+        let (engine, events) = start_in(AudioConfig { host, ear, ..AudioConfig::default() });
+        engine.prove_devices();
+        wait_for("the devices to be proven", || events.lock().unwrap().iter().any(|(_, event)| is_ready(event)));
+        let talk = Talk::begin(&engine);
+        let heard = listen_in_both(Duration::from_secs(3)).map(|samples| level(&samples, 440.0));
+        println!("{ear:?}: {heard:?} dBFS");
+        assert_eq!(heard.map(|dbfs| dbfs > -40.0), loud, "{ear:?}: {heard:?} dBFS");
+        assert!(heard.iter().any(|dbfs| *dbfs < -80.0), "{ear:?}: {heard:?} dBFS");
+        drop(talk);
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(engine.shutdown());
+    }
+}
+
+/// What comes out of the speaker, after the first second, in which the recorder gets going. The left channel is enough.
 fn listen(time: Duration) -> Vec<f32> {
+    let [left, _] = listen_in_both(time);
+    left
+}
+
+fn listen_in_both(time: Duration) -> [Vec<f32>; 2] {
     let mut parec = Running(
         Command::new("parec")
             .args(["--device=spk.monitor", "--rate=48000", "--channels=2", "--format=s16le", "--raw"])
@@ -550,9 +584,9 @@ fn listen(time: Duration) -> Vec<f32> {
     );
     let mut bytes = vec![0; time.as_millis() as usize * 48 * 4];
     parec.0.stdout.take().unwrap().read_exact(&mut bytes).unwrap();
-    // The left channel is enough.
-    let left = |[low, high, _, _]: &[u8; 4]| f32::from(i16::from_le_bytes([*low, *high])) / 32_768.0;
-    bytes.as_chunks::<4>().0.iter().map(left).skip(24_000).collect()
+    let frames = bytes.as_chunks::<4>().0.iter().skip(24_000);
+    let sample = |low, high| f32::from(i16::from_le_bytes([low, high])) / 32_768.0;
+    frames.map(|[a, b, c, d]| (sample(*a, *b), sample(*c, *d))).unzip::<_, _, Vec<_>, Vec<_>>().into()
 }
 
 fn wait_for(what: &str, mut done: impl FnMut() -> bool) {

@@ -82,6 +82,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
             "input_device",
             "output_device",
             "ring_device",
+            "ear",
             "input_file",
             "output_file",
             "codecs",

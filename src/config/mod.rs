@@ -11,6 +11,7 @@ pub mod show;
 pub mod token;
 
 mod color;
+mod ear;
 mod fill;
 mod ice;
 mod keys;
@@ -22,6 +23,7 @@ mod tables;
 mod template;
 mod tree;
 
+pub use ear::Ear;
 pub use model::*;
 pub use problem::{ConfigErrors, OptionName, Problem, ProblemPlace};
 pub use proxy::{ProxyChoice, ProxyLogin};

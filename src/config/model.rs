@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
-use super::{OptionName, ProblemPlace, ProxyChoice};
+use super::{Ear, OptionName, ProblemPlace, ProxyChoice};
 use crate::{
     domain::CallerId,
     i18n::{Locale, Message},
@@ -317,6 +317,8 @@ pub struct AudioConfig {
     pub output_device: String,
     /// Where the ring is played, by name, or "default".
     pub ring_device: String,
+    /// In which ear the call is heard.
+    pub ear: Ear,
     /// For `file`: WAV played into the microphone, looped.
     pub input_file: Option<PathBuf>,
     /// For `file`: WAV of what the far end says, the program's own tones left out.
@@ -577,6 +579,7 @@ impl Default for AudioConfig {
             input_device: "default".into(),
             output_device: "default".into(),
             ring_device: "default".into(),
+            ear: Ear::Both,
             input_file: None,
             output_file: None,
             codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],

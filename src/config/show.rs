@@ -134,6 +134,7 @@ fn rest(out: &mut Output, config: &Config) {
     out.line("input_device", audio.input_device.clone());
     out.line("output_device", audio.output_device.clone());
     out.line("ring_device", audio.ring_device.clone());
+    out.line("ear", word(&audio.ear));
     out.optional("input_file", audio.input_file.as_deref().map(text));
     out.optional("output_file", audio.output_file.as_deref().map(text));
     out.line("codecs", audio.codecs.iter().map(|codec| codec.name().into()).collect::<Vec<Value>>());

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    AudioBackend, AudioConfig, AudioHost, BarConfig, Codec, ColorDepth, ControlConfig, HookAction, JournalConfig,
+    AudioBackend, AudioConfig, AudioHost, BarConfig, Codec, ColorDepth, ControlConfig, Ear, HookAction, JournalConfig,
     KeypadWay, LogConfig, Notify, OptionName, PANEL_FIELDS, PanelConfig, PanelFormat, PhoneAway, PhoneConfig, Template,
     ToneLevels, UiConfig,
     color::parse_color,
@@ -252,6 +252,7 @@ pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {
     let backends = [("device", AudioBackend::Device), ("file", AudioBackend::File), ("null", AudioBackend::Null)];
     let codecs = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu].map(|codec| (codec.name(), codec));
     let ways = [("platform", KeypadWay::Platform), ("rtp", KeypadWay::Rtp), ("both", KeypadWay::Both)];
+    let ears = [("both", Ear::Both), ("left", Ear::Left), ("right", Ear::Right)];
     let hosts = [("auto", AudioHost::Auto), ("pulse", AudioHost::Pulse), ("alsa", AudioHost::Alsa)];
     let backend = table.choice("backend", &backends).unwrap_or(default.backend);
     let input_file = match backend {
@@ -268,6 +269,7 @@ pub(super) fn audio(mut table: Section<'_>) -> AudioConfig {
         input_device,
         output_device,
         ring_device,
+        ear: table.choice("ear", &ears).unwrap_or(default.ear),
         input_file,
         output_file: table.path("output_file").map(|(path, _)| path),
         codecs: table.choices("codecs", &codecs).unwrap_or(default.codecs),

@@ -15,6 +15,7 @@ use super::{
     system::{SoundSystem, is_of_server},
 };
 use crate::{
+    config::Ear,
     domain::DeviceRole,
     softphone::{
         AudioError, Devices, MediaEvent, Xruns,
@@ -49,11 +50,12 @@ fn new_ring(system: SoundSystem, devices: &Devices) -> Option<Line> {
 
 impl DeviceBackend {
     /// Opens nothing yet.
-    pub fn new(system: SoundSystem, devices: &Devices) -> Self {
+    pub fn new(system: SoundSystem, devices: &Devices, ear: Ear) -> Self {
         Self {
             system,
             microphone: Line::new(system, &devices.input, DeviceDirection::Input, DeviceRole::Microphone.word()),
-            speaker: Line::new(system, &devices.output, DeviceDirection::Output, DeviceRole::Speaker.word()),
+            speaker: Line::new(system, &devices.output, DeviceDirection::Output, DeviceRole::Speaker.word())
+                .in_ear(ear),
             ring: new_ring(system, devices),
             ears: None,
             mouth: None,
@@ -324,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_headset_pulled_out_between_calls_is_told_and_proven_when_it_is_back() {
-        let mut backend = DeviceBackend::new(SoundSystem::default(), &headset());
+        let mut backend = DeviceBackend::new(SoundSystem::default(), &headset(), Ear::Both);
         let now = Instant::now();
         let mic = || device("mic", DeviceDirection::Input, false);
         let others = || vec![device("spk", DeviceDirection::Output, false), device("x", DeviceDirection::Output, true)];
@@ -341,8 +343,11 @@ mod tests {
 
     #[test]
     fn what_was_never_listed_is_not_missed_and_a_default_may_change() {
-        let mut backend =
-            DeviceBackend::new(SoundSystem::default(), &Devices { input: "hidden plugin".into(), ..headset() });
+        let mut backend = DeviceBackend::new(
+            SoundSystem::default(),
+            &Devices { input: "hidden plugin".into(), ..headset() },
+            Ear::Both,
+        );
         let now = Instant::now();
         backend.listed(vec![device("a", DeviceDirection::Input, true)], now);
         assert_eq!(backend.listed(vec![device("b", DeviceDirection::Input, true)], now), []);
@@ -357,7 +362,7 @@ mod tests {
         assert!(new_ring(system, &devices("default", "")).is_none());
         assert!(new_ring(system, &devices("a", "a")).is_none());
         assert!(new_ring(system, &devices("a", "default")).is_some());
-        let mut backend = DeviceBackend::new(system, &devices("a", "b"));
+        let mut backend = DeviceBackend::new(system, &devices("a", "b"), Ear::Both);
         backend.set_devices(&devices("b", "b"));
         assert!(backend.ring.is_none());
         backend.set_devices(&devices("b", "default"));

@@ -13,7 +13,10 @@ use super::{
     stats::StreamStats,
     system::{SoundSystem, is_of_server},
 };
-use crate::softphone::{AudioError, priority};
+use crate::{
+    config::Ear,
+    softphone::{AudioError, priority},
+};
 
 /// Between two attempts to open a device.
 const RETRY: Duration = Duration::from_secs(1);
@@ -47,6 +50,7 @@ pub struct Line {
     wanted: String,
     direction: DeviceDirection,
     role: &'static str,
+    ear: Ear,
     worker: Option<Worker>,
     generation: u64,
     period_ms: u32,
@@ -144,6 +148,7 @@ impl Line {
             wanted: wanted.into(),
             direction,
             role,
+            ear: Ear::Both,
             worker: None,
             generation: 0,
             period_ms: SHORTEST_PERIOD,
@@ -152,6 +157,12 @@ impl Line {
             attempts: 0,
             xruns_before: 0,
         }
+    }
+
+    /// A speaker that plays in one ear.
+    pub fn in_ear(mut self, ear: Ear) -> Self {
+        self.ear = ear;
+        self
     }
 
     /// Uses another device from now on.
@@ -335,10 +346,10 @@ impl Line {
     fn start_worker(&self) -> std::io::Result<Worker> {
         let (orders, inbox) = mpsc::channel();
         let (outbox, news) = mpsc::channel();
-        let (system, direction, role) = (self.system, self.direction, self.role);
+        let (system, direction, role, ear) = (self.system, self.direction, self.role, self.ear);
         std::thread::Builder::new()
             .name(format!("audio-{role}").replace(' ', "-"))
-            .spawn(move || work(system, direction, role, &inbox, &outbox))?;
+            .spawn(move || work(system, direction, role, ear, &inbox, &outbox))?;
         Ok(Worker { orders, news })
     }
 
@@ -397,6 +408,7 @@ fn work(
     system: SoundSystem,
     direction: DeviceDirection,
     role: &'static str,
+    ear: Ear,
     orders: &mpsc::Receiver<Order>,
     news: &mpsc::Sender<(u64, News)>,
 ) {
@@ -418,7 +430,7 @@ fn work(
             let tell = tell.clone();
             move |error| tell(News::Failed(error))
         };
-        match open(system, &wanted, direction, role, period_ms, lost) {
+        match open(system, &wanted, direction, role, ear, period_ms, lost) {
             Ok(Opened { stream, name, id, rate, end, stats }) => {
                 running = stream;
                 let now = Instant::now();

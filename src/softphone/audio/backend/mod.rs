@@ -47,7 +47,7 @@ impl Backend {
                     output: config.output_device.clone(),
                     ring: config.ring_device.clone(),
                 };
-                Self::Device(Box::new(device::DeviceBackend::new(system, &devices)))
+                Self::Device(Box::new(device::DeviceBackend::new(system, &devices, config.ear)))
             }
             AudioBackend::File => Self::File(Box::new(file::FileBackend::new(config))),
             AudioBackend::Null => Self::Null { proving: false },

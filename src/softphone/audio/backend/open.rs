@@ -21,7 +21,10 @@ use super::{
     stats::StreamStats,
     system::SoundSystem,
 };
-use crate::softphone::{AudioError, audio::RATE, priority};
+use crate::{
+    config::Ear,
+    softphone::{AudioError, audio::RATE, priority},
+};
 
 /// How long a stream may give nothing but errors.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -119,11 +122,12 @@ pub fn open(
     wanted: &str,
     direction: DeviceDirection,
     role: &'static str,
+    ear: Ear,
     period_ms: u32,
     lost: impl Fn(AudioError) + Clone + Send + 'static,
 ) -> Result<Opened, AudioError> {
     let device = match find(system, wanted, direction, role)? {
-        Found::Server(connection, device) => return open_at_server(connection, device, role),
+        Found::Server(connection, device) => return open_at_server(connection, device, role, ear),
         Found::Cpal(device) => device,
     };
     let name = name_of(&device);
@@ -167,7 +171,7 @@ pub fn open(
     let period = BufferSize::Fixed(config.sample_rate / 1000 * period_ms);
     let attempt = |buffer_size| {
         let config = StreamConfig { buffer_size, ..config };
-        start(&device, config, format, direction, &stats, failed.clone())
+        start(&device, config, format, (direction, ear), &stats, failed.clone())
     };
     let (stream, end) = attempt(period)
         .or_else(|error| {
@@ -179,7 +183,12 @@ pub fn open(
     Ok(Opened { stream: Some(stream), name, id, rate: config.sample_rate, end, stats })
 }
 
-fn open_at_server(connection: Connection, device: ServerDevice, role: &'static str) -> Result<Opened, AudioError> {
+fn open_at_server(
+    connection: Connection,
+    device: ServerDevice,
+    role: &'static str,
+    ear: Ear,
+) -> Result<Opened, AudioError> {
     let (direction, server_name) = (device.direction, device.name.clone());
     let DeviceInfo { name, id, .. } = device.into();
     let stats = Arc::new(StreamStats::default());
@@ -188,7 +197,7 @@ fn open_at_server(connection: Connection, device: ServerDevice, role: &'static s
             Record::open(connection, &server_name, stats.clone()).map(|stream| End::Record(Box::new(stream)))
         }
         DeviceDirection::Output => {
-            Playback::open(connection, &server_name, stats.clone()).map(|stream| End::Playback(Box::new(stream)))
+            Playback::open(connection, &server_name, ear, stats.clone()).map(|stream| End::Playback(Box::new(stream)))
         }
     };
     let end = end.map_err(|error| refused(&error, role, &name))?;
@@ -295,7 +304,7 @@ fn start(
     device: &Device,
     config: StreamConfig,
     format: SampleFormat,
-    direction: DeviceDirection,
+    (direction, ear): (DeviceDirection, Ear),
     stats: &Arc<StreamStats>,
     failed: impl FnMut(cpal::Error) + Send + 'static,
 ) -> Result<Started, cpal::Error> {
@@ -304,10 +313,10 @@ fn start(
         (DeviceDirection::Input, SampleFormat::I32) => capture::<i32>(device, config, stats, failed),
         (DeviceDirection::Input, SampleFormat::I16) => capture::<i16>(device, config, stats, failed),
         (DeviceDirection::Input, SampleFormat::U8) => capture::<u8>(device, config, stats, failed),
-        (DeviceDirection::Output, SampleFormat::F32) => play::<f32>(device, config, stats, failed),
-        (DeviceDirection::Output, SampleFormat::I32) => play::<i32>(device, config, stats, failed),
-        (DeviceDirection::Output, SampleFormat::I16) => play::<i16>(device, config, stats, failed),
-        (DeviceDirection::Output, SampleFormat::U8) => play::<u8>(device, config, stats, failed),
+        (DeviceDirection::Output, SampleFormat::F32) => play::<f32>(device, config, ear, stats, failed),
+        (DeviceDirection::Output, SampleFormat::I32) => play::<i32>(device, config, ear, stats, failed),
+        (DeviceDirection::Output, SampleFormat::I16) => play::<i16>(device, config, ear, stats, failed),
+        (DeviceDirection::Output, SampleFormat::U8) => play::<u8>(device, config, ear, stats, failed),
         (_, other) => {
             let reason = format!("it speaks only {other} samples");
             Err(cpal::Error::with_message(ErrorKind::UnsupportedConfig, reason))
@@ -351,6 +360,7 @@ where
 fn play<T>(
     device: &Device,
     config: StreamConfig,
+    ear: Ear,
     stats: &Arc<StreamStats>,
     failed: impl FnMut(cpal::Error) + Send + 'static,
 ) -> Result<Started, cpal::Error>
@@ -369,7 +379,10 @@ where
         let ready = ring.slots().min(frames);
         let mut samples = ring.read_chunk(ready).ok().into_iter().flatten();
         for frame in data.chunks_mut(channels) {
-            frame.fill(T::from_sample(samples.next().unwrap_or(0.0)));
+            let sample = T::from_sample(samples.next().unwrap_or(0.0));
+            for (channel, played) in frame.iter_mut().enumerate() {
+                *played = if ear.plays(channel, channels) { sample } else { T::EQUILIBRIUM };
+            }
         }
         beat.beat(frames, ready == frames);
     };

@@ -17,7 +17,10 @@ use pulseaudio::protocol::{
 };
 
 use super::{Connection, connection::LONGEST};
-use crate::softphone::audio::{RATE, backend::stats::StreamStats};
+use crate::{
+    config::Ear,
+    softphone::audio::{RATE, backend::stats::StreamStats},
+};
 
 const CHANNELS: usize = 2;
 /// Bytes of a sample of all channels.
@@ -132,6 +135,7 @@ impl Record {
 /// Sound to a speaker.
 pub struct Playback {
     wire: Wire,
+    ear: Ear,
     /// The server's queue, bytes, and how much of it is free.
     queue: usize,
     free: usize,
@@ -142,7 +146,12 @@ impl Playback {
     ///
     /// # Errors
     /// When the server refuses or does not answer.
-    pub fn open(mut connection: Connection, sink: &CStr, stats: Arc<StreamStats>) -> Result<Self, ProtocolError> {
+    pub fn open(
+        mut connection: Connection,
+        sink: &CStr,
+        ear: Ear,
+        stats: Arc<StreamStats>,
+    ) -> Result<Self, ProtocolError> {
         let params = PlaybackStreamParams {
             sample_spec: spec(),
             channel_map: ChannelMap::stereo(),
@@ -162,7 +171,7 @@ impl Playback {
         };
         let reply: CreatePlaybackStreamReply = connection.ask(&Command::CreatePlaybackStream(params), |_| {})?;
         let free = reply.requested_bytes as usize;
-        Ok(Self { wire: Wire::new(connection, reply.channel, stats)?, queue: free, free })
+        Ok(Self { wire: Wire::new(connection, reply.channel, stats)?, ear, queue: free, free })
     }
 
     /// Reads what the server says.
@@ -207,7 +216,7 @@ impl Playback {
     pub fn play(&mut self, samples: &[f32]) -> usize {
         let room = self.free / FRAME;
         let fits = samples.get(..room).unwrap_or(samples);
-        self.wire.sound(fits);
+        self.wire.sound(fits, self.ear);
         self.free -= fits.len() * FRAME;
         samples.len() - fits.len()
     }
@@ -313,7 +322,7 @@ impl Wire {
         }
     }
 
-    fn sound(&mut self, samples: &[f32]) {
+    fn sound(&mut self, samples: &[f32], ear: Ear) {
         if samples.is_empty() {
             return;
         }
@@ -324,7 +333,9 @@ impl Wire {
             &Descriptor { length, channel: self.channel, offset: 0, flags: DescriptorFlags::empty() },
         );
         self.outbox.extend_from_slice(&header);
-        self.outbox.extend(samples.iter().flat_map(|sample| [sample.to_le_bytes(); CHANNELS]).flatten());
+        let gains: [f32; CHANNELS] =
+            std::array::from_fn(|channel| if ear.plays(channel, CHANNELS) { 1.0 } else { 0.0 });
+        self.outbox.extend(samples.iter().flat_map(|sample| gains.map(|gain| (sample * gain).to_le_bytes())).flatten());
         if let Err(over) = self.flush() {
             tracing::debug!(?over, "the speaker's stream");
         }
@@ -367,7 +378,7 @@ mod tests {
     #[test]
     fn a_speaker_s_queue_is_counted_and_running_dry_noticed() {
         let (wire, mut server, stats) = wire();
-        let mut speaker = Playback { wire, queue: 4800 * FRAME, free: 4800 * FRAME };
+        let mut speaker = Playback { wire, ear: Ear::Both, queue: 4800 * FRAME, free: 4800 * FRAME };
         assert_eq!(speaker.play(&[0.5; 960]), 0);
         assert_eq!(speaker.waiting(), 960);
         say(&mut server, &Command::Request(Request { channel: 3, length: 480 * FRAME as u32 }));
@@ -381,6 +392,22 @@ mod tests {
         let mut sound = vec![0; length as usize];
         server.read_exact(&mut sound).unwrap();
         assert!(sound.as_chunks::<4>().0.iter().all(|sample| f32::from_le_bytes(*sample) == 0.5), "both channels");
+    }
+
+    #[test]
+    fn a_call_in_one_ear_leaves_the_other_silent() {
+        let (wire, mut server, _) = wire();
+        let mut speaker = Playback { wire, ear: Ear::Right, queue: 960 * FRAME, free: 960 * FRAME };
+        assert_eq!(speaker.play(&[0.5; 480]), 0);
+        let Descriptor { length, .. } = read_descriptor(&mut server).unwrap();
+        let mut sound = vec![0; length as usize];
+        server.read_exact(&mut sound).unwrap();
+        let frames = sound.as_chunks::<FRAME>().0;
+        let played = |frame: &[u8; FRAME]| {
+            let of = frame.as_chunks::<4>().0.iter().map(|sample| f32::from_le_bytes(*sample));
+            of.collect::<Vec<_>>()
+        };
+        assert!(frames.len() == 480 && frames.iter().all(|frame| played(frame) == [0.0, 0.5]));
     }
 
     #[test]
@@ -411,7 +438,7 @@ mod tests {
     fn a_killed_stream_a_server_that_has_gone_and_one_that_hangs_are_told_apart() {
         let now = Instant::now();
         let (wire, mut server, _) = wire();
-        let mut speaker = Playback { wire, queue: 0, free: 0 };
+        let mut speaker = Playback { wire, ear: Ear::Both, queue: 0, free: 0 };
         say(&mut server, &Command::PlaybackStreamKilled(3));
         assert_eq!(speaker.pump(now), Err(Over::Killed));
         drop(server);
@@ -419,7 +446,7 @@ mod tests {
         let (mut hung, server, _) = self::wire();
         let mut over = Ok(());
         for _ in 0..400 {
-            hung.sound(&[0.0; 480]);
+            hung.sound(&[0.0; 480], Ear::Both);
             over = over.and(hung.flush());
         }
         assert_eq!(over, Err(Over::Hangs));
