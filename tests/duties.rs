@@ -44,7 +44,7 @@ fn a_break_is_asked_for_granted_and_taken() {
     platform.admin("POST", "/approvals", json!({ "agent": "8001", "answer": "approve" }));
 
     terminal.keys("b");
-    terminal.shows("就餐 (00:00-23:59)");
+    terminal.shows("就餐（00:00-23:59）");
     terminal.keys("2");
     terminal.shows("示忙举手");
     assert_eq!(home.status()["agent"]["state"], "idle");
