@@ -106,6 +106,38 @@ fn a_token_file_is_watched_and_the_call_goes_on() {
 }
 
 #[test]
+fn a_token_that_is_refused_leaves_the_one_that_works() {
+    let stage = Home::new();
+    let platform = Platform::start(&stage);
+    let agent = Agent::start(&platform, 0, 700.0, "");
+    let file = agent.home.path("new token");
+    let token_of = |s: &Value| {
+        let facts = s["health"]["items"].as_array().cloned().unwrap_or_default();
+        facts.iter().find(|item| item["name"] == "token").map(|item| item["level"].clone())
+    };
+    fs::write(&file, "Bearer wr0ng-and-secret\n").expect("a file");
+    let by_file = agent.home.try_ctl(&["token", file.to_str().expect("UTF-8")]);
+    let by_call = agent.home.try_ctl(&["call", "config.setState", r#"{"token":"Bearer wr0ng-and-secret"}"#]);
+    for refused in [by_file, by_call] {
+        assert_eq!(refused.code, Some(1), "{}", refused.err);
+        assert!(refused.err.contains("token") && !refused.err.contains("wr0ng"), "{}", refused.err);
+    }
+    let status = agent.home.status();
+    assert_eq!(token_of(&status), Some(json!("warn")), "{}", status["health"]);
+    agent.ctl(&["busy"]);
+    agent.ctl(&["ready"]);
+    platform.fault("drop_ws", json!(true), Some(200));
+    agent.home.until("the link is lost", |s| s["link"]["state"] != "up");
+    agent.home.wait("link-up");
+
+    let new = platform.admin("POST", "/tokens", json!({ "agent": agent.ag_no }));
+    fs::write(&file, format!("{}\n", new["token"].as_str().expect("a token"))).expect("a file");
+    agent.ctl(&["token", file.to_str().expect("UTF-8")]);
+    assert_eq!(token_of(&agent.home.status()), Some(json!("ok")));
+    assert!(!agent.home.logs().contains("wr0ng") && !agent.home.logs().contains("Bearer"), "no token in the log");
+}
+
+#[test]
 fn look_ups_answer_with_the_platforms_own_words() {
     let stage = Home::new();
     let platform = Platform::start(&stage);

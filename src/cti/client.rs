@@ -23,6 +23,9 @@ use super::{
 };
 use crate::net::{fault, ws::host_of};
 
+/// Bytes of a token from which on it is looked for in the platform's words.
+const QUOTED_FROM: usize = 8;
+
 /// For one command altogether (protocol `cti.md` 2.1).
 const TIME_LIMIT: Duration = Duration::from_secs(4);
 
@@ -89,6 +92,12 @@ impl Api {
     pub async fn send(&self, request: &Request) -> Result<Reply, ApiError> {
         let started = Instant::now();
         let wire = request.wire();
+        // A token that is to be checked speaks for itself: the one in use may be over.
+        let token = if let Request::CheckToken { token } = request {
+            token.0.clone()
+        } else {
+            held(&self.shared.token).clone()
+        };
         let path = match &wire {
             Wire::Command { path, .. }
             | Wire::Integrator { path, .. }
@@ -98,7 +107,8 @@ impl Api {
             | Wire::Rules { path } => *path,
         };
         let limit = ApiError::Timeout(u64::try_from(TIME_LIMIT.as_millis()).unwrap_or(u64::MAX));
-        let result = tokio::time::timeout(TIME_LIMIT, self.exchange(wire)).await.unwrap_or(Err(limit));
+        let result = tokio::time::timeout(TIME_LIMIT, self.exchange(wire, &token)).await.unwrap_or(Err(limit));
+        let result = without_token(result, &token);
         let ms = started.elapsed().as_millis();
         match &result {
             Ok(reply) => tracing::debug!(path, ms, code = reply.code, message = reply.message, "answered"),
@@ -107,18 +117,18 @@ impl Api {
         result
     }
 
-    async fn exchange(&self, wire: Wire) -> Result<Reply, ApiError> {
+    async fn exchange(&self, wire: Wire, token: &SecretString) -> Result<Reply, ApiError> {
         let config = &self.shared.config;
         match wire {
             Wire::Command { path, fields } => {
-                self.post(below(&config.api_server, path), body(&config.ag_no, fields), envelope::command).await
+                self.post(token, below(&config.api_server, path), body(&config.ag_no, fields), envelope::command).await
             }
             Wire::Integrator { path, fields } => {
                 let body = integrator_body(&config.ag_no, fields);
-                self.post(below(&config.api_server, path), body, envelope::command).await
+                self.post(token, below(&config.api_server, path), body, envelope::command).await
             }
             Wire::Monitor { path, body } => {
-                self.post(below(&config.jsonp_server, path), Value::Object(body), envelope::web).await
+                self.post(token, below(&config.jsonp_server, path), Value::Object(body), envelope::web).await
             }
             Wire::LookUp { path, callback, fields } => {
                 let url = self.look_up_url(path, callback, &fields);
@@ -131,7 +141,7 @@ impl Api {
                 for (name, value) in query.iter().filter(|(_, value)| !value.is_empty()) {
                     url.query_pairs_mut().append_pair(name, value);
                 }
-                let token = bare_token(&held(&self.shared.token));
+                let token = bare_token(token);
                 let http = self.http()?;
                 let request = if body.is_some() { http.post(url.clone()) } else { http.get(url.clone()) };
                 let request = self.with_headers(request, authorization(&token)?);
@@ -144,7 +154,7 @@ impl Api {
             }
             Wire::Rules { path } => {
                 let url = below(&config.jsonp_server, path);
-                let token = authorization(&held(&self.shared.token))?;
+                let token = authorization(token)?;
                 let (status, text) = answer(&url, self.with_headers(self.http()?.get(url.clone()), token)).await?;
                 envelope::web(status, &text)
             }
@@ -154,11 +164,12 @@ impl Api {
     /// POSTs a body with the whole token. Custom headers go with these alone (protocol `cti.md` 1).
     async fn post(
         &self,
+        token: &SecretString,
         url: Url,
         body: Value,
         read: fn(u16, &str) -> Result<Reply, ApiError>,
     ) -> Result<Reply, ApiError> {
-        let token = authorization(&held(&self.shared.token))?;
+        let token = authorization(token)?;
         let request = self.with_headers(self.http()?.post(url.clone()), token).body(body.to_string());
         let request = request.headers(self.shared.config.custom_header.clone());
         let (status, text) = answer(&url, request).await?;
@@ -259,6 +270,23 @@ fn told(url: &Url, error: &reqwest::Error) -> ApiError {
 fn bare_token(token: &SecretString) -> SecretString {
     let token = token.expose_secret();
     SecretString::from(token.split(' ').nth(1).unwrap_or(token))
+}
+
+/// The platform's words may quote the token it was sent; nobody is to read it there.
+fn without_token(mut result: Result<Reply, ApiError>, token: &SecretString) -> Result<Reply, ApiError> {
+    let (Ok(Reply { message: text, .. })
+    | Err(ApiError::Status { message: text, .. } | ApiError::NotJson { start: text })) = &mut result
+    else {
+        return result;
+    };
+    for secret in [token, &bare_token(token)] {
+        let secret = secret.expose_secret();
+        // A shorter one is part of many words and is no secret.
+        if secret.len() >= QUOTED_FROM {
+            *text = text.replace(secret, "***");
+        }
+    }
+    result
 }
 
 /// A path below a base, whether or not the base ends with a slash.

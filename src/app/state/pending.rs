@@ -6,6 +6,7 @@ use super::Asked;
 use crate::{
     app::{Action, CommandId, RequestId},
     config::LoginType,
+    cti::api::SecretToken,
     domain::TargetState,
 };
 
@@ -73,8 +74,12 @@ pub(in crate::app) enum Purpose {
     LookUp { id: CommandId, list: Option<List> },
     /// Keypad digits.
     Dtmf,
-    /// A new token's expiry.
-    TokenCheck,
+    /// Whether a new token is good, and until when; the one in use stays until then.
+    NewToken {
+        /// The command that brought it; `None` if its source gave it.
+        command: Option<CommandId>,
+        token: SecretToken,
+    },
     /// A call that was given up here ends on the platform too; nothing depends on the answer.
     GivenUp,
     /// The phone's account, whose password is refused.

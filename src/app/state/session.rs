@@ -84,6 +84,8 @@ pub(in crate::app) struct Session {
     pub(in crate::app) token_expires: Option<Timestamp>,
     /// `tokenExpiring` has been published for this token.
     pub(in crate::app) expiring_told: bool,
+    /// The platform has said of the token in use that it is worth nothing.
+    pub(in crate::app) worthless: bool,
     /// That the token is worth nothing has been told.
     pub(in crate::app) worthless_told: bool,
     /// `RegID`.
@@ -137,6 +139,7 @@ impl Session {
             renewal_told: None,
             token_expires: None,
             expiring_told: false,
+            worthless: false,
             worthless_told: false,
             reg_id: profile.known.as_ref().map(|known| known.reg_id.clone()),
             login_state: None,

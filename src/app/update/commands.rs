@@ -118,10 +118,7 @@ impl Turn<'_> {
                 }
                 self.done(id);
             }
-            Command::SetToken { token } => {
-                self.use_token(token);
-                self.done(id);
-            }
+            Command::SetToken { token } => self.check_token(Some(id), token),
             Command::SetPanel { content } => {
                 self.set_panel(content);
                 self.done(id);

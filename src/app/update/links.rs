@@ -399,6 +399,7 @@ impl Turn<'_> {
             // A newer one has come since this attempt began.
             return self.open_link();
         }
+        self.state.session.worthless = true;
         let because = Message::new("app.link_needs_token").with("code", code);
         self.state.link.lost_at.get_or_insert(self.now.at);
         self.state.link.retry_at = None;

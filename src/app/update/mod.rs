@@ -152,7 +152,7 @@ impl Turn<'_> {
             Purpose::LookUp { id, list } => self.look_up_reply(id, list, result),
             Purpose::HangUpInstead(action) => self.hang_up_instead_reply(id, action, result),
             Purpose::Dtmf => self.dtmf_reply(result),
-            Purpose::TokenCheck => self.token_check_reply(result),
+            Purpose::NewToken { command, token } => self.new_token_reply(id, command, token.0, result),
             Purpose::Account => self.account_reply(result),
             Purpose::Duty(asked) => self.duty_reply(id, asked, result),
         }
@@ -210,7 +210,7 @@ impl Turn<'_> {
             | Purpose::List(_)
             | Purpose::LookUp { .. }
             | Purpose::Dtmf
-            | Purpose::TokenCheck
+            | Purpose::NewToken { .. }
             | Purpose::Account
             | Purpose::Probe
             | Purpose::GivenUp

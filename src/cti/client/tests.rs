@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::{
+    cti::api::SecretToken,
     i18n::Locale,
     net::{
         dialer::Dialer,
@@ -341,4 +342,23 @@ async fn a_proxy_that_lets_nobody_through_is_not_taken_for_the_platform() {
         assert!(line.starts_with(asked), "{line}");
         assert!(!format!("{:?}", proxy.seen()).contains("s3cr3t") || scheme == "http", "the token stays in the tunnel");
     }
+}
+
+#[tokio::test]
+async fn a_token_to_be_checked_speaks_for_itself_and_is_not_quoted() {
+    let server = HttpStub::json(r#"{"code":40100,"message":"Bearer candidate: candidate is unknown"}"#).await;
+    let api = api(server.address);
+    let reply = api.send(&Request::CheckToken { token: SecretToken("Bearer candidate".into()) }).await.unwrap();
+    assert_eq!((reply.code, reply.message.as_str()), (40100, "***: *** is unknown"));
+    api.send(&Request::Ready).await.unwrap();
+    let tokens: Vec<_> = server.seen().iter().map(|seen| seen.header("authorization").unwrap().to_owned()).collect();
+    assert_eq!(tokens, ["Bearer candidate", TOKEN], "the one in use stays");
+
+    let server = HttpStub::answering("401 Unauthorized", "text/plain", "no candidate here").await;
+    let api = api_of("http", server.address, Tls::new(None).unwrap());
+    let error = api.send(&Request::CheckToken { token: SecretToken("Bearer candidate".into()) }).await.unwrap_err();
+    assert!(
+        matches!(error, ApiError::Status { status: 401, .. }) && !error.to_string().contains("candidate"),
+        "{error}"
+    );
 }

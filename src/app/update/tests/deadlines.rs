@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::rig::{Rig, profile, token};
+use super::rig::{Rig, profile};
 use crate::{
     app::{Action, Command, Effect, Event, Profile, TimerId},
     config::Codec,
@@ -140,7 +140,7 @@ fn an_own_leg_answered_without_a_link_is_a_conversation_until_told_otherwise() {
         rig.phone(softphone::Event::Answered { call_id: "o".into() });
         assert_eq!(rig.shown().call.phase, CallPhase::Talking);
         rig.later(Duration::from_secs(5));
-        rig.command(Command::SetToken { token: token() });
+        rig.new_token();
         rig.link(LinkEvent::Opened);
         rig.push(PushMessage::Established);
         rig.push(PushMessage::InitState { ag_sta: 4, pho_sta: Some(pho_sta), param: None });

@@ -486,7 +486,7 @@ fn trying_again_says_when_there_is_nothing_to_try() {
 fn a_token_that_comes_during_an_attempt_with_the_old_one_is_used_for_the_next() {
     let mut rig = without_a_token();
     rig.command(Command::ReconnectNow);
-    rig.command(Command::SetToken { token: super::rig::token() });
+    rig.new_token();
     assert_eq!(opened(&rig), 1, "the attempt under way may do");
     rig.link(token_refused());
     assert_eq!((opened(&rig), rig.shown().link.state), (2, LinkState::Connecting));

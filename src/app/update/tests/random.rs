@@ -281,7 +281,7 @@ impl Around {
         }
         assert!(state.pending.commands.is_empty() || runs(TimerId::CommandDeadline), "a command waits for ever");
         let looked_up = state.pending.requests.values().filter_map(|purpose| match purpose {
-            Purpose::LookUp { id, .. } => Some(*id),
+            Purpose::LookUp { id, .. } | Purpose::NewToken { command: Some(id), .. } => Some(*id),
             _ => None,
         });
         let open: BTreeSet<CommandId> = state.pending.commands.values().map(|w| w.id).chain(looked_up).collect();

@@ -226,6 +226,17 @@ impl Rig {
         self.event(Event::Replied { id, result: Ok(reply) });
     }
 
+    /// Somebody gives a token, and the platform accepts it.
+    pub(super) fn new_token(&mut self) -> CommandId {
+        let id = self.command(Command::SetToken { token: token() });
+        self.token_is_accepted();
+        id
+    }
+
+    pub(super) fn token_is_accepted(&mut self) {
+        self.reply_to(|r| matches!(r, Request::CheckToken { .. }), 0, Value::Null);
+    }
+
     pub(super) fn fail(&mut self, fits: impl Fn(&Request) -> bool) {
         let id = self.sent(fits).expect("such a request was sent");
         self.event(Event::Replied { id, result: Err(ApiError::Timeout(4000)) });

@@ -198,7 +198,7 @@ fn an_expired_token_is_said_once_and_the_shift_goes_on() {
     assert!(!rig.phone_told(&softphone::Command::Unregister));
     assert_eq!(rig.notices().matches("call your administrator").count(), 1, "{}", rig.notices());
     rig.effects.clear();
-    rig.command(Command::SetToken { token: token() });
+    rig.new_token();
     let order: Vec<bool> = rig
         .effects
         .iter()
@@ -247,19 +247,19 @@ fn a_token_source_is_asked_when_the_token_is_worth_nothing_but_not_in_a_circle()
 fn a_new_token_ends_the_wait_of_a_sign_in() {
     let mut rig = started(profile());
     unauthorized(&mut rig, phone_info);
-    rig.command(Command::SetToken { token: token() });
+    rig.new_token();
     assert_eq!(requests(&rig, phone_info), 2);
 
     let mut rig = started(profile());
     rig.reply_to(phone_info, 40102, Value::Null);
     assert_eq!(rig.shown().agent.state, AgentState::SignedOut);
-    rig.command(Command::SetToken { token: token() });
+    rig.new_token();
     assert_eq!(requests(&rig, phone_info), 2, "also of one that was refused");
 
     let mut rig = Rig::idle();
     rig.command(Command::SignOut);
     rig.reply_to(|r| *r == Request::Logout, 0, Value::Null);
-    rig.command(Command::SetToken { token: token() });
+    rig.new_token();
     assert_eq!(requests(&rig, phone_info), 0, "but not of an agent who left");
 }
 

@@ -221,11 +221,13 @@ fn a_supervisor_can_sign_out_and_the_client_obeys() {
 }
 
 #[test]
-fn a_new_token_is_used_at_once_and_its_expiry_planned() {
+fn a_new_token_is_used_once_it_is_accepted_and_its_expiry_planned() {
     let mut rig = Rig::idle();
-    rig.command(Command::SetToken { token: token() });
-    assert!(rig.effects.iter().any(|e| matches!(e, Effect::UseToken(_))));
+    let id = rig.command(Command::SetToken { token: token() });
+    assert!(!rig.effects.iter().any(|e| matches!(e, Effect::UseToken(_))) && rig.outcome(id).is_none());
     rig.reply_to(|r| matches!(r, Request::CheckToken { .. }), 0, json!({ "expires": 7200 }));
+    assert!(rig.effects.iter().any(|e| matches!(e, Effect::UseToken(_))));
+    assert!(matches!(rig.outcome(id), Some(Ok(_))));
     assert!(rig.effects.iter().any(|e| matches!(e,
         Effect::StartTimer { timer: TimerId::TokenRenewal, after } if *after == Duration::from_secs(5400))));
 }
