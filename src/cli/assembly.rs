@@ -263,10 +263,15 @@ async fn screen(
 ) -> Shown {
     let shown = tokio::select! {
         shown = AssertUnwindSafe(shown).catch_unwind() => match shown {
+            // Both ends come at once, and only the program knows why.
+            Ok(Err(gone @ UiError::ProgramGone)) => {
+                ui::restore_terminal();
+                Shown::ProgramEnded(joined(actor.await).await.and(Err(told(&gone, locale))))
+            }
             Ok(shown) => Shown::Over(shown.map(drop).map_err(|error| told(&error, locale))),
             Err(panic) => Shown::Panicked(panic),
         },
-        ended = actor => Shown::ProgramEnded(joined(ended).await),
+        ended = &mut *actor => Shown::ProgramEnded(joined(ended).await),
     };
     ui::restore_terminal();
     if !matches!(shown, Shown::ProgramEnded(_) | Shown::Over(Ok(()))) {

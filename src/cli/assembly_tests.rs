@@ -105,6 +105,25 @@ async fn what_libraries_write_to_standard_error_never_fills_a_disk() {
 }
 
 #[tokio::test]
+async fn a_screen_that_loses_its_program_leaves_the_word_to_it() {
+    let config = "token = \"Bearer t\"\nag_no = \"8001\"\nagent_phone = \"9001\"\n";
+    let config = load::from_str(config, Path::new("test"), &[]).unwrap();
+    for (why, exit_code, said) in [
+        (Err(CliError::usage("the token command failed")), 2, "the token command failed"),
+        // It never does so; if it did, there would be nothing better to say.
+        (Ok(()), 1, "the program behind the screen has stopped"),
+    ] {
+        let (_events, received) = mpsc::unbounded_channel();
+        let (_, handle) = Actor::new(Profile::new(&config, Locale::En, None, Remembered::default()), received);
+        // The screen is first to see it.
+        let mut actor = tokio::spawn(async move { why });
+        let shown = screen(async { Err(UiError::ProgramGone) }, &handle, &mut actor, Locale::En).await;
+        let Shown::ProgramEnded(Err(error)) = shown else { panic!("no end with a reason") };
+        assert!(error.exit_code == exit_code && error.message.contains(said), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_actor_that_fails_leaves_a_world_that_is_closed() {
     struct Failing;
     impl World for Failing {
