@@ -38,6 +38,7 @@ pub fn talking(now: Instant) -> Snapshot {
         hung_up_by: HungUpBy::Peer,
         unreached: None,
         quality: None,
+        transferred_to: None,
     };
     Snapshot {
         after_call: None,

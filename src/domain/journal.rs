@@ -37,6 +37,9 @@ pub struct JournalEntry {
     /// How it sounded, where sound flowed here.
     #[serde(default)]
     pub quality: Option<CallQuality>,
+    /// Who went on with it, where it was transferred from here: an agent, a number, or a skill group by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transferred_to: Option<Party>,
 }
 
 impl JournalEntry {
@@ -94,6 +97,7 @@ mod tests {
             hung_up_by: HungUpBy::Peer,
             unreached: None,
             quality: None,
+            transferred_to: None,
         };
         for found in ["", " ", "8001", "北京", "售后 138", "li WEI"] {
             assert!(entry.matches(found), "{found}");

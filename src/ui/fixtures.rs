@@ -87,6 +87,7 @@ fn entry(when: &str, direction: Direction, number: &str, area: &str, talk_ms: u6
         hung_up_by: HungUpBy::Peer,
         unreached: None,
         quality: None,
+        transferred_to: None,
     }
 }
 

@@ -170,7 +170,7 @@ pub fn direction_glyph(direction: Direction, glyphs: &Glyphs) -> &'static str {
 }
 
 /// Catalogue key and look of how a call came out.
-fn outcome_of(outcome: Outcome) -> (&'static str, Scope) {
+pub fn outcome_of(outcome: Outcome) -> (&'static str, Scope) {
     match outcome {
         Outcome::Answered => ("ui.outcome_answered", Scope::Good),
         Outcome::Missed => ("ui.outcome_missed", Scope::Bad),
@@ -187,14 +187,23 @@ fn outcome_of(outcome: Outcome) -> (&'static str, Scope) {
 /// The same for a line of the journal, which may know more.
 pub fn outcome_label(entry: &JournalEntry) -> (&'static str, Scope) {
     let (word, scope) = outcome_of(entry.outcome);
-    let word = match entry.unreached {
-        None => word,
-        Some(Unreached::Busy) => "ui.unreached_busy",
-        Some(Unreached::NoAnswer) => "ui.unreached_no_answer",
-        Some(Unreached::Rejected) => "ui.unreached_rejected",
-        Some(Unreached::Unreachable) => "ui.unreached_no_way",
-    };
-    (word, scope)
+    (entry.unreached.map_or(word, unreached_label), scope)
+}
+
+/// That a call was transferred, and to whom, where that is known.
+pub fn taker(entry: &JournalEntry, locale: Locale) -> Option<String> {
+    let taker = entry.transferred_to.as_ref().filter(|_| entry.outcome == Outcome::Transferred)?;
+    Some(Message::new("ui.transferred_to").with("who", peer(taker, locale)).render(locale))
+}
+
+/// Catalogue key of why the other end was not reached.
+pub fn unreached_label(why: Unreached) -> &'static str {
+    match why {
+        Unreached::Busy => "ui.unreached_busy",
+        Unreached::NoAnswer => "ui.unreached_no_answer",
+        Unreached::Rejected => "ui.unreached_rejected",
+        Unreached::Unreachable => "ui.unreached_no_way",
+    }
 }
 
 /// Who: agent number and name, else the telephone number; a word when nobody was told.

@@ -2,6 +2,7 @@
 //! selection holds on to its line while the list moves under it.
 
 use super::{
+    journal_filter::JournalFilter,
     labels,
     state::{QueueOrder, Tab, ViewState},
     text, who,
@@ -94,7 +95,13 @@ pub fn rows<'a>(state: &ViewState, snapshot: &'a Snapshot) -> Vec<ListRow<'a>> {
     if wanted.trim().is_empty() {
         return all;
     }
-    all.into_iter().filter(|row| text::holds(&row.text(), wanted)).collect()
+    let (now, zone) = (state.clocks.wall, &state.settings.zone);
+    let calls = (state.tab == Tab::Journal).then(|| JournalFilter::new(wanted, &snapshot.journal, now, zone));
+    let found = |row: &ListRow<'_>| match (row, &calls) {
+        (ListRow::Call(entry), Some(calls)) => calls.finds(entry, &row.text()),
+        _ => text::holds(&row.text(), wanted),
+    };
+    all.into_iter().filter(found).collect()
 }
 
 /// The line that is selected, if the list has the keyboard.

@@ -157,6 +157,8 @@ pub(in crate::app) struct Call {
     pub(in crate::app) consult_asked: Option<ConsultView>,
     /// It is on its way to somebody else.
     pub(in crate::app) given_away: Option<GivenAway>,
+    /// Whom it was asked to go to.
+    pub(in crate::app) taker: Option<Party>,
     /// It was transferred to this agent, and the agent was told.
     pub(in crate::app) transferred_here: bool,
     /// Who transferred it here, told while it rings.

@@ -44,6 +44,7 @@ impl Turn<'_> {
             consult: ConsultView::default(),
             consult_asked: None,
             given_away: None,
+            taker: None,
             transferred_here: false,
             transferred_by: None,
             guessed: false,

@@ -75,7 +75,7 @@ impl Turn<'_> {
             Command::Consult { callee, caller_id } => self.consult(id, callee, caller_id),
             // The original has two names for one request (protocol `cti.md` 8.29).
             Command::ConsultReturn => self.send(id, Action::ConsultReturn, Request::ConsultCancel),
-            Command::ConsultTransfer => self.send(id, Action::ConsultTransfer, Request::ConsultTransfer),
+            Command::ConsultTransfer => self.consult_transfer(id),
             Command::ThreeWay => self.send(id, Action::ThreeWay, Request::ConsultThreeway),
             Command::ThreeWayReturn => self.send(id, Action::ThreeWayReturn, Request::ConsultThreewayReturn),
             Command::Transfer { to, caller_id } => self.transfer(id, to, caller_id),

@@ -61,7 +61,13 @@ impl Turn<'_> {
                 Request::TransferIvr { ivr_code, ivr_node, vcc_id }
             }
         };
+        self.note_taker(&request);
         self.send(id, Action::Transfer, request);
+    }
+
+    pub(super) fn consult_transfer(&mut self, id: CommandId) {
+        self.note_taker(&Request::ConsultTransfer);
+        self.send(id, Action::ConsultTransfer, Request::ConsultTransfer);
     }
 
     pub(super) fn interact(&mut self, id: CommandId, ivr_code: &str, ivr_param: Option<String>) {
@@ -144,6 +150,9 @@ impl Turn<'_> {
         }
         let transfers = matches!(action, Action::Transfer | Action::ConsultTransfer);
         let same_call = waiting.is_some_and(|waiting| waiting.calls == self.state.calls);
+        if transfers && same_call {
+            self.forget_taker();
+        }
         if transfers && same_call && self.state.live_call().is_none() {
             // It ended in the same moment for another reason.
             self.journal_not_transferred();

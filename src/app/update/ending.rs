@@ -105,7 +105,8 @@ impl Turn<'_> {
         let unreached = call.unreached.filter(|_| outcome == Outcome::Unanswered);
         self.remember_ended();
         let Some(call) = self.state.call.as_ref() else { return };
-        let entry = JournalEntry { outcome, hung_up_by: by, unreached, ..journal::entry(call, at) };
+        let transferred_to = call.taker.clone().filter(|_| outcome == Outcome::Transferred);
+        let entry = JournalEntry { outcome, hung_up_by: by, unreached, transferred_to, ..journal::entry(call, at) };
         let call_id = call.platform_name().map(str::to_owned);
         let leg = call.leg.as_ref().map(|leg| leg.call_id.clone());
         let untold = outcome == Outcome::Unanswered && !call.given_up;

@@ -40,6 +40,7 @@ pub(super) fn entry(call: &Call, at: Instant) -> JournalEntry {
         hung_up_by: HungUpBy::Fault,
         unreached: None,
         quality: call.heard.summary().or_else(|| call.earlier.as_ref().and_then(|line| line.quality.clone())),
+        transferred_to: None,
     }
 }
 
@@ -142,6 +143,7 @@ impl Turn<'_> {
         if let Some(entry) = Arc::make_mut(&mut self.state.journal).first_mut() {
             entry.outcome = Outcome::Answered;
             entry.hung_up_by = HungUpBy::Peer;
+            entry.transferred_to = None;
             let entry = entry.clone();
             self.keep(entry);
         }

@@ -52,6 +52,7 @@ mod session;
 mod sign_out;
 mod sip;
 mod take_over;
+mod taker;
 #[cfg(test)]
 pub(super) mod tests;
 mod token;

@@ -27,6 +27,7 @@ fn entry(id: u64, outcome: Outcome) -> JournalEntry {
         hung_up_by: HungUpBy::Peer,
         unreached: None,
         quality: None,
+        transferred_to: None,
     }
 }
 

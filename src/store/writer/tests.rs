@@ -58,6 +58,7 @@ fn call(id: u64) -> JournalChange {
         hung_up_by: HungUpBy::Agent,
         unreached: None,
         quality: None,
+        transferred_to: None,
     }))
 }
 

@@ -38,6 +38,8 @@ mod duty_tests;
 #[cfg(test)]
 mod health_tests;
 #[cfg(test)]
+mod journal_tests;
+#[cfg(test)]
 mod narrow_tests;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     app::JournalEntry,
-    domain::{Direction, Outcome},
+    domain::{Direction, Outcome, not_called_back, spoken_with_since},
+    i18n::Message,
     ui::{
         input::UiAction,
         labels,
@@ -25,6 +26,9 @@ use crate::{
 
 /// Rows below which a list has no room for anything besides its lines.
 const FOOTER_MIN: u16 = 5;
+
+/// Cells from which on the headings have room for words beside their counts.
+const ROOMY: u16 = 60;
 
 /// Headings and the open list.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
@@ -56,6 +60,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, now: Instant) {
 fn headings(canvas: &mut Canvas<'_>, area: Rect) {
     let unread = canvas.snapshot.notices.iter().filter(|n| !n.dismissed).count();
     let waiting = canvas.snapshot.queue_waiting.unwrap_or(0);
+    let missed = not_called_back(&canvas.snapshot.journal, canvas.state.clocks.wall).len();
     let mut x = area.x + 3;
     for (tab, action, label) in [
         (Tab::Journal, UiAction::Journal, "ui.tab_journal"),
@@ -68,6 +73,12 @@ fn headings(canvas: &mut Canvas<'_>, area: Rect) {
         run.push(canvas.t(label), if open { Scope::TabActive } else { Scope::Tab });
         if tab == Tab::Notices && unread > 0 && !open {
             run.push(format!(" {} {unread}", canvas.glyphs.bad), Scope::Warn);
+        }
+        if tab == Tab::Journal && missed > 0 {
+            let told = Message::new("ui.missed_calls").with("count", missed).render(canvas.snapshot.locale);
+            // How fresh another list is has its place beside it.
+            let fits = area.width >= ROOMY || matches!(canvas.state.tab, Tab::Journal | Tab::Notices);
+            run.push(format!(" {}", if fits { told } else { missed.to_string() }), Scope::Warn);
         }
         if tab == Tab::Queue && waiting > 0 {
             run.push(format!(" {waiting}"), Scope::Warn);
@@ -100,6 +111,11 @@ fn rule(canvas: &mut Canvas<'_>, area: Rect) {
     let x = area.x + 1 + canvas.put(area.x + 1, area.y, area.width, &label, Scope::Dim);
     canvas.clear(Rect { x, y: area.y, width: cells, height: 1 }, scope);
     canvas.put(x + 1, area.y, cells.saturating_sub(2), value, scope);
+    if value.is_empty() && canvas.state.tab == Tab::Journal {
+        // What can be searched for besides names and numbers.
+        let words = canvas.t("ui.find_calls");
+        canvas.put(x + 2, area.y, cells.saturating_sub(3), &words, Scope::BarPlaceholder);
+    }
     if searching {
         let at = u16::try_from(canvas.state.find.visual_cursor()).unwrap_or(cells).min(cells.saturating_sub(2));
         canvas.cursor = Some(Position { x: x + 1 + at, y: area.y });
@@ -125,7 +141,7 @@ fn footer(canvas: &mut Canvas<'_>, list: Rect, row: ListRow<'_>) -> u16 {
 fn actions(canvas: &Canvas<'_>, row: ListRow<'_>) -> &'static [(UiAction, &'static str)] {
     let live = canvas.snapshot.call.phase.is_live();
     match row {
-        ListRow::Call(entry) if entry.outcome == Outcome::Missed => &[(UiAction::Dial, "ui.act_call_back")],
+        ListRow::Call(entry) if entry.came_in() => &[(UiAction::Dial, "ui.act_call_back")],
         ListRow::Call(_) => &[(UiAction::Dial, "ui.act_redial")],
         ListRow::Agent(_) if live => &[(UiAction::Consult, "ui.act_consult"), (UiAction::Transfer, "ui.act_transfer")],
         ListRow::Agent(_) => &[(UiAction::Dial, "ui.act_dial_agent")],
@@ -189,11 +205,15 @@ fn below(canvas: &mut Canvas<'_>, list: Rect, lines: &[String], actions: &[(UiAc
 /// How long a call rang, was talked and held, who ended it, and which call it was.
 fn details(canvas: &Canvas<'_>, entry: &JournalEntry) -> String {
     let mut parts = Vec::new();
+    parts.extend(labels::taker(entry, canvas.snapshot.locale));
     let ring = if entry.direction == Direction::Out { "ui.clock_dial" } else { "ui.clock_ring" };
     for (label, ms) in [(ring, entry.ring_ms), ("ui.clock_talk", entry.talk_ms), ("ui.clock_hold", entry.hold_ms)] {
         parts.push(format!("{} {}", canvas.t(label), text::clock(ms)));
     }
     parts.push(canvas.t(labels::ended_by(entry.hung_up_by)));
+    if entry.outcome == Outcome::Missed && spoken_with_since(&canvas.snapshot.journal, entry) {
+        parts.push(canvas.t("ui.spoken_since"));
+    }
     parts.extend(entry.quality.as_ref().map(|sounded| quality::summary(canvas, sounded)));
     parts.join("  ")
 }

@@ -12,7 +12,7 @@ use crate::{
         link::LinkEvent,
         push::{PhoneEvent, PhoneState, PushMessage},
     },
-    domain::{CallPhase, Callee, CallerId, Destination, Direction, HungUpBy, Outcome, RingKind},
+    domain::{CallPhase, Callee, CallerId, Destination, Direction, HungUpBy, Outcome, RingKind, SkillGroup},
     softphone::{self, EndCause},
 };
 
@@ -99,6 +99,29 @@ fn an_agent_is_consulted_and_gets_the_call() {
     assert_eq!(shown.call.phase, CallPhase::None);
     assert_eq!((shown.journal[0].outcome, shown.journal[0].hung_up_by), (Outcome::Transferred, HungUpBy::Agent));
     assert_eq!(rig.notices().matches("transferred").count(), 1, "{}", rig.notices());
+    let taker = shown.journal[0].transferred_to.clone().unwrap();
+    assert_eq!((taker.ag_no.as_deref(), taker.number), (Some("8002"), None), "the colleague, not the customer");
+}
+
+#[test]
+fn the_journal_says_who_goes_on_with_a_transferred_call() {
+    let ended = |to: Destination, code: i64| {
+        let mut rig = Rig::talking();
+        rig.state.lists.skill_groups = vec![SkillGroup { id: 2, name: "售后".into() }];
+        rig.command(transfer(to));
+        rig.reply_to(|r| format!("{r:?}").starts_with("Transfer"), code, Value::Null);
+        rig.pho(PhoneState::HungUp);
+        bye(&mut rig);
+        let entry = rig.shown().journal[0].clone();
+        (entry.outcome, entry.transferred_to.map(|who| (who.short().to_owned(), who.name)))
+    };
+    let queue = Destination::Queue { id: 2, vcc_id: None };
+    let transferred =
+        |who: &str, name: Option<&str>| (Outcome::Transferred, Some((who.to_owned(), name.map(str::to_owned))));
+    assert_eq!(ended(Destination::Callee(agent(" 8002 ")), 0), transferred("8002", None));
+    assert_eq!(ended(Destination::Callee(number("010-5854 5832")), 0), transferred("01058545832", None));
+    assert_eq!(ended(queue.clone(), 0), transferred("", Some("售后")));
+    assert_eq!(ended(queue, 40400), (Outcome::Answered, None), "refused: the customer hung up");
 }
 
 #[test]

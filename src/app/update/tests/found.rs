@@ -87,6 +87,7 @@ fn cut_short(talk_ms: u64, outcome: Outcome) -> JournalEntry {
         hung_up_by: HungUpBy::Fault,
         unreached: None,
         quality: None,
+        transferred_to: None,
     }
 }
 

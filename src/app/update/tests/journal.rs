@@ -45,6 +45,7 @@ fn earlier(id: u64) -> JournalEntry {
         hung_up_by: HungUpBy::Fault,
         unreached: None,
         quality: None,
+        transferred_to: None,
     }
 }
 
