@@ -239,9 +239,10 @@ pub fn agent_mark(state: AgentState, glyphs: &Glyphs) -> (&'static str, Scope) {
     }
 }
 
-/// Where from and through which skill group.
+/// Where from and through which skill group. With an agent at the other end, the place is that of the customer whom the
+/// call is about, and is left out.
 pub fn call_origin(peer: &Party, queue: Option<&SkillGroup>, glyphs: &Glyphs) -> String {
-    let area = peer.area.as_deref().map(str::trim).filter(|a| !a.is_empty());
+    let area = peer.area.as_deref().map(str::trim).filter(|a| !a.is_empty() && peer.ag_no.is_none());
     let group = queue.map(|q| q.name.trim()).filter(|n| !n.is_empty());
     match (area, group) {
         (Some(area), Some(group)) => format!("{area} {} {group}", glyphs.dot),

@@ -8,9 +8,15 @@ use std::{
 
 use super::{
     labels,
-    rich::{self, Block, Document, Row},
+    rich::{self, Block, Document, Piece, Row},
+    theme::Scope,
 };
-use crate::{app::Snapshot, domain::CallPhase, i18n, panel::PanelContent};
+use crate::{
+    app::Snapshot,
+    domain::{CallPhase, Direction, Party},
+    i18n::{self, Locale},
+    panel::PanelContent,
+};
 
 /// Least and most width of the panel, percent of the screen.
 pub const NARROWEST: u16 = 15;
@@ -113,7 +119,7 @@ pub fn document(reader: &PanelReader, snapshot: &Snapshot) -> Arc<Document> {
     }
 }
 
-/// What is known of the caller.
+/// What is known of the customer, and of the agent at the other end where it is one: two people, never one card.
 pub fn caller(snapshot: &Snapshot) -> Document {
     let call = &snapshot.call;
     let last = labels::wrapped_up(snapshot);
@@ -122,20 +128,107 @@ pub fn caller(snapshot: &Snapshot) -> Document {
         None if call.phase == CallPhase::None => return Document::default(),
         None => (&call.peer, call.queue.as_ref(), call.direction),
     };
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut field = |label: &'static str, value: Option<&str>| {
-        if let Some(value) = value.map(str::trim).filter(|v| !v.is_empty()) {
-            blocks.push(rich::field(&i18n::text(snapshot.locale, label), value));
-        }
-    };
-    field("ui.field_number", peer.number.as_deref());
-    field("ui.field_agent", peer.ag_no.as_deref());
-    field("ui.field_name", peer.name.as_deref());
-    field("ui.field_area", peer.area.as_deref());
-    field("ui.field_group", queue.map(|q| q.name.as_str()));
-    if let Some(direction) = direction {
-        field("ui.field_direction", Some(&i18n::text(snapshot.locale, labels::direction_label(direction))));
+    // With an agent at the other end, what else is known is of the customer whom the call is about; but between two
+    // agents there is none.
+    let among_agents = peer.ag_no.is_some() && direction == Some(Direction::Inner);
+    let customer = if among_agents { &Party::default() } else { peer };
+    let mut card = Card { locale: snapshot.locale, blocks: Vec::new() };
+    card.field("ui.field_number", customer.number.as_deref());
+    if peer.ag_no.is_none() {
+        card.field("ui.field_name", peer.name.as_deref());
     }
-    field("ui.field_call_id", call.call_id.as_deref());
-    Document::new(blocks)
+    card.field("ui.field_area", customer.area.as_deref());
+    card.field("ui.field_group", queue.map(|q| q.name.as_str()));
+    if let Some(direction) = direction {
+        card.field("ui.field_direction", Some(&i18n::text(snapshot.locale, labels::direction_label(direction))));
+    }
+    card.field("ui.field_call_id", call.call_id.as_deref());
+    if let Some(ag_no) = &peer.ag_no {
+        card.heading(if direction == Some(Direction::Spy) { "ui.monitored_agent" } else { "ui.colleague" });
+        card.field("ui.field_agent", Some(ag_no));
+        card.field("ui.field_name", peer.name.as_deref());
+    }
+    Document::new(card.blocks)
+}
+
+/// Fields of people, in the order in which they are told.
+struct Card {
+    locale: Locale,
+    blocks: Vec<Block>,
+}
+
+impl Card {
+    /// A field, unless nothing is known of it.
+    fn field(&mut self, label: &'static str, value: Option<&str>) {
+        if let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) {
+            self.blocks.push(rich::field(&i18n::text(self.locale, label), value));
+        }
+    }
+
+    /// Whose fields follow, under a line left empty.
+    fn heading(&mut self, label: &'static str) {
+        let line = |text: String| {
+            let pieces = vec![Piece { text, scope: Some(Scope::Strong), ..Piece::default() }];
+            Block::Line { first: String::new(), pieces }
+        };
+        if !self.blocks.is_empty() {
+            self.blocks.push(line(String::new()));
+        }
+        self.blocks.push(line(i18n::text(self.locale, label)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::fixtures;
+
+    /// The card's lines.
+    fn card(direction: Direction, peer: Party) -> Vec<String> {
+        let mut snapshot = fixtures::talking(Locale::ZhCn);
+        snapshot.call.direction = Some(direction);
+        snapshot.call.peer = peer;
+        snapshot.call.queue = None;
+        let text = |pieces: &[Piece]| pieces.iter().map(|piece| piece.text.as_str()).collect::<String>();
+        let rows = rich::lay_out(&caller(&snapshot), 40);
+        let lines = rows.iter().map(|row| match row {
+            Row::Text(pieces) => text(pieces).split_whitespace().collect::<Vec<_>>().join(" "),
+            Row::Rule => "-".to_owned(),
+        });
+        lines.collect()
+    }
+
+    fn about_a_customer() -> Party {
+        Party {
+            number: Some("13800138000".into()),
+            area: Some("北京".into()),
+            ag_no: Some("8001".into()),
+            name: Some("张三".into()),
+        }
+    }
+
+    #[test]
+    fn a_customer_is_one_person_and_the_colleague_another() {
+        let customer = ["号码 13800138000", "归属地 北京", "方向 咨询", "通话标识 8f3a77c0", "", "同事"];
+        let shown = card(Direction::Consult, about_a_customer());
+        assert_eq!(shown[..6], customer);
+        assert_eq!(shown[6..], ["工号 8001", "姓名 张三"]);
+        let watched = card(Direction::Spy, about_a_customer());
+        assert_eq!(watched[..2], customer[..2]);
+        assert_eq!(watched[5..], ["被监听坐席", "工号 8001", "姓名 张三"]);
+    }
+
+    #[test]
+    fn between_two_agents_there_is_no_customer() {
+        let shown = card(Direction::Inner, about_a_customer());
+        assert_eq!(shown, ["方向 内线", "通话标识 8f3a77c0", "", "同事", "工号 8001", "姓名 张三"]);
+    }
+
+    #[test]
+    fn a_customer_with_a_name_keeps_it() {
+        let named = Party { ag_no: None, ..about_a_customer() };
+        let shown = card(Direction::In, named);
+        assert_eq!(shown[..3], ["号码 13800138000", "姓名 张三", "归属地 北京"]);
+        assert!(!shown.contains(&"同事".to_owned()));
+    }
 }

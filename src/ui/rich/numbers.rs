@@ -9,6 +9,12 @@ const MOST: usize = 16;
 /// Most numbers of one document.
 const MANY: usize = 500;
 
+/// Digits of a day that is written as one.
+const DAY: usize = 8;
+
+/// A number that is dialled without a country's code has no longer run of digits.
+const LONGEST_RUN: usize = 11;
+
 /// Fewest digits of a group within a number, but for a country's code: a date's groups are shorter.
 const GROUP: usize = 3;
 
@@ -118,12 +124,23 @@ fn number_at(bytes: &[u8], from: usize) -> Option<(usize, String)> {
     let decimal = matches!(byte(at), b'.' | b',' | b':') && byte(at + 1).is_ascii_digit();
     // What goes on after a dash in too short a group is a date, or a name of something.
     let goes_on = byte(at) == b'-' && byte(at + 1).is_ascii_alphanumeric() && first < FEWEST;
+    let dated = !international && byte(from) != b'(' && is_dated(&dial, first);
     let is_number = (FEWEST..=MOST).contains(&digits)
         && !byte(at).is_ascii_alphanumeric()
         && !matches!(byte(at), b'_' | b'%')
         && !decimal
-        && !goes_on;
+        && !goes_on
+        && !dated;
     is_number.then_some((at, dial))
+}
+
+/// Whether digits begin with a day (such as 20261120) that stands alone, in a group of its own, or in a run that no
+/// telephone number is as long as: a date, or the number of an order. `first`: digits of the first group.
+fn is_dated(dial: &str, first: usize) -> bool {
+    let part = |from: usize, to: usize| dial.get(from..to).and_then(|digits| digits.parse::<u32>().ok());
+    let (Some(year), Some(month), Some(day)) = (part(0, 4), part(4, 6), part(6, 8)) else { return false };
+    let is_day = (1900..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    is_day && (first == DAY || first > LONGEST_RUN)
 }
 
 /// Cuts pieces so that every mark is made of whole ones.
