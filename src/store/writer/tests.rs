@@ -130,9 +130,14 @@ async fn a_disk_that_takes_nothing_is_told_once_and_again_after_it_was_well() {
     complaints(3).await;
     fs::remove_file(&blocked).unwrap();
     store.journal(call(3));
-    while !places.journal.exists() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    // Written in order: the journal has all its calls by then, and the writer has noticed that the disk is well.
+    store.reg_id(Some("R2".into()));
+    let written = async {
+        while read_reg_id(&places.session).as_deref() != Some("R2") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(5), written).await.is_ok(), "{:?}", heard.complaints());
     fs::remove_dir_all(&blocked).unwrap();
     fs::write(&blocked, "again").unwrap();
     store.journal(call(4));
