@@ -25,15 +25,28 @@ mod rig;
 mod sound;
 mod truth;
 
-use std::{fs, path::Path, sync::Arc, time::Instant};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    task::JoinSet,
+    time::sleep,
+};
 
 use self::{cell::Outcome, could_not_run::could_not_run, faults::Fault, phases::Phase};
 
 /// Cells at a time; twice as many of those that wait most of the time. Sound that is late for want of a processor is no
 /// fault of the program, so there are no more than two processors can bear.
 const JOBS: usize = 8;
+
+/// Between the beginnings of two cells: each loads two programs of a debug build, and sixteen of them in one second keep a
+/// machine that has to read them from its disk from everything else for half a minute.
+const APART: Duration = Duration::from_millis(300);
 
 fn wanted() -> Vec<(Phase, Fault)> {
     let asked = std::env::var("FAULT_MATRIX").unwrap_or_default();
@@ -73,11 +86,16 @@ fn every_fault_in_every_phase_is_got_over() {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let outcomes: Vec<Outcome> = runtime.block_on(async {
         let places = Arc::new(Semaphore::new(2 * jobs));
+        let start = Arc::new(Mutex::new(()));
         let mut running = JoinSet::new();
         for (phase, fault) in wanted().into_iter().filter(|(_, fault)| can_run(fault)) {
-            let (places, kept) = (places.clone(), kept.clone());
+            let (places, kept, start) = (places.clone(), kept.clone(), start.clone());
             running.spawn(async move {
                 let _place = places.acquire_many_owned(fault.weight()).await.expect("places");
+                {
+                    let _one = start.lock().await;
+                    sleep(APART).await;
+                }
                 cell::run(phase, fault, &kept).await
             });
         }
