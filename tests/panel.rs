@@ -95,6 +95,8 @@ fn a_command_fills_it_for_the_customer_who_rings() {
     terminal.keys("\r");
     terminal.until("in the number field", |screen| screen.lines().take(3).any(|line| line.contains("01058545832")));
     terminal.keys("\u{1b}");
+    // Read together with the next key it would be Alt.
+    terminal.shows_no_more("Alt-: commands");
 
     // Kept when the call is over, until it is dismissed.
     home.ctl(&["hangup"]);
